@@ -1,0 +1,17 @@
+//! Where voxels are in the patient.
+//!
+//! Conventions, stated once:
+//! - World coordinates are millimetres in **RAS**: +x is the patient's Right, +y Anterior, +z Superior.
+//!   DICOM's LPS is converted at the door.
+//! - Voxel coordinates `(i, j, k)` are continuous and zero-based; a voxel's **centre** has integer
+//!   coordinates, so a volume spans `-0.5 .. dim - 0.5` on each axis.
+//! - Arrays are stored with `i` fastest: `offset = i + ni * (j + nj * k)`, as NIfTI does.
+//! - A transform is named `a_from_b`: it maps coordinates of space `b` to space `a`.
+
+mod affine;
+mod orientation;
+mod space;
+
+pub use affine::{Affine, SingularAffine};
+pub use orientation::{Axis, Orientation};
+pub use space::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};

@@ -1,0 +1,1 @@
+//! Files in and out: NIfTI and DICOM scans, label maps.

@@ -1,0 +1,19 @@
+//! Prosector: interactive 3D segmentation of medical scans.
+//!
+//! The layers, from the bottom: [`util`], [`geometry`], [`volume`], [`prompt`], [`io`], [`models`],
+//! [`train`], [`engine`], [`session`], [`render`], [`ui`], [`app`]. Who may use whom is stated in
+//! `ARCHITECTURE.md` and enforced by `tests/it/architecture.rs`.
+
+pub mod app;
+pub mod cli;
+pub mod engine;
+pub mod geometry;
+pub mod io;
+pub mod models;
+pub mod prompt;
+pub mod render;
+pub mod session;
+pub mod train;
+pub mod ui;
+pub mod util;
+pub mod volume;

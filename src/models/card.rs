@@ -1,0 +1,45 @@
+//! Model cards: what a model is, what it takes, and how well it was measured.
+
+use serde::{Deserialize, Serialize};
+
+use crate::volume::Modality;
+
+/// One structure that a model finds without a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Structure {
+    /// Value in the label map.
+    pub value: u16,
+    /// Snake case, side first.
+    pub name: String,
+    /// The modality in which the model knows it.
+    pub modality: Modality,
+}
+
+/// What a model is; one TOML file beside its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Short name used with `--model`.
+    pub id: String,
+    /// Name shown to users.
+    pub title: String,
+    /// Which architecture the weights are for.
+    pub system: String,
+    /// One sentence.
+    pub description: String,
+    /// File name of the weights, beside the card.
+    pub weights: String,
+    /// SHA-256 of the weights, lower-case hex.
+    pub sha256: String,
+    /// Takes no prompt: finds `structures`.
+    pub automatic: bool,
+    /// Takes clicks.
+    pub clicks: bool,
+    /// Takes a 3D box.
+    pub boxes: bool,
+    /// What the automatic path finds.
+    #[serde(default)]
+    pub structures: Vec<Structure>,
+    /// Notices of the training data, one each.
+    #[serde(default)]
+    pub notices: Vec<String>,
+}

@@ -1,0 +1,11 @@
+//! Networks and the pipelines around them: from a scan and prompts to masks on the scan's own grid.
+//!
+//! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
+
+mod card;
+mod device;
+mod segmenter;
+
+pub use card::{ModelCard, Structure};
+pub use device::{ComputeDevice, DeviceChoice};
+pub use segmenter::{AutoResult, ModelError, PromptedResult, ScanKey, Segmenter};

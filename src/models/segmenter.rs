@@ -1,0 +1,97 @@
+//! What every model of ours can do, whatever is inside.
+
+use std::path::PathBuf;
+
+use crate::prompt::{PromptError, PromptSet};
+use crate::util::{Cancelled, JobContext};
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+
+use super::ModelCard;
+
+/// Identifies a scan for caches: equal keys mean equal voxels, grid and modality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ScanKey(pub u64);
+
+/// Structures found without a prompt.
+#[derive(Debug, Clone)]
+pub struct AutoResult {
+    /// On the scan's grid; values and names are the card's.
+    pub labels: LabelMap,
+    /// The structures that occur in `labels`.
+    pub table: LabelTable,
+    /// The model's own estimate of its mean Dice, 0..=1, when it makes one.
+    pub predicted_dice: Option<f32>,
+    /// What the user should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// The target of a set of prompts.
+#[derive(Debug, Clone)]
+pub struct PromptedResult {
+    /// On the scan's grid.
+    pub mask: Mask,
+    /// The model's own estimate of the Dice, 0..=1, when it makes one.
+    pub predicted_dice: Option<f32>,
+    /// What the user should know, one sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A loaded model with its caches. Lives on one thread, the engine's worker.
+pub trait Segmenter: Send {
+    /// What the model is and takes.
+    fn card(&self) -> &ModelCard;
+
+    /// Finds the card's structures without a prompt; only `structures` when given (names of the card).
+    fn segment_auto(
+        &mut self,
+        image: &ImageVolume,
+        key: ScanKey,
+        structures: Option<&[String]>,
+        ctx: &JobContext,
+    ) -> Result<AutoResult, ModelError>;
+
+    /// Segments what the prompts point at; `prior`, on the scan's grid, is the target so far and is refined.
+    fn segment_prompted(
+        &mut self,
+        image: &ImageVolume,
+        key: ScanKey,
+        prompts: &PromptSet,
+        prior: Option<&Mask>,
+        ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError>;
+
+    /// Forgets what was cached of scans.
+    fn drop_caches(&mut self);
+}
+
+/// Why a model cannot be used, or could not finish.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The prompts do not fit the scan.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The job was asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// No model of this id is installed.
+    #[error("no model '{0}' is installed: `prosector models list` shows those that are")]
+    Unknown(String),
+    /// The model does not take this kind of prompt or scan.
+    #[error("{0}")]
+    Unsupported(String),
+    /// No such structure on the card.
+    #[error("the model has no structure '{0}'; it has: {1}")]
+    UnknownStructure(String, String),
+    /// The device cannot be had.
+    #[error("{0}")]
+    Device(String),
+    /// The weights or the card cannot be read or do not fit.
+    #[error("model file {path}: {reason}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}

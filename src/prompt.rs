@@ -1,0 +1,75 @@
+//! What a user points at: clicks and a 3D box, on the scan's own voxel grid.
+
+use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::volume::Grid;
+
+/// Whether a click says "this is it" or "this is not".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Polarity {
+    /// Inside the target.
+    Positive,
+    /// Outside the target.
+    Negative,
+}
+
+/// One click.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Click {
+    /// The clicked voxel.
+    pub voxel: VoxelIndex,
+    /// Inside or outside.
+    pub polarity: Polarity,
+}
+
+/// Everything pointed at for one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct PromptSet {
+    /// Clicks in the order they were made.
+    pub clicks: Vec<Click>,
+    /// The 3D box, corners included.
+    pub target_box: Option<VoxelBox>,
+}
+
+/// Why prompts cannot be used on a scan.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromptError {
+    /// Nothing was pointed at.
+    #[error("no prompt given: click on the target or draw a box around it")]
+    Empty,
+    /// A click lies outside the scan.
+    #[error("click {0},{1},{2} is outside the scan of {3}x{4}x{5} voxels: give a voxel inside it")]
+    ClickOutside(i64, i64, i64, usize, usize, usize),
+    /// A box has no voxel inside the scan.
+    #[error("the box has no voxel inside the scan of {0}x{1}x{2} voxels: give corners inside it")]
+    BoxOutside(usize, usize, usize),
+}
+
+impl PromptSet {
+    /// Whether nothing was pointed at.
+    pub fn is_empty(&self) -> bool {
+        self.clicks.is_empty() && self.target_box.is_none()
+    }
+
+    /// Checks that the prompts lie on `grid` and clips the box to it.
+    pub fn on_grid(&self, grid: &Grid) -> Result<Self, PromptError> {
+        let [ni, nj, nk] = grid.dims;
+        if self.is_empty() {
+            return Err(PromptError::Empty);
+        }
+        if let Some(c) = self.clicks.iter().find(|c| !grid.contains(c.voxel)) {
+            let [i, j, k] = c.voxel.0;
+            return Err(PromptError::ClickOutside(i, j, k, ni, nj, nk));
+        }
+        let target_box = match self.target_box {
+            Some(b) => Some(
+                b.clipped(grid.dims)
+                    .ok_or(PromptError::BoxOutside(ni, nj, nk))?,
+            ),
+            None => None,
+        };
+        Ok(Self {
+            clicks: self.clicks.clone(),
+            target_box,
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! A scan: typed voxels as stored, the rescale to physical values, and what kind of scan it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::Grid;
+
+/// Kind of scan; decides window presets and the model's normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Modality {
+    /// Computed tomography, values in Hounsfield units.
+    Ct,
+    /// Magnetic resonance, arbitrary units.
+    Mr,
+    /// Positron emission tomography.
+    Pet,
+}
+
+impl Modality {
+    /// The lower-case name used on the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ct => "ct",
+            Self::Mr => "mr",
+            Self::Pet => "pet",
+        }
+    }
+}
+
+/// Voxels in the type they were stored in, `i` fastest.
+#[derive(Debug, Clone, PartialEq)]
+pub enum VoxelData {
+    /// Unsigned 8 bit.
+    U8(Vec<u8>),
+    /// Signed 8 bit.
+    I8(Vec<i8>),
+    /// Unsigned 16 bit.
+    U16(Vec<u16>),
+    /// Signed 16 bit.
+    I16(Vec<i16>),
+    /// Unsigned 32 bit.
+    U32(Vec<u32>),
+    /// Signed 32 bit.
+    I32(Vec<i32>),
+    /// Unsigned 64 bit.
+    U64(Vec<u64>),
+    /// Signed 64 bit.
+    I64(Vec<i64>),
+    /// 32-bit float.
+    F32(Vec<f32>),
+    /// 64-bit float.
+    F64(Vec<f64>),
+}
+
+/// Runs `$body` with `$v` bound to the typed vector inside a [`VoxelData`].
+#[macro_export]
+macro_rules! with_voxels {
+    ($data:expr, $v:ident => $body:expr) => {
+        match $data {
+            $crate::volume::VoxelData::U8($v) => $body,
+            $crate::volume::VoxelData::I8($v) => $body,
+            $crate::volume::VoxelData::U16($v) => $body,
+            $crate::volume::VoxelData::I16($v) => $body,
+            $crate::volume::VoxelData::U32($v) => $body,
+            $crate::volume::VoxelData::I32($v) => $body,
+            $crate::volume::VoxelData::U64($v) => $body,
+            $crate::volume::VoxelData::I64($v) => $body,
+            $crate::volume::VoxelData::F32($v) => $body,
+            $crate::volume::VoxelData::F64($v) => $body,
+        }
+    };
+}
+
+impl VoxelData {
+    /// Number of voxels.
+    pub fn len(&self) -> usize {
+        with_voxels!(self, v => v.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The stored value at an offset, without rescale.
+    #[inline]
+    pub fn stored(&self, offset: usize) -> f64 {
+        with_voxels!(self, v => v[offset] as f64)
+    }
+
+    /// The type's name as numpy writes it: `int16`, `float32`, ...
+    pub fn dtype(&self) -> &'static str {
+        match self {
+            Self::U8(_) => "uint8",
+            Self::I8(_) => "int8",
+            Self::U16(_) => "uint16",
+            Self::I16(_) => "int16",
+            Self::U32(_) => "uint32",
+            Self::I32(_) => "int32",
+            Self::U64(_) => "uint64",
+            Self::I64(_) => "int64",
+            Self::F32(_) => "float32",
+            Self::F64(_) => "float64",
+        }
+    }
+}
+
+/// `value = slope * stored + intercept`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rescale {
+    /// Multiplier; finite and not zero.
+    pub slope: f64,
+    /// Added after multiplying.
+    pub intercept: f64,
+}
+
+impl Rescale {
+    /// Stored values are the values.
+    pub const IDENTITY: Self = Self {
+        slope: 1.0,
+        intercept: 0.0,
+    };
+
+    /// The physical value of a stored one.
+    #[inline]
+    pub fn apply(self, stored: f64) -> f64 {
+        self.slope * stored + self.intercept
+    }
+}
+
+/// Display window: values at or below `low()` are black, at or above `high()` white.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Window {
+    /// Middle of the window, in the image's values (HU for CT).
+    pub level: f64,
+    /// Width of the window, above zero.
+    pub width: f64,
+}
+
+impl Window {
+    /// The value shown black.
+    pub fn low(self) -> f64 {
+        self.level - self.width / 2.0
+    }
+
+    /// The value shown white.
+    pub fn high(self) -> f64 {
+        self.level + self.width / 2.0
+    }
+}
+
+/// One frame of a scan on its grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageVolume {
+    grid: Grid,
+    voxels: VoxelData,
+    rescale: Rescale,
+    modality: Modality,
+}
+
+impl ImageVolume {
+    /// Binds voxels to their grid.
+    ///
+    /// # Panics
+    /// If the number of voxels is not the grid's: readers check that before.
+    pub fn new(grid: Grid, voxels: VoxelData, rescale: Rescale, modality: Modality) -> Self {
+        assert_eq!(grid.len(), voxels.len(), "voxels must fill the grid");
+        Self {
+            grid,
+            voxels,
+            rescale,
+            modality,
+        }
+    }
+
+    /// The sampling grid.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// The voxels as stored.
+    pub fn voxels(&self) -> &VoxelData {
+        &self.voxels
+    }
+
+    /// The rescale from stored to physical values.
+    pub fn rescale(&self) -> Rescale {
+        self.rescale
+    }
+
+    /// The kind of scan.
+    pub fn modality(&self) -> Modality {
+        self.modality
+    }
+
+    /// The same scan read as another modality (the user's override).
+    pub fn with_modality(mut self, modality: Modality) -> Self {
+        self.modality = modality;
+        self
+    }
+
+    /// The physical value at an array offset.
+    #[inline]
+    pub fn value(&self, offset: usize) -> f64 {
+        self.rescale.apply(self.voxels.stored(offset))
+    }
+
+    /// Smallest and largest finite physical value; `None` when no value is finite.
+    pub fn value_range(&self) -> Option<(f64, f64)> {
+        let stored = with_voxels!(&self.voxels, v => v.iter().map(|&x| x as f64)
+            .filter(|x| x.is_finite())
+            .fold(None, |r: Option<(f64, f64)>, x| {
+                Some(r.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))))
+            }));
+        stored.map(|(lo, hi)| {
+            let (a, b) = (self.rescale.apply(lo), self.rescale.apply(hi));
+            (a.min(b), a.max(b))
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Sampled data and the grid it is sampled on; the two never part.
+
+mod grid;
+mod image;
+mod label_map;
+mod mask;
+
+pub use grid::Grid;
+pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
+pub use label_map::{Label, LabelMap, LabelTable};
+pub use mask::Mask;
