@@ -10,8 +10,10 @@
 
 mod affine;
 mod orientation;
+mod plane;
 mod space;
 
 pub use affine::{Affine, SingularAffine};
 pub use orientation::{Axis, Orientation};
+pub use plane::{Convention, Plane};
 pub use space::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
