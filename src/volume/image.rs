@@ -208,10 +208,10 @@ impl ImageVolume {
     /// Smallest and largest finite physical value; `None` when no value is finite.
     pub fn value_range(&self) -> Option<(f64, f64)> {
         let stored = with_voxels!(&self.voxels, v => v.iter().map(|&x| x as f64)
-            .filter(|x| x.is_finite())
-            .fold(None, |r: Option<(f64, f64)>, x| {
-                Some(r.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))))
-            }));
+        .filter(|x| x.is_finite())
+        .fold(None, |r: Option<(f64, f64)>, x| {
+            Some(r.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))))
+        }));
         stored.map(|(lo, hi)| {
             let (a, b) = (self.rescale.apply(lo), self.rescale.apply(hi));
             (a.min(b), a.max(b))

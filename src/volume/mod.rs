@@ -1,5 +1,7 @@
 //! Sampled data and the grid it is sampled on; the two never part.
 
+pub mod components;
+pub mod distance;
 mod grid;
 mod image;
 mod label_map;
