@@ -1,0 +1,125 @@
+//! Atomic writing: a file is either the old one or the complete, checked new one.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::IoError;
+
+/// Writes a file beside `target` under a temporary name, syncs it, lets `verify` look at it, and
+/// renames it over `target`. On any failure the old file stays and nothing new is left behind.
+///
+/// `verify` gets the temporary path and refuses with a reason.
+///
+/// # Errors
+/// [`IoError::Output`] with what is in the way.
+pub fn replace_file(
+    target: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<()>,
+    verify: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<(), IoError> {
+    let failed = |e: io::Error| IoError::output(target, explain(&e));
+    let real_target = followed(target);
+    let mut file = temporary_beside(&real_target).map_err(failed)?;
+    write(file.as_file_mut()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    verify(file.path()).map_err(|reason| {
+        IoError::output(
+            target,
+            format!("what was written does not read back ({reason}); check the disk and try again"),
+        )
+    })?;
+    file.persist(&real_target).map_err(|e| failed(e.error))?;
+    sync_folder(&real_target).map_err(failed)
+}
+
+/// Whether `target` could be replaced, asked before long work starts: its folder exists and can be
+/// written to, and the target is no folder and not write-protected.
+///
+/// # Errors
+/// [`IoError::Output`] with what is in the way.
+pub fn check_target(target: &Path) -> Result<(), IoError> {
+    let real_target = followed(target);
+    let folder = folder_of(&real_target);
+    let refuse = |reason: String| Err(IoError::output(target, reason));
+    let at = folder.display();
+    match fs::metadata(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return refuse(format!("the folder {at} does not exist; create it first"));
+        }
+        Err(e) => return refuse(format!("the folder {at} cannot be used: {e}")),
+        Ok(m) if !m.is_dir() => return refuse(format!("{at} is a file, not a folder")),
+        // An administrator can write to read-only folders; the marking is honoured all the same.
+        Ok(m) if m.permissions().readonly() => {
+            return refuse(format!("the folder {at} is read-only; choose another"));
+        }
+        Ok(_) => {}
+    }
+    if let Ok(m) = fs::metadata(&real_target) {
+        if m.is_dir() {
+            return refuse("it is a folder; give a file name".into());
+        }
+        if m.permissions().readonly() {
+            return refuse("the file is write-protected; choose another name".into());
+        }
+    }
+    match temporary_beside(&real_target) {
+        Ok(_) => Ok(()),
+        Err(e) => refuse(explain(&e)),
+    }
+}
+
+/// The folder a file is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Where a link leads, so that the file is replaced and not the link.
+fn followed(target: &Path) -> PathBuf {
+    let is_link = fs::symlink_metadata(target).is_ok_and(|m| m.is_symlink());
+    is_link
+        .then(|| fs::canonicalize(target).ok())
+        .flatten()
+        .unwrap_or_else(|| target.to_owned())
+}
+
+/// An empty temporary file in the target's folder, with the permissions the target has or would get.
+fn temporary_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".prosector-").suffix(".part");
+    let permissions = fs::metadata(target).ok().map(|m| m.permissions());
+    #[cfg(unix)]
+    let permissions = permissions.or_else(|| {
+        use std::os::unix::fs::PermissionsExt;
+        Some(fs::Permissions::from_mode(0o666))
+    });
+    if let Some(permissions) = permissions {
+        builder.permissions(permissions);
+    }
+    builder.tempfile_in(folder_of(target))
+}
+
+/// The operating system's reason, with what to do.
+fn explain(e: &io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::StorageFull => "the disk is full; free some space".into(),
+        io::ErrorKind::NotFound => "the folder does not exist; create it first".into(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "the folder is read-only; choose another".into()
+        }
+        _ => format!("{e}; check the folder and the disk"),
+    }
+}
+
+/// Makes the rename itself last through a power cut.
+fn sync_folder(target: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder_of(target))?.sync_all()?;
+    }
+    Ok(())
+}
