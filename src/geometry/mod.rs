@@ -9,11 +9,15 @@
 //! - A transform is named `a_from_b`: it maps coordinates of space `b` to space `a`.
 
 mod affine;
+mod grid;
 mod orientation;
 mod plane;
+mod slice_plane;
 mod space;
 
 pub use affine::{Affine, SingularAffine};
+pub use grid::Grid;
 pub use orientation::{Axis, Orientation};
 pub use plane::{Convention, Plane};
+pub use slice_plane::SliceView;
 pub use space::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};

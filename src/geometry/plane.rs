@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Orientation;
+use super::{Axis, Orientation};
 
 /// A standard plane. On an oblique scan it means the voxel slices closest to that anatomical plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +32,20 @@ impl Plane {
     /// The voxel axis along which this plane's slices are counted.
     pub fn normal_voxel_axis(self, orientation: &Orientation) -> usize {
         orientation.voxel_axis_of(self.normal_ras())
+    }
+
+    /// The anatomical directions of the screen's right and down. In sagittal views the patient looks to the
+    /// left of the screen, whatever the convention.
+    pub fn right_and_down(self, convention: Convention) -> [Axis; 2] {
+        let side = match convention {
+            Convention::Radiological => Axis::Left,
+            Convention::Neurological => Axis::Right,
+        };
+        match self {
+            Self::Axial => [side, Axis::Posterior],
+            Self::Coronal => [side, Axis::Inferior],
+            Self::Sagittal => [Axis::Posterior, Axis::Inferior],
+        }
     }
 
     /// The name shown in a view's corner.

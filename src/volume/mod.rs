@@ -2,12 +2,11 @@
 
 pub mod components;
 pub mod distance;
-mod grid;
 mod image;
 mod label_map;
 mod mask;
 
-pub use grid::Grid;
+pub use crate::geometry::Grid;
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
 pub use label_map::{Label, LabelMap, LabelTable};
 pub use mask::Mask;

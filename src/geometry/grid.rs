@@ -2,7 +2,7 @@
 
 use glam::DVec3;
 
-use crate::geometry::{Affine, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
+use super::{Affine, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 
 /// Dims and position of a sampled volume. Carried by every volume, never separate from its voxels.
 #[derive(Debug, Clone, Copy, PartialEq)]
