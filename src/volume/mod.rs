@@ -5,6 +5,8 @@ pub mod distance;
 mod image;
 mod label_map;
 mod mask;
+pub mod metrics;
+pub mod surface;
 
 pub use crate::geometry::Grid;
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
