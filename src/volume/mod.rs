@@ -6,6 +6,7 @@ mod image;
 mod label_map;
 mod mask;
 pub mod metrics;
+pub mod phantom;
 pub mod surface;
 
 pub use crate::geometry::Grid;
