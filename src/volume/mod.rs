@@ -8,6 +8,7 @@ mod mask;
 pub mod metrics;
 pub mod phantom;
 pub mod surface;
+pub mod window;
 
 pub use crate::geometry::Grid;
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};

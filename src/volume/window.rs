@@ -1,0 +1,88 @@
+//! Display windows: the usual CT presets, and a robust automatic one for everything else.
+
+use super::{ImageVolume, Modality, Window};
+use crate::with_voxels;
+
+const fn window(level: f64, width: f64) -> Window {
+    Window { level, width }
+}
+
+/// Level and width in HU as reading rooms set them; the first one is what a CT opens with.
+const CT: [(&str, Window); 10] = [
+    ("Soft tissue", window(40.0, 400.0)),
+    ("Neck", window(50.0, 250.0)),
+    ("Brain", window(40.0, 80.0)),
+    ("Stroke", window(40.0, 40.0)),
+    ("Subdural", window(75.0, 215.0)),
+    ("Mediastinum", window(50.0, 350.0)),
+    ("Lung", window(-600.0, 1500.0)),
+    ("Liver", window(60.0, 160.0)),
+    ("Angiography", window(200.0, 600.0)),
+    ("Bone", window(400.0, 1800.0)),
+];
+
+/// For PET in standardised uptake values.
+const PET: [(&str, Window); 3] = [
+    ("SUV 0-5", window(2.5, 5.0)),
+    ("SUV 0-10", window(5.0, 10.0)),
+    ("SUV 0-20", window(10.0, 20.0)),
+];
+
+/// The named windows offered for a modality; empty for MR, whose values have no unit.
+pub fn presets(modality: Modality) -> &'static [(&'static str, Window)] {
+    match modality {
+        Modality::Ct => &CT,
+        Modality::Pet => &PET,
+        Modality::Mr => &[],
+    }
+}
+
+/// What a scan opens with: the soft-tissue preset for CT, else [`auto_window`].
+pub fn default_window(image: &ImageVolume) -> Window {
+    match image.modality() {
+        Modality::Ct => CT[0].1,
+        Modality::Mr | Modality::Pet => auto_window(image),
+    }
+}
+
+/// Voxels looked at for [`auto_window`]; more change nothing that a reader sees.
+const SAMPLES: usize = 400_000;
+
+/// A minimum that so large a part of the scan has is padding or background, not tissue.
+const PADDING_SHARE: f64 = 0.05;
+
+/// A window from the 1st to the 99.5th percentile of the scan's values (PET: from 0 where that is the
+/// minimum), padding and values that are not finite left out. The width is always above zero.
+pub fn auto_window(image: &ImageVolume) -> Window {
+    let mut values = sampled_values(image);
+    values.sort_unstable_by(f64::total_cmp);
+    let Some((&lowest, &highest)) = values.first().zip(values.last()) else {
+        return window(0.5, 1.0);
+    };
+    let padding = values.partition_point(|&v| v <= lowest);
+    let is_padded = padding as f64 > PADDING_SHARE * values.len() as f64 && padding < values.len();
+    let tissue = if is_padded { &values[padding..] } else { &values };
+    let percentile = |p: f64| tissue[((tissue.len() - 1) as f64 * p).round() as usize];
+    let low = match image.modality() {
+        Modality::Pet if lowest >= 0.0 => 0.0,
+        _ => percentile(0.01),
+    };
+    let mut high = percentile(0.995);
+    if high <= low {
+        high = highest;
+    }
+    let smallest = 1e-6 * low.abs().max(high.abs()).max(1e-6);
+    let width = (high - low).max(smallest);
+    window(low + width / 2.0, width)
+}
+
+/// Finite physical values at evenly spread voxels.
+fn sampled_values(image: &ImageVolume) -> Vec<f64> {
+    let rescale = image.rescale();
+    // An odd step does not run along with the even row lengths that scans have.
+    let step = (image.voxels().len() / SAMPLES) | 1;
+    with_voxels!(image.voxels(), v => v.iter().step_by(step)
+        .map(|&x| rescale.apply(x as f64))
+        .filter(|x| x.is_finite())
+        .collect())
+}
