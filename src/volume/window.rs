@@ -61,7 +61,11 @@ pub fn auto_window(image: &ImageVolume) -> Window {
     };
     let padding = values.partition_point(|&v| v <= lowest);
     let is_padded = padding as f64 > PADDING_SHARE * values.len() as f64 && padding < values.len();
-    let tissue = if is_padded { &values[padding..] } else { &values };
+    let tissue = if is_padded {
+        &values[padding..]
+    } else {
+        &values
+    };
     let percentile = |p: f64| tissue[((tissue.len() - 1) as f64 * p).round() as usize];
     let low = match image.modality() {
         Modality::Pet if lowest >= 0.0 => 0.0,
