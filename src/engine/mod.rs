@@ -1,1 +1,100 @@
-//! engine
+//! The background worker that runs models, so that the window never waits for one.
+//!
+//! One named thread owns the [`Segmenter`](crate::models::Segmenter) and everything of Burn behind it.
+//! [`Request`]s go in, [`Event`]s come out; results are plain volumes. The window and the command line use
+//! the same engine. A panic inside a job becomes [`Event::Failed`], and the worker lives on.
+
+mod message;
+mod queue;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+
+use crate::models::{ModelError, Segmenter};
+
+pub use message::{Event, JobId, Request};
+pub use queue::{CancelOutcome, Queue, RequestKind, Superseded};
+use worker::{Outbox, Shared, Worker};
+
+/// How long closing waits for a job that does not stop at once.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The handle to the worker thread. Dropping it stops the worker.
+pub struct Engine {
+    shared: Arc<Shared>,
+    outbox: Outbox,
+    events: Receiver<Event>,
+    finished: Receiver<()>,
+    next_id: AtomicU64,
+}
+
+impl Engine {
+    /// Starts a worker on whatever `opener` opens; it runs on the worker's thread, and its outcome arrives as
+    /// [`Event::ModelReady`] or [`Event::ModelFailed`]. Requests may be submitted before.
+    ///
+    /// `waker` is called after every event, from any thread; the window asks for a repaint in it.
+    ///
+    /// # Panics
+    /// If the operating system has no thread left.
+    pub fn start(
+        opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
+        waker: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        // Unbounded, because the worker must not wait for the window; progress is throttled at its source.
+        let (sender, events) = crossbeam_channel::unbounded();
+        let (done, finished) = crossbeam_channel::bounded(1);
+        let shared = Arc::new(Shared::default());
+        let outbox = Outbox::new(sender, Arc::new(waker));
+        let worker = Worker::new(shared.clone(), outbox.clone());
+        std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || {
+                worker.run(opener);
+                // Nobody listens when the engine was dropped long ago.
+                let _ = done.send(());
+            })
+            .expect("the operating system has a thread for the engine");
+        Self {
+            shared,
+            outbox,
+            events,
+            finished,
+            next_id: AtomicU64::new(1),
+        }
+    }
+
+    /// Queues a request. A new [`Request::Prompt`] supersedes those that wait and stops the one that runs:
+    /// they end as [`Event::Cancelled`].
+    pub fn submit(&self, request: Request) -> JobId {
+        let id = JobId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let superseded = self.shared.push(id, request);
+        for id in superseded.dropped {
+            self.outbox.send(Event::Cancelled { id });
+        }
+        id
+    }
+
+    /// Stops a job, waiting or running; it ends as [`Event::Cancelled`]. Nothing happens if it has ended.
+    pub fn cancel(&self, id: JobId) {
+        if self.shared.cancel(id) == CancelOutcome::Removed {
+            self.outbox.send(Event::Cancelled { id });
+        }
+    }
+
+    /// What happened, in order. Drained by the window once per frame, waited for by the command line.
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.stop();
+        // A job deep in the GPU driver may take longer; the process may end without it.
+        let _ = self.finished.recv_timeout(SHUTDOWN_PATIENCE);
+    }
+}

@@ -6,7 +6,7 @@ use crate::prompt::{PromptError, PromptSet};
 use crate::util::{Cancelled, JobContext};
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
-use super::ModelCard;
+use super::{ComputeDevice, ModelCard};
 
 /// Identifies a scan for caches: equal keys mean equal voxels, grid and modality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,9 @@ pub struct PromptedResult {
 pub trait Segmenter: Send {
     /// What the model is and takes.
     fn card(&self) -> &ModelCard;
+
+    /// Where it computes.
+    fn device(&self) -> &ComputeDevice;
 
     /// Finds the card's structures without a prompt; only `structures` when given (names of the card).
     fn segment_auto(
