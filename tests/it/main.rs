@@ -1,3 +1,7 @@
-//! tests
+//! The one integration test binary: every part of Prosector is tested through its public interface.
 
+mod engine;
+mod metrics;
+mod phantom;
 mod slice_view;
+mod support;
