@@ -5,7 +5,9 @@
 
 pub mod atomic;
 mod error;
+mod nifti;
 mod scan;
+mod sniff;
 
 pub use error::IoError;
 pub use scan::{OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo};
@@ -14,6 +16,8 @@ use std::path::Path;
 
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+
+use sniff::{Content, sniff};
 
 /// Opens one scan: a NIfTI file (or either file of an .hdr/.img pair), a DICOM file or a folder.
 ///
@@ -36,10 +40,13 @@ pub fn open_scan(path: &Path, options: &OpenOptions, ctx: &JobContext) -> Result
 /// Anything that is not a readable scan, with its reason; [`IoError::Cancelled`] on request.
 pub fn inspect(
     path: &Path,
-    _options: &OpenOptions,
-    _ctx: &JobContext,
+    options: &OpenOptions,
+    ctx: &JobContext,
 ) -> Result<(ScanInfo, Option<ImageVolume>), IoError> {
-    Err(IoError::unsupported(path, "this kind of file is not read"))
+    match sniff(path)? {
+        Content::Nifti => nifti::inspect(path, options, ctx),
+        Content::Dicom => Err(IoError::unsupported(path, "DICOM is not read")),
+    }
 }
 
 /// Opens a label map: any NIfTI map of whole numbers from 0 to 65535, with the names it carries.
@@ -49,9 +56,15 @@ pub fn inspect(
 /// Whatever cannot be read, and values that are no labels.
 pub fn open_labels(
     path: &Path,
-    _ctx: &JobContext,
+    ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
-    Err(IoError::unsupported(path, "this kind of file is not read"))
+    match sniff(path)? {
+        Content::Nifti => nifti::open_labels(path, ctx),
+        Content::Dicom => Err(IoError::not_labels(
+            path,
+            "label maps are read from NIfTI; convert DICOM segmentations first",
+        )),
+    }
 }
 
 /// Saves a label map with its names as .nii or .nii.gz: 8 bit if the values fit, else 16 bit.
@@ -59,24 +72,27 @@ pub fn open_labels(
 ///
 /// # Errors
 /// The target cannot be written, or does not read back as it should; the old file then stays.
-pub fn save_labels(path: &Path, _labels: &LabelMap, _table: &LabelTable) -> Result<(), IoError> {
-    check_output(path)
+pub fn save_labels(path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
+    check_output(path)?;
+    nifti::save_labels(path, labels, table)
 }
 
 /// Saves a mask as .nii or .nii.gz with values 0 and 1, as [`save_labels`] does.
 ///
 /// # Errors
 /// As [`save_labels`].
-pub fn save_mask(path: &Path, _mask: &Mask) -> Result<(), IoError> {
-    check_output(path)
+pub fn save_mask(path: &Path, mask: &Mask) -> Result<(), IoError> {
+    check_output(path)?;
+    nifti::save_mask(path, mask)
 }
 
 /// Saves a scan as .nii or .nii.gz in its stored type, rescale kept, as [`save_labels`] does.
 ///
 /// # Errors
 /// As [`save_labels`].
-pub fn save_image(path: &Path, _image: &ImageVolume) -> Result<(), IoError> {
-    check_output(path)
+pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
+    check_output(path)?;
+    nifti::save_image(path, image)
 }
 
 /// Whether a result could be written here, asked before the work starts: the name ends in .nii or

@@ -1,5 +1,6 @@
 //! A scan: typed voxels as stored, the rescale to physical values, and what kind of scan it is.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Grid;
@@ -207,14 +208,34 @@ impl ImageVolume {
 
     /// Smallest and largest finite physical value; `None` when no value is finite.
     pub fn value_range(&self) -> Option<(f64, f64)> {
-        let stored = with_voxels!(&self.voxels, v => v.iter().map(|&x| x as f64)
-        .filter(|x| x.is_finite())
-        .fold(None, |r: Option<(f64, f64)>, x| {
-            Some(r.map_or((x, x), |(lo, hi)| (lo.min(x), hi.max(x))))
-        }));
-        stored.map(|(lo, hi)| {
-            let (a, b) = (self.rescale.apply(lo), self.rescale.apply(hi));
-            (a.min(b), a.max(b))
+        self.finite_range().0
+    }
+
+    /// [`Self::value_range`], and the number of voxels that are no finite number.
+    pub fn finite_range(&self) -> (Option<(f64, f64)>, usize) {
+        let (low, high, non_finite) = with_voxels!(&self.voxels, v => v
+        .par_chunks(1 << 16)
+        .map(|chunk| {
+            let mut found = (f64::INFINITY, f64::NEG_INFINITY, 0);
+            for &x in chunk {
+                let x = x as f64;
+                if x.is_finite() {
+                    found.0 = x.min(found.0);
+                    found.1 = x.max(found.1);
+                } else {
+                    found.2 += 1;
+                }
+            }
+            found
         })
+        .reduce(
+            || (f64::INFINITY, f64::NEG_INFINITY, 0),
+            |a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2),
+        ));
+        let range = (low <= high).then(|| {
+            let (a, b) = (self.rescale.apply(low), self.rescale.apply(high));
+            (a.min(b), a.max(b))
+        });
+        (range, non_finite)
     }
 }

@@ -1,0 +1,92 @@
+//! Reading a NIfTI label map.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::io::IoError;
+use crate::util::JobContext;
+use crate::volume::{Grid, LabelMap, LabelTable, Rescale, VoxelData};
+use crate::with_voxels;
+
+use super::caret;
+use super::file::NiftiFile;
+use super::placement;
+use super::volume::{read_frame, rescale};
+
+/// How far a rescaled value may be from a whole number.
+const WHOLE: f64 = 1e-3;
+
+/// Reads a map of whole numbers from 0 to 65535 in any stored type, with the names it carries.
+pub(in crate::io) fn open_labels(
+    path: &Path,
+    ctx: &JobContext,
+) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+    let mut file = NiftiFile::open(path)?;
+    if file.frames > 1 {
+        return Err(IoError::not_labels(
+            path,
+            format!(
+                "it has {} frames; save the frame that is wanted as a file of its own",
+                file.frames
+            ),
+        ));
+    }
+    if file.stored_type.is_color() {
+        return Err(IoError::not_labels(path, "its voxels are colours"));
+    }
+    let (affine, mut warnings) = placement::read(&file.header, file.dims)
+        .map_err(|reason| IoError::damaged(path, reason))?;
+    let rescale = rescale(&file.header, file.stored_type).map_err(|r| IoError::damaged(path, r))?;
+    let stored = read_frame(&mut file, 0, ctx)?;
+    warnings.append(&mut file.warnings);
+    let grid = Grid::new(file.dims, affine);
+    let voxels = whole_numbers(stored, rescale).map_err(|offset_and_value| {
+        let (offset, value) = offset_and_value;
+        let [i, j, k] = grid.voxel_at(offset).0;
+        IoError::not_labels(
+            path,
+            format!(
+                "the value {value} at voxel {i},{j},{k} is no whole number from 0 to 65535; give a \
+                 label map, not an image"
+            ),
+        )
+    })?;
+    let table = caret::find(&file.extensions).unwrap_or_else(|reason| {
+        warnings.push(format!("its label names cannot be read ({reason})"));
+        None
+    });
+    let labels = LabelMap { grid, voxels };
+    let mut table = table.unwrap_or_default();
+    for (value, _) in labels.counts() {
+        if table.get(value).is_none_or(|l| l.name.is_empty()) {
+            table.add(value, &format!("label_{value}"));
+        }
+    }
+    Ok((labels, table, warnings))
+}
+
+/// The voxels as labels, or the offset and value of the first one that is none.
+fn whole_numbers(stored: VoxelData, rescale: Rescale) -> Result<Vec<u16>, (usize, f64)> {
+    match stored {
+        VoxelData::U16(v) if rescale == Rescale::IDENTITY => Ok(v),
+        VoxelData::U8(v) if rescale == Rescale::IDENTITY => {
+            Ok(v.into_iter().map(u16::from).collect())
+        }
+        other => with_voxels!(other, v => {
+            let label = |stored: f64| {
+                let value = rescale.apply(stored);
+                let whole = value.round();
+                let sound = (value - whole).abs() <= WHOLE && (0.0..=65535.0).contains(&whole);
+                if sound { Ok(whole as u16) } else { Err(value) }
+            };
+            v.par_iter()
+                .map(|&x| label(x as f64).ok())
+                .collect::<Option<Vec<u16>>>()
+                .ok_or_else(|| {
+                    let wrong = |(offset, &x)| label(x as f64).err().map(|value| (offset, value));
+                    v.iter().enumerate().find_map(wrong).unwrap_or((0, f64::NAN))
+                })
+        }),
+    }
+}

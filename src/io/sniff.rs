@@ -1,0 +1,133 @@
+//! What a file is, by its content.
+
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Read};
+use std::path::Path;
+
+use super::IoError;
+use super::nifti;
+
+/// Bytes looked at: more than any header that tells formats apart.
+const HEAD_BYTES: u64 = 4096;
+
+/// What will read a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A NIfTI file, plain or gzipped, or one file of an .hdr/.img pair.
+    Nifti,
+    /// A folder, or a DICOM file with or without preamble.
+    Dicom,
+}
+
+/// Looks at the first bytes of a file; a folder is taken for DICOM.
+///
+/// # Errors
+/// A path that cannot be read, and content that is no scan, with what it is instead.
+pub(super) fn sniff(path: &Path) -> Result<Content, IoError> {
+    let metadata = fs::metadata(path).map_err(|e| IoError::unreadable(path, e))?;
+    if metadata.is_dir() {
+        return Ok(Content::Dicom);
+    }
+    let head = head_of(path)?;
+    if looks_like_dicom(&head) {
+        return Ok(Content::Dicom);
+    }
+    if nifti::looks_like_header(&head) || nifti::header_beside_image(path).is_some() {
+        return Ok(Content::Nifti);
+    }
+    if head.starts_with(&GZIP_MAGIC) {
+        return sniff_gzip(path);
+    }
+    Err(IoError::not_a_scan(path, describe(&head)))
+}
+
+/// The first two bytes of every gzip member.
+pub(super) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+fn head_of(path: &Path) -> Result<Vec<u8>, IoError> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|f| f.take(HEAD_BYTES).read_to_end(&mut head))
+        .map_err(|e| IoError::unreadable(path, e))?;
+    Ok(head)
+}
+
+fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
+    let file = File::open(path).map_err(|e| IoError::unreadable(path, e))?;
+    let mut head = Vec::new();
+    let unpacked = flate2::bufread::GzDecoder::new(BufReader::new(file))
+        .take(HEAD_BYTES)
+        .read_to_end(&mut head);
+    // What was unpacked before an error still tells what the file is; its reader names the damage.
+    if nifti::looks_like_header(&head) {
+        return Ok(Content::Nifti);
+    }
+    match unpacked {
+        Err(e) if e.kind() == ErrorKind::UnexpectedEof => Err(IoError::damaged(
+            path,
+            "the gzip data ends early; copy or download the file again",
+        )),
+        Err(e) => Err(IoError::damaged(
+            path,
+            format!("the gzip data cannot be unpacked ({e}); copy or download the file again"),
+        )),
+        Ok(_) if looks_like_dicom(&head) => Err(IoError::unsupported(
+            path,
+            "it is a gzipped DICOM file; unpack it first",
+        )),
+        Ok(_) => Err(IoError::not_a_scan(
+            path,
+            format!("inside the gzip {}", describe(&head)),
+        )),
+    }
+}
+
+/// Whether these are the first bytes of a DICOM file: the preamble's magic, or without a preamble a
+/// first element of group 2 or 8 in any encoding.
+fn looks_like_dicom(head: &[u8]) -> bool {
+    if head.get(128..132) == Some(b"DICM".as_slice()) {
+        return true;
+    }
+    let Some(first) = head.first_chunk::<8>() else {
+        return false;
+    };
+    let explicit_vr = first[4].is_ascii_uppercase() && first[5].is_ascii_uppercase();
+    let length = u32::from_le_bytes([first[4], first[5], first[6], first[7]]);
+    match *first {
+        [2 | 8, 0, _, 0, ..] => explicit_vr || length < 1024,
+        [0, 2 | 8, 0, ..] => explicit_vr,
+        _ => false,
+    }
+}
+
+/// What a file is that no reader takes, and what to give instead.
+fn describe(head: &[u8]) -> String {
+    let advice = "give a NIfTI file, a DICOM file or a DICOM folder";
+    let kind = match head {
+        [] => return "the file is empty (0 bytes); copy or download it again".into(),
+        [b'N', b'R', b'R', b'D', ..] => {
+            "it is an NRRD file, which is not read; convert it to NIfTI"
+        }
+        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => "it is a picture",
+        [b'P', b'K', 3, 4, ..] => "it is a zip archive; unpack it",
+        [b'%', b'P', b'D', b'F', ..] => "it is a PDF document",
+        _ if head.starts_with(b"ObjectType") => {
+            "it is a MetaImage file, which is not read; convert it to NIfTI"
+        }
+        _ if is_text(head) => "it is a text file",
+        _ => "its first bytes are those of no scan format that is read",
+    };
+    format!("{kind}; {advice}")
+}
+
+fn is_text(head: &[u8]) -> bool {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // The head may end inside a character.
+        Err(e) if e.error_len().is_none() => {
+            std::str::from_utf8(&head[..e.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    text.chars().all(|c| !c.is_control() || c.is_whitespace())
+}
