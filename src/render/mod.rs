@@ -1,1 +1,30 @@
-//! render
+//! Pictures of voxel slices: the graphics device's shaders, and their twin on the CPU.
+//!
+//! A [`SliceView`](crate::geometry::SliceView) says which slice lies where on the screen, a [`Scene`] what
+//! there is to see, a [`SliceStyle`] how. [`SliceRenderer`] draws it into any render pass,
+//! [`reference::draw`] into a picture without any device, [`screenshot`] three planes into one picture.
+//!
+//! Exactness: textures hold the voxels as they are (no filtering by the sampler), views lie in voxel slices,
+//! and labels are never interpolated. What is written is gamma-encoded sRGB.
+
+mod caps;
+mod color_table;
+mod context;
+mod error;
+mod gpu_types;
+mod offscreen;
+pub mod reference;
+mod scene;
+mod shader;
+mod slice;
+mod texel;
+mod volume_texture;
+
+pub use caps::{TextureLimits, device_descriptor};
+pub use context::RenderContext;
+pub use error::RenderError;
+pub use gpu_types::SliceUniforms;
+pub use offscreen::Offscreen;
+pub use scene::{Interpolation, Proposal, Scene, SliceStyle};
+pub use shader::{Stored, slice_source};
+pub use slice::SliceRenderer;

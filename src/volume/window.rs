@@ -1,7 +1,6 @@
 //! Display windows: the usual CT presets, and a robust automatic one for everything else.
 
 use super::{ImageVolume, Modality, Window};
-use crate::with_voxels;
 
 const fn window(level: f64, width: f64) -> Window {
     Window { level, width }
@@ -82,11 +81,11 @@ pub fn auto_window(image: &ImageVolume) -> Window {
 
 /// Finite physical values at evenly spread voxels.
 fn sampled_values(image: &ImageVolume) -> Vec<f64> {
-    let rescale = image.rescale();
     // An odd step does not run along with the even row lengths that scans have.
     let step = (image.voxels().len() / SAMPLES) | 1;
-    with_voxels!(image.voxels(), v => v.iter().step_by(step)
-        .map(|&x| rescale.apply(x as f64))
-        .filter(|x| x.is_finite())
-        .collect())
+    (0..image.voxels().len())
+        .step_by(step)
+        .map(|offset| image.value(offset))
+        .filter(|value| value.is_finite())
+        .collect()
 }

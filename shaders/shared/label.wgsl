@@ -1,0 +1,86 @@
+// Labels and the proposal on top of the scan: fill, and an outline of constant width on the screen.
+//
+// Inputs: label values per voxel (0 is background), the same for the proposal (or a 0/1 mask), and a
+// 256 x 256 table with the sRGB colour of every label value; alpha 0 hides a label. Label values are never
+// interpolated. Colours are mixed gamma-encoded, as the rest of the window is.
+
+@group(0) @binding(2) var labels: texture_3d<u32>;
+@group(0) @binding(3) var proposal: texture_3d<u32>;
+@group(0) @binding(4) var colors: texture_2d<f32>;
+
+const LABELS: u32 = 0u;
+const PROPOSAL: u32 = 1u;
+
+// Length of one dash of a proposal's outline, in pixels.
+const DASH_PX: f32 = 4.0;
+
+// Where an outline looks for other labels, in units of its width.
+const RING = array<vec2<f32>, 8>(
+    vec2<f32>(1.0, 0.0), vec2<f32>(-1.0, 0.0), vec2<f32>(0.0, 1.0), vec2<f32>(0.0, -1.0),
+    vec2<f32>(0.7, 0.7), vec2<f32>(-0.7, 0.7), vec2<f32>(0.7, -0.7), vec2<f32>(-0.7, -0.7),
+);
+
+fn color_of(label: u32) -> vec4<f32> {
+    return textureLoad(colors, vec2<u32>(label & 255u, label >> 8u), 0);
+}
+
+fn label_at(layer: u32, voxel: vec3<i32>) -> u32 {
+    if layer == LABELS {
+        let texel = texel_of(voxel, view.label_texels);
+        return textureLoad(labels, min(texel, vec3<i32>(textureDimensions(labels)) - 1), 0).x;
+    }
+    let texel = texel_of(voxel, view.proposal_texels);
+    let value = textureLoad(proposal, min(texel, vec3<i32>(textureDimensions(proposal)) - 1), 0).x;
+    if view.proposal_label == 0u || value == 0u {
+        return value;
+    }
+    return view.proposal_label;
+}
+
+// The label shown at a voxel position inside the volume: 0 where there is none or it is hidden.
+fn shown_label(layer: u32, voxel: vec3<f32>) -> u32 {
+    let label = label_at(layer, nearest(voxel));
+    if label == 0u || color_of(label).a == 0.0 {
+        return 0u;
+    }
+    return label;
+}
+
+// Whether the label's border is within `reach` pixels.
+fn is_edge(layer: u32, label: u32, pixel: vec2<f32>, reach: f32) -> bool {
+    var ring = RING;
+    var edge = false;
+    for (var n = 0; n < 8 && !edge; n++) {
+        let voxel = voxel_from_pixel(pixel + ring[n] * reach);
+        edge = !is_inside(voxel) || label_at(layer, nearest(voxel)) != label;
+    }
+    return edge;
+}
+
+fn with_labels(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32> {
+    let label = shown_label(LABELS, voxel);
+    if label == 0u {
+        return base;
+    }
+    let color = color_of(label).rgb;
+    let is_active = label == view.active_label;
+    let reach = view.outline_px * select(1.0, 2.0, is_active);
+    if view.outline_px > 0.0 && is_edge(LABELS, label, pixel, reach) {
+        return mix(color, vec3<f32>(1.0), select(0.0, 0.25, is_active));
+    }
+    return mix(base, color, view.fill_opacity);
+}
+
+fn with_proposal(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32> {
+    let label = shown_label(PROPOSAL, voxel);
+    if label == 0u {
+        return base;
+    }
+    let color = color_of(label).rgb;
+    if is_edge(PROPOSAL, label, pixel, max(view.outline_px, 1.0) * 1.5) {
+        let cell = floor(pixel / DASH_PX);
+        let is_dash = (i32(cell.x + cell.y) & 1) == 0;
+        return select(color * 0.45, mix(color, vec3<f32>(1.0), 0.6), is_dash);
+    }
+    return mix(base, mix(color, vec3<f32>(1.0), 0.35), view.fill_opacity * 0.6);
+}

@@ -1,0 +1,65 @@
+// One view of one voxel slice: uniforms and the map from pixels to voxels.
+//
+// Spaces: pixels (continuous, x right, y down, centre of the first pixel at 0.5, 0.5) and voxels
+// (continuous, centres at integers; the component along the slice's normal is the slice index, exactly).
+// Layout checked against render/gpu_types.rs::SliceUniforms by a test.
+
+struct SliceUniforms {
+    // Voxel position of pixel corner (0, 0), and the voxel steps for one pixel right and one down.
+    voxel_origin: vec4<f32>,
+    voxel_per_x: vec4<f32>,
+    voxel_per_y: vec4<f32>,
+    // Unit vectors of the two voxel axes in the slice.
+    axis_across: vec4<i32>,
+    axis_down: vec4<i32>,
+    // Voxels along i, j, k.
+    dims: vec4<i32>,
+    // Where each texture lies in the volume: xyz the voxel of its first texel, w voxels per texel.
+    image_texels: vec4<i32>,
+    label_texels: vec4<i32>,
+    proposal_texels: vec4<i32>,
+    // Size of the view in pixels.
+    size: vec2<f32>,
+    // Brightness 0..1 of a texel: texel * scale + offset.
+    window_scale: f32,
+    window_offset: f32,
+    fill_opacity: f32,
+    outline_px: f32,
+    active_label: u32,
+    // The label that a proposed mask stands for; 0: the proposal's texels are labels themselves.
+    proposal_label: u32,
+    // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal.
+    flags: u32,
+    // 1 when the target turns what is written into sRGB itself.
+    target_is_srgb: u32,
+    unused_0: u32,
+    unused_1: u32,
+}
+
+const INTERPOLATE: u32 = 1u;
+const HAS_LABELS: u32 = 2u;
+const HAS_PROPOSAL: u32 = 4u;
+
+@group(0) @binding(0) var<uniform> view: SliceUniforms;
+
+fn has(flag: u32) -> bool {
+    return (view.flags & flag) != 0u;
+}
+
+fn voxel_from_pixel(pixel: vec2<f32>) -> vec3<f32> {
+    return view.voxel_origin.xyz + view.voxel_per_x.xyz * pixel.x + view.voxel_per_y.xyz * pixel.y;
+}
+
+fn is_inside(voxel: vec3<f32>) -> bool {
+    return all(voxel >= vec3<f32>(-0.5)) && all(voxel < vec3<f32>(view.dims.xyz) - 0.5);
+}
+
+fn nearest(voxel: vec3<f32>) -> vec3<i32> {
+    return vec3<i32>(floor(voxel + 0.5));
+}
+
+// The texel that holds a voxel, for a texture that starts at `texels.xyz` with `texels.w` voxels per texel.
+fn texel_of(voxel: vec3<i32>, texels: vec4<i32>) -> vec3<i32> {
+    let clamped = clamp(voxel, vec3<i32>(0), view.dims.xyz - 1);
+    return max((clamped - texels.xyz) / texels.w, vec3<i32>(0));
+}

@@ -1,0 +1,44 @@
+// A voxel slice with window and level, label overlay and proposal; black beside the volume.
+//
+// Drawn as one triangle over the viewport. Needs shared/view.wgsl, shared/sampling.wgsl and
+// shared/label.wgsl, and `alias Stored`; render/shader.rs puts them together.
+// Output: gamma-encoded sRGB, opaque. CPU twin: render/reference.rs.
+
+struct Corner {
+    @builtin(position) position: vec4<f32>,
+    @location(0) pixel: vec2<f32>,
+}
+
+@vertex
+fn vertex(@builtin(vertex_index) index: u32) -> Corner {
+    let corner = vec2<f32>(f32((index << 1u) & 2u), f32(index & 2u));
+    var out: Corner;
+    out.position = vec4<f32>(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
+    out.pixel = corner * view.size;
+    return out;
+}
+
+fn linear_from_srgb(color: vec3<f32>) -> vec3<f32> {
+    let low = color / 12.92;
+    let high = pow((color + 0.055) / 1.055, vec3<f32>(2.4));
+    return select(high, low, color <= vec3<f32>(0.04045));
+}
+
+@fragment
+fn fragment(in: Corner) -> @location(0) vec4<f32> {
+    let voxel = voxel_from_pixel(in.pixel);
+    var color = vec3<f32>(0.0);
+    if is_inside(voxel) {
+        color = vec3<f32>(brightness(voxel));
+        if has(HAS_LABELS) {
+            color = with_labels(color, in.pixel, voxel);
+        }
+        if has(HAS_PROPOSAL) {
+            color = with_proposal(color, in.pixel, voxel);
+        }
+    }
+    if view.target_is_srgb != 0u {
+        color = linear_from_srgb(color);
+    }
+    return vec4<f32>(color, 1.0);
+}

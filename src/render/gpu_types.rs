@@ -1,0 +1,105 @@
+//! The uniforms, as the shaders declare them.
+
+use bytemuck::{Pod, Zeroable};
+use glam::DVec3;
+
+use crate::geometry::SliceView;
+
+use super::scene::{Interpolation, Proposal, Scene, SliceStyle};
+use super::texel::brightness_from_texel;
+
+/// `SliceUniforms` of `shaders/shared/view.wgsl`, field by field; a test compares the layouts.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub struct SliceUniforms {
+    /// Voxel position of the view's top left corner.
+    pub voxel_origin: [f32; 4],
+    /// Voxel step for one pixel to the right.
+    pub voxel_per_x: [f32; 4],
+    /// Voxel step for one pixel down.
+    pub voxel_per_y: [f32; 4],
+    /// Unit vector of the voxel axis that runs across the screen.
+    pub axis_across: [i32; 4],
+    /// Unit vector of the voxel axis that runs down the screen.
+    pub axis_down: [i32; 4],
+    /// Voxels along i, j, k.
+    pub dims: [i32; 4],
+    /// Voxel of the scan texture's first texel, and voxels per texel.
+    pub image_texels: [i32; 4],
+    /// The same of the label texture.
+    pub label_texels: [i32; 4],
+    /// The same of the proposal texture.
+    pub proposal_texels: [i32; 4],
+    /// Width and height of the view in pixels.
+    pub size: [f32; 2],
+    /// Brightness per texel unit.
+    pub window_scale: f32,
+    /// Brightness of texel 0.
+    pub window_offset: f32,
+    /// Opacity of fills, 0 to 1.
+    pub fill_opacity: f32,
+    /// Width of outlines in pixels.
+    pub outline_px: f32,
+    /// The label drawn stronger; 0 for none.
+    pub active_label: u32,
+    /// The label of a proposed mask; 0 when the proposal holds label values.
+    pub proposal_label: u32,
+    /// [`Self::INTERPOLATE`], [`Self::HAS_LABELS`], [`Self::HAS_PROPOSAL`].
+    pub flags: u32,
+    /// 1 when the target encodes sRGB itself.
+    pub target_is_srgb: u32,
+    /// Fills up 16 bytes.
+    pub unused_0: u32,
+    /// Fills up 16 bytes.
+    pub unused_1: u32,
+}
+
+impl SliceUniforms {
+    /// Flag: the scan is interpolated linearly.
+    pub const INTERPOLATE: u32 = 1;
+    /// Flag: there is a label map.
+    pub const HAS_LABELS: u32 = 2;
+    /// Flag: there is a proposal.
+    pub const HAS_PROPOSAL: u32 = 4;
+
+    /// The uniforms of a view, with textures that start at voxel 0 and hold every voxel.
+    pub(super) fn new(view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> Self {
+        let point = |v: DVec3| [v.x as f32, v.y as f32, v.z as f32, 0.0];
+        let unit = |axis: usize| std::array::from_fn(|d| i32::from(d == axis));
+        let [origin, per_x, per_y] = view.voxel_from_pixel_columns();
+        let [across, down] = view.in_plane_axes();
+        let [ni, nj, nk] = scene.image.grid().dims.map(|n| n as i32);
+        let (window_scale, window_offset) = brightness_from_texel(scene.image, style.window);
+        let whole = [0, 0, 0, 1];
+        let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+        Self {
+            voxel_origin: point(origin),
+            voxel_per_x: point(per_x),
+            voxel_per_y: point(per_y),
+            axis_across: unit(across),
+            axis_down: unit(down),
+            dims: [ni, nj, nk, 0],
+            image_texels: whole,
+            label_texels: whole,
+            proposal_texels: whole,
+            size: view.size().map(|n| n as f32),
+            window_scale,
+            window_offset,
+            fill_opacity: style.fill_opacity.clamp(0.0, 1.0),
+            outline_px: style.outline_px.max(0.0),
+            active_label: u32::from(style.active_label),
+            proposal_label: match scene.proposal {
+                Some(Proposal::Mask { label, .. }) => u32::from(label.max(1)),
+                Some(Proposal::Labels(_)) | None => 0,
+            },
+            flags: flag(
+                style.interpolation == Interpolation::Linear,
+                Self::INTERPOLATE,
+            ) | flag(scene.label_voxels().is_some(), Self::HAS_LABELS)
+                | flag(scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL),
+            target_is_srgb: 0,
+            unused_0: 0,
+            unused_1: 0,
+        }
+    }
+}

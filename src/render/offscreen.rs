@@ -1,0 +1,217 @@
+//! Draws views into pictures, without a window.
+
+use std::time::Duration;
+
+use image::RgbaImage;
+
+use crate::geometry::SliceView;
+
+use super::caps::{TextureLimits, device_descriptor};
+use super::context::RenderContext;
+use super::error::RenderError;
+use super::scene::{Scene, SliceStyle};
+use super::slice::SliceRenderer;
+
+const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+/// Longest wait for one picture.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A graphics device of our own with a slice renderer.
+#[derive(Debug)]
+pub struct Offscreen {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    renderer: SliceRenderer,
+    drawn_by: String,
+}
+
+impl Offscreen {
+    /// Takes the best adapter there is, a software one too.
+    pub fn new() -> Result<Self, RenderError> {
+        Self::with_limits(None)
+    }
+
+    /// The same with other texture limits than the device's.
+    pub fn with_limits(limits: Option<TextureLimits>) -> Result<Self, RenderError> {
+        let instance = wgpu::Instance::default();
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = pollster::block_on(instance.request_adapter(&options))
+            .map_err(RenderError::NoAdapter)?;
+        let info = adapter.get_info();
+        let (device, queue) = pollster::block_on(
+            adapter.request_device(&device_descriptor(&adapter)),
+        )
+        .map_err(|source| RenderError::NoDevice {
+            adapter: info.name.clone(),
+            source,
+        })?;
+        let mut context = RenderContext::new(&device, &queue, FORMAT);
+        if let Some(limits) = limits {
+            context = context.with_limits(limits);
+        }
+        Ok(Self {
+            renderer: SliceRenderer::new(context),
+            drawn_by: format!("{} ({})", info.name, info.backend),
+            device,
+            queue,
+        })
+    }
+
+    /// The adapter's name and its interface.
+    pub fn drawn_by(&self) -> &str {
+        &self.drawn_by
+    }
+
+    /// The renderer, to tell it what has changed.
+    pub fn renderer(&mut self) -> &mut SliceRenderer {
+        &mut self.renderer
+    }
+
+    /// Draws one view and reads it back.
+    pub fn draw(
+        &mut self,
+        view_id: u64,
+        view: &SliceView,
+        scene: &Scene<'_>,
+        style: &SliceStyle,
+    ) -> Result<RgbaImage, RenderError> {
+        let [width, height] = view.size();
+        let limit = self.device.limits().max_texture_dimension_2d;
+        if width.max(height) > limit {
+            return Err(RenderError::TooLarge {
+                width,
+                height,
+                limit,
+            });
+        }
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        self.renderer.prepare(view_id, view, scene, style);
+        let (target, target_view) = self.target(width, height);
+        let readback = self.readback(&target);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        self.encode(&mut encoder, &target_view, view_id);
+        copy_out(&mut encoder, &target, &readback);
+        self.queue.submit([encoder.finish()]);
+        let picture = self.read(&readback, width, height);
+        let errors = [
+            pollster::block_on(validation.pop()),
+            pollster::block_on(memory.pop()),
+        ];
+        match errors.into_iter().flatten().next() {
+            Some(error) => Err(RenderError::Device(error.to_string())),
+            None => picture,
+        }
+    }
+
+    /// A target texture for [`Self::submit`].
+    pub fn target(&self, width: u32, height: u32) -> (wgpu::Texture, wgpu::TextureView) {
+        let texture = self.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("picture"),
+            size: wgpu::Extent3d {
+                width,
+                height,
+                depth_or_array_layers: 1,
+            },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: FORMAT,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        (texture, view)
+    }
+
+    /// Draws a prepared view into a target without waiting for it: the work of one frame of a window.
+    pub fn submit(&self, target: &wgpu::TextureView, view_id: u64) {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        self.encode(&mut encoder, target, view_id);
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// Waits until the device has done everything submitted so far.
+    pub fn wait(&self) -> Result<(), RenderError> {
+        self.device
+            .poll(wgpu::PollType::Wait {
+                submission_index: None,
+                timeout: Some(PATIENCE),
+            })
+            .map(|_| ())
+            .map_err(|e| RenderError::Device(e.to_string()))
+    }
+
+    fn encode(&self, encoder: &mut wgpu::CommandEncoder, target: &wgpu::TextureView, view_id: u64) {
+        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("picture"),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: target,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations::default(),
+            })],
+            ..Default::default()
+        });
+        self.renderer.paint(&mut pass, view_id);
+    }
+
+    fn readback(&self, target: &wgpu::Texture) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("picture"),
+            size: u64::from(padded_row(target.width())) * u64::from(target.height()),
+            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
+            mapped_at_creation: false,
+        })
+    }
+
+    fn read(
+        &self,
+        readback: &wgpu::Buffer,
+        width: u32,
+        height: u32,
+    ) -> Result<RgbaImage, RenderError> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        readback.map_async(wgpu::MapMode::Read, .., move |result| {
+            // The receiver outlives the wait below; a failed send means that nobody is interested.
+            let _ = sender.send(result);
+        });
+        self.wait()?;
+        let failed = |e: &dyn std::fmt::Display| RenderError::Device(e.to_string());
+        receiver
+            .recv_timeout(PATIENCE)
+            .map_err(|e| failed(&e))?
+            .map_err(|e| failed(&e))?;
+        let bytes = readback.get_mapped_range(..).map_err(|e| failed(&e))?;
+        let mut picture = RgbaImage::new(width, height);
+        let rows = bytes.chunks_exact(padded_row(width) as usize);
+        for (out, row) in picture.chunks_exact_mut(4 * width as usize).zip(rows) {
+            out.copy_from_slice(&row[..4 * width as usize]);
+        }
+        Ok(picture)
+    }
+}
+
+/// Bytes of a row in a buffer that a texture is copied to.
+fn padded_row(width: u32) -> u32 {
+    (4 * width).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
+}
+
+fn copy_out(encoder: &mut wgpu::CommandEncoder, target: &wgpu::Texture, readback: &wgpu::Buffer) {
+    encoder.copy_texture_to_buffer(
+        target.as_image_copy(),
+        wgpu::TexelCopyBufferInfo {
+            buffer: readback,
+            layout: wgpu::TexelCopyBufferLayout {
+                offset: 0,
+                bytes_per_row: Some(padded_row(target.width())),
+                rows_per_image: None,
+            },
+        },
+        target.size(),
+    );
+}

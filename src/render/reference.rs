@@ -1,0 +1,204 @@
+//! The CPU twin of `shaders/slice.wgsl`: the same picture, statement by statement, without a graphics
+//! device. Draws where there is none, and is what the shader is tested against.
+
+use glam::{IVec3, Vec2, Vec3};
+use image::RgbaImage;
+use rayon::prelude::*;
+
+use crate::geometry::SliceView;
+use crate::with_voxels;
+
+use super::color_table::color_table;
+use super::gpu_types::SliceUniforms;
+use super::scene::{OverlayVoxels, Scene, SliceStyle};
+use super::texel::StoredValue;
+
+/// Length of one dash of a proposal's outline, in pixels.
+const DASH_PX: f32 = 4.0;
+
+/// Where an outline looks for other labels, in units of its width.
+const RING: [Vec2; 8] = [
+    Vec2::new(1.0, 0.0),
+    Vec2::new(-1.0, 0.0),
+    Vec2::new(0.0, 1.0),
+    Vec2::new(0.0, -1.0),
+    Vec2::new(0.7, 0.7),
+    Vec2::new(-0.7, 0.7),
+    Vec2::new(0.7, -0.7),
+    Vec2::new(-0.7, -0.7),
+];
+
+/// The picture of one view, gamma-encoded and opaque. The view's grid must be the scan's.
+pub fn draw(view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> RgbaImage {
+    with_voxels!(scene.image.voxels(), v => draw_typed(v, view, scene, style))
+}
+
+fn draw_typed<T: StoredValue>(
+    voxels: &[T],
+    view: &SliceView,
+    scene: &Scene<'_>,
+    style: &SliceStyle,
+) -> RgbaImage {
+    let twin = Twin {
+        uniforms: SliceUniforms::new(view, scene, style),
+        voxels,
+        labels: scene.label_voxels().map(OverlayVoxels::Labels),
+        proposal: scene.proposal_voxels(),
+        colors: color_table(scene.table),
+    };
+    let [width, height] = view.size();
+    let mut picture = RgbaImage::new(width, height);
+    picture
+        .par_chunks_exact_mut(4 * width as usize)
+        .enumerate()
+        .for_each(|(y, row)| {
+            for (x, out) in row.chunks_exact_mut(4).enumerate() {
+                let color = twin.fragment(Vec2::new(x as f32 + 0.5, y as f32 + 0.5));
+                let [r, g, b] = color.to_array().map(|c| (c * 255.0 + 0.5) as u8);
+                out.copy_from_slice(&[r, g, b, u8::MAX]);
+            }
+        });
+    picture
+}
+
+struct Twin<'a, T> {
+    uniforms: SliceUniforms,
+    voxels: &'a [T],
+    labels: Option<OverlayVoxels<'a>>,
+    proposal: Option<OverlayVoxels<'a>>,
+    colors: Vec<[u8; 4]>,
+}
+
+fn vec3([x, y, z, _]: [f32; 4]) -> Vec3 {
+    Vec3::new(x, y, z)
+}
+
+fn ivec3([x, y, z, _]: [i32; 4]) -> IVec3 {
+    IVec3::new(x, y, z)
+}
+
+fn nearest(voxel: Vec3) -> IVec3 {
+    (voxel + 0.5).floor().as_ivec3()
+}
+
+impl<T: StoredValue> Twin<'_, T> {
+    fn fragment(&self, pixel: Vec2) -> Vec3 {
+        let voxel = self.voxel_from_pixel(pixel);
+        if !self.is_inside(voxel) {
+            return Vec3::ZERO;
+        }
+        let base = Vec3::splat(self.brightness(voxel));
+        let labelled = match self.labels {
+            Some(labels) => self.with_labels(base, labels, pixel, voxel),
+            None => base,
+        };
+        match self.proposal {
+            Some(proposal) => self.with_proposal(labelled, proposal, pixel, voxel),
+            None => labelled,
+        }
+    }
+
+    fn voxel_from_pixel(&self, pixel: Vec2) -> Vec3 {
+        let u = &self.uniforms;
+        vec3(u.voxel_origin) + vec3(u.voxel_per_x) * pixel.x + vec3(u.voxel_per_y) * pixel.y
+    }
+
+    fn is_inside(&self, voxel: Vec3) -> bool {
+        let end = ivec3(self.uniforms.dims).as_vec3() - 0.5;
+        voxel.cmpge(Vec3::splat(-0.5)).all() && voxel.cmplt(end).all()
+    }
+
+    fn offset(&self, voxel: IVec3) -> usize {
+        let dims = ivec3(self.uniforms.dims);
+        let v = voxel.clamp(IVec3::ZERO, dims - 1);
+        v.x as usize + dims.x as usize * (v.y as usize + dims.y as usize * v.z as usize)
+    }
+
+    fn stored(&self, voxel: IVec3) -> f32 {
+        self.voxels[self.offset(voxel)].texel().into()
+    }
+
+    fn interpolated(&self, voxel: Vec3) -> f32 {
+        let base = voxel.floor().as_ivec3();
+        let part = voxel - voxel.floor();
+        let across = ivec3(self.uniforms.axis_across);
+        let down = ivec3(self.uniforms.axis_down);
+        let u = part.dot(across.as_vec3());
+        let v = part.dot(down.as_vec3());
+        let mix = |a: f32, b: f32, t: f32| a * (1.0 - t) + b * t;
+        let top = mix(self.stored(base), self.stored(base + across), u);
+        let below = base + down;
+        let bottom = mix(self.stored(below), self.stored(below + across), u);
+        mix(top, bottom, v)
+    }
+
+    fn brightness(&self, voxel: Vec3) -> f32 {
+        let u = &self.uniforms;
+        let value = if u.flags & SliceUniforms::INTERPOLATE != 0 {
+            self.interpolated(voxel)
+        } else {
+            self.stored(nearest(voxel))
+        };
+        (value * u.window_scale + u.window_offset).clamp(0.0, 1.0)
+    }
+
+    fn label_at(&self, layer: OverlayVoxels<'_>, voxel: IVec3) -> u32 {
+        let offset = self.offset(voxel);
+        match layer {
+            OverlayVoxels::Labels(labels) => u32::from(labels[offset]),
+            OverlayVoxels::Mask(mask) if mask[offset] != 0 => self.uniforms.proposal_label,
+            OverlayVoxels::Mask(_) => 0,
+        }
+    }
+
+    /// The colour of the label shown here and its value, unless there is none or it is hidden.
+    fn shown_label(&self, layer: OverlayVoxels<'_>, voxel: Vec3) -> Option<(u32, Vec3)> {
+        let label = self.label_at(layer, nearest(voxel));
+        let [r, g, b, alpha] = self.colors[label as usize];
+        let color = Vec3::new(f32::from(r), f32::from(g), f32::from(b)) / 255.0;
+        (label != 0 && alpha != 0).then_some((label, color))
+    }
+
+    fn is_edge(&self, layer: OverlayVoxels<'_>, label: u32, pixel: Vec2, reach: f32) -> bool {
+        RING.iter().any(|&direction| {
+            let voxel = self.voxel_from_pixel(pixel + direction * reach);
+            !self.is_inside(voxel) || self.label_at(layer, nearest(voxel)) != label
+        })
+    }
+
+    fn with_labels(&self, base: Vec3, labels: OverlayVoxels<'_>, pixel: Vec2, voxel: Vec3) -> Vec3 {
+        let Some((label, color)) = self.shown_label(labels, voxel) else {
+            return base;
+        };
+        let u = &self.uniforms;
+        let is_active = label == u.active_label;
+        let reach = u.outline_px * if is_active { 2.0 } else { 1.0 };
+        if u.outline_px > 0.0 && self.is_edge(labels, label, pixel, reach) {
+            return color.lerp(Vec3::ONE, if is_active { 0.25 } else { 0.0 });
+        }
+        base.lerp(color, u.fill_opacity)
+    }
+
+    fn with_proposal(
+        &self,
+        base: Vec3,
+        proposal: OverlayVoxels<'_>,
+        pixel: Vec2,
+        voxel: Vec3,
+    ) -> Vec3 {
+        let Some((label, color)) = self.shown_label(proposal, voxel) else {
+            return base;
+        };
+        let u = &self.uniforms;
+        if self.is_edge(proposal, label, pixel, u.outline_px.max(1.0) * 1.5) {
+            let cell = (pixel / DASH_PX).floor();
+            let is_dash = (cell.x + cell.y) as i32 & 1 == 0;
+            return if is_dash {
+                color.lerp(Vec3::ONE, 0.6)
+            } else {
+                color * 0.45
+            };
+        }
+        base.lerp(color.lerp(Vec3::ONE, 0.35), u.fill_opacity * 0.6)
+    }
+}

@@ -1,0 +1,103 @@
+//! What a view shows, and how: the input of the GPU renderer and of its CPU twin.
+
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask, Window};
+
+/// What there is to see. Labels and proposals whose dims are not the scan's are not drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The scan.
+    pub image: &'a ImageVolume,
+    /// The label map on the scan's grid.
+    pub labels: Option<&'a LabelMap>,
+    /// Names the labels' colours and which are shown; values that it lacks get the palette's colour.
+    pub table: &'a LabelTable,
+    /// An AI result that waits to be accepted.
+    pub proposal: Option<Proposal<'a>>,
+}
+
+/// An AI result on the scan's grid; drawn lighter than labels, with a dashed outline.
+#[derive(Debug, Clone, Copy)]
+pub enum Proposal<'a> {
+    /// One structure.
+    Mask {
+        /// Its voxels.
+        mask: &'a Mask,
+        /// The label that it will become, above 0; gives the colour.
+        label: u16,
+    },
+    /// Several structures; values as in the table.
+    Labels(&'a LabelMap),
+}
+
+/// How the scan is sampled between voxel centres.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Interpolation {
+    /// Voxels are shown as the boxes they are.
+    Nearest,
+    /// Linear within the slice.
+    #[default]
+    Linear,
+}
+
+/// How a view is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SliceStyle {
+    /// Which values are black and white.
+    pub window: Window,
+    /// How the scan is sampled; labels are never interpolated.
+    pub interpolation: Interpolation,
+    /// How much a label's fill hides of the scan, 0 to 1.
+    pub fill_opacity: f32,
+    /// Width of a label's outline in pixels of the picture; 0 draws none.
+    pub outline_px: f32,
+    /// The label that is worked on, drawn with a stronger outline; 0 for none.
+    pub active_label: u16,
+}
+
+impl SliceStyle {
+    /// The usual style with this window.
+    pub fn new(window: Window) -> Self {
+        Self {
+            window,
+            interpolation: Interpolation::Linear,
+            fill_opacity: 0.3,
+            outline_px: 1.0,
+            active_label: 0,
+        }
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// The label map, if it lies on the scan's voxels.
+    pub(super) fn label_voxels(&self) -> Option<&'a [u16]> {
+        let labels = self.labels?;
+        self.fits(labels.grid.dims)
+            .then_some(labels.voxels.as_slice())
+    }
+
+    /// The proposal, if it lies on the scan's voxels.
+    pub(super) fn proposal_voxels(&self) -> Option<OverlayVoxels<'a>> {
+        match self.proposal? {
+            Proposal::Mask { mask, .. } if self.fits(mask.grid.dims) => {
+                Some(OverlayVoxels::Mask(&mask.voxels))
+            }
+            Proposal::Labels(map) if self.fits(map.grid.dims) => {
+                Some(OverlayVoxels::Labels(&map.voxels))
+            }
+            Proposal::Mask { .. } | Proposal::Labels(_) => None,
+        }
+    }
+
+    fn fits(&self, dims: [usize; 3]) -> bool {
+        dims == self.image.grid().dims
+    }
+}
+
+/// Voxels of an overlay, `i` fastest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OverlayVoxels<'a> {
+    /// Zero outside, anything else inside.
+    Mask(&'a [u8]),
+    /// Label values.
+    Labels(&'a [u16]),
+}

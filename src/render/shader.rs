@@ -1,0 +1,31 @@
+//! The shader sources, put together from the files in `shaders/`.
+
+const PARTS: [&str; 4] = [
+    include_str!("../../shaders/shared/view.wgsl"),
+    include_str!("../../shaders/shared/sampling.wgsl"),
+    include_str!("../../shaders/shared/label.wgsl"),
+    include_str!("../../shaders/slice.wgsl"),
+];
+
+/// What the texture of the scan holds; decides the shader variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stored {
+    /// Signed 16-bit integers.
+    Integer,
+    /// 32-bit floats.
+    Float,
+}
+
+impl Stored {
+    /// Both variants.
+    pub const ALL: [Self; 2] = [Self::Integer, Self::Float];
+}
+
+/// The complete WGSL source of the slice shader.
+pub fn slice_source(stored: Stored) -> String {
+    let alias = match stored {
+        Stored::Integer => "alias Stored = i32;\n",
+        Stored::Float => "alias Stored = f32;\n",
+    };
+    std::iter::once(alias).chain(PARTS).collect()
+}

@@ -1,0 +1,260 @@
+//! Draws voxel slices with labels and proposals on the graphics device.
+
+use std::collections::HashMap;
+
+use crate::geometry::{SliceView, VoxelBox};
+use crate::volume::LabelTable;
+
+use super::color_table::color_table;
+use super::context::RenderContext;
+use super::gpu_types::SliceUniforms;
+use super::scene::{OverlayVoxels, Scene, SliceStyle};
+use super::texel::Source;
+use super::volume_texture::{Binding, Layer};
+
+/// The slices of one scan in any number of views.
+///
+/// Once per frame and view call [`Self::prepare`], then [`Self::paint`] inside a render pass whose viewport
+/// is the view. Tell what has changed with [`Self::image_changed`], [`Self::labels_changed`] and
+/// [`Self::proposal_changed`]; everything else is found out.
+#[derive(Debug)]
+pub struct SliceRenderer {
+    context: RenderContext,
+    image: Layer,
+    labels: Layer,
+    proposal: Layer,
+    /// Dims of the scan that the layers hold.
+    dims: [usize; 3],
+    nothing: wgpu::TextureView,
+    colors: Colors,
+    views: HashMap<u64, View>,
+}
+
+#[derive(Debug)]
+struct View {
+    uniforms: wgpu::Buffer,
+    bind_group: wgpu::BindGroup,
+    image_format: wgpu::TextureFormat,
+}
+
+#[derive(Debug)]
+struct Colors {
+    texture: wgpu::Texture,
+    view: wgpu::TextureView,
+    table: Option<LabelTable>,
+}
+
+impl SliceRenderer {
+    /// A renderer without views.
+    pub fn new(context: RenderContext) -> Self {
+        let nothing = texture(
+            &context.device,
+            wgpu::TextureDimension::D3,
+            wgpu::TextureFormat::R16Uint,
+            1,
+        )
+        .create_view(&wgpu::TextureViewDescriptor::default());
+        let colors = texture(
+            &context.device,
+            wgpu::TextureDimension::D2,
+            wgpu::TextureFormat::Rgba8Unorm,
+            256,
+        );
+        Self {
+            image: Layer::default(),
+            labels: Layer::default(),
+            proposal: Layer::default(),
+            dims: [0; 3],
+            nothing,
+            colors: Colors {
+                view: colors.create_view(&wgpu::TextureViewDescriptor::default()),
+                texture: colors,
+                table: None,
+            },
+            views: HashMap::new(),
+            context,
+        }
+    }
+
+    /// Another scan is shown from now on, with its own labels.
+    pub fn image_changed(&mut self) {
+        self.image.clear();
+        self.labels.clear();
+        self.proposal.clear();
+    }
+
+    /// Labels have changed in this box; the next [`Self::prepare`] uploads it.
+    pub fn labels_changed(&mut self, changed: VoxelBox) {
+        self.labels.changed(changed);
+    }
+
+    /// There is another proposal, or none any more.
+    pub fn proposal_changed(&mut self) {
+        self.proposal.clear();
+    }
+
+    /// Whether a part of the volume still waits for its upload, so that another frame is worth drawing. The
+    /// views are right all the while.
+    pub fn is_uploading(&self) -> bool {
+        [&self.image, &self.labels, &self.proposal]
+            .iter()
+            .any(|layer| layer.is_uploading())
+    }
+
+    /// Frees what a closed view holds.
+    pub fn forget(&mut self, view_id: u64) {
+        self.views.remove(&view_id);
+        for layer in [&mut self.image, &mut self.labels, &mut self.proposal] {
+            layer.forget(view_id);
+        }
+    }
+
+    /// Brings to the device what the view needs. The view's grid must be the scan's.
+    pub fn prepare(
+        &mut self,
+        view_id: u64,
+        view: &SliceView,
+        scene: &Scene<'_>,
+        style: &SliceStyle,
+    ) {
+        let dims = scene.image.grid().dims;
+        if dims != self.dims {
+            self.image_changed();
+            self.dims = dims;
+        }
+        let mut uniforms = SliceUniforms::new(view, scene, style);
+        uniforms.target_is_srgb = u32::from(self.context.target.is_srgb());
+        let bindings = self.bind_layers(view_id, view, scene);
+        uniforms.image_texels = bindings[0].texels;
+        uniforms.label_texels = bindings[1].texels;
+        uniforms.proposal_texels = bindings[2].texels;
+        self.colors.update(&self.context, scene.table);
+        let image_format = Source::Image(scene.image).format();
+        let buffer = match self.views.remove(&view_id) {
+            Some(view) => view.uniforms,
+            None => self.context.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("slice view"),
+                size: size_of::<SliceUniforms>() as u64,
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            }),
+        };
+        self.context
+            .queue
+            .write_buffer(&buffer, 0, bytemuck::bytes_of(&uniforms));
+        let bind_group = self.bind_group(&buffer, image_format, &bindings);
+        let prepared = View {
+            uniforms: buffer,
+            bind_group,
+            image_format,
+        };
+        self.views.insert(view_id, prepared);
+    }
+
+    /// Draws a prepared view over the whole viewport; nothing when it was never prepared.
+    pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, view_id: u64) {
+        let Some(view) = self.views.get(&view_id) else {
+            return;
+        };
+        pass.set_pipeline(&self.context.pipeline(view.image_format).pipeline);
+        pass.set_bind_group(0, &view.bind_group, &[]);
+        pass.draw(0..3, 0..1);
+    }
+
+    /// The textures of scan, labels and proposal, in this order.
+    fn bind_layers(&mut self, view_id: u64, view: &SliceView, scene: &Scene<'_>) -> [Binding; 3] {
+        let dims = scene.image.grid().dims;
+        let image = Source::Image(scene.image);
+        // Labels and proposal are counted even while there are none: they come with the first stroke.
+        let bytes_per_voxel = image.bytes_per_texel() + 2 + 2;
+        let may_be_whole = self.context.limits.hold(dims, bytes_per_voxel);
+        let overlays = [
+            scene.label_voxels().map(OverlayVoxels::Labels),
+            scene.proposal_voxels(),
+        ]
+        .map(|voxels| voxels.map(|v| Source::Overlay(v, dims)));
+        let [labels, proposal] = overlays;
+        let sources = [
+            (&mut self.image, Some(image)),
+            (&mut self.labels, labels),
+            (&mut self.proposal, proposal),
+        ];
+        sources.map(|(layer, source)| match source {
+            Some(source) => layer.bind(&self.context, &source, may_be_whole, view_id, view),
+            None => Binding {
+                view: self.nothing.clone(),
+                texels: [0, 0, 0, 1],
+            },
+        })
+    }
+
+    fn bind_group(
+        &self,
+        uniforms: &wgpu::Buffer,
+        image_format: wgpu::TextureFormat,
+        [image, labels, proposal]: &[Binding; 3],
+    ) -> wgpu::BindGroup {
+        let texture = |binding, view| wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::TextureView(view),
+        };
+        self.context
+            .device
+            .create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("slice view"),
+                layout: &self.context.pipeline(image_format).layout,
+                entries: &[
+                    wgpu::BindGroupEntry {
+                        binding: 0,
+                        resource: uniforms.as_entire_binding(),
+                    },
+                    texture(1, &image.view),
+                    texture(2, &labels.view),
+                    texture(3, &proposal.view),
+                    texture(4, &self.colors.view),
+                ],
+            })
+    }
+}
+
+impl Colors {
+    fn update(&mut self, context: &RenderContext, table: &LabelTable) {
+        if self.table.as_ref() == Some(table) {
+            return;
+        }
+        context.queue.write_texture(
+            self.texture.as_image_copy(),
+            bytemuck::cast_slice(&color_table(table)),
+            wgpu::TexelCopyBufferLayout {
+                offset: 0,
+                bytes_per_row: Some(4 * 256),
+                rows_per_image: None,
+            },
+            self.texture.size(),
+        );
+        self.table = Some(table.clone());
+    }
+}
+
+/// A texture of `side` texels in both directions (and depth 1).
+fn texture(
+    device: &wgpu::Device,
+    dimension: wgpu::TextureDimension,
+    format: wgpu::TextureFormat,
+    side: u32,
+) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("overlay"),
+        size: wgpu::Extent3d {
+            width: side,
+            height: side,
+            depth_or_array_layers: 1,
+        },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension,
+        format,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    })
+}

@@ -1,0 +1,197 @@
+//! Voxels as the textures hold them, exactly: integers up to 16 bits as signed 16-bit integers, everything
+//! else as 32-bit floats.
+
+use bytemuck::Pod;
+
+use crate::geometry::VoxelBox;
+use crate::volume::{ImageVolume, Window};
+use crate::with_voxels;
+
+use super::scene::OverlayVoxels;
+
+/// Values that are not numbers are shown as if this low; interpolation stays finite.
+const NOT_A_NUMBER: f32 = -1e30;
+
+/// A voxel type and the texel that stands for it.
+pub(super) trait StoredValue: Copy + Send + Sync + 'static {
+    /// What the texture holds.
+    type Texel: Pod + Into<f32> + Send + Sync;
+    /// The texture's format.
+    const FORMAT: wgpu::TextureFormat;
+    /// Stored value minus texel.
+    const OFFSET: f64;
+    /// The texel of a stored value.
+    fn texel(self) -> Self::Texel;
+}
+
+macro_rules! integer_texels {
+    ($($stored:ty, $offset:expr);*) => {$(
+        impl StoredValue for $stored {
+            type Texel = i16;
+            const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R16Sint;
+            const OFFSET: f64 = $offset as f64;
+            #[inline]
+            fn texel(self) -> i16 {
+                (i32::from(self) - $offset) as i16
+            }
+        }
+    )*};
+}
+
+macro_rules! float_texels {
+    ($($stored:ty),*) => {$(
+        impl StoredValue for $stored {
+            type Texel = f32;
+            const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::R32Float;
+            const OFFSET: f64 = 0.0;
+            #[inline]
+            fn texel(self) -> f32 {
+                let value = self as f32;
+                if value.is_nan() { NOT_A_NUMBER } else { value.clamp(-1e30, 1e30) }
+            }
+        }
+    )*};
+}
+
+integer_texels!(u8, 0; i8, 0; i16, 0; u16, 32768);
+float_texels!(u32, i32, u64, i64, f32, f64);
+
+/// The texture format of a scan.
+pub(super) fn image_format(image: &ImageVolume) -> wgpu::TextureFormat {
+    fn format<T: StoredValue>(_: &[T]) -> wgpu::TextureFormat {
+        T::FORMAT
+    }
+    with_voxels!(image.voxels(), v => format(v))
+}
+
+/// Scale and offset that turn a scan's texel into brightness, 0 at the window's low and 1 at its high end.
+pub(super) fn brightness_from_texel(
+    image: &ImageVolume,
+    window: Window,
+) -> (f32, f32) {
+    fn offset<T: StoredValue>(_: &[T]) -> f64 {
+        T::OFFSET
+    }
+    let offset = with_voxels!(image.voxels(), v => offset(v));
+    let width = window.width.max(f64::MIN_POSITIVE);
+    let scale = image.rescale().slope / width;
+    let at_zero = (image.rescale().apply(offset) - window.low()) / width;
+    (scale as f32, at_zero as f32)
+}
+
+/// Texels ready for upload.
+pub(super) enum Texels {
+    I16(Vec<i16>),
+    F32(Vec<f32>),
+    U16(Vec<u16>),
+    U8(Vec<u8>),
+}
+
+impl Texels {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::I16(v) => bytemuck::cast_slice(v),
+            Self::F32(v) => bytemuck::cast_slice(v),
+            Self::U16(v) => bytemuck::cast_slice(v),
+            Self::U8(v) => v,
+        }
+    }
+}
+
+/// Something that fills a texture: the voxels of one layer of a scene.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Image(&'a ImageVolume),
+    Overlay(OverlayVoxels<'a>, [usize; 3]),
+}
+
+impl Source<'_> {
+    pub(super) fn dims(&self) -> [usize; 3] {
+        match self {
+            Self::Image(image) => image.grid().dims,
+            Self::Overlay(_, dims) => *dims,
+        }
+    }
+
+    pub(super) fn format(&self) -> wgpu::TextureFormat {
+        match self {
+            Self::Image(image) => image_format(image),
+            Self::Overlay(OverlayVoxels::Mask(_), _) => wgpu::TextureFormat::R8Uint,
+            Self::Overlay(OverlayVoxels::Labels(_), _) => wgpu::TextureFormat::R16Uint,
+        }
+    }
+
+    pub(super) fn bytes_per_texel(&self) -> usize {
+        match self.format() {
+            wgpu::TextureFormat::R32Float => 4,
+            wgpu::TextureFormat::R8Uint => 1,
+            _ => 2,
+        }
+    }
+
+    /// Every `step`th voxel (on all axes) of a box that lies inside the dims, `i` fastest.
+    pub(super) fn texels(&self, of: VoxelBox, step: usize) -> Texels {
+        let dims = self.dims();
+        match self {
+            Self::Image(image) => match self.format() {
+                wgpu::TextureFormat::R32Float => Texels::F32(
+                    with_voxels!(image.voxels(), v => float_texels(v, dims, of, step)),
+                ),
+                _ => Texels::I16(
+                    with_voxels!(image.voxels(), v => integer_texels(v, dims, of, step)),
+                ),
+            },
+            Self::Overlay(OverlayVoxels::Mask(v), _) => {
+                Texels::U8(gather(v, dims, of, step, |x| x))
+            }
+            Self::Overlay(OverlayVoxels::Labels(v), _) => {
+                Texels::U16(gather(v, dims, of, step, |x| x))
+            }
+        }
+    }
+}
+
+fn float_texels<T: StoredValue>(
+    voxels: &[T],
+    dims: [usize; 3],
+    of: VoxelBox,
+    step: usize,
+) -> Vec<f32> {
+    gather(voxels, dims, of, step, |v| v.texel().into())
+}
+
+/// For voxel types whose texels are 16-bit integers; the way over `f32` is exact for them.
+fn integer_texels<T: StoredValue>(
+    voxels: &[T],
+    dims: [usize; 3],
+    of: VoxelBox,
+    step: usize,
+) -> Vec<i16> {
+    gather(voxels, dims, of, step, |v| {
+        let texel: f32 = v.texel().into();
+        texel as i16
+    })
+}
+
+fn gather<T: Copy, U>(
+    voxels: &[T],
+    dims: [usize; 3],
+    of: VoxelBox,
+    step: usize,
+    texel: impl Fn(T) -> U,
+) -> Vec<U> {
+    let [ni, nj, _] = dims;
+    let range = |d: usize| of.min[d] as usize..=of.max[d] as usize;
+    let count: usize = of.size().iter().map(|n| n.div_ceil(step)).product();
+    let mut out = Vec::with_capacity(count);
+    for k in range(2).step_by(step) {
+        for j in range(1).step_by(step) {
+            let row = &voxels[ni * (j + nj * k)..][range(0)];
+            match step {
+                1 => out.extend(row.iter().map(|&v| texel(v))),
+                _ => out.extend(row.iter().step_by(step).map(|&v| texel(v))),
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,290 @@
+//! One layer of a scene (scan, labels or proposal) on the graphics device.
+//!
+//! Where it fits, the whole volume is one 3D texture, uploaded a few megabytes per frame so that no frame
+//! waits for it. Until that is done, and always for volumes beyond the device's limits, each view has the
+//! slice that it shows as a texture of its own; a slice too large even for that is cut to the visible part
+//! and, if need be, thinned out.
+
+use std::collections::HashMap;
+
+use crate::geometry::{SliceView, VoxelBox};
+
+use super::context::RenderContext;
+use super::texel::Source;
+
+/// Upload work of one call; three views make about 24 MiB per frame.
+const UPLOAD_BYTES: usize = 8 << 20;
+
+/// A layer's textures.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    whole: Option<Whole>,
+    /// The device refused the whole volume: do not try again.
+    is_refused: bool,
+    slices: HashMap<u64, SliceTexture>,
+    /// Counts changes of the voxels, so that slices know when they are stale.
+    version: u64,
+}
+
+#[derive(Debug)]
+struct Whole {
+    texture: wgpu::Texture,
+    view: wgpu::TextureView,
+    /// Voxels not yet uploaded.
+    pending: Option<VoxelBox>,
+}
+
+#[derive(Debug)]
+struct SliceTexture {
+    texture: wgpu::Texture,
+    view: wgpu::TextureView,
+    holds: Part,
+    version: u64,
+}
+
+/// Every `step`th voxel of a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Part {
+    of: VoxelBox,
+    step: usize,
+}
+
+/// A texture to bind, and where it lies: the voxel of its first texel and the voxels per texel.
+pub(super) struct Binding {
+    pub(super) view: wgpu::TextureView,
+    pub(super) texels: [i32; 4],
+}
+
+impl Layer {
+    /// Forgets everything: other voxels will come.
+    pub(super) fn clear(&mut self) {
+        *self = Self {
+            version: self.version + 1,
+            ..Self::default()
+        };
+    }
+
+    /// Voxels in this box have changed.
+    pub(super) fn changed(&mut self, of: VoxelBox) {
+        self.version += 1;
+        if let Some(whole) = &mut self.whole {
+            whole.pending = Some(whole.pending.map_or(of, |pending| pending.union(of)));
+        }
+    }
+
+    /// Whether voxels still wait for their upload.
+    pub(super) fn is_uploading(&self) -> bool {
+        self.whole.as_ref().is_some_and(|w| w.pending.is_some())
+    }
+
+    /// Forgets the slice of a view that is gone.
+    pub(super) fn forget(&mut self, view_id: u64) {
+        self.slices.remove(&view_id);
+    }
+
+    /// The texture that shows this view's slice of the source, uploaded as far as needed.
+    pub(super) fn bind(
+        &mut self,
+        context: &RenderContext,
+        source: &Source<'_>,
+        may_be_whole: bool,
+        view_id: u64,
+        view: &SliceView,
+    ) -> Binding {
+        let format = source.format();
+        if self
+            .whole
+            .as_ref()
+            .is_some_and(|w| w.texture.format() != format)
+        {
+            self.clear();
+        }
+        if may_be_whole {
+            self.upload_whole(context, source, UPLOAD_BYTES);
+        }
+        match &self.whole {
+            Some(whole) if whole.pending.is_none() => {
+                self.slices.clear();
+                Binding {
+                    view: whole.view.clone(),
+                    texels: [0, 0, 0, 1],
+                }
+            }
+            _ => self.bind_slice(context, source, view_id, view),
+        }
+    }
+
+    /// Uploads up to about this many bytes of what is pending.
+    fn upload_whole(&mut self, context: &RenderContext, source: &Source<'_>, bytes: usize) {
+        if self.whole.is_none() && !self.is_refused {
+            match create_checked(context, source) {
+                Some((texture, view)) => {
+                    let pending = Some(VoxelBox::whole(source.dims()));
+                    self.whole = Some(Whole {
+                        texture,
+                        view,
+                        pending,
+                    });
+                }
+                None => self.is_refused = true,
+            }
+        }
+        let Some(whole) = &mut self.whole else { return };
+        let Some(pending) = whole.pending.and_then(|b| b.clipped(source.dims())) else {
+            whole.pending = None;
+            return;
+        };
+        let [ni, nj, nk] = pending.size();
+        let planes = (bytes / (ni * nj * source.bytes_per_texel())).clamp(1, nk);
+        let mut slab = pending;
+        slab.max[2] = slab.min[2] + planes as i64 - 1;
+        write(
+            context,
+            &whole.texture,
+            slab.min,
+            source,
+            Part { of: slab, step: 1 },
+        );
+        whole.pending = (planes < nk).then(|| VoxelBox {
+            min: [pending.min[0], pending.min[1], slab.max[2] + 1],
+            max: pending.max,
+        });
+    }
+
+    fn bind_slice(
+        &mut self,
+        context: &RenderContext,
+        source: &Source<'_>,
+        view_id: u64,
+        view: &SliceView,
+    ) -> Binding {
+        let part = visible_part(view, source.dims(), context.limits.side as usize);
+        let size = part.of.size().map(|n| n.div_ceil(part.step));
+        let reusable = self.slices.remove(&view_id).filter(|slice| {
+            let t = &slice.texture;
+            t.format() == source.format()
+                && [t.width(), t.height(), t.depth_or_array_layers()] == size.map(|n| n as u32)
+        });
+        let mut slice = reusable.unwrap_or_else(|| {
+            let (texture, view) = create(context, size, source.format());
+            SliceTexture {
+                texture,
+                view,
+                holds: part,
+                version: u64::MAX,
+            }
+        });
+        if slice.version != self.version || slice.holds != part {
+            write(context, &slice.texture, [0; 3], source, part);
+            (slice.version, slice.holds) = (self.version, part);
+        }
+        let [i, j, k] = part.of.min.map(|v| v as i32);
+        let binding = Binding {
+            view: slice.view.clone(),
+            texels: [i, j, k, part.step as i32],
+        };
+        self.slices.insert(view_id, slice);
+        binding
+    }
+}
+
+/// The slice of a view: whole where it fits into a texture of this side length, else its visible part,
+/// thinned out as far as needed.
+fn visible_part(view: &SliceView, dims: [usize; 3], side: usize) -> Part {
+    let normal = view.normal_axis();
+    let mut of = VoxelBox::whole(dims);
+    let slice = view.slice().clamp(0, of.max[normal]);
+    (of.min[normal], of.max[normal]) = (slice, slice);
+    let longest = |b: VoxelBox| b.size().into_iter().max().unwrap_or(1);
+    if longest(of) > side {
+        let [width, height] = view.size().map(f64::from);
+        let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)]
+            .map(|(x, y)| view.voxel_from_pixel(x, y).nearest());
+        let mut seen = VoxelBox::from_corners(corners[0], corners[1])
+            .union(VoxelBox::from_corners(corners[2], corners[3]));
+        (seen.min[normal], seen.max[normal]) = (slice, slice);
+        // Room for interpolation and for outlines that look beyond the border.
+        let seen = seen.grown(4);
+        let nothing_seen = VoxelBox {
+            min: of.min,
+            max: of.min,
+        };
+        of = of.intersection(seen).unwrap_or(nothing_seen);
+    }
+    Part {
+        of,
+        step: longest(of).div_ceil(side.max(1)).max(1),
+    }
+}
+
+fn create(
+    context: &RenderContext,
+    size: [usize; 3],
+    format: wgpu::TextureFormat,
+) -> (wgpu::Texture, wgpu::TextureView) {
+    let texture = context.device.create_texture(&wgpu::TextureDescriptor {
+        label: Some("volume"),
+        size: extent(size),
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D3,
+        format,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+    (texture, view)
+}
+
+/// The texture for a whole volume, or `None` when the device has no room for it.
+fn create_checked(
+    context: &RenderContext,
+    source: &Source<'_>,
+) -> Option<(wgpu::Texture, wgpu::TextureView)> {
+    let memory = context
+        .device
+        .push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let created = create(context, source.dims(), source.format());
+    match pollster::block_on(memory.pop()) {
+        Some(error) => {
+            tracing::warn!("no room for the whole volume on the graphics device: {error}");
+            None
+        }
+        None => Some(created),
+    }
+}
+
+fn write(
+    context: &RenderContext,
+    texture: &wgpu::Texture,
+    at: [i64; 3],
+    source: &Source<'_>,
+    part: Part,
+) {
+    let size = part.of.size().map(|n| n.div_ceil(part.step));
+    let [x, y, z] = at.map(|v| v as u32);
+    context.queue.write_texture(
+        wgpu::TexelCopyTextureInfo {
+            texture,
+            mip_level: 0,
+            origin: wgpu::Origin3d { x, y, z },
+            aspect: wgpu::TextureAspect::All,
+        },
+        source.texels(part.of, part.step).bytes(),
+        wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some((size[0] * source.bytes_per_texel()) as u32),
+            rows_per_image: Some(size[1] as u32),
+        },
+        extent(size),
+    );
+}
+
+fn extent(size: [usize; 3]) -> wgpu::Extent3d {
+    let [width, height, depth_or_array_layers] = size.map(|n| n as u32);
+    wgpu::Extent3d {
+        width,
+        height,
+        depth_or_array_layers,
+    }
+}
