@@ -1,7 +1,11 @@
 //! What a user points at: clicks and a 3D box, on the scan's own voxel grid.
 
+mod simulated;
+
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::volume::Grid;
+
+pub use simulated::{correcting_click, loosened_box};
 
 /// Whether a click says "this is it" or "this is not".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,0 +1,285 @@
+//! The command line: what can be typed, and nothing of what it does.
+
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+use crate::models::DeviceChoice;
+use crate::volume::Modality;
+
+pub use values::{BoxArg, ClickArg, SizeArg, ValuePair, VoxelArg};
+
+/// Interactive 3D segmentation of medical scans. Not for clinical use.
+#[derive(Debug, Parser)]
+#[command(name = "prosector", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; without a command the window opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub open: OpenArgs,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open the window.
+    Open(OpenArgs),
+    /// Say what a scan is; reads and checks all voxels.
+    Info(InfoArgs),
+    /// Convert a scan to NIfTI.
+    Convert(ConvertArgs),
+    /// Segment a scan: known structures automatically, or whatever a box and clicks point at.
+    Segment(SegmentArgs),
+    /// Compare label maps with the truth, or measure a model on cases.
+    Evaluate(EvaluateArgs),
+    /// The installed models.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Train a model as a configuration file says.
+    Train(TrainArgs),
+    /// Draw the three planes of a scan into a PNG.
+    Screenshot(ScreenshotArgs),
+    /// Segment the built-in phantom: automatically, by a click and by a box.
+    Demo(DemoArgs),
+}
+
+/// `prosector [PATH...]`
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// Scans (NIfTI, DICOM, a folder) and label maps to open.
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+/// Which processor computes.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DeviceArgs {
+    /// auto: a real GPU or else the CPU; gpu: any adapter, a software one too.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub device: DeviceChoice,
+}
+
+/// Which part of a file or folder is meant.
+#[derive(Debug, Clone, Args)]
+pub struct ScanArgs {
+    /// NIfTI file, DICOM file, or folder of DICOM files.
+    pub path: PathBuf,
+    /// The DICOM series to read (its UID, as `info` lists it).
+    #[arg(long, value_name = "UID")]
+    pub series: Option<String>,
+    /// The frame of a 4D scan, from 0.
+    #[arg(long, value_name = "N")]
+    pub frame: Option<usize>,
+}
+
+/// The kind of scan, where the file does not say or says it wrong.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ModalityArgs {
+    /// The kind of scan, where the file does not say or says it wrong.
+    #[arg(long, value_parser = values::modality())]
+    pub modality: Option<Modality>,
+}
+
+/// `prosector info`
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `prosector convert`
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    #[command(flatten)]
+    pub modality: ModalityArgs,
+    /// The NIfTI file to write (.nii or .nii.gz).
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+}
+
+/// `prosector segment`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks"]).required(true).multiple(true))]
+pub struct SegmentArgs {
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    #[command(flatten)]
+    pub modality: ModalityArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// The NIfTI file to write (.nii or .nii.gz).
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Find the model's structures without a prompt.
+    #[arg(long, conflicts_with_all = ["target_box", "clicks", "world", "prior"])]
+    pub auto: bool,
+    /// Only these structures.
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',', requires = "auto")]
+    pub structures: Option<Vec<String>>,
+    /// A box around the target: two corner voxels, both included.
+    #[arg(
+        long = "box",
+        value_name = "I0,J0,K0,I1,J1,K1",
+        allow_hyphen_values = true
+    )]
+    pub target_box: Option<BoxArg>,
+    /// A voxel of the target, or with `,neg` one that does not belong to it; may be repeated.
+    #[arg(
+        long = "click",
+        value_name = "I,J,K[,neg]",
+        allow_hyphen_values = true,
+        action = clap::ArgAction::Append
+    )]
+    pub clicks: Vec<ClickArg>,
+    /// Clicks and box are in millimetres, RAS, instead of voxels.
+    #[arg(long)]
+    pub world: bool,
+    /// The target so far (any non-zero voxel), on the scan's grid; it is refined.
+    #[arg(long, value_name = "MASK")]
+    pub prior: Option<PathBuf>,
+    /// The model; without it the one in the box.
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `prosector evaluate`
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["pred", "cases"]).required(true))]
+pub struct EvaluateArgs {
+    /// The label map to judge.
+    #[arg(long, value_name = "P", requires = "truth")]
+    pub pred: Option<PathBuf>,
+    /// The true label map, on the same grid.
+    #[arg(long, value_name = "T", requires = "pred")]
+    pub truth: Option<PathBuf>,
+    /// Which value of the prediction stands for which of the truth; without it equal values.
+    #[arg(
+        long,
+        value_name = "PRED=TRUTH,..",
+        value_delimiter = ',',
+        requires = "pred"
+    )]
+    pub map: Option<Vec<ValuePair>>,
+    /// A file of cases (see the README) to run a model on.
+    #[arg(long, value_name = "CASES.toml", requires = "protocol")]
+    pub cases: Option<PathBuf>,
+    /// What the model is given for each case.
+    #[arg(long, value_enum, requires = "cases")]
+    pub protocol: Option<Protocol>,
+    /// Number of simulated clicks.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub steps: u32,
+    /// Move each face of the box outward by this many percent of its side.
+    #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = values::percent)]
+    pub loosen: f64,
+    /// Also give the means of these groups of cases.
+    #[arg(long, value_enum)]
+    pub by: Option<Grouping>,
+    /// Surfaces no further apart than this agree.
+    #[arg(long, value_name = "MM", default_value_t = 2.0, value_parser = values::tolerance)]
+    pub tolerance_mm: f64,
+    /// The model; without it the one in the box.
+    #[arg(long, value_name = "ID", requires = "cases")]
+    pub model: Option<String>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What the model is given for each case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Protocol {
+    /// Nothing: the automatic path.
+    Auto,
+    /// The box of the truth.
+    Box,
+    /// Simulated clicks, the first from nothing.
+    Clicks,
+    /// The box, then simulated clicks.
+    #[value(name = "box+clicks")]
+    BoxClicks,
+}
+
+/// How cases are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Grouping {
+    /// By the cases' `domain`.
+    Domain,
+    /// By the scans' modality.
+    Modality,
+}
+
+/// `prosector models ..`
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the installed models.
+    List {
+        /// Print the model cards as JSON on stdout.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that the weights are those that the model cards name.
+    Verify {
+        /// Only this model.
+        id: Option<String>,
+    },
+}
+
+/// `prosector train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// What to train, on what, and for how long.
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Go on from the last checkpoint.
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// `prosector screenshot`
+#[derive(Debug, Args)]
+pub struct ScreenshotArgs {
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    /// A label map on the scan's grid to draw over it.
+    #[arg(long, value_name = "LABELS")]
+    pub labels: Option<PathBuf>,
+    /// The voxel where the planes meet; without it the middle of the labels or of the scan.
+    #[arg(long, value_name = "I,J,K", allow_hyphen_values = true)]
+    pub at: Option<VoxelArg>,
+    /// Width and height of the picture in pixels.
+    #[arg(long, value_name = "WxH", default_value = "1500x500")]
+    pub size: SizeArg,
+    /// The PNG file to write.
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+}
+
+/// `prosector demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Do not open the window afterwards.
+    #[arg(long)]
+    pub headless: bool,
+    /// Where the label maps and the picture go; made if missing.
+    #[arg(short, long, value_name = "FOLDER", default_value = "prosector-demo")]
+    pub output: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}

@@ -1,0 +1,146 @@
+//! The values that options take, read from text.
+
+use std::str::FromStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::volume::Modality;
+
+/// One `--click`: a position and whether it is outside the target.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClickArg {
+    /// Voxel indices, or millimetres with `--world`.
+    pub position: [f64; 3],
+    /// The target is not here.
+    pub negative: bool,
+}
+
+/// One `--box`: two corners.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoxArg {
+    /// Two corners as voxel indices, or millimetres with `--world`; both included.
+    pub corners: [[f64; 3]; 2],
+}
+
+/// A voxel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VoxelArg(pub [i64; 3]);
+
+/// Width and height in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SizeArg {
+    /// Pixels per line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+}
+
+/// A value of the prediction and the value of the truth that it stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ValuePair {
+    /// Value in the prediction.
+    pub pred: u16,
+    /// Value in the truth.
+    pub truth: u16,
+}
+
+impl FromStr for ClickArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (numbers, negative) = match text.rsplit_once(',') {
+            Some((numbers, "neg")) => (numbers, true),
+            _ => (text, false),
+        };
+        let position = coordinates_of(numbers).ok_or("give I,J,K or I,J,K,neg, such as 12,30,7")?;
+        Ok(Self { position, negative })
+    }
+}
+
+impl FromStr for BoxArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let [a, b, c, d, e, f] = coordinates_of(text)
+            .ok_or("give two corners I0,J0,K0,I1,J1,K1, such as 10,20,5,40,60,9")?;
+        Ok(Self {
+            corners: [[a, b, c], [d, e, f]],
+        })
+    }
+}
+
+impl FromStr for VoxelArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        numbers_of(text)
+            .map(Self)
+            .ok_or_else(|| "give a voxel I,J,K, such as 12,30,7".to_owned())
+    }
+}
+
+impl FromStr for SizeArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('x').and_then(|(width, height)| {
+            Some(Self {
+                width: width.parse().ok()?,
+                height: height.parse().ok()?,
+            })
+        });
+        parsed
+            .filter(|s| (16..=16384).contains(&s.width) && (16..=16384).contains(&s.height))
+            .ok_or_else(|| {
+                "give width x height in pixels from 16 to 16384, such as 1500x500".into()
+            })
+    }
+}
+
+impl FromStr for ValuePair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('=').and_then(|(pred, truth)| {
+            Some(Self {
+                pred: pred.trim().parse().ok()?,
+                truth: truth.trim().parse().ok()?,
+            })
+        });
+        parsed.ok_or_else(|| "give PRED=TRUTH, such as 1=7".to_owned())
+    }
+}
+
+/// Exactly `N` numbers between commas.
+fn numbers_of<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]> {
+    let numbers: Option<Vec<T>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
+    numbers?.try_into().ok()
+}
+
+/// Exactly `N` finite coordinates between commas.
+fn coordinates_of<const N: usize>(text: &str) -> Option<[f64; N]> {
+    numbers_of(text).filter(|numbers: &[f64; N]| numbers.iter().all(|n| n.is_finite()))
+}
+
+/// The name of a modality.
+pub(super) fn modality() -> impl TypedValueParser<Value = Modality> {
+    PossibleValuesParser::new(["ct", "mr", "pet"]).map(|name| match name.as_str() {
+        "mr" => Modality::Mr,
+        "pet" => Modality::Pet,
+        _ => Modality::Ct,
+    })
+}
+
+/// A percentage.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    number_within(text, 0.0..=1000.0).ok_or_else(|| "give a percentage from 0 to 1000".to_owned())
+}
+
+/// A length in millimetres.
+pub(super) fn tolerance(text: &str) -> Result<f64, String> {
+    number_within(text, 0.0..=1e6).ok_or_else(|| "give millimetres, 0 or more".to_owned())
+}
+
+fn number_within(text: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
+    text.parse().ok().filter(|v| range.contains(v))
+}

@@ -1,0 +1,86 @@
+//! Prompts as a user would give them, made from the truth: for measuring models.
+
+use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::volume::components::{Connectivity, largest_component};
+use crate::volume::distance::squared_distance_mm;
+use crate::volume::{Grid, Mask};
+
+use super::{Click, Polarity};
+
+/// The click that corrects `current` best: in the largest 26-connected component of its error, at the voxel
+/// furthest from the component's surface (in mm; the volume's border is no surface); positive where the
+/// target was missed, negative where there is too much. `None` when there is no error.
+///
+/// Of equally deep voxels the first in the array is taken.
+///
+/// # Panics
+/// If the masks differ in dims.
+pub fn correcting_click(current: &Mask, truth: &Mask) -> Option<Click> {
+    assert_eq!(
+        current.grid.dims, truth.grid.dims,
+        "masks must lie on one grid"
+    );
+    let wrong = current.voxels.iter().zip(&truth.voxels);
+    let error = Mask {
+        grid: truth.grid,
+        voxels: wrong
+            .map(|(&c, &t)| u8::from((c != 0) != (t != 0)))
+            .collect(),
+    };
+    // A margin of one voxel keeps the component's surroundings; further ones change no distance.
+    let region = error.bounds()?.grown(1).clipped(error.grid.dims)?;
+    let cropped = crop(&error, region);
+    let component = largest_component(&cropped, region.size(), Connectivity::TwentySix)?;
+    let deepest = deepest_voxel(&component, region.size(), truth.grid.spacing_mm());
+    let voxel = VoxelIndex(std::array::from_fn(|d| region.min[d] + deepest.0[d]));
+    let at = truth.grid.offset_of(voxel)?;
+    let polarity = if truth.voxels[at] != 0 {
+        Polarity::Positive
+    } else {
+        Polarity::Negative
+    };
+    Some(Click { voxel, polarity })
+}
+
+/// `tight` with every face moved outward by `percent` % of the box's side on that axis, rounded to voxels and
+/// clipped to the grid.
+pub fn loosened_box(tight: VoxelBox, percent: f64, grid: &Grid) -> VoxelBox {
+    let size = tight.size();
+    let margin: [i64; 3] =
+        std::array::from_fn(|d| (size[d] as f64 * percent / 100.0).round() as i64);
+    let loose = VoxelBox {
+        min: std::array::from_fn(|d| tight.min[d] - margin[d]),
+        max: std::array::from_fn(|d| tight.max[d] + margin[d]),
+    };
+    loose.clipped(grid.dims).unwrap_or(tight)
+}
+
+fn crop(mask: &Mask, region: VoxelBox) -> Vec<u8> {
+    let [ni, nj, nk] = region.size();
+    let [i0, j0, k0] = region.min.map(|v| v as usize);
+    let mut cropped = Vec::with_capacity(ni * nj * nk);
+    for k in k0..k0 + nk {
+        for j in j0..j0 + nj {
+            let row = mask.grid.offset(i0, j, k);
+            cropped.extend_from_slice(&mask.voxels[row..row + ni]);
+        }
+    }
+    cropped
+}
+
+/// The voxel inside a non-empty component with the largest distance to its outside. Where the component fills
+/// everything, no voxel is deeper than another, and the middle one is taken.
+fn deepest_voxel(component: &[u8], dims: [usize; 3], spacing_mm: [f64; 3]) -> VoxelIndex {
+    let depth = squared_distance_mm(component, dims, spacing_mm);
+    let mut deepest = 0;
+    for (at, &d) in depth.iter().enumerate() {
+        if d > depth[deepest] {
+            deepest = at;
+        }
+    }
+    if depth[deepest].is_infinite() {
+        return VoxelIndex(dims.map(|n| n as i64 / 2));
+    }
+    let [ni, nj, _] = dims;
+    VoxelIndex([deepest % ni, deepest / ni % nj, deepest / (ni * nj)].map(|v| v as i64))
+}
