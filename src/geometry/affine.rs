@@ -10,7 +10,9 @@ pub struct Affine(DAffine3);
 
 /// The affine maps the volume onto a plane, a line or a point, or is not finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the voxel-to-world matrix is singular or not finite, so the scan has no position in space")]
+#[error(
+    "the voxel-to-world matrix is singular or not finite, so the scan has no position in space"
+)]
 pub struct SingularAffine;
 
 impl Affine {

@@ -63,7 +63,9 @@ impl VoxelBox {
     pub fn intersection(self, other: Self) -> Option<Self> {
         let min = std::array::from_fn(|d| self.min[d].max(other.min[d]));
         let max = std::array::from_fn(|d| self.max[d].min(other.max[d]));
-        (0..3).all(|d| min[d] <= max[d]).then_some(Self { min, max })
+        (0..3)
+            .all(|d| min[d] <= max[d])
+            .then_some(Self { min, max })
     }
 
     /// The smallest box that holds both.

@@ -1,1 +1,153 @@
-//! session
+//! The whole state of the application, without window, GPU or model.
+//!
+//! # One door
+//! [`Session::apply`] is the only way to change anything. It takes a [`Command`] (from the window, a
+//! shortcut, a script or a finished job) and returns [`Effect`]s: what the rest of the program must do
+//! now. Reading is by getters: [`Session::case`] for the open scan with everything drawn on it (a
+//! [`Case`]), [`Session::tools`], [`Session::display`].
+//!
+//! # From a click to a label
+//! [`PromptCommand::AddClick`] → [`Effect::RunPrompt`] with a [`Ticket`] → the application runs the model
+//! → [`AiCommand::PromptResult`] with the same ticket → a [`Proposal`] stands ([`Case::proposal`]) →
+//! more clicks refine it (it is the prior), [`AiCommand::Accept`] writes it into the active label,
+//! [`AiCommand::Reject`] drops it. Results with an old ticket are ignored, so jobs may finish late.
+//! Without an active label, the first click or stroke starts `lesion_1`.
+//!
+//! The prior of a click is the standing proposal, else the accepted voxels of the active label. The prior
+//! of a box is the accepted voxels only: a box is drawn to start afresh. A piece of the label that the
+//! result does not touch and that no negative click lies in is kept in the proposal, because models look
+//! at a region only.
+//!
+//! Moving on accepts: a stroke, a clean-up, the next lesion or another active label, while a proposal
+//! stands, accepts it first, as a step of its own with a notice. So does a click while an automatic result
+//! stands. Nothing is lost: undo brings the proposal back.
+//!
+//! # Who may overwrite what
+//! - A **locked** label never gains or loses a voxel, whatever the command, undo and redo included.
+//! - An accepted **AI result** takes background only, and replaces the voxels of the label it is for. With
+//!   [`ToolCommand::TakeFromOthers`] it also takes voxels of other unlocked labels. An automatic result is
+//!   for the labels that have its structures' names.
+//! - The **brush** takes background and every label that is visible and unlocked: what one cannot see, one
+//!   does not paint over. The **eraser** takes from the active label only.
+//! - **Fill holes** takes background only.
+//!
+//! # History
+//! Everything that changes labels, label table, prompts or proposal is a step; a result belongs to the
+//! step of the prompt that asked for it. Tools, views, visibility and the choice of the active label are
+//! not steps. Steps hold run-length coded changes and are forgotten, oldest first, beyond
+//! [`History::DEFAULT_BUDGET_BYTES`]; the newest step always stays.
+
+mod ai;
+mod case;
+mod change;
+mod command;
+mod edits;
+mod effect;
+mod history;
+mod labels;
+mod open;
+mod prompts;
+mod proposal;
+mod readout;
+pub mod recovery;
+mod scan;
+pub mod settings;
+mod stroke;
+mod tool;
+mod view;
+
+pub use case::Case;
+pub use command::{
+    AiCommand, Command, EditCommand, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
+    StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+};
+pub use effect::{Effect, Severity, Ticket};
+pub use history::History;
+pub use proposal::{Proposal, Proposed};
+pub use readout::Readout;
+pub use scan::{OpenedLabels, OpenedScan, ScanSource};
+pub use tool::{Brush, BrushShape, Tool, Tools};
+pub use view::{Display, Interpolation};
+
+use effect::Effects;
+use settings::Settings;
+
+/// The state of the application. See the module's documentation for its rules.
+#[derive(Debug, Default)]
+pub struct Session {
+    case: Option<Case>,
+    tools: Tools,
+    display: Display,
+    history_budget_bytes: Option<usize>,
+    /// The next revision or ticket, while nothing is open.
+    next_number: u64,
+}
+
+impl Session {
+    /// Nothing open; tools and display as the user left them.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            tools: Tools {
+                brush: settings.brush.clamped(),
+                take_from_others: settings.take_from_others,
+                ..Tools::default()
+            },
+            display: settings.display(),
+            ..Self::default()
+        }
+    }
+
+    /// The same session with another history budget for the scans it opens.
+    pub fn with_history_budget(mut self, bytes: usize) -> Self {
+        self.history_budget_bytes = Some(bytes);
+        self
+    }
+
+    /// The open scan with everything drawn on it.
+    pub fn case(&self) -> Option<&Case> {
+        self.case.as_ref()
+    }
+
+    /// Tool and brush.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// Interpolation, overlay and convention.
+    pub fn display(&self) -> &Display {
+        &self.display
+    }
+
+    /// Whether closing now would lose work.
+    pub fn is_dirty(&self) -> bool {
+        self.case.as_ref().is_some_and(Case::is_dirty)
+    }
+
+    /// Applies one command; the only way to change a session.
+    ///
+    /// What cannot be done is refused with an [`Effect::Notice`], and the state is as before. Commands that
+    /// need a scan do nothing without one.
+    pub fn apply(&mut self, command: impl Into<Command>) -> Vec<Effect> {
+        let mut out = Effects::default();
+        match command.into() {
+            Command::Scan(c) => self.apply_scan(c, &mut out),
+            Command::View(c) => self.apply_view(c, &mut out),
+            Command::Tool(c) => self.apply_tool(c, &mut out),
+            on_case => {
+                if let Some(case) = &mut self.case {
+                    case.apply(on_case, self.tools, &mut out);
+                }
+            }
+        }
+        out.0
+    }
+
+    fn apply_tool(&mut self, command: ToolCommand, out: &mut Effects) {
+        match command {
+            ToolCommand::Select(tool) => self.tools.tool = tool,
+            ToolCommand::Brush(brush) => self.tools.brush = brush.clamped(),
+            ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
+        }
+        out.push(Effect::ViewChanged);
+    }
+}

@@ -1,0 +1,348 @@
+//! The model's work: jobs asked for, results that come back, accept and reject.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::geometry::VoxelBox;
+use crate::models::{AutoResult, PromptedResult};
+use crate::prompt::{Polarity, PromptSet};
+use crate::volume::components::{Connectivity, connected_components};
+use crate::volume::morphology::{Crop, label_bounds, rows};
+use crate::volume::{LabelMap, LabelTable, Mask};
+
+use super::change::{Delta, Locks};
+use super::effect::{Effect, Effects};
+use super::{AiCommand, Case, Proposal, Proposed, Ticket, Tools};
+
+/// Jobs whose results are expected.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    pub prompt: Option<Ticket>,
+    pub auto: Option<Ticket>,
+    /// An automatic result that came while something else was going on.
+    waiting: Option<AutoResult>,
+}
+
+impl Case {
+    pub(super) fn apply_ai(&mut self, command: AiCommand, tools: Tools, out: &mut Effects) {
+        match command {
+            AiCommand::RunAuto { structures } => {
+                self.cancel_auto_job(out);
+                let ticket = Ticket(self.number());
+                self.jobs.auto = Some(ticket);
+                out.push(Effect::RunAuto { ticket, structures });
+            }
+            AiCommand::PromptResult { ticket, result } if self.jobs.prompt == Some(ticket) => {
+                self.jobs.prompt = None;
+                self.propose_target(result, out);
+            }
+            AiCommand::AutoResult { ticket, result } if self.jobs.auto == Some(ticket) => {
+                self.jobs.auto = None;
+                self.jobs.waiting = Some(result);
+            }
+            AiCommand::PromptResult { .. } | AiCommand::AutoResult { .. } => {}
+            AiCommand::JobEnded { ticket, failure } => self.end_job(ticket, failure, out),
+            AiCommand::Accept => {
+                self.accept(tools, out);
+            }
+            AiCommand::Reject => self.reject(out),
+        }
+    }
+
+    fn end_job(&mut self, ticket: Ticket, failure: Option<String>, out: &mut Effects) {
+        let expected = [&mut self.jobs.prompt, &mut self.jobs.auto];
+        let Some(job) = expected.into_iter().find(|j| **j == Some(ticket)) else {
+            return;
+        };
+        *job = None;
+        if let Some(message) = failure {
+            out.refuse(message);
+        }
+    }
+
+    /// Asks for the target of the prompts, if there are any.
+    pub(super) fn run_prompts(&mut self, prior: Option<Arc<Mask>>, out: &mut Effects) {
+        if self.target.prompts.is_empty() {
+            return;
+        }
+        let ticket = Ticket(self.number());
+        self.jobs.prompt = Some(ticket);
+        out.push(Effect::RunPrompt {
+            ticket,
+            prompts: self.target.prompts.clone(),
+            prior,
+        });
+    }
+
+    pub(super) fn cancel_prompt_job(&mut self, out: &mut Effects) {
+        if let Some(ticket) = self.jobs.prompt.take() {
+            out.push(Effect::CancelJob(ticket));
+        }
+    }
+
+    pub(super) fn cancel_auto_job(&mut self, out: &mut Effects) {
+        self.jobs.waiting = None;
+        if let Some(ticket) = self.jobs.auto.take() {
+            out.push(Effect::CancelJob(ticket));
+        }
+    }
+
+    /// The accepted voxels of the active label, as a prior.
+    pub(super) fn accepted_prior(&self) -> Option<Arc<Mask>> {
+        let active = self.target.active?;
+        (self.voxel_count(active) > 0).then(|| Arc::new(self.labels.mask_of(active)))
+    }
+
+    /// Whether the standing proposal was made from the prompts as they are now.
+    pub(super) fn proposal_answers_prompts(&self) -> bool {
+        let made_from = self.target.proposal.as_ref().map(|p| &p.packed.prompts);
+        made_from.unwrap_or(&PromptSet::default()) == &self.target.prompts
+    }
+
+    fn propose_target(&mut self, result: PromptedResult, out: &mut Effects) {
+        let Some(label) = self.target.active else {
+            return;
+        };
+        if result.mask.grid.dims != self.grid().dims {
+            out.refuse("the model's result does not fit the scan and was dropped: try again");
+            return;
+        }
+        for warning in result.warnings {
+            out.warn(warning);
+        }
+        let mut mask = result.mask;
+        keep_untouched_pieces(&mut mask, &self.labels, label, &self.target.prompts);
+        let prompts = self.target.prompts.clone();
+        let proposal = Proposal::target(label, mask, result.predicted_dice, prompts);
+        if proposal.voxels() == 0 {
+            out.warn("the model found nothing there: click again, or draw a box around the target");
+        }
+        let mark = self.mark();
+        self.target.proposal = Some(proposal);
+        if self.history.amend_target(self.target.record()) {
+            out.push(Effect::ProposalChanged);
+        } else {
+            self.commit("AI result", mark, None, out);
+        }
+    }
+
+    /// Makes an automatic result the proposal, as soon as nothing else is being decided.
+    pub(super) fn show_waiting_structures(&mut self, out: &mut Effects) {
+        let busy = self.stroke.is_some()
+            || self.target.proposal.is_some()
+            || !self.target.prompts.is_empty();
+        if busy {
+            return;
+        }
+        let Some(result) = self.jobs.waiting.take() else {
+            return;
+        };
+        if result.labels.grid.dims != self.grid().dims {
+            out.refuse("the model's result does not fit the scan and was dropped: try again");
+            return;
+        }
+        for warning in result.warnings {
+            out.warn(warning);
+        }
+        let proposal = Proposal::structures(result.labels, result.table, result.predicted_dice);
+        if proposal.voxels() == 0 {
+            out.warn("the model found none of its structures in this scan");
+            return;
+        }
+        let mark = self.mark();
+        self.target.proposal = Some(proposal);
+        self.commit("automatic result", mark, None, out);
+    }
+
+    fn reject(&mut self, out: &mut Effects) {
+        self.cancel_prompt_job(out);
+        let mark = self.mark();
+        self.target.clear();
+        self.commit("reject", mark, None, out);
+    }
+
+    /// Writes the proposal into the labels. Returns whether nothing is left to decide.
+    pub(super) fn accept(&mut self, tools: Tools, out: &mut Effects) -> bool {
+        let Some(proposal) = &self.target.proposal else {
+            return true;
+        };
+        match proposal.content.clone() {
+            Proposed::Target { label, mask } => self.accept_target(label, &mask, tools, out),
+            Proposed::Structures { labels, table } => {
+                self.accept_structures(&labels, &table, tools, out);
+                true
+            }
+        }
+    }
+
+    fn accept_target(&mut self, label: u16, mask: &Mask, tools: Tools, out: &mut Effects) -> bool {
+        if self.is_locked(label, out) {
+            return false;
+        }
+        self.cancel_prompt_job(out);
+        let mark = self.mark();
+        let mut kept = 0usize;
+        let bounds = union(mask.bounds(), label_bounds(&self.labels, label));
+        let delta = bounds.and_then(|within| {
+            self.rewrite(within, |offset, old| {
+                match (mask.voxels[offset] != 0, old) {
+                    (true, old) if old == 0 || old == label || tools.take_from_others => label,
+                    (true, old) => {
+                        kept += 1;
+                        old
+                    }
+                    (false, old) if old == label => 0,
+                    (false, old) => old,
+                }
+            })
+        });
+        if kept > 0 {
+            out.info(format!("{kept} voxels stay with the labels that have them"));
+        }
+        self.target.clear();
+        self.commit("accept", mark, delta, out);
+        true
+    }
+
+    fn accept_structures(
+        &mut self,
+        proposed: &LabelMap,
+        names: &LabelTable,
+        tools: Tools,
+        out: &mut Effects,
+    ) {
+        let mark = self.mark();
+        let value_of = self.adopt_labels(proposed, names);
+        let delta = self.write_structures(proposed, &value_of, tools);
+        let skipped: Vec<&str> = value_of
+            .values()
+            .filter_map(|&v| self.table.get(v))
+            .filter(|l| l.locked)
+            .map(|l| l.name.as_str())
+            .collect();
+        if !skipped.is_empty() {
+            out.info(format!("locked and left as before: {}", skipped.join(", ")));
+        }
+        self.target.clear();
+        self.activate_existing();
+        self.commit("accept automatic result", mark, delta, out);
+    }
+
+    /// The session's value for each proposed value: that of the label with the structure's name, else the
+    /// same value, else a free one. Adds the labels that are missing.
+    fn adopt_labels(&mut self, proposed: &LabelMap, names: &LabelTable) -> BTreeMap<u16, u16> {
+        let mut value_of = BTreeMap::new();
+        for (value, _) in proposed.counts() {
+            let name = names
+                .get(value)
+                .map_or_else(|| format!("structure_{value}"), |l| l.name.clone());
+            let known = self.table.by_name(&name).map(|l| l.value);
+            let free = || match self.table.get(value) {
+                None => Some(value),
+                Some(_) => self.table.next_free_value(),
+            };
+            let Some(mine) = known.or_else(free) else {
+                continue;
+            };
+            if known.is_none() {
+                self.table.add(mine, &name);
+            }
+            value_of.insert(value, mine);
+        }
+        value_of
+    }
+
+    fn write_structures(
+        &mut self,
+        proposed: &LabelMap,
+        value_of: &BTreeMap<u16, u16>,
+        tools: Tools,
+    ) -> Option<Delta> {
+        let locks = Locks::of(&self.table);
+        let mut mine = vec![0u16; usize::from(u16::MAX) + 1];
+        let mut replaced = vec![false; usize::from(u16::MAX) + 1];
+        replaced[0] = true;
+        for (&theirs, &value) in value_of {
+            if !locks.holds(value) {
+                mine[usize::from(theirs)] = value;
+                replaced[usize::from(value)] = true;
+            }
+        }
+        self.rewrite(self.grid().bounds(), |offset, old| {
+            let new = mine[usize::from(proposed.voxels[offset])];
+            if replaced[usize::from(old)] || (new != 0 && tools.take_from_others) {
+                new
+            } else {
+                old
+            }
+        })
+    }
+
+    /// Accepts a standing proposal and drops unanswered prompts, because the user moves on. Returns whether
+    /// the way is free; it is not when the proposal is for a locked label.
+    pub(super) fn settle(&mut self, tools: Tools, out: &mut Effects) -> bool {
+        if self.target.proposal.is_some() {
+            if !self.accept(tools, out) {
+                return false;
+            }
+            out.info("the proposal was accepted");
+        } else if !self.target.prompts.is_empty() {
+            self.cancel_prompt_job(out);
+            let mark = self.mark();
+            self.target.clear();
+            self.commit("clear prompts", mark, None, out);
+        }
+        true
+    }
+
+    /// Whether a label is locked; tells the user when it is.
+    pub(super) fn is_locked(&self, value: u16, out: &mut Effects) -> bool {
+        match self.table.get(value) {
+            Some(label) if label.locked => {
+                out.refuse(format!("{} is locked: unlock it to change it", label.name));
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+fn union(a: Option<VoxelBox>, b: Option<VoxelBox>) -> Option<VoxelBox> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.union(b)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Adds to a result those pieces of the label that it does not touch and that no negative click lies in:
+/// the model looked elsewhere.
+fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts: &PromptSet) {
+    let Some(crop) = Crop::of_label(labels, label) else {
+        return;
+    };
+    let dims = labels.grid.dims;
+    let (pieces, sizes) = connected_components(&crop.voxels, crop.dims(), Connectivity::TwentySix);
+    let mut looked_at = vec![false; sizes.len() + 1];
+    let offsets = || rows(dims, crop.bounds).flatten().zip(&pieces);
+    for (offset, &piece) in offsets() {
+        looked_at[piece as usize] |= mask.voxels[offset] != 0;
+    }
+    let negative = prompts
+        .clicks
+        .iter()
+        .filter(|c| c.polarity == Polarity::Negative && crop.bounds.contains(c.voxel));
+    for click in negative {
+        let at: [usize; 3] =
+            std::array::from_fn(|d| (click.voxel.0[d] - crop.bounds.min[d]) as usize);
+        let [ni, nj, _] = crop.dims();
+        looked_at[pieces[at[0] + ni * (at[1] + nj * at[2])] as usize] = true;
+    }
+    looked_at[0] = true;
+    let kept: Vec<usize> = offsets()
+        .filter(|&(_, &piece)| !looked_at[piece as usize])
+        .map(|(offset, _)| offset)
+        .collect();
+    for offset in kept {
+        mask.voxels[offset] = 1;
+    }
+}

@@ -1,0 +1,333 @@
+//! How a change becomes a step of the history: mark, change, commit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::geometry::VoxelBox;
+use crate::prompt::PromptSet;
+use crate::volume::morphology::rows;
+use crate::volume::{LabelMap, LabelTable, Runs};
+
+use super::effect::{Effect, Effects};
+use super::history::{Change, Step};
+use super::proposal::{PackedProposal, Proposal};
+use super::{Case, HistoryCommand};
+
+/// Changed label voxels: value before and after, run-length coded, inside a box.
+#[derive(Debug, Clone)]
+pub(super) struct Delta {
+    pub bounds: VoxelBox,
+    pub runs: Runs<(u16, u16)>,
+}
+
+/// What the model works towards: the active label, the prompts for it, and the standing proposal.
+#[derive(Debug, Default)]
+pub(super) struct Target {
+    pub active: Option<u16>,
+    pub prompts: PromptSet,
+    /// Number of clicks when the box was set, to know which prompt came last.
+    pub clicks_before_box: usize,
+    pub proposal: Option<Proposal>,
+}
+
+/// A [`Target`] as the history keeps it.
+#[derive(Debug, Clone)]
+pub(super) struct TargetRecord {
+    pub active: Option<u16>,
+    pub prompts: PromptSet,
+    pub clicks_before_box: usize,
+    pub proposal: Option<Arc<PackedProposal>>,
+}
+
+impl PartialEq for TargetRecord {
+    fn eq(&self, other: &Self) -> bool {
+        self.active == other.active
+            && self.prompts == other.prompts
+            && same_proposal(self.proposal.as_ref(), other.proposal.as_ref())
+    }
+}
+
+fn same_proposal(a: Option<&Arc<PackedProposal>>, b: Option<&Arc<PackedProposal>>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        _ => false,
+    }
+}
+
+impl TargetRecord {
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.prompts.clicks.as_slice())
+            + self.proposal.as_ref().map_or(0, |p| p.bytes())
+    }
+}
+
+impl Target {
+    pub fn record(&self) -> TargetRecord {
+        TargetRecord {
+            active: self.active,
+            prompts: self.prompts.clone(),
+            clicks_before_box: self.clicks_before_box,
+            proposal: self.proposal.as_ref().map(|p| p.packed.clone()),
+        }
+    }
+
+    /// Drops prompts and proposal.
+    pub fn clear(&mut self) {
+        self.prompts = PromptSet::default();
+        self.clicks_before_box = 0;
+        self.proposal = None;
+    }
+}
+
+/// The state before a change.
+pub(super) struct Mark {
+    table: LabelTable,
+    target: TargetRecord,
+}
+
+/// Which labels no voxel may be taken from or given to.
+pub(super) struct Locks(Vec<bool>);
+
+impl Locks {
+    pub fn of(table: &LabelTable) -> Self {
+        let mut locked = vec![false; usize::from(u16::MAX) + 1];
+        for label in table.labels().iter().filter(|l| l.locked) {
+            locked[usize::from(label.value)] = true;
+        }
+        Self(locked)
+    }
+
+    /// As [`Locks::of`], and hidden labels too.
+    pub fn of_locked_or_hidden(table: &LabelTable) -> Self {
+        let mut locks = Self::of(table);
+        for label in table.labels().iter().filter(|l| !l.visible) {
+            locks.0[usize::from(label.value)] = true;
+        }
+        locks
+    }
+
+    pub fn holds(&self, value: u16) -> bool {
+        self.0[usize::from(value)]
+    }
+
+    /// Whether a voxel may change from one label to the other.
+    pub fn allow(&self, from: u16, to: u16) -> bool {
+        !self.holds(from) && !self.holds(to)
+    }
+}
+
+impl Case {
+    /// Remembers the state before a change.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            table: self.table.clone(),
+            target: self.target.record(),
+        }
+    }
+
+    /// Gives each voxel of `within` the value that `rule(offset, old value)` says, as far as locks allow.
+    /// Returns what changed.
+    pub(super) fn rewrite(
+        &mut self,
+        within: VoxelBox,
+        mut rule: impl FnMut(usize, u16) -> u16,
+    ) -> Option<Delta> {
+        let locks = Locks::of(&self.table);
+        let labels = Arc::make_mut(&mut self.labels);
+        let mut runs = Runs::default();
+        for row in rows(labels.grid.dims, within) {
+            for offset in row {
+                let old = labels.voxels[offset];
+                let new = rule(offset, old);
+                if new != old && locks.allow(old, new) {
+                    labels.voxels[offset] = new;
+                    runs.push(offset, (old, new));
+                }
+            }
+        }
+        runs.shrink();
+        (!runs.is_empty()).then_some(Delta {
+            bounds: within,
+            runs,
+        })
+    }
+
+    /// Makes the change since `mark` one step of the history, and tells about it. Voxels in `labels` are
+    /// already changed. Nothing changed: no step.
+    pub(super) fn commit(
+        &mut self,
+        name: &'static str,
+        mark: Mark,
+        labels: Option<Delta>,
+        out: &mut Effects,
+    ) {
+        self.commit_merging(name, None, mark, labels, out);
+    }
+
+    /// As [`Case::commit`]; steps that follow each other with the same key become one.
+    pub(super) fn commit_merging(
+        &mut self,
+        name: &'static str,
+        merge: Option<u16>,
+        mark: Mark,
+        labels: Option<Delta>,
+        out: &mut Effects,
+    ) {
+        let before = mark.target;
+        let after = self.target.record();
+        announce(&before, &after, out);
+        let table_changed = mark.table != self.table;
+        if table_changed {
+            out.push(Effect::TableChanged);
+        }
+        if let Some(delta) = &labels {
+            count(&mut self.counts, delta, false);
+            out.push(Effect::LabelsChanged(delta.bounds));
+        }
+        if labels.is_none() && !table_changed && before == after {
+            return;
+        }
+        let revision_before = self.revision;
+        if labels.is_some() || !same_content(&mark.table, &self.table) {
+            self.revision = self.number();
+        }
+        self.history.push(Step {
+            name,
+            labels,
+            table: table_changed.then(|| Change {
+                before: mark.table,
+                after: self.table.clone(),
+            }),
+            target: (before != after).then_some(Change { before, after }),
+            revision: Change {
+                before: revision_before,
+                after: self.revision,
+            },
+            merge,
+        });
+    }
+
+    /// Puts table and active label back to a mark, for a change that is not made after all.
+    pub(super) fn reset_to(&mut self, mark: Mark, out: &mut Effects) {
+        if mark.table != self.table || mark.target.active != self.target.active {
+            out.push(Effect::TableChanged);
+        }
+        self.table = mark.table;
+        self.target.active = mark.target.active;
+    }
+
+    /// Undo and redo.
+    pub(super) fn apply_history(&mut self, command: HistoryCommand, out: &mut Effects) {
+        let back = command == HistoryCommand::Undo;
+        let step = if back {
+            self.history.step_back()
+        } else {
+            self.history.step_forward()
+        };
+        let Some(step) = step else { return };
+        let target_before = self.target.record();
+        if let Some(delta) = &step.labels {
+            patch(Arc::make_mut(&mut self.labels), delta, back);
+            count(&mut self.counts, delta, back);
+            out.push(Effect::LabelsChanged(delta.bounds));
+        }
+        if let Some(table) = &step.table {
+            self.table = with_visibility_of(table.to(back), &self.table);
+            out.push(Effect::TableChanged);
+        }
+        self.revision = *step.revision.to(back);
+        let target = step.target.as_ref().map(|t| t.to(back).clone());
+        if let Some(record) = target {
+            self.restore_target(record);
+            announce(&target_before, &self.target.record(), out);
+            self.cancel_prompt_job(out);
+            if !self.proposal_answers_prompts() {
+                self.run_prompts(self.accepted_prior(), out);
+            }
+        }
+        self.activate_existing();
+    }
+
+    fn restore_target(&mut self, record: TargetRecord) {
+        let standing = self.target.proposal.take();
+        let proposal = record.proposal.map(|packed| match standing {
+            Some(p) if Arc::ptr_eq(&p.packed, &packed) => p,
+            _ => Proposal::unpack(packed, *self.grid()),
+        });
+        self.target = Target {
+            active: record.active,
+            prompts: record.prompts,
+            clicks_before_box: record.clicks_before_box,
+            proposal,
+        };
+    }
+
+    /// Makes sure that the active label is in the table.
+    pub(super) fn activate_existing(&mut self) {
+        let exists = |v: u16| self.table.get(v).is_some();
+        if !self.target.active.is_some_and(exists) {
+            self.target.active = self.table.labels().first().map(|l| l.value);
+        }
+    }
+}
+
+/// Tells what differs between two targets.
+fn announce(before: &TargetRecord, after: &TargetRecord, out: &mut Effects) {
+    if before.active != after.active {
+        out.push(Effect::TableChanged);
+    }
+    if before.prompts != after.prompts {
+        out.push(Effect::PromptsChanged);
+    }
+    if !same_proposal(before.proposal.as_ref(), after.proposal.as_ref()) {
+        out.push(Effect::ProposalChanged);
+    }
+}
+
+/// Writes a delta into the labels, backwards or forwards.
+fn patch(labels: &mut LabelMap, delta: &Delta, back: bool) {
+    for run in delta.runs.iter() {
+        let (old, new) = run.value;
+        labels.voxels[run.range()].fill(if back { old } else { new });
+    }
+}
+
+/// Keeps the voxel counts per label in step with a delta.
+fn count(counts: &mut BTreeMap<u16, usize>, delta: &Delta, back: bool) {
+    for run in delta.runs.iter() {
+        let (old, new) = run.value;
+        let (from, to) = if back { (new, old) } else { (old, new) };
+        let len = run.len as usize;
+        if from != 0 {
+            let left = counts.entry(from).or_default();
+            *left = left.saturating_sub(len);
+        }
+        if to != 0 {
+            *counts.entry(to).or_default() += len;
+        }
+    }
+}
+
+/// Whether two tables are saved alike: values, names and colours.
+fn same_content(a: &LabelTable, b: &LabelTable) -> bool {
+    let saved = |t: &LabelTable| {
+        let labels = t.labels().iter();
+        labels
+            .map(|l| (l.value, l.name.clone(), l.color))
+            .collect::<Vec<_>>()
+    };
+    saved(a) == saved(b)
+}
+
+/// The table of a step with labels shown or hidden as they are now, because that is not history.
+fn with_visibility_of(table: &LabelTable, now: &LabelTable) -> LabelTable {
+    let mut table = table.clone();
+    let shown: Vec<(u16, bool)> = now.labels().iter().map(|l| (l.value, l.visible)).collect();
+    for (value, visible) in shown {
+        if let Some(label) = table.get_mut(value) {
+            label.visible = visible;
+        }
+    }
+    table
+}

@@ -1,0 +1,271 @@
+//! Everything that can change a session.
+//!
+//! Grouped by what is changed; each group converts into [`Command`], so callers write
+//! `session.apply(PromptCommand::AddClick(click))`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
+use crate::models::{AutoResult, PromptedResult};
+use crate::prompt::Click;
+use crate::volume::Window;
+
+use super::recovery::Snapshot;
+use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, Tool};
+
+/// One change asked for by the user or reported by a job.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// What is open, and where it is saved.
+    Scan(ScanCommand),
+    /// How it is shown. Not part of the history.
+    View(ViewCommand),
+    /// What the pointer does. Not part of the history.
+    Tool(ToolCommand),
+    /// The label table.
+    Label(LabelCommand),
+    /// What the user points at.
+    Prompt(PromptCommand),
+    /// The model's work.
+    Ai(AiCommand),
+    /// Drawing by hand.
+    Stroke(StrokeCommand),
+    /// Clean-up of a label.
+    Edit(EditCommand),
+    /// Back and forth.
+    History(HistoryCommand),
+}
+
+/// What is open, and where it is saved.
+#[derive(Debug, Clone)]
+pub enum ScanCommand {
+    /// Opens a scan: replaces everything, with no labels. Ask about unsaved work before
+    /// ([`super::Case::is_dirty`]).
+    Open(Box<OpenedScan>),
+    /// Shows another frame or another modality of the open scan: labels and history stay.
+    /// Refused when the grid differs.
+    ReplaceImage(Box<OpenedScan>),
+    /// Closes the scan.
+    Close,
+    /// Opens a label map on the open scan: replaces labels and history. Refused when the grid differs.
+    OpenLabels(Box<OpenedLabels>),
+    /// Takes over the labels of a recovery file; they count as unsaved. Refused when the grid differs.
+    Restore(Box<Snapshot>),
+    /// The labels of this [`super::Case::revision`] were written to this file.
+    MarkSaved {
+        /// What was written.
+        revision: u64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A recovery snapshot of this revision was taken and is being written.
+    RecoveryTaken {
+        /// What was taken.
+        revision: u64,
+        /// When.
+        at: Instant,
+    },
+}
+
+/// How the scan is shown.
+#[derive(Debug, Clone)]
+pub enum ViewCommand {
+    /// Moves the cross-hair; clamped to the volume.
+    CrossHair(VoxelIndex),
+    /// Moves the cross-hair by slices of one plane; positive towards superior, anterior or right.
+    StepSlice {
+        /// Whose slices.
+        plane: Plane,
+        /// How many.
+        steps: i64,
+    },
+    /// Moves the cross-hair to the middle of a label.
+    GoToLabel(u16),
+    /// Window and level.
+    Window(Window),
+    /// How pixels between voxel centres are drawn.
+    Interpolation(Interpolation),
+    /// Opacity of the label fill, 0..=1.
+    OverlayOpacity(f32),
+    /// Whether outlines are drawn.
+    OverlayOutline(bool),
+    /// Whether labels are shown at all.
+    OverlayShown(bool),
+    /// Which side the patient's left is drawn on.
+    Convention(Convention),
+}
+
+/// What the pointer does.
+#[derive(Debug, Clone)]
+pub enum ToolCommand {
+    /// Chooses the tool of the primary button.
+    Select(Tool),
+    /// Size and shape of brush and eraser.
+    Brush(Brush),
+    /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
+    TakeFromOthers(bool),
+}
+
+/// The label table. Values that name no label are ignored.
+#[derive(Debug, Clone)]
+pub enum LabelCommand {
+    /// Adds a label and makes it active; without a name it gets `label_N`.
+    Add {
+        /// The name.
+        name: Option<String>,
+    },
+    /// Adds `lesion_N` and makes it active: one key between two lesions.
+    StartNextLesion,
+    /// Renames a label; send it when the user is done typing.
+    Rename {
+        /// Which label.
+        value: u16,
+        /// Its new name.
+        name: String,
+    },
+    /// Changes a colour; a row of these on one label is one step of the history.
+    Recolor {
+        /// Which label.
+        value: u16,
+        /// sRGB.
+        color: [u8; 3],
+    },
+    /// Shows or hides a label. Not part of the history.
+    Show {
+        /// Which label.
+        value: u16,
+        /// Shown.
+        visible: bool,
+    },
+    /// Locks or unlocks a label.
+    Lock {
+        /// Which label.
+        value: u16,
+        /// Never overwritten.
+        locked: bool,
+    },
+    /// Makes a label the one that clicks and strokes go to. Not part of the history.
+    Activate(u16),
+    /// Removes a label and its voxels; refused when locked.
+    Remove(u16),
+}
+
+/// What the user points at.
+#[derive(Debug, Clone)]
+pub enum PromptCommand {
+    /// Adds a click.
+    AddClick(Click),
+    /// Sets or replaces the box; clipped to the volume.
+    SetBox(VoxelBox),
+    /// Takes back the click or box given last, without taking back anything else.
+    RemoveLast,
+    /// Drops all prompts and the proposal made from them.
+    Clear,
+}
+
+/// The model's work.
+#[derive(Debug, Clone)]
+pub enum AiCommand {
+    /// Asks for an automatic segmentation.
+    RunAuto {
+        /// Names of the model card; all of them when `None`.
+        structures: Option<Vec<String>>,
+    },
+    /// The job of this ticket has found the target.
+    PromptResult {
+        /// As given by [`super::Effect::RunPrompt`].
+        ticket: Ticket,
+        /// The target.
+        result: PromptedResult,
+    },
+    /// The job of this ticket has found structures.
+    AutoResult {
+        /// As given by [`super::Effect::RunAuto`].
+        ticket: Ticket,
+        /// The structures.
+        result: AutoResult,
+    },
+    /// The job of this ticket was cancelled (`None`) or failed with this message.
+    JobEnded {
+        /// As given by the effect that asked for the job.
+        ticket: Ticket,
+        /// What to tell the user.
+        failure: Option<String>,
+    },
+    /// Writes the proposal into the labels.
+    Accept,
+    /// Drops the proposal and the prompts made for it.
+    Reject,
+}
+
+/// Whether a stroke adds or removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrokeMode {
+    /// Gives voxels to the active label.
+    Paint,
+    /// Takes voxels from the active label.
+    Erase,
+}
+
+/// Drawing by hand. Positions are voxel coordinates on the slice that was drawn on.
+#[derive(Debug, Clone)]
+pub enum StrokeCommand {
+    /// The pointer went down.
+    Begin {
+        /// Adds or removes.
+        mode: StrokeMode,
+        /// The view drawn on; a disc stays on its slice nearest to `at`.
+        plane: Plane,
+        /// Where.
+        at: VoxelPoint,
+    },
+    /// The pointer moved in a straight line.
+    To(VoxelPoint),
+    /// The pointer went up: the stroke becomes one step of the history.
+    End,
+    /// Esc: the stroke leaves no trace.
+    Abort,
+}
+
+/// Clean-up of one label.
+#[derive(Debug, Clone, Copy)]
+pub enum EditCommand {
+    /// Gives the label the background voxels that it encloses in 3D.
+    FillHoles(u16),
+    /// Removes all of the label but its largest piece.
+    KeepLargest(u16),
+    /// Removes all of the label's voxels; the label stays in the table.
+    Clear(u16),
+}
+
+/// Back and forth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryCommand {
+    /// Takes back the last step; during a stroke, aborts the stroke.
+    Undo,
+    /// Does the last undone step again.
+    Redo,
+}
+
+macro_rules! into_command {
+    ($($group:ident($commands:ty)),+ $(,)?) => {
+        $(impl From<$commands> for Command {
+            fn from(command: $commands) -> Self {
+                Self::$group(command)
+            }
+        })+
+    };
+}
+
+into_command!(
+    Scan(ScanCommand),
+    View(ViewCommand),
+    Tool(ToolCommand),
+    Label(LabelCommand),
+    Prompt(PromptCommand),
+    Ai(AiCommand),
+    Stroke(StrokeCommand),
+    Edit(EditCommand),
+    History(HistoryCommand),
+);

@@ -1,0 +1,179 @@
+//! Opening and closing: scans, label maps, recovery files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::geometry::VoxelIndex;
+use crate::volume::{Grid, LabelMap, LabelTable};
+
+use super::ai::Jobs;
+use super::change::Target;
+use super::effect::{Effect, Effects};
+use super::recovery::Snapshot;
+use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
+
+/// How far corners of a label map may lie from the scan's, in mm, to be on its grid. Formats store
+/// positions in single precision, in two ways that differ a little.
+const SAME_GRID_TOLERANCE_MM: f64 = 0.05;
+
+impl Session {
+    pub(super) fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
+        match command {
+            ScanCommand::Open(scan) => {
+                let budget = self
+                    .history_budget_bytes
+                    .unwrap_or(History::DEFAULT_BUDGET_BYTES);
+                self.close(out);
+                self.case = Some(Case::open(*scan, budget, self.next_number));
+                out.push(Effect::ScanChanged);
+            }
+            ScanCommand::Close => {
+                self.close(out);
+                out.push(Effect::ScanChanged);
+            }
+            on_case => match &mut self.case {
+                Some(case) => case.apply_scan(on_case, out),
+                None => out.refuse("no scan is open: open the scan first, then its labels"),
+            },
+        }
+    }
+
+    fn close(&mut self, out: &mut Effects) {
+        if let Some(mut case) = self.case.take() {
+            case.cancel_prompt_job(out);
+            case.cancel_auto_job(out);
+            self.next_number = case.next_number;
+        }
+    }
+}
+
+impl Case {
+    /// The scan without labels. `first_number` is above all revisions and tickets given out before.
+    fn open(scan: OpenedScan, budget_bytes: usize, first_number: u64) -> Self {
+        let grid = *scan.image.grid();
+        Self {
+            window: scan.window,
+            cross_hair: VoxelIndex(grid.dims.map(|n| (n / 2) as i64)),
+            labels: Arc::new(LabelMap::empty(grid)),
+            table: LabelTable::default(),
+            counts: BTreeMap::new(),
+            target: Target::default(),
+            jobs: Jobs::default(),
+            stroke: None,
+            history: History::new(budget_bytes),
+            labels_path: None,
+            revision: first_number,
+            saved_revision: first_number,
+            first_revision: first_number,
+            next_number: first_number + 1,
+            recovery_taken: None,
+            scan,
+        }
+    }
+
+    fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
+        match command {
+            ScanCommand::ReplaceImage(scan) => self.replace_image(*scan, out),
+            ScanCommand::OpenLabels(opened) => self.open_labels(*opened, out),
+            ScanCommand::Restore(snapshot) => self.restore(*snapshot, out),
+            ScanCommand::MarkSaved { revision, path } if revision >= self.first_revision => {
+                self.saved_revision = revision;
+                self.labels_path = Some(path);
+            }
+            ScanCommand::RecoveryTaken { revision, at } => {
+                self.recovery_taken = Some((revision, at));
+            }
+            ScanCommand::MarkSaved { .. } | ScanCommand::Open(_) | ScanCommand::Close => {}
+        }
+    }
+
+    fn replace_image(&mut self, scan: OpenedScan, out: &mut Effects) {
+        if !self.is_on_grid(scan.image.grid()) {
+            out.refuse("the other image lies on another grid: open it as a scan of its own");
+            return;
+        }
+        let asked = self.is_prompt_running();
+        self.cancel_prompt_job(out);
+        if self.is_auto_running() {
+            out.info("the automatic segmentation was stopped, because the image changed");
+        }
+        self.cancel_auto_job(out);
+        if scan.image.modality() != self.scan.image.modality() {
+            self.window = scan.window;
+        }
+        self.scan = scan;
+        out.push(Effect::ScanChanged);
+        if asked {
+            self.run_prompts(self.accepted_prior(), out);
+        }
+    }
+
+    fn open_labels(&mut self, opened: OpenedLabels, out: &mut Effects) {
+        if !self.is_on_grid(&opened.labels.grid) {
+            out.refuse(grid_mismatch(self.grid(), &opened.labels.grid));
+            return;
+        }
+        self.replace_labels(opened.labels, opened.table, out);
+        self.saved_revision = self.revision;
+        self.labels_path = Some(opened.path);
+    }
+
+    fn restore(&mut self, snapshot: Snapshot, out: &mut Effects) {
+        let active = snapshot.active;
+        if !self.is_on_grid(&snapshot.labels.grid) {
+            out.refuse(grid_mismatch(self.grid(), &snapshot.labels.grid));
+            return;
+        }
+        let labels = Arc::unwrap_or_clone(snapshot.labels);
+        self.replace_labels(labels, snapshot.table, out);
+        self.target.active = active;
+        self.activate_existing();
+        self.labels_path = snapshot.labels_path;
+    }
+
+    /// Takes over other labels; history and prompts begin anew.
+    fn replace_labels(&mut self, labels: LabelMap, mut table: LabelTable, out: &mut Effects) {
+        self.counts = labels.counts().into_iter().collect();
+        for &value in self.counts.keys() {
+            if table.get(value).is_none() {
+                table.add(value, &format!("label_{value}"));
+            }
+        }
+        self.labels = Arc::new(LabelMap {
+            grid: *self.grid(),
+            voxels: labels.voxels,
+        });
+        self.table = table;
+        self.target = Target::default();
+        self.activate_existing();
+        self.stroke = None;
+        self.cancel_prompt_job(out);
+        self.history = History::new(self.history.budget_bytes());
+        self.revision = self.number();
+        self.first_revision = self.revision;
+        out.push(Effect::LabelsChanged(self.grid().bounds()));
+        out.push(Effect::TableChanged);
+        out.push(Effect::PromptsChanged);
+        out.push(Effect::ProposalChanged);
+    }
+
+    /// Whether voxels on `other` lie on the scan's grid.
+    fn is_on_grid(&self, other: &Grid) -> bool {
+        self.grid().is_same(other, SAME_GRID_TOLERANCE_MM)
+    }
+}
+
+/// Why labels do not fit the scan, in one line.
+fn grid_mismatch(scan: &Grid, labels: &Grid) -> String {
+    let text = |dims: [usize; 3]| format!("{}x{}x{}", dims[0], dims[1], dims[2]);
+    if scan.dims == labels.dims {
+        "the label map has the scan's size but lies elsewhere in space: open the scan that it was drawn on"
+            .to_owned()
+    } else {
+        format!(
+            "the label map has {} voxels and the scan {}: open the scan that it was drawn on",
+            text(labels.dims),
+            text(scan.dims)
+        )
+    }
+}

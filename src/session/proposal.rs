@@ -1,0 +1,158 @@
+//! What the model found and nobody has accepted yet.
+
+use std::sync::Arc;
+
+use crate::prompt::PromptSet;
+use crate::volume::{Grid, LabelMap, LabelTable, Mask, Runs};
+
+/// What is proposed.
+#[derive(Debug, Clone)]
+pub enum Proposed {
+    /// The target of the prompts, for one label.
+    Target {
+        /// The label it is for.
+        label: u16,
+        /// Its voxels, on the scan's grid.
+        mask: Arc<Mask>,
+    },
+    /// Structures found without a prompt.
+    Structures {
+        /// Values of `table`, on the scan's grid.
+        labels: Arc<LabelMap>,
+        /// Their names; not the session's own table.
+        table: Arc<LabelTable>,
+    },
+}
+
+/// A result that waits to be accepted, refined or rejected.
+#[derive(Debug)]
+pub struct Proposal {
+    /// What is proposed.
+    pub content: Proposed,
+    /// The model's own estimate of the Dice, 0..=1, when it makes one.
+    pub predicted_dice: Option<f32>,
+    pub(super) packed: Arc<PackedProposal>,
+}
+
+/// A proposal as the history keeps it: run-length coded.
+#[derive(Debug)]
+pub(super) struct PackedProposal {
+    runs: Runs<u16>,
+    kind: PackedKind,
+    predicted_dice: Option<f32>,
+    /// What it was made from; empty for structures.
+    pub prompts: PromptSet,
+}
+
+#[derive(Debug)]
+enum PackedKind {
+    Target(u16),
+    Structures(Arc<LabelTable>),
+}
+
+impl Proposal {
+    /// A target found from these prompts.
+    pub(super) fn target(
+        label: u16,
+        mask: Mask,
+        predicted_dice: Option<f32>,
+        prompts: PromptSet,
+    ) -> Self {
+        let packed = Arc::new(PackedProposal {
+            runs: Runs::of_nonzero(&mask.voxels),
+            kind: PackedKind::Target(label),
+            predicted_dice,
+            prompts,
+        });
+        Self {
+            content: Proposed::Target {
+                label,
+                mask: Arc::new(mask),
+            },
+            predicted_dice,
+            packed,
+        }
+    }
+
+    /// Structures found without a prompt.
+    pub(super) fn structures(
+        labels: LabelMap,
+        table: LabelTable,
+        predicted_dice: Option<f32>,
+    ) -> Self {
+        let table = Arc::new(table);
+        let packed = Arc::new(PackedProposal {
+            runs: Runs::of_nonzero(&labels.voxels),
+            kind: PackedKind::Structures(table.clone()),
+            predicted_dice,
+            prompts: PromptSet::default(),
+        });
+        Self {
+            content: Proposed::Structures {
+                labels: Arc::new(labels),
+                table,
+            },
+            predicted_dice,
+            packed,
+        }
+    }
+
+    /// The proposal that was packed, on the scan's grid.
+    pub(super) fn unpack(packed: Arc<PackedProposal>, grid: Grid) -> Self {
+        let content = match &packed.kind {
+            PackedKind::Target(label) => {
+                let mut mask = Mask::empty(grid);
+                for run in packed.runs.iter() {
+                    mask.voxels[run.range()].fill(1);
+                }
+                Proposed::Target {
+                    label: *label,
+                    mask: Arc::new(mask),
+                }
+            }
+            PackedKind::Structures(table) => {
+                let mut labels = LabelMap::empty(grid);
+                for run in packed.runs.iter() {
+                    labels.voxels[run.range()].fill(run.value);
+                }
+                Proposed::Structures {
+                    labels: Arc::new(labels),
+                    table: table.clone(),
+                }
+            }
+        };
+        Self {
+            content,
+            predicted_dice: packed.predicted_dice,
+            packed,
+        }
+    }
+
+    /// The mask, when it is a target.
+    pub fn mask(&self) -> Option<&Arc<Mask>> {
+        match &self.content {
+            Proposed::Target { mask, .. } => Some(mask),
+            Proposed::Structures { .. } => None,
+        }
+    }
+
+    /// Number of voxels proposed, of all structures together.
+    pub fn voxels(&self) -> usize {
+        self.packed.runs.voxels()
+    }
+
+    /// Volume proposed, of all structures together, in ml.
+    pub fn volume_ml(&self) -> f64 {
+        let grid = match &self.content {
+            Proposed::Target { mask, .. } => &mask.grid,
+            Proposed::Structures { labels, .. } => &labels.grid,
+        };
+        self.voxels() as f64 * grid.affine.voxel_volume_mm3() / 1000.0
+    }
+}
+
+impl PackedProposal {
+    pub fn bytes(&self) -> usize {
+        self.runs.bytes() + size_of_val(self.prompts.clicks.as_slice())
+    }
+}

@@ -1,0 +1,134 @@
+//! What the user prefers, kept between starts.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::Convention;
+use crate::io::{IoError, atomic};
+
+use super::{Brush, Display, Interpolation, Session};
+
+/// User preferences; a small TOML file. What is missing in it has its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Whether the "not for clinical use" notice was accepted.
+    pub notice_accepted: bool,
+    /// Scans and folders opened last, newest first.
+    pub recent_files: Vec<PathBuf>,
+    /// The folder that file dialogs start in.
+    pub last_folder: Option<PathBuf>,
+    /// Which side the patient's left is drawn on.
+    pub convention: Convention,
+    /// How pixels between voxel centres are drawn.
+    pub interpolation: Interpolation,
+    /// Opacity of the label fill, 0..=1.
+    pub overlay_opacity: f32,
+    /// Whether outlines are drawn.
+    pub overlay_outline: bool,
+    /// Whether an accepted AI result may take voxels from other unlocked labels.
+    pub take_from_others: bool,
+    /// Size and shape of brush and eraser.
+    pub brush: Brush,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let display = Display::default();
+        Self {
+            notice_accepted: false,
+            recent_files: Vec::new(),
+            last_folder: None,
+            convention: display.convention,
+            interpolation: display.interpolation,
+            overlay_opacity: display.overlay_opacity,
+            overlay_outline: display.overlay_outline,
+            take_from_others: false,
+            brush: Brush::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// How many recent files are remembered.
+    pub const MAX_RECENT_FILES: usize = 10;
+
+    /// Reads the preferences. A missing file gives the defaults; an unusable one too, with the reason, to
+    /// be shown as a warning.
+    pub fn load(path: &Path) -> (Self, Option<String>) {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return (Self::default(), None),
+            Err(e) => return (Self::default(), Some(unusable(path, &e.to_string()))),
+        };
+        match toml::from_str::<Self>(&text) {
+            Ok(mut settings) => {
+                settings.recent_files.truncate(Self::MAX_RECENT_FILES);
+                (settings, None)
+            }
+            Err(e) => (Self::default(), Some(unusable(path, e.message()))),
+        }
+    }
+
+    /// Writes the preferences; the old file stays until the new one is complete. Creates the folder.
+    ///
+    /// # Errors
+    /// [`IoError::Output`] with what is in the way.
+    pub fn save(&self, path: &Path) -> Result<(), IoError> {
+        let failed = |e: &dyn std::fmt::Display| IoError::output(path, e.to_string());
+        let text = toml::to_string(self).map_err(|e| failed(&e))?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| failed(&e))?;
+        }
+        let reads_back = |written: &Path| match Self::load(written) {
+            (found, None) if found == *self => Ok(()),
+            (_, reason) => Err(reason.unwrap_or_else(|| "other settings than written".to_owned())),
+        };
+        atomic::replace_file(path, |file| file.write_all(text.as_bytes()), reads_back)
+    }
+
+    /// Puts a scan at the top of the recent files.
+    pub fn push_recent(&mut self, path: &Path) {
+        self.recent_files.retain(|p| p != path);
+        self.recent_files.insert(0, path.to_owned());
+        self.recent_files.truncate(Self::MAX_RECENT_FILES);
+        let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+        self.last_folder = folder.map(Path::to_owned).or(self.last_folder.take());
+    }
+
+    /// Takes over what the user changed in a session.
+    pub fn remember(&mut self, session: &Session) {
+        let (tools, display) = (session.tools(), session.display());
+        self.convention = display.convention;
+        self.interpolation = display.interpolation;
+        self.overlay_opacity = display.overlay_opacity;
+        self.overlay_outline = display.overlay_outline;
+        self.take_from_others = tools.take_from_others;
+        self.brush = tools.brush;
+    }
+
+    /// The display settings to start with.
+    pub(super) fn display(&self) -> Display {
+        let default = Display::default();
+        let opacity = self.overlay_opacity;
+        Display {
+            interpolation: self.interpolation,
+            overlay_opacity: if opacity.is_finite() {
+                opacity.clamp(0.0, 1.0)
+            } else {
+                default.overlay_opacity
+            },
+            overlay_outline: self.overlay_outline,
+            convention: self.convention,
+            ..default
+        }
+    }
+}
+
+fn unusable(path: &Path, reason: &str) -> String {
+    let path = path.display();
+    let reason = reason.lines().next().unwrap_or_default();
+    format!("{path}: the settings cannot be used and start afresh: {reason}")
+}

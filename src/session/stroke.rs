@@ -1,0 +1,173 @@
+//! Drawing by hand: a stroke is a transaction that becomes one step, or leaves no trace.
+
+use std::sync::Arc;
+
+use crate::geometry::{Orientation, Plane, VoxelBox, VoxelPoint};
+use crate::volume::{BrushTip, Runs, sweep};
+
+use super::change::{Delta, Locks, Mark};
+use super::effect::{Effect, Effects};
+use super::{Brush, BrushShape, Case, StrokeCommand, StrokeMode, Tools};
+
+/// A stroke in progress; its voxels are already in the labels.
+pub(super) struct Stroke {
+    mode: StrokeMode,
+    label: u16,
+    tip: BrushTip,
+    last: VoxelPoint,
+    mark: Mark,
+    /// Labels that the stroke takes no voxel from.
+    protected: Locks,
+    /// Changed voxels and what they were, in drawing order. No voxel comes twice: once changed it has the
+    /// stroke's value.
+    changed: Vec<(usize, u16)>,
+    bounds: Option<VoxelBox>,
+}
+
+impl std::fmt::Debug for Stroke {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stroke")
+            .field("mode", &self.mode)
+            .field("label", &self.label)
+            .field("changed", &self.changed.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Case {
+    pub(super) fn apply_stroke(
+        &mut self,
+        command: &StrokeCommand,
+        tools: Tools,
+        out: &mut Effects,
+    ) {
+        match *command {
+            StrokeCommand::Begin { mode, plane, at } => {
+                self.begin_stroke(mode, plane, at, tools, out);
+            }
+            StrokeCommand::To(at) => self.extend_stroke(at, out),
+            StrokeCommand::End => self.end_stroke(out),
+            StrokeCommand::Abort => self.abort_stroke(out),
+        }
+    }
+
+    fn begin_stroke(
+        &mut self,
+        mode: StrokeMode,
+        plane: Plane,
+        at: VoxelPoint,
+        tools: Tools,
+        out: &mut Effects,
+    ) {
+        if !at.0.is_finite() || !self.settle(tools, out) {
+            return;
+        }
+        if mode == StrokeMode::Erase && self.target.active.is_none() {
+            return;
+        }
+        let mark = self.mark();
+        let Some(label) = self.editable_label(out) else {
+            return;
+        };
+        if let Some(active) = self.table.get_mut(label)
+            && !active.visible
+        {
+            active.visible = true;
+            out.push(Effect::TableChanged);
+        }
+        self.stroke = Some(Stroke {
+            mode,
+            label,
+            tip: self.tip(tools.brush, plane, at),
+            last: at,
+            mark,
+            protected: Locks::of_locked_or_hidden(&self.table),
+            changed: Vec::new(),
+            bounds: None,
+        });
+        self.extend_stroke(at, out);
+    }
+
+    fn tip(&self, brush: Brush, plane: Plane, at: VoxelPoint) -> BrushTip {
+        let radius_mm = brush.diameter_mm / 2.0;
+        match brush.shape {
+            BrushShape::Sphere => BrushTip::Ball { radius_mm },
+            BrushShape::Disc => {
+                let normal_axis = plane.normal_voxel_axis(&Orientation::of(&self.grid().affine));
+                BrushTip::Disc {
+                    radius_mm,
+                    normal_axis,
+                    slice: at.nearest().0[normal_axis],
+                }
+            }
+        }
+    }
+
+    fn extend_stroke(&mut self, to: VoxelPoint, out: &mut Effects) {
+        let Some(stroke) = &mut self.stroke else {
+            return;
+        };
+        let labels = Arc::make_mut(&mut self.labels);
+        let (grid, voxels) = (labels.grid, &mut labels.voxels);
+        let before = stroke.changed.len();
+        let touched = sweep(&grid, stroke.tip, stroke.last, to, |offset| {
+            let old = voxels[offset];
+            if let Some(new) = stroke_value(stroke.mode, stroke.label, old, &stroke.protected) {
+                voxels[offset] = new;
+                stroke.changed.push((offset, old));
+            }
+        });
+        stroke.last = to;
+        if let Some(touched) = touched
+            && stroke.changed.len() > before
+        {
+            stroke.bounds = Some(stroke.bounds.map_or(touched, |b| b.union(touched)));
+            out.push(Effect::LabelsChanged(touched));
+        }
+    }
+
+    fn end_stroke(&mut self, out: &mut Effects) {
+        let Some(mut stroke) = self.stroke.take() else {
+            return;
+        };
+        stroke.changed.sort_unstable_by_key(|&(offset, _)| offset);
+        let mut runs = Runs::default();
+        for &(offset, old) in &stroke.changed {
+            runs.push(offset, (old, self.labels.voxels[offset]));
+        }
+        runs.shrink();
+        let delta = stroke.bounds.map(|bounds| Delta { bounds, runs });
+        self.commit(stroke.mode.step_name(), stroke.mark, delta, out);
+    }
+
+    fn abort_stroke(&mut self, out: &mut Effects) {
+        let Some(stroke) = self.stroke.take() else {
+            return;
+        };
+        let labels = Arc::make_mut(&mut self.labels);
+        for &(offset, old) in &stroke.changed {
+            labels.voxels[offset] = old;
+        }
+        self.reset_to(stroke.mark, out);
+        if let Some(bounds) = stroke.bounds {
+            out.push(Effect::LabelsChanged(bounds));
+        }
+    }
+}
+
+impl StrokeMode {
+    fn step_name(self) -> &'static str {
+        match self {
+            Self::Paint => "brush",
+            Self::Erase => "eraser",
+        }
+    }
+}
+
+/// What a voxel under the tip becomes; `None` when it stays.
+fn stroke_value(mode: StrokeMode, label: u16, old: u16, protected: &Locks) -> Option<u16> {
+    match mode {
+        StrokeMode::Paint => (old != label && !protected.holds(old)).then_some(label),
+        StrokeMode::Erase => (old == label).then_some(0),
+    }
+}
