@@ -3,6 +3,8 @@
 //! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
 
 mod card;
+pub mod ops;
+pub mod prosector1;
 mod device;
 mod segmenter;
 

@@ -5,3 +5,4 @@ mod metrics;
 mod phantom;
 mod slice_view;
 mod support;
+mod model_ops;

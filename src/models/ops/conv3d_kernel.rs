@@ -1,0 +1,340 @@
+//! 3×3×3 convolution on the CPU, channels last, stride 1, zero padding 1; forward and both gradients.
+//!
+//! The input is copied once into a zero-padded volume. A register tile then holds `R` neighbouring voxels of a
+//! row times `N` output channels, and runs over the nine (dz, dy) offsets: the three dx offsets of a voxel lie
+//! side by side in memory, so each is one pass over `3 * channels_in` contiguous values. Nothing like im2col is
+//! ever written.
+
+#![allow(
+    unsafe_code,
+    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
+)]
+
+use rayon::prelude::*;
+
+use super::simd::{Simd, available, multiply_add};
+
+/// Sizes of one convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ConvShape {
+    /// Volumes in the batch.
+    pub batch: usize,
+    /// Depth, height, width.
+    pub dims: [usize; 3],
+    /// Input channels.
+    pub channels_in: usize,
+    /// Output channels.
+    pub channels_out: usize,
+}
+
+impl ConvShape {
+    fn plane(&self) -> usize {
+        self.dims[1] * self.dims[2]
+    }
+
+    fn voxels(&self) -> usize {
+        self.dims[0] * self.plane()
+    }
+
+    fn padded_plane(&self) -> usize {
+        (self.dims[1] + 2) * (self.dims[2] + 2)
+    }
+}
+
+/// `x` `[batch, d, h, w, in]` convolved with `weight` `[27, in, out]` → `[batch, d, h, w, out]`.
+pub(super) fn forward(x: &[f32], weight: &[f32], shape: ConvShape) -> Vec<f32> {
+    match available() {
+        Simd::Avx512 => convolve::<32>(x, weight, shape, Simd::Avx512),
+        level => convolve::<16>(x, weight, shape, level),
+    }
+}
+
+/// Gradient with respect to the input: a convolution of the output's gradient with the mirrored kernel.
+pub(super) fn backward_input(grad: &[f32], weight: &[f32], shape: ConvShape) -> Vec<f32> {
+    let (ci, co) = (shape.channels_in, shape.channels_out);
+    let mut mirrored = vec![0.0; weight.len()];
+    for offset in 0..27 {
+        let source = &weight[(26 - offset) * ci * co..][..ci * co];
+        let target = &mut mirrored[offset * ci * co..][..ci * co];
+        for i in 0..ci {
+            for o in 0..co {
+                target[o * ci + i] = source[i * co + o];
+            }
+        }
+    }
+    let transposed = ConvShape {
+        channels_in: co,
+        channels_out: ci,
+        ..shape
+    };
+    forward(grad, &mirrored, transposed)
+}
+
+/// Gradient with respect to the weight, `[27, in, out]`.
+pub(super) fn backward_weight(x: &[f32], grad: &[f32], shape: ConvShape) -> Vec<f32> {
+    match available() {
+        Simd::Avx512 => correlate::<32>(x, grad, shape, Simd::Avx512),
+        level => correlate::<16>(x, grad, shape, level),
+    }
+}
+
+/// Copies each volume of the batch into one with a border of zeros.
+fn padded(x: &[f32], shape: ConvShape) -> Vec<f32> {
+    let [d, h, w] = shape.dims;
+    let row = w * shape.channels_in;
+    let padded_row = (w + 2) * shape.channels_in;
+    let padded_slab = shape.padded_plane() * shape.channels_in;
+    let mut out = vec![0.0; shape.batch * (d + 2) * padded_slab];
+    for (slab, source) in x.chunks_exact(h * row).enumerate() {
+        let (b, z) = (slab / d, slab % d);
+        let target = &mut out[(b * (d + 2) + z + 1) * padded_slab..][..padded_slab];
+        for (y, line) in source.chunks_exact(row).enumerate() {
+            let start = (y + 1) * padded_row + shape.channels_in;
+            target[start..start + row].copy_from_slice(line);
+        }
+    }
+    out
+}
+
+/// Columns of the `[rows, out]` matrix cut into blocks of `N`, zero-filled at the end: `[blocks][rows][N]`.
+fn column_blocks<const N: usize>(matrix: &[f32], columns: usize) -> Vec<f32> {
+    let rows = matrix.len() / columns;
+    let blocks = columns.div_ceil(N);
+    let mut out = vec![0.0; blocks * rows * N];
+    for block in 0..blocks {
+        let width = N.min(columns - block * N);
+        for row in 0..rows {
+            let source = &matrix[row * columns + block * N..][..width];
+            out[(block * rows + row) * N..][..width].copy_from_slice(source);
+        }
+    }
+    out
+}
+
+fn convolve<const N: usize>(x: &[f32], weight: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {
+    let x = padded(x, shape);
+    let weight = column_blocks::<N>(weight, shape.channels_out);
+    let slab = shape.plane() * shape.channels_out;
+    let mut out = vec![0.0; shape.batch * shape.voxels() * shape.channels_out];
+    out.par_chunks_exact_mut(slab)
+        .enumerate()
+        .for_each(|(index, out)| {
+            let (b, z) = (index / shape.dims[0], index % shape.dims[0]);
+            let padded_slab = shape.padded_plane() * shape.channels_in;
+            let x = &x[(b * (shape.dims[0] + 2) + z) * padded_slab..][..3 * padded_slab];
+            match level {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `available` asked the processor for these features.
+                Simd::Avx512 => unsafe { convolve_slab_avx512::<N>(x, &weight, shape, out) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                Simd::Avx2 => unsafe { convolve_slab_avx2::<N>(x, &weight, shape, out) },
+                _ => convolve_slab::<4, N, false>(x, &weight, shape, out),
+            }
+        });
+    out
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,fma")]
+fn convolve_slab_avx512<const N: usize>(x: &[f32], weight: &[f32], s: ConvShape, out: &mut [f32]) {
+    convolve_slab::<8, N, true>(x, weight, s, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn convolve_slab_avx2<const N: usize>(x: &[f32], weight: &[f32], s: ConvShape, out: &mut [f32]) {
+    convolve_slab::<4, N, true>(x, weight, s, out);
+}
+
+/// One output slab (fixed depth) from the three padded input slabs around it.
+#[inline(always)]
+fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
+    x: &[f32],
+    weight: &[f32],
+    shape: ConvShape,
+    out: &mut [f32],
+) {
+    let [_, h, w] = shape.dims;
+    let blocks = shape.channels_out.div_ceil(N);
+    let block_len = 27 * shape.channels_in * N;
+    for block in 0..blocks {
+        let weight = &weight[block * block_len..][..block_len];
+        for y in 0..h {
+            let mut at = 0;
+            while w - at >= R {
+                convolve_tile::<R, N, FUSED>(x, weight, shape, (y, at, block), out);
+                at += R;
+            }
+            if R > 4 && w - at >= 4 {
+                convolve_tile::<4, N, FUSED>(x, weight, shape, (y, at, block), out);
+                at += 4;
+            }
+            while w - at >= 2 {
+                convolve_tile::<2, N, FUSED>(x, weight, shape, (y, at, block), out);
+                at += 2;
+            }
+            if w > at {
+                convolve_tile::<1, N, FUSED>(x, weight, shape, (y, at, block), out);
+            }
+        }
+    }
+}
+
+/// `R` voxels of row `y` from column `at`, output channels of `block`.
+#[inline(always)]
+fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
+    x: &[f32],
+    weight: &[f32],
+    shape: ConvShape,
+    (y, at, block): (usize, usize, usize),
+    out: &mut [f32],
+) {
+    let ci = shape.channels_in;
+    let run = 3 * ci;
+    let [_, h, w] = shape.dims;
+    let mut sum = [[0.0f32; N]; R];
+    for (offset, weight) in weight.chunks_exact(run * N).enumerate() {
+        let (dz, dy) = (offset / 3, offset % 3);
+        let start = ((dz * (h + 2) + y + dy) * (w + 2) + at) * ci;
+        let rows: [&[f32]; R] = std::array::from_fn(|r| &x[start + r * ci..][..run]);
+        for (k, weight) in weight.chunks_exact(N).enumerate() {
+            for r in 0..R {
+                let value = rows[r][k];
+                for n in 0..N {
+                    sum[r][n] = multiply_add::<FUSED>(value, weight[n], sum[r][n]);
+                }
+            }
+        }
+    }
+    let width = N.min(shape.channels_out - block * N);
+    for (r, sum) in sum.iter().enumerate() {
+        let to = (y * w + at + r) * shape.channels_out + block * N;
+        out[to..to + width].copy_from_slice(&sum[..width]);
+    }
+}
+
+/// Rows of a slab taken together in the weight gradient, so that they stay in the first-level cache.
+fn rows_per_chunk(shape: ConvShape) -> usize {
+    const CACHE_FLOATS: usize = 8 * 1024;
+    (CACHE_FLOATS / (shape.dims[2] * (shape.channels_in + shape.channels_out))).clamp(1, shape.dims[1])
+}
+
+fn correlate<const N: usize>(x: &[f32], grad: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {
+    let x = padded(x, shape);
+    let (ci, co) = (shape.channels_in, shape.channels_out);
+    let blocks = co.div_ceil(N);
+    let slabs = shape.batch * shape.dims[0];
+    let grad = column_blocks::<N>(grad, co);
+    let positions = shape.batch * shape.voxels();
+    let padded_slab = shape.padded_plane() * ci;
+    let parts = rayon::current_num_threads().clamp(1, slabs);
+    let sums: Vec<Vec<f32>> = (0..parts)
+        .into_par_iter()
+        .map(|part| {
+            let mut sum = vec![0.0; blocks * 27 * ci * N];
+            for index in part * slabs / parts..(part + 1) * slabs / parts {
+                let (b, z) = (index / shape.dims[0], index % shape.dims[0]);
+                let x = &x[(b * (shape.dims[0] + 2) + z) * padded_slab..][..3 * padded_slab];
+                for (block, sum) in sum.chunks_exact_mut(27 * ci * N).enumerate() {
+                    let first = block * positions + index * shape.plane();
+                    let grad = &grad[first * N..][..shape.plane() * N];
+                    match level {
+                        #[cfg(target_arch = "x86_64")]
+                        // SAFETY: `available` asked the processor for these features.
+                        Simd::Avx512 => unsafe { correlate_slab_avx512::<N>(x, grad, shape, sum) },
+                        #[cfg(target_arch = "x86_64")]
+                        // SAFETY: as above.
+                        Simd::Avx2 => unsafe { correlate_slab_avx2::<N>(x, grad, shape, sum) },
+                        _ => correlate_slab::<4, N, false>(x, grad, shape, sum),
+                    }
+                }
+            }
+            sum
+        })
+        .collect();
+    let mut out = vec![0.0; 27 * ci * co];
+    for sum in &sums {
+        for (block, sum) in sum.chunks_exact(27 * ci * N).enumerate() {
+            let width = N.min(co - block * N);
+            for (row, sum) in sum.chunks_exact(N).enumerate() {
+                let to = &mut out[row * co + block * N..][..width];
+                to.iter_mut().zip(sum).for_each(|(to, s)| *to += s);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,fma")]
+fn correlate_slab_avx512<const N: usize>(x: &[f32], grad: &[f32], s: ConvShape, sum: &mut [f32]) {
+    correlate_slab::<8, N, true>(x, grad, s, sum);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn correlate_slab_avx2<const N: usize>(x: &[f32], grad: &[f32], s: ConvShape, sum: &mut [f32]) {
+    correlate_slab::<4, N, true>(x, grad, s, sum);
+}
+
+/// Adds one slab's share of the gradient of one block of output channels, `[27 * in, N]`.
+#[inline(always)]
+fn correlate_slab<const R: usize, const N: usize, const FUSED: bool>(
+    x: &[f32],
+    grad: &[f32],
+    shape: ConvShape,
+    sum: &mut [f32],
+) {
+    let run = 3 * shape.channels_in;
+    let step = rows_per_chunk(shape);
+    for first in (0..shape.dims[1]).step_by(step) {
+        let rows = first..(first + step).min(shape.dims[1]);
+        for (offset, sum) in sum.chunks_exact_mut(run * N).enumerate() {
+            let mut at = 0;
+            while run - at >= R {
+                correlate_tile::<R, N, FUSED>(x, grad, shape, rows.clone(), (offset, at), sum);
+                at += R;
+            }
+            while at < run {
+                correlate_tile::<1, N, FUSED>(x, grad, shape, rows.clone(), (offset, at), sum);
+                at += 1;
+            }
+        }
+    }
+}
+
+/// `R` rows of the gradient, over the voxels of some image rows.
+#[inline(always)]
+fn correlate_tile<const R: usize, const N: usize, const FUSED: bool>(
+    x: &[f32],
+    grad: &[f32],
+    shape: ConvShape,
+    rows: std::ops::Range<usize>,
+    (offset, at): (usize, usize),
+    sum: &mut [f32],
+) {
+    let ci = shape.channels_in;
+    let [_, h, w] = shape.dims;
+    let (dz, dy) = (offset / 3, offset % 3);
+    let mut acc = [[0.0f32; N]; R];
+    for (r, acc) in acc.iter_mut().enumerate() {
+        acc.copy_from_slice(&sum[(at + r) * N..][..N]);
+    }
+    for y in rows {
+        let start = (dz * (h + 2) + y + dy) * (w + 2) * ci + at;
+        let x = &x[start..];
+        let grad = &grad[y * w * N..][..w * N];
+        for (column, grad) in grad.chunks_exact(N).enumerate() {
+            let values = &x[column * ci..][..R];
+            for r in 0..R {
+                for n in 0..N {
+                    acc[r][n] = multiply_add::<FUSED>(values[r], grad[n], acc[r][n]);
+                }
+            }
+        }
+    }
+    for (r, acc) in acc.iter().enumerate() {
+        sum[(at + r) * N..][..N].copy_from_slice(acc);
+    }
+}

@@ -1,0 +1,60 @@
+//! The image encoder: runs once per region, knows nothing of prompts.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::blocks::{Conv3x3, Down, NormAct, Pointwise, ResidualBlock, run};
+use super::config::{IMAGE_CHANNELS, NetConfig};
+use crate::models::ops::space_to_depth;
+
+/// Features of one region at 1/2, 1/4, 1/8 and 1/16 of its resolution, `[b, d, h, w, width]` each.
+#[derive(Debug, Clone)]
+pub struct ImageEmbedding(pub [Tensor<5>; 4]);
+
+/// A residual network over four resolutions; the first works at half the region's resolution.
+#[derive(Module, Debug)]
+pub struct ImageEncoder {
+    stem: Conv3x3,
+    levels: Vec<Level>,
+}
+
+#[derive(Module, Debug)]
+struct Level {
+    down: Option<Down>,
+    blocks: Vec<ResidualBlock>,
+    norm: NormAct,
+    out: Pointwise,
+}
+
+impl ImageEncoder {
+    /// Random weights.
+    pub fn new(config: &NetConfig, device: &Device) -> Self {
+        let widths = config.widths;
+        let level = |k: usize| Level {
+            down: (k > 0).then(|| Down::new(widths[k.max(1) - 1], widths[k], device)),
+            blocks: (0..config.encoder_blocks[k])
+                .map(|_| ResidualBlock::new(widths[k], device))
+                .collect(),
+            norm: NormAct::new(widths[k], device),
+            out: Pointwise::new(widths[k], widths[k], device),
+        };
+        Self {
+            stem: Conv3x3::new(8 * IMAGE_CHANNELS, widths[0], device),
+            levels: (0..4).map(level).collect(),
+        }
+    }
+
+    /// `image`: `[b, d, h, w, IMAGE_CHANNELS]`, sides multiples of 16.
+    pub fn forward(&self, image: Tensor<5>) -> ImageEmbedding {
+        let mut x = self.stem.forward(space_to_depth(image));
+        ImageEmbedding(std::array::from_fn(|k| {
+            let level = &self.levels[k];
+            let halved = match &level.down {
+                Some(down) => down.forward(x.clone()),
+                None => x.clone(),
+            };
+            x = run(&level.blocks, halved);
+            level.out.forward(level.norm.forward(x.clone()))
+        }))
+    }
+}

@@ -1,0 +1,155 @@
+//! Sampling one grid's values on another grid.
+
+use glam::{DAffine3, DVec3};
+use rayon::prelude::*;
+
+use crate::with_voxels;
+
+use super::{Grid, ImageVolume, LabelMap, Mask};
+
+/// Voxel coordinates of `from` for voxel coordinates of `target`.
+fn from_target(from: &Grid, target: &Grid) -> DAffine3 {
+    from.affine.inverse() * target.affine.matrix()
+}
+
+/// Trilinear values of a scan at the voxels of `target`; `outside` beyond the scan's border.
+///
+/// Where the target is coarser than the scan, the mean over up to three samples per axis is taken, so that thin
+/// structures do not alias.
+pub fn resample_image(image: &ImageVolume, target: &Grid, outside: f32) -> Vec<f32> {
+    let rescale = image.rescale();
+    with_voxels!(image.voxels(), v => resample(image.grid(), target, outside, |offset| {
+        let value = rescale.apply(v[offset] as f64) as f32;
+        if value.is_finite() { value } else { outside }
+    }))
+}
+
+/// Trilinear values of a field given per voxel of `from`.
+pub fn resample_field(values: &[f32], from: &Grid, target: &Grid, outside: f32) -> Vec<f32> {
+    resample(from, target, outside, |offset| values[offset])
+}
+
+/// How much of each target voxel the mask covers, 0..=1.
+pub fn resample_mask(mask: &Mask, target: &Grid) -> Vec<f32> {
+    resample(&mask.grid, target, 0.0, |offset| {
+        f32::from(u8::from(mask.voxels[offset] != 0))
+    })
+}
+
+/// The nearest voxel's label at the voxels of `target`; 0 outside. The inverse of itself on equal grids.
+pub fn resample_labels(labels: &LabelMap, target: &Grid) -> LabelMap {
+    let map = from_target(&labels.grid, target);
+    let [ni, nj, _] = target.dims;
+    let mut voxels = vec![0u16; target.len()];
+    voxels
+        .par_chunks_mut(ni)
+        .enumerate()
+        .for_each(|(row, out)| {
+            let (j, k) = ((row % nj) as f64, (row / nj) as f64);
+            for (i, out) in out.iter_mut().enumerate() {
+                let p = map.transform_point3(DVec3::new(i as f64, j, k));
+                let nearest = crate::geometry::VoxelPoint(p).nearest();
+                if let Some(offset) = labels.grid.offset_of(nearest) {
+                    *out = labels.voxels[offset];
+                }
+            }
+        });
+    LabelMap {
+        grid: *target,
+        voxels,
+    }
+}
+
+/// Whether the centre of each target voxel lies inside `from`: 1 or 0.
+pub fn inside(from: &Grid, target: &Grid) -> Vec<f32> {
+    let map = from_target(from, target);
+    rows(target, |i, j, k| {
+        let p = map.transform_point3(DVec3::new(i, j, k));
+        f32::from(u8::from(is_inside(p, from.dims)))
+    })
+}
+
+fn is_inside(p: DVec3, dims: [usize; 3]) -> bool {
+    (0..3).all(|d| p[d] >= -0.5 && p[d] <= dims[d] as f64 - 0.5)
+}
+
+/// Evaluates a function of the target voxel, in parallel over rows.
+fn rows(target: &Grid, value: impl Fn(f64, f64, f64) -> f32 + Sync) -> Vec<f32> {
+    let [ni, nj, _] = target.dims;
+    let mut out = vec![0.0; target.len()];
+    out.par_chunks_mut(ni).enumerate().for_each(|(row, out)| {
+        let (j, k) = ((row % nj) as f64, (row / nj) as f64);
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = value(i as f64, j, k);
+        }
+    });
+    out
+}
+
+fn resample(
+    from: &Grid,
+    target: &Grid,
+    outside: f32,
+    value: impl Fn(usize) -> f32 + Sync,
+) -> Vec<f32> {
+    let map = from_target(from, target);
+    let samples = samples_per_axis(map);
+    let shifts: Vec<DVec3> = shifts(samples)
+        .map(|s| map.transform_vector3(s))
+        .collect();
+    let weight = 1.0 / shifts.len() as f32;
+    rows(target, |i, j, k| {
+        let centre = map.transform_point3(DVec3::new(i, j, k));
+        if !is_inside(centre, from.dims) {
+            return outside;
+        }
+        let sum: f32 = shifts
+            .iter()
+            .map(|&s| trilinear(centre + s, from.dims, &value))
+            .sum();
+        sum * weight
+    })
+}
+
+/// How many samples a target voxel needs along each of its axes: its length in voxels of the source.
+fn samples_per_axis(map: DAffine3) -> [usize; 3] {
+    std::array::from_fn(|d| (map.matrix3.col(d).length() - 0.25).round().clamp(1.0, 3.0) as usize)
+}
+
+/// Evenly spread positions inside a target voxel, relative to its centre.
+fn shifts(samples: [usize; 3]) -> impl Iterator<Item = DVec3> {
+    let at = |n: usize, s: usize| (s as f64 + 0.5) / n as f64 - 0.5;
+    let [a, b, c] = samples;
+    (0..a * b * c).map(move |s| {
+        DVec3::new(
+            at(a, s % a),
+            at(b, s / a % b),
+            at(c, s / (a * b)),
+        )
+    })
+}
+
+/// The trilinear value at a point, with coordinates clamped to the volume.
+#[inline]
+fn trilinear(p: DVec3, dims: [usize; 3], value: &impl Fn(usize) -> f32) -> f32 {
+    let mut low = [0usize; 3];
+    let mut high = [0usize; 3];
+    let mut part = [0f32; 3];
+    for d in 0..3 {
+        let x = p[d].clamp(0.0, dims[d] as f64 - 1.0);
+        low[d] = x as usize;
+        high[d] = (low[d] + 1).min(dims[d] - 1);
+        part[d] = (x - low[d] as f64) as f32;
+    }
+    let row = |j: usize, k: usize| {
+        let start = dims[0] * (j + dims[1] * k);
+        let (a, b) = (value(start + low[0]), value(start + high[0]));
+        a + (b - a) * part[0]
+    };
+    let plane = |k: usize| {
+        let (a, b) = (row(low[1], k), row(high[1], k));
+        a + (b - a) * part[1]
+    };
+    let (a, b) = (plane(low[2]), plane(high[2]));
+    a + (b - a) * part[2]
+}

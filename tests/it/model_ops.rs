@@ -1,0 +1,94 @@
+//! Our CPU kernels against Burn's own operations: values and gradients.
+
+use burn::tensor::module::conv3d as burn_conv3d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Distribution, Tensor, Tolerance};
+use prosector::models::ops::{conv3d, depth_to_space, norm_act, space_to_depth};
+
+fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
+    let scale = expected.clone().abs().max().into_scalar::<f32>().max(1e-3);
+    let worst = (ours - expected).abs().max().into_scalar::<f32>();
+    assert!(worst <= 2e-5 * scale, "{what}: off by {worst} at scale {scale}");
+}
+
+fn random<const D: usize>(dims: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(dims, Distribution::Normal(0.0, 1.0), device).require_grad()
+}
+
+fn reference_conv(x: Tensor<5>, weight: Tensor<3>) -> Tensor<5> {
+    let [_, ci, co] = weight.dims();
+    let kernel = weight.reshape([3, 3, 3, ci, co]).permute([4, 3, 0, 1, 2]);
+    let options = ConvOptions::new([1; 3], [1; 3], [1; 3], 1);
+    burn_conv3d(x.permute([0, 4, 1, 2, 3]), kernel, None, options).permute([0, 2, 3, 4, 1])
+}
+
+#[test]
+fn convolution_and_its_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    for (b, dims, ci, co) in [
+        (1, [5, 6, 13], 8, 32),
+        (2, [3, 3, 3], 16, 48),
+        (1, [4, 9, 11], 5, 7),
+        (1, [8, 8, 8], 24, 64),
+    ] {
+        let [d, h, w] = dims;
+        let x = random([b, d, h, w, ci], &device);
+        let weight = random([27, ci, co], &device);
+        let upstream = random([b, d, h, w, co], &device);
+        let ours = conv3d(x.clone(), weight.clone());
+        let theirs = reference_conv(x.clone(), weight.clone());
+        close(ours.clone().inner(), theirs.clone().inner(), "output");
+        let ours = (ours * upstream.clone()).sum().backward();
+        let theirs = (theirs * upstream).sum().backward();
+        let gradient = |t: &Tensor<5>, g| t.grad(g).expect("tracked");
+        close(gradient(&x, &ours), gradient(&x, &theirs), "input gradient");
+        let gradient = |g| weight.grad(g).expect("tracked");
+        close(gradient(&ours), gradient(&theirs), "weight gradient");
+    }
+}
+
+fn reference_norm(x: Tensor<5>, gamma: Tensor<1>, beta: Tensor<1>, groups: usize) -> Tensor<5> {
+    let [b, d, h, w, c] = x.dims();
+    let grouped = x.reshape([b, d * h * w, groups, c / groups]);
+    let mean = |t: Tensor<4>| t.mean_dim(1).mean_dim(3);
+    let centred = grouped.clone() - mean(grouped);
+    let variance = mean(centred.clone().powi_scalar(2));
+    let normal = (centred / (variance + 1e-5).sqrt()).reshape([b, d, h, w, c]);
+    let affine = normal * gamma.reshape([1, 1, 1, 1, c]) + beta.reshape([1, 1, 1, 1, c]);
+    burn::tensor::activation::leaky_relu(affine, 0.01)
+}
+
+#[test]
+fn normalisation_and_its_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    for (b, c, groups) in [(1, 32, 4), (2, 24, 3), (1, 8, 1)] {
+        let x = random([b, 5, 7, 6, c], &device);
+        let gamma = random([c], &device);
+        let beta = random([c], &device);
+        let upstream = random([b, 5, 7, 6, c], &device);
+        let ours = norm_act(x.clone(), gamma.clone(), beta.clone(), groups);
+        let theirs = reference_norm(x.clone(), gamma.clone(), beta.clone(), groups);
+        close(ours.clone().inner(), theirs.clone().inner(), "output");
+        let ours = (ours * upstream.clone()).sum().backward();
+        let theirs = (theirs * upstream).sum().backward();
+        let grad = |t: &Tensor<5>, g| t.grad(g).expect("tracked");
+        close(grad(&x, &ours), grad(&x, &theirs), "input gradient");
+        let grad = |t: &Tensor<1>, g| t.grad(g).expect("tracked");
+        close(grad(&gamma, &ours), grad(&gamma, &theirs), "gamma gradient");
+        close(grad(&beta, &ours), grad(&beta, &theirs), "beta gradient");
+    }
+}
+
+#[test]
+fn shuffling_is_undone_and_keeps_neighbours_together() {
+    let device = Device::flex();
+    let x = Tensor::<5>::random([1, 4, 6, 2, 3], Distribution::Default, &device);
+    let deep = space_to_depth(x.clone());
+    assert_eq!(deep.dims(), [1, 2, 3, 1, 24]);
+    let voxel = x.clone().slice([0..1, 1..2, 2..3, 1..2, 0..3]).reshape([3]);
+    // z odd, y even, x odd: the sixth of the eight neighbours.
+    let channels = deep.clone().slice([0..1, 0..1, 1..2, 0..1, 15..18]).reshape([3]);
+    voxel.into_data().assert_approx_eq::<f32>(&channels.into_data(), Tolerance::default());
+    let back = depth_to_space(deep);
+    back.into_data().assert_approx_eq::<f32>(&x.into_data(), Tolerance::default());
+}
