@@ -9,6 +9,7 @@ mod mask;
 pub mod metrics;
 pub mod morphology;
 pub mod phantom;
+pub mod resample;
 mod rle;
 pub mod surface;
 pub mod window;
