@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use crate::io::IoError;
 use crate::util::JobContext;
 use crate::volume::{Grid, LabelMap, LabelTable, Rescale, VoxelData};
-use crate::with_voxels;
 
 use super::caret;
 use super::file::NiftiFile;
@@ -41,8 +40,7 @@ pub(in crate::io) fn open_labels(
     let stored = read_frame(&mut file, 0, ctx)?;
     warnings.append(&mut file.warnings);
     let grid = Grid::new(file.dims, affine);
-    let voxels = whole_numbers(stored, rescale).map_err(|offset_and_value| {
-        let (offset, value) = offset_and_value;
+    let voxels = whole_numbers(stored, rescale).map_err(|(offset, value)| {
         let [i, j, k] = grid.voxel_at(offset).0;
         IoError::not_labels(
             path,
@@ -73,20 +71,23 @@ fn whole_numbers(stored: VoxelData, rescale: Rescale) -> Result<Vec<u16>, (usize
         VoxelData::U8(v) if rescale == Rescale::IDENTITY => {
             Ok(v.into_iter().map(u16::from).collect())
         }
-        other => with_voxels!(other, v => {
-            let label = |stored: f64| {
-                let value = rescale.apply(stored);
+        other => {
+            let label = |offset: usize| {
+                let value = rescale.apply(other.stored(offset));
                 let whole = value.round();
                 let sound = (value - whole).abs() <= WHOLE && (0.0..=65535.0).contains(&whole);
-                if sound { Ok(whole as u16) } else { Err(value) }
+                if sound {
+                    Ok(whole as u16)
+                } else {
+                    Err((offset, value))
+                }
             };
-            v.par_iter()
-                .map(|&x| label(x as f64).ok())
-                .collect::<Option<Vec<u16>>>()
-                .ok_or_else(|| {
-                    let wrong = |(offset, &x)| label(x as f64).err().map(|value| (offset, value));
-                    v.iter().enumerate().find_map(wrong).unwrap_or((0, f64::NAN))
-                })
-        }),
+            let labels: Option<Vec<u16>> = (0..other.len())
+                .into_par_iter()
+                .map(|offset| label(offset).ok())
+                .collect();
+            // The first voxel that is no label is looked for only when there is one.
+            labels.map_or_else(|| (0..other.len()).map(label).collect(), Ok)
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Source {
 
 enum Reader {
     Plain(BufReader<File>),
-    Gzip(GzipReader<BufReader<File>>),
+    Gzip(Box<GzipReader<BufReader<File>>>),
 }
 
 impl Source {
@@ -50,7 +50,7 @@ impl Source {
         Ok(Self {
             path: path.to_owned(),
             reader: if gzipped {
-                Reader::Gzip(GzipReader::new(file))
+                Reader::Gzip(Box::new(GzipReader::new(file)))
             } else {
                 Reader::Plain(file)
             },
