@@ -56,8 +56,10 @@ pub enum VoxelData {
 /// Runs `$body` with `$v` bound to the typed vector inside a [`VoxelData`].
 #[macro_export]
 macro_rules! with_voxels {
-    ($data:expr, $v:ident => $body:expr) => {
-        match $data {
+    ($data:expr, $v:ident => $body:expr) => {{
+        // One body serves all types, so a cast that one of them needs is idle for another.
+        #[allow(clippy::unnecessary_cast)]
+        let result = match $data {
             $crate::volume::VoxelData::U8($v) => $body,
             $crate::volume::VoxelData::I8($v) => $body,
             $crate::volume::VoxelData::U16($v) => $body,
@@ -68,8 +70,9 @@ macro_rules! with_voxels {
             $crate::volume::VoxelData::I64($v) => $body,
             $crate::volume::VoxelData::F32($v) => $body,
             $crate::volume::VoxelData::F64($v) => $body,
-        }
-    };
+        };
+        result
+    }};
 }
 
 impl VoxelData {
