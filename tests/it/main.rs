@@ -2,6 +2,8 @@
 
 mod engine;
 mod metrics;
+mod nifti;
+mod nifti_output;
 mod phantom;
 mod slice_view;
 mod support;
