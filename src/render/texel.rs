@@ -65,10 +65,7 @@ pub(super) fn image_format(image: &ImageVolume) -> wgpu::TextureFormat {
 }
 
 /// Scale and offset that turn a scan's texel into brightness, 0 at the window's low and 1 at its high end.
-pub(super) fn brightness_from_texel(
-    image: &ImageVolume,
-    window: Window,
-) -> (f32, f32) {
+pub(super) fn brightness_from_texel(image: &ImageVolume, window: Window) -> (f32, f32) {
     fn offset<T: StoredValue>(_: &[T]) -> f64 {
         T::OFFSET
     }
@@ -134,9 +131,9 @@ impl Source<'_> {
         let dims = self.dims();
         match self {
             Self::Image(image) => match self.format() {
-                wgpu::TextureFormat::R32Float => Texels::F32(
-                    with_voxels!(image.voxels(), v => float_texels(v, dims, of, step)),
-                ),
+                wgpu::TextureFormat::R32Float => {
+                    Texels::F32(with_voxels!(image.voxels(), v => float_texels(v, dims, of, step)))
+                }
                 _ => Texels::I16(
                     with_voxels!(image.voxels(), v => integer_texels(v, dims, of, step)),
                 ),

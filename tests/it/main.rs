@@ -2,9 +2,11 @@
 
 mod engine;
 mod metrics;
+mod model_ops;
+mod morphology;
 mod nifti;
 mod nifti_output;
 mod phantom;
+mod session;
 mod slice_view;
 mod support;
-mod model_ops;

@@ -1,0 +1,286 @@
+//! Clicks and boxes, results, accept, reject, refine.
+
+use prosector::prompt::Polarity::{Negative, Positive};
+use prosector::session::{
+    AiCommand, Effect, HistoryCommand, LabelCommand, PromptCommand, Proposed, Severity, ToolCommand,
+};
+
+use super::{Desk, click, has, notice, voxel_box};
+
+const DIMS: [usize; 3] = [12, 10, 8];
+
+fn clicked() -> Desk {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
+    desk.answer(&[voxel_box([2, 2, 2], [4, 4, 4])]);
+    desk
+}
+
+#[test]
+fn the_first_click_starts_a_lesion_and_asks_the_model_without_a_prior() {
+    let mut desk = Desk::new(DIMS);
+    let effects = desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
+    let Some(Effect::RunPrompt { prompts, prior, .. }) = effects
+        .iter()
+        .find(|e| matches!(e, Effect::RunPrompt { .. }))
+    else {
+        panic!("no prompt job in {effects:?}");
+    };
+    assert_eq!(prompts.clicks, [click([3, 3, 3], Positive)]);
+    assert!(prior.is_none());
+    assert!(has(&effects, |e| matches!(e, Effect::TableChanged)));
+    let active = desk.case().active().expect("a label was started");
+    assert_eq!(active.name, "lesion_1");
+    assert!(desk.case().is_prompt_running());
+}
+
+#[test]
+fn a_proposal_stands_until_it_is_accepted() {
+    let mut desk = clicked();
+    let proposal = desk.case().proposal().expect("a proposal stands");
+    assert_eq!(
+        (proposal.voxels(), proposal.predicted_dice),
+        (27, Some(0.8))
+    );
+    assert_eq!(desk.label_at([3, 3, 3]), 0);
+    assert!(desk.case().is_dirty());
+
+    let effects = desk.apply(AiCommand::Accept);
+    assert!(has(&effects, |e| matches!(e, Effect::LabelsChanged(_))));
+    assert_eq!((desk.label_at([3, 3, 3]), desk.label_at([5, 3, 3])), (1, 0));
+    assert_eq!(desk.case().voxel_count(1), 27);
+    assert!(desk.case().proposal().is_none() && desk.case().prompts().is_empty());
+}
+
+#[test]
+fn reject_leaves_the_labels_and_undo_brings_the_proposal_back() {
+    let mut desk = clicked();
+    desk.apply(AiCommand::Reject);
+    assert!(desk.case().proposal().is_none() && desk.case().prompts().is_empty());
+    assert_eq!(desk.case().voxel_count(1), 0);
+    let effects = desk.apply(HistoryCommand::Undo);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(27));
+    assert!(!has(&effects, |e| matches!(e, Effect::RunPrompt { .. })));
+}
+
+#[test]
+fn a_click_and_its_result_are_one_step() {
+    let mut desk = clicked();
+    assert_eq!(desk.case().history().undo_name(), Some("click"));
+    assert_eq!(desk.case().history().undo_len(), 1);
+    desk.apply(HistoryCommand::Undo);
+    assert!(desk.case().proposal().is_none() && desk.case().table().labels().is_empty());
+    let effects = desk.apply(HistoryCommand::Redo);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(27));
+    assert!(!has(&effects, |e| matches!(e, Effect::RunPrompt { .. })));
+}
+
+#[test]
+fn undo_cancels_the_job_and_redo_asks_again() {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
+    let late = desk.prompt.clone().expect("a job was asked for");
+    let effects = desk.apply(HistoryCommand::Undo);
+    assert!(has(
+        &effects,
+        |e| matches!(e, Effect::CancelJob(t) if *t == late.0)
+    ));
+    desk.prompt = Some(late);
+    desk.answer(&[voxel_box([0; 3], [1; 3])]);
+    assert!(desk.case().proposal().is_none(), "a late result is ignored");
+    let effects = desk.apply(HistoryCommand::Redo);
+    assert!(has(&effects, |e| matches!(e, Effect::RunPrompt { .. })));
+}
+
+#[test]
+fn more_clicks_refine_the_standing_proposal() {
+    let mut desk = clicked();
+    desk.apply(PromptCommand::AddClick(click([4, 4, 4], Negative)));
+    let (_, prompts, prior) = desk.prompt.clone().expect("a job was asked for");
+    assert_eq!(prompts.clicks.len(), 2);
+    assert_eq!(prior.map(|m| m.count()), Some(27));
+    desk.answer(&[voxel_box([2, 2, 2], [3, 3, 3])]);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(8));
+    desk.apply(HistoryCommand::Undo);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(27));
+    assert_eq!(desk.case().prompts().clicks.len(), 1);
+}
+
+#[test]
+fn an_accepted_label_is_the_prior_and_is_replaced() {
+    let mut desk = clicked();
+    desk.apply(AiCommand::Accept);
+    desk.apply(PromptCommand::AddClick(click([4, 4, 4], Negative)));
+    let prior = desk.prompt.clone().and_then(|p| p.2);
+    assert_eq!(prior.map(|m| m.count()), Some(27));
+    desk.answer(&[voxel_box([2, 2, 2], [3, 3, 3])]);
+    desk.apply(AiCommand::Accept);
+    assert_eq!(desk.case().voxel_count(1), 8);
+    assert_eq!(desk.label_at([4, 4, 4]), 0);
+}
+
+#[test]
+fn a_piece_that_the_model_did_not_look_at_is_kept() {
+    let mut desk = clicked();
+    desk.apply(AiCommand::Accept);
+    let far = voxel_box([8, 7, 6], [9, 8, 7]);
+    desk.apply(PromptCommand::AddClick(click([8, 7, 6], Positive)));
+    desk.answer(&[far]);
+    assert!(desk.proposed_at([3, 3, 3]) && desk.proposed_at([8, 7, 6]));
+    desk.apply(AiCommand::Accept);
+    assert_eq!(desk.case().voxel_count(1), 27 + 8);
+    // A negative click in the piece lets it go.
+    desk.apply(PromptCommand::AddClick(click([3, 3, 3], Negative)));
+    desk.answer(&[far]);
+    assert!(!desk.proposed_at([3, 3, 3]) && desk.proposed_at([8, 7, 6]));
+}
+
+#[test]
+fn accept_does_not_take_from_other_labels_unless_told_to() {
+    for take in [false, true] {
+        let mut desk = clicked();
+        desk.apply(ToolCommand::TakeFromOthers(take));
+        desk.apply(LabelCommand::StartNextLesion);
+        assert_eq!(desk.case().voxel_count(1), 27, "moving on accepted");
+        desk.apply(PromptCommand::AddClick(click([4, 4, 4], Positive)));
+        desk.answer(&[voxel_box([4, 2, 2], [5, 4, 4])]);
+        desk.apply(AiCommand::Accept);
+        assert_eq!(desk.label_at([4, 3, 3]), if take { 2 } else { 1 });
+        assert_eq!(desk.label_at([5, 3, 3]), 2);
+        // A locked label keeps its voxels either way.
+        desk.apply(HistoryCommand::Undo);
+        desk.apply(LabelCommand::Lock {
+            value: 1,
+            locked: true,
+        });
+        desk.apply(AiCommand::Accept);
+        assert_eq!(desk.label_at([4, 3, 3]), 1);
+        assert_eq!(desk.case().voxel_count(1), 27);
+    }
+}
+
+#[test]
+fn a_locked_label_takes_neither_clicks_nor_a_proposal() {
+    let mut desk = clicked();
+    desk.apply(LabelCommand::Lock {
+        value: 1,
+        locked: true,
+    });
+    let effects = desk.apply(AiCommand::Accept);
+    let text = notice(&effects, Severity::Error).expect("refused");
+    assert!(text.contains("lesion_1 is locked"), "{text}");
+    assert!(desk.case().proposal().is_some());
+    let effects = desk.apply(PromptCommand::AddClick(click([1, 1, 1], Positive)));
+    assert!(notice(&effects, Severity::Error).is_some());
+    assert_eq!(desk.case().prompts().clicks.len(), 1);
+}
+
+#[test]
+fn prompts_outside_the_scan_are_refused() {
+    let mut desk = Desk::new(DIMS);
+    let effects = desk.apply(PromptCommand::AddClick(click([12, 0, 0], Positive)));
+    let text = notice(&effects, Severity::Error).expect("refused");
+    assert!(text.contains("outside the scan of 12x10x8"), "{text}");
+    let effects = desk.apply(PromptCommand::SetBox(voxel_box([20; 3], [30; 3])));
+    assert!(notice(&effects, Severity::Error).is_some());
+    assert!(desk.case().table().labels().is_empty());
+    assert_eq!(desk.case().history().undo_len(), 0);
+}
+
+#[test]
+fn a_box_is_clipped_and_starts_afresh() {
+    let mut desk = clicked();
+    desk.apply(PromptCommand::SetBox(voxel_box([1, 1, 1], [50, 4, 4])));
+    let (_, prompts, prior) = desk.prompt.clone().expect("a job was asked for");
+    assert_eq!(prompts.target_box, Some(voxel_box([1, 1, 1], [11, 4, 4])));
+    assert!(prior.is_none(), "nothing was accepted yet");
+}
+
+#[test]
+fn the_last_prompt_goes_first() {
+    let mut desk = clicked();
+    desk.apply(PromptCommand::SetBox(voxel_box([1; 3], [5; 3])));
+    desk.apply(PromptCommand::AddClick(click([5, 5, 5], Negative)));
+    desk.apply(PromptCommand::RemoveLast);
+    assert_eq!(desk.case().prompts().clicks.len(), 1);
+    assert!(desk.case().prompts().target_box.is_some());
+    desk.apply(PromptCommand::RemoveLast);
+    assert!(desk.case().prompts().target_box.is_none());
+    assert!(desk.prompt.is_some(), "the rest is asked again");
+    desk.apply(PromptCommand::RemoveLast);
+    assert!(desk.case().prompts().is_empty() && desk.case().proposal().is_none());
+    assert!(desk.prompt.is_none());
+}
+
+#[test]
+fn an_automatic_result_is_a_proposal_and_its_names_find_their_labels() {
+    let mut desk = clicked();
+    desk.apply(AiCommand::Accept);
+    desk.apply(AiCommand::RunAuto { structures: None });
+    assert!(desk.case().is_auto_running());
+    desk.answer_auto(&[
+        voxel_box([0; 3], [3, 3, 3]),
+        voxel_box([6, 0, 0], [8, 3, 3]),
+    ]);
+    let proposal = desk.case().proposal().expect("a proposal stands");
+    assert!(matches!(proposal.content, Proposed::Structures { .. }));
+    desk.apply(AiCommand::Accept);
+    let names: Vec<_> = desk
+        .case()
+        .table()
+        .labels()
+        .iter()
+        .map(|l| l.name.as_str())
+        .collect();
+    assert_eq!(names, ["lesion_1", "organ_1", "organ_2"]);
+    let organ_1 = desk.case().table().by_name("organ_1").expect("added").value;
+    assert_eq!(desk.label_at([0, 0, 0]), organ_1);
+    assert_eq!(desk.label_at([3, 3, 3]), 1, "the lesion keeps its voxels");
+
+    // A second run replaces the same structures and adds none.
+    desk.apply(AiCommand::RunAuto { structures: None });
+    desk.answer_auto(&[voxel_box([0; 3], [1, 1, 1])]);
+    desk.apply(AiCommand::Accept);
+    assert_eq!(desk.case().table().labels().len(), 3);
+    assert_eq!(desk.case().voxel_count(organ_1), 8);
+}
+
+#[test]
+fn an_automatic_result_waits_until_the_target_is_decided() {
+    let mut desk = clicked();
+    desk.apply(AiCommand::RunAuto { structures: None });
+    desk.answer_auto(&[voxel_box([6, 6, 6], [7, 7, 7])]);
+    let standing = desk.case().proposal().expect("the target still stands");
+    assert!(standing.mask().is_some());
+    let effects = desk.apply(AiCommand::Accept);
+    assert!(has(&effects, |e| matches!(e, Effect::ProposalChanged)));
+    let standing = desk.case().proposal().expect("now the structures stand");
+    assert!(standing.mask().is_none());
+}
+
+#[test]
+fn a_click_on_an_automatic_result_accepts_it_and_corrects_the_active_label() {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(AiCommand::RunAuto { structures: None });
+    desk.answer_auto(&[voxel_box([0; 3], [3, 3, 3])]);
+    desk.apply(PromptCommand::AddClick(click([4, 3, 3], Positive)));
+    assert_eq!(desk.case().voxel_count(1), 64);
+    let prior = desk.prompt.clone().and_then(|p| p.2);
+    assert_eq!(prior.map(|m| m.count()), Some(64));
+}
+
+#[test]
+fn failed_and_empty_results_say_so() {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
+    let ticket = desk.prompt.as_ref().expect("asked").0;
+    let effects = desk.apply(AiCommand::JobEnded {
+        ticket,
+        failure: Some("out of memory".into()),
+    });
+    assert_eq!(notice(&effects, Severity::Error), Some("out of memory"));
+    assert!(!desk.case().is_prompt_running());
+    desk.apply(PromptCommand::AddClick(click([3, 3, 4], Positive)));
+    let effects = desk.answer(&[]);
+    assert!(notice(&effects, Severity::Warning).is_some());
+}
