@@ -40,6 +40,14 @@ impl TextureLimits {
         }
     }
 
+    /// The same, but never a whole volume: each view's slice is uploaded when it is shown.
+    pub fn slices_only(self) -> Self {
+        Self {
+            budget_bytes: 0,
+            ..self
+        }
+    }
+
     /// Whether a volume fits whole, at this many bytes per voxel.
     pub(super) fn hold(&self, dims: [usize; 3], bytes_per_voxel: usize) -> bool {
         let bytes = dims

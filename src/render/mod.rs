@@ -7,24 +7,29 @@
 //! Exactness: textures hold the voxels as they are (no filtering by the sampler), views lie in voxel slices,
 //! and labels are never interpolated. What is written is gamma-encoded sRGB.
 
+mod annotation;
 mod caps;
 mod color_table;
 mod context;
 mod error;
+mod glyphs;
 mod gpu_types;
 mod offscreen;
 pub mod reference;
 mod scene;
+mod screenshot;
 mod shader;
 mod slice;
 mod texel;
 mod volume_texture;
 
+pub use annotation::scale_bar_mm;
 pub use caps::{TextureLimits, device_descriptor};
 pub use context::RenderContext;
 pub use error::RenderError;
 pub use gpu_types::SliceUniforms;
 pub use offscreen::Offscreen;
 pub use scene::{Interpolation, Proposal, Scene, SliceStyle};
+pub use screenshot::screenshot;
 pub use shader::{Stored, slice_source};
 pub use slice::SliceRenderer;

@@ -29,11 +29,13 @@ pub struct Offscreen {
 impl Offscreen {
     /// Takes the best adapter there is, a software one too.
     pub fn new() -> Result<Self, RenderError> {
-        Self::with_limits(None)
+        Self::with_limits(|limits| limits)
     }
 
-    /// The same with other texture limits than the device's.
-    pub fn with_limits(limits: Option<TextureLimits>) -> Result<Self, RenderError> {
+    /// The same with texture limits made from the device's.
+    pub fn with_limits(
+        limits: impl FnOnce(TextureLimits) -> TextureLimits,
+    ) -> Result<Self, RenderError> {
         let instance = wgpu::Instance::default();
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
@@ -49,10 +51,8 @@ impl Offscreen {
             adapter: info.name.clone(),
             source,
         })?;
-        let mut context = RenderContext::new(&device, &queue, FORMAT);
-        if let Some(limits) = limits {
-            context = context.with_limits(limits);
-        }
+        let context = RenderContext::new(&device, &queue, FORMAT)
+            .with_limits(limits(TextureLimits::of(&device)));
         Ok(Self {
             renderer: SliceRenderer::new(context),
             drawn_by: format!("{} ({})", info.name, info.backend),
