@@ -10,3 +10,8 @@ mod phantom;
 mod session;
 mod slice_view;
 mod support;
+mod render;
+mod slice_view;
+mod support;
+mod window;
+mod model_ops;
