@@ -14,10 +14,18 @@ const SHADOW: [u8; 3] = [0, 0, 0];
 /// How much of the scan the cross-hair hides.
 const CROSS_HAIR_OPACITY: f32 = 0.6;
 
-/// Draws all annotations of one view onto its picture.
-pub(super) fn annotate(picture: &mut RgbaImage, view: &SliceView, at: VoxelIndex, window: Window) {
-    let scale = (picture.width().min(picture.height()) / 300).clamp(1, 4) as i32;
-    let mut pen = Pen { picture, scale };
+/// Draws all annotations of one view onto its picture; `scale` is the size of a dot of the font in pixels.
+pub(super) fn annotate(
+    picture: &mut RgbaImage,
+    view: &SliceView,
+    at: VoxelIndex,
+    window: Window,
+    scale: u32,
+) {
+    let mut pen = Pen {
+        picture,
+        scale: scale.max(1) as i32,
+    };
     pen.cross_hair(view.pixel_from_voxel(at.center()));
     pen.letters(view);
     pen.captions(view, window);

@@ -36,12 +36,8 @@ impl Offscreen {
     pub fn with_limits(
         limits: impl FnOnce(TextureLimits) -> TextureLimits,
     ) -> Result<Self, RenderError> {
-        let instance = wgpu::Instance::default();
-        let options = wgpu::RequestAdapterOptions {
-            power_preference: wgpu::PowerPreference::HighPerformance,
-            ..Default::default()
-        };
-        let adapter = pollster::block_on(instance.request_adapter(&options))
+        let adapter = request_adapter(wgpu::Backends::PRIMARY)
+            .or_else(|_| request_adapter(wgpu::Backends::SECONDARY))
             .map_err(RenderError::NoAdapter)?;
         let info = adapter.get_info();
         let (device, queue) = pollster::block_on(
@@ -194,6 +190,19 @@ impl Offscreen {
         }
         Ok(picture)
     }
+}
+
+/// The best adapter of these interfaces. OpenGL is asked last: merely asking makes it talk on stderr where
+/// there is no display.
+fn request_adapter(backends: wgpu::Backends) -> Result<wgpu::Adapter, wgpu::RequestAdapterError> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    pollster::block_on(instance.request_adapter(&wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
+    }))
 }
 
 /// Bytes of a row in a buffer that a texture is copied to.

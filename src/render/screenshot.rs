@@ -47,7 +47,13 @@ pub fn screenshot(
     });
     let mut picture = RgbaImage::from_pixel(size[0], size[1], FRAME);
     for (panel, mut slice) in panels.iter().zip(slices) {
-        annotate(&mut slice, &panel.view, at, window);
+        annotate(
+            &mut slice,
+            &panel.view,
+            at,
+            window,
+            size[0].min(size[1]) / 400,
+        );
         let [x, y] = panel.corner.map(i64::from);
         imageops::replace(&mut picture, &slice, x, y);
     }

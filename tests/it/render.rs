@@ -264,37 +264,58 @@ fn the_device_draws_what_the_cpu_twin_draws() {
     }
 }
 
+fn limits(side: u32, budget_bytes: u64) -> TextureLimits {
+    TextureLimits { side, budget_bytes }
+}
+
 #[test]
 fn volumes_beyond_the_limits_look_the_same() {
     if device().is_none() {
         return;
     }
-    // No room for the volume; slices that fit; and slices that must be cut to what is seen.
-    let narrow = |side| TextureLimits {
-        side,
-        budget_bytes: u64::MAX,
+    let fits = |grid: &Grid, plane| {
+        let cursor = VoxelIndex([16, 15, 10]);
+        SliceView::fit(grid, plane, Convention::Radiological, cursor, 211, 157)
     };
-    for (side, seen) in [(40, 211), (39, 211), (12, 50)] {
-        let mut device = Offscreen::with_limits(|_| narrow(side)).expect("there was one");
+    // No room for the volume; and not even for a slice, so that it is cut to the few voxels in view.
+    for (limits, is_cut) in [(limits(4096, 0), false), (limits(12, u64::MAX), true)] {
+        let mut device = Offscreen::with_limits(|_| limits).expect("there was one");
         for case in &cases() {
             device.renderer().image_changed();
-            let scene = scenes(case)[2];
-            let style = styles()[0];
+            let (scene, style) = (scenes(case)[2], styles()[0]);
             for plane in Plane::ALL {
-                let cursor = VoxelIndex([16, 15, 10]);
-                let convention = Convention::Radiological;
-                let fitted = SliceView::fit(case.image.grid(), plane, convention, cursor, 211, 157);
-                // Few enough voxels in view for the smallest limit.
-                let view = match seen {
-                    50 => fitted.zoomed(12.0, 105.0, 78.0).resized(50, 40),
-                    _ => fitted,
+                let fitted = fits(case.image.grid(), plane);
+                let view = match is_cut {
+                    true => fitted.zoomed(12.0, 105.0, 78.0).resized(50, 40),
+                    false => fitted,
                 };
                 let expected = reference::draw(&view, &scene, &style);
                 let drawn = device.draw(1, &view, &scene, &style).expect("draws");
-                assert_same(&expected, &drawn, &format!("{plane:?} with {side} texels"));
+                assert_same(&expected, &drawn, &format!("{plane:?} with {limits:?}"));
             }
         }
     }
+}
+
+#[test]
+fn a_slice_larger_than_any_texture_is_shown_coarser() {
+    if device().is_none() {
+        return;
+    }
+    let case = &cases()[0];
+    let (scene, style) = (scenes(case)[0], styles()[0]);
+    let mut device = Offscreen::with_limits(|_| limits(20, u64::MAX)).expect("there was one");
+    let view = views(case.image.grid())[0];
+    let expected = reference::draw(&view, &scene, &style);
+    let drawn = device.draw(1, &view, &scene, &style).expect("draws");
+    let difference: u64 = expected
+        .iter()
+        .zip(drawn.iter())
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    assert!(difference > 0, "half the voxels are left out");
+    let mean = difference as f64 / expected.len() as f64;
+    assert!(mean < 12.0, "but the picture is the same: {mean} levels");
 }
 
 #[test]
