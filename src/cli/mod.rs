@@ -38,8 +38,6 @@ pub enum Command {
     /// The installed models.
     #[command(subcommand)]
     Models(ModelsCommand),
-    /// Train a model as a configuration file says.
-    Train(TrainArgs),
     /// Draw the three planes of a scan into a PNG.
     Screenshot(ScreenshotArgs),
     /// Segment the built-in phantom: automatically, by a click and by a box.
@@ -240,23 +238,13 @@ pub enum ModelsCommand {
     },
 }
 
-/// `prosector train`
-#[derive(Debug, Args)]
-pub struct TrainArgs {
-    /// What to train, on what, and for how long.
-    pub config: PathBuf,
-    #[command(flatten)]
-    pub device: DeviceArgs,
-    /// Go on from the last checkpoint.
-    #[arg(long)]
-    pub resume: bool,
-}
-
 /// `prosector screenshot`
 #[derive(Debug, Args)]
 pub struct ScreenshotArgs {
     #[command(flatten)]
     pub scan: ScanArgs,
+    #[command(flatten)]
+    pub modality: ModalityArgs,
     /// A label map on the scan's grid to draw over it.
     #[arg(long, value_name = "LABELS")]
     pub labels: Option<PathBuf>,

@@ -6,8 +6,10 @@ mod card;
 pub mod ops;
 pub mod prosector1;
 mod device;
+mod registry;
 mod segmenter;
 
 pub use card::{ModelCard, Structure};
 pub use device::{ComputeDevice, DeviceChoice};
+pub use registry::{installed_models, open_model, verify_model};
 pub use segmenter::{AutoResult, ModelError, PromptedResult, ScanKey, Segmenter};

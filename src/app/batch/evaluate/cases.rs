@@ -1,0 +1,100 @@
+//! The file of cases: which scans, with which truth.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::volume::{LabelMap, LabelTable, Modality};
+
+use super::super::Refusal;
+
+#[derive(Debug, Deserialize)]
+struct CaseFile {
+    #[serde(default)]
+    case: Vec<Case>,
+}
+
+/// One scan with its truth.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Case {
+    /// Name in the report.
+    pub(super) id: String,
+    /// The scan; made absolute by [`read_cases`].
+    pub(super) image: PathBuf,
+    /// The true label map; made absolute too.
+    pub(super) truth: PathBuf,
+    /// The kind of scan, where the file does not say.
+    pub(super) modality: Option<Modality>,
+    /// Where the scan comes from, for groups.
+    pub(super) domain: Option<String>,
+    /// Which values of the truth count, and their names; without it every value that occurs.
+    labels: Option<BTreeMap<String, String>>,
+    /// A label missing from the truth was not drawn, and is left out.
+    #[serde(default)]
+    pub(super) absent_is_unknown: bool,
+}
+
+/// A value of the truth and its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TruthLabel {
+    /// Value in the truth.
+    pub(super) value: u16,
+    /// Its name; `None` where nobody says.
+    pub(super) name: Option<String>,
+}
+
+/// Reads a file of cases; paths in it are relative to the file.
+pub(super) fn read_cases(path: &Path) -> Result<Vec<Case>, Refusal> {
+    let refuse = |reason: String| Refusal::Other(format!("{}: {reason}", path.display()));
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| refuse(format!("the cases cannot be read: {e}; check the path")))?;
+    let file: CaseFile = toml::from_str(&text)
+        .map_err(|e| refuse(format!("is not a file of cases: {}", e.message())))?;
+    if file.case.is_empty() {
+        return Err(refuse("has no case: add a [[case]]".to_owned()));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut cases = file.case;
+    for case in &mut cases {
+        case.image = folder.join(&case.image);
+        case.truth = folder.join(&case.truth);
+        let bad = case.labels.iter().flat_map(BTreeMap::keys).find(|v| {
+            let value = v.parse::<u16>();
+            value.is_err() || value == Ok(0)
+        });
+        if let Some(value) = bad {
+            return Err(refuse(format!(
+                "case {}: '{value}' is no label value: give numbers from 1 to 65535",
+                case.id
+            )));
+        }
+    }
+    Ok(cases)
+}
+
+impl Case {
+    /// The labels that count, by value: those of the case, or else every one that occurs in the truth.
+    pub(super) fn labels(&self, truth: &LabelMap, table: &LabelTable) -> Vec<TruthLabel> {
+        let Some(named) = &self.labels else {
+            return truth
+                .counts()
+                .into_iter()
+                .map(|(value, _)| TruthLabel {
+                    value,
+                    name: table.get(value).map(|l| l.name.clone()),
+                })
+                .collect();
+        };
+        let mut labels: Vec<TruthLabel> = named
+            .iter()
+            .filter_map(|(value, name)| {
+                let value = value.parse().ok()?;
+                let name = Some(name.clone());
+                Some(TruthLabel { value, name })
+            })
+            .collect();
+        labels.sort_unstable_by_key(|l| l.value);
+        labels
+    }
+}

@@ -1,0 +1,187 @@
+//! A model on cases, given nothing, a box, or simulated clicks.
+
+use std::sync::Arc;
+
+use crate::cli::{EvaluateArgs, Protocol};
+use crate::io::{OpenOptions, open_scan};
+use crate::models::{AutoResult, ScanKey};
+use crate::prompt::{PromptSet, correcting_click, loosened_box};
+use crate::util::JobContext;
+use crate::volume::metrics::Agreement;
+use crate::volume::{ImageVolume, Mask};
+
+use super::super::Refusal;
+use super::super::console::Console;
+use super::super::inputs::labels_on_grid;
+use super::super::model_run::{ModelRun, Timed};
+use super::Measured;
+use super::cases::{Case, TruthLabel};
+use super::report::{Row, Step, area_under_curve};
+
+/// Runs the protocol on every case, in order. A case that cannot be read refuses the whole.
+pub(super) fn measure(
+    cases: &[Case],
+    protocol: Protocol,
+    args: &EvaluateArgs,
+    console: Console,
+) -> Result<Measured, Refusal> {
+    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let mut rows = Vec::new();
+    let mut warnings = Vec::new();
+    for (n, case) in cases.iter().enumerate() {
+        let stage = format!("case {} ({} of {})", case.id, n + 1, cases.len());
+        console.progress(n as f32 / cases.len() as f32, &stage);
+        let run = CaseRun {
+            case,
+            key: ScanKey(n as u64 + 1),
+            model: &model,
+            args,
+        };
+        let (more_rows, more_warnings) = run.measure(protocol)?;
+        rows.extend(more_rows);
+        let of_case = |w: String| format!("case {}: {w}", case.id);
+        warnings.extend(more_warnings.into_iter().map(of_case));
+        model.drop_caches();
+    }
+    Ok((rows, warnings))
+}
+
+struct CaseRun<'a> {
+    case: &'a Case,
+    key: ScanKey,
+    model: &'a ModelRun,
+    args: &'a EvaluateArgs,
+}
+
+impl CaseRun<'_> {
+    fn measure(&self, protocol: Protocol) -> Result<Measured, Refusal> {
+        let ctx = JobContext::silent();
+        let options = OpenOptions {
+            modality: self.case.modality,
+            ..OpenOptions::default()
+        };
+        let scan = open_scan(&self.case.image, &options, &ctx)?;
+        let image = Arc::new(scan.image);
+        let (truth, table, _) = labels_on_grid(&self.case.truth, image.grid(), &ctx)?;
+        let mut warnings = scan.info.warnings;
+        let automatic = match protocol {
+            Protocol::Auto => Some(self.model.auto(&image, self.key, None)?.result),
+            _ => None,
+        };
+        let mut rows = Vec::new();
+        for label in self.case.labels(&truth, &table) {
+            let target = truth.mask_of(label.value);
+            let is_absent = target.count() == 0;
+            if is_absent && self.case.absent_is_unknown {
+                continue;
+            }
+            let mut row = match &automatic {
+                Some(result) => {
+                    self.compare(&label, &self.found(result, &label, &target)?, &target)
+                }
+                None if is_absent => {
+                    warnings.push(format!(
+                        "label {} is not in the truth, so nothing can point at it: left out",
+                        label.value
+                    ));
+                    continue;
+                }
+                None => self.interact(protocol, &image, &label, &target)?,
+            };
+            row.modality = Some(image.modality());
+            row.domain = self.case.domain.clone();
+            rows.push(row);
+        }
+        Ok((rows, warnings))
+    }
+
+    /// What the automatic result says of a label: matched by name, or by value where the truth has no names.
+    fn found(
+        &self,
+        result: &AutoResult,
+        label: &TruthLabel,
+        target: &Mask,
+    ) -> Result<Mask, Refusal> {
+        let value = match &label.name {
+            None => label.value,
+            Some(name) => {
+                let known = &self.model.card.structures;
+                let structure = known.iter().find(|s| s.name == *name).ok_or_else(|| {
+                    let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
+                    Refusal::Other(format!(
+                        "case {}: the model finds no '{name}' by itself; it finds: {}",
+                        self.case.id,
+                        names.join(", ")
+                    ))
+                })?;
+                structure.value
+            }
+        };
+        let mut mask = result.labels.mask_of(value);
+        mask.grid = target.grid;
+        Ok(mask)
+    }
+
+    /// The box, then clicks where the error is largest; each step refines the mask before it.
+    fn interact(
+        &self,
+        protocol: Protocol,
+        image: &Arc<ImageVolume>,
+        label: &TruthLabel,
+        target: &Mask,
+    ) -> Result<Row, Refusal> {
+        let has_box = matches!(protocol, Protocol::Box | Protocol::BoxClicks);
+        let clicks = match protocol {
+            Protocol::Box | Protocol::Auto => 0,
+            Protocol::Clicks | Protocol::BoxClicks => self.args.steps,
+        };
+        let mut prompts = PromptSet::default();
+        let mut current = Mask::empty(*image.grid());
+        let mut steps = Vec::new();
+        if has_box {
+            prompts.target_box = target
+                .bounds()
+                .map(|b| loosened_box(b, self.args.loosen, image.grid()));
+            current = self.step(0, image, &prompts, None, target, &mut steps)?;
+        }
+        for step in 1..=clicks {
+            let Some(click) = correcting_click(&current, target) else {
+                break;
+            };
+            prompts.clicks.push(click);
+            let prior = (!steps.is_empty()).then(|| Arc::new(current));
+            current = self.step(step, image, &prompts, prior, target, &mut steps)?;
+        }
+        let mut row = self.compare(label, &current, target);
+        row.dsc_auc = area_under_curve(&steps, clicks, |s| s.dice);
+        row.nsd_auc = area_under_curve(&steps, clicks, |s| s.nsd);
+        row.steps = steps;
+        Ok(row)
+    }
+
+    fn step(
+        &self,
+        step: u32,
+        image: &Arc<ImageVolume>,
+        prompts: &PromptSet,
+        prior: Option<Arc<Mask>>,
+        target: &Mask,
+        steps: &mut Vec<Step>,
+    ) -> Result<Mask, Refusal> {
+        let Timed { result, seconds } = self.model.prompted(image, self.key, prompts, prior)?;
+        let agreement = Agreement::between(&result.mask, target, self.args.tolerance_mm);
+        steps.push(Step {
+            step,
+            dice: agreement.dice,
+            nsd: agreement.nsd,
+            seconds,
+        });
+        Ok(result.mask)
+    }
+
+    fn compare(&self, label: &TruthLabel, pred: &Mask, target: &Mask) -> Row {
+        let agreement = Agreement::between(pred, target, self.args.tolerance_mm);
+        let id = self.case.id.clone();
+        Row::new(id, label.value, label.name.clone(), &agreement)
+    }
+}

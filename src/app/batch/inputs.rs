@@ -1,0 +1,132 @@
+//! Reading what commands are given: scans, label maps and prompts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use glam::DVec3;
+
+use crate::cli::{BoxArg, ClickArg, ScanArgs};
+use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
+use crate::io::{OpenOptions, ScanInfo, open_labels, open_scan};
+use crate::prompt::{Click, Polarity, PromptSet};
+use crate::util::JobContext;
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality};
+
+use super::Refusal;
+
+/// How far corners of a label map may lie from the scan's, in mm, to be on its grid: files store positions in
+/// single precision, in two ways that differ a little.
+const SAME_GRID_TOLERANCE_MM: f64 = 0.05;
+
+/// A scan ready for the engine.
+pub(super) struct OpenedScan {
+    pub(super) image: Arc<ImageVolume>,
+    pub(super) info: ScanInfo,
+}
+
+/// What the arguments say about how to open the scan.
+pub(super) fn open_options(args: &ScanArgs, modality: Option<Modality>) -> OpenOptions {
+    OpenOptions {
+        series: args.series.clone(),
+        frame: args.frame,
+        modality,
+    }
+}
+
+/// Opens the one scan that the arguments name.
+pub(super) fn open(
+    args: &ScanArgs,
+    modality: Option<Modality>,
+    ctx: &JobContext,
+) -> Result<OpenedScan, Refusal> {
+    let scan = open_scan(&args.path, &open_options(args, modality), ctx)?;
+    Ok(OpenedScan {
+        image: Arc::new(scan.image),
+        info: scan.info,
+    })
+}
+
+/// Opens a label map that must lie on `grid`; its voxels are then said to lie exactly there.
+pub(super) fn labels_on_grid(
+    path: &Path,
+    grid: &Grid,
+    ctx: &JobContext,
+) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
+    let (labels, table, warnings) = open_labels(path, ctx)?;
+    if !labels.grid.is_same(grid, SAME_GRID_TOLERANCE_MM) {
+        let size = |g: &Grid| g.dims.map(|n| n.to_string()).join("x");
+        let difference = if labels.grid.dims == grid.dims {
+            "lies elsewhere in space".to_owned()
+        } else {
+            format!("has {} voxels, not {}", size(&labels.grid), size(grid))
+        };
+        return Err(Refusal::Other(format!(
+            "{}: is on another grid: it {difference}; give a label map made on this scan",
+            path.display()
+        )));
+    }
+    let labels = LabelMap {
+        grid: *grid,
+        voxels: labels.voxels,
+    };
+    Ok((labels, table, warnings))
+}
+
+/// Clicks and box as typed, on the grid of the scan; refused where they miss it.
+pub(super) fn prompts_on_grid(
+    clicks: &[ClickArg],
+    target_box: Option<BoxArg>,
+    is_world: bool,
+    grid: &Grid,
+) -> Result<PromptSet, Refusal> {
+    let clicks = clicks
+        .iter()
+        .map(|click| {
+            let voxel = if is_world {
+                voxel_from_world(grid, click.position).nearest()
+            } else {
+                whole_voxel(click.position)?
+            };
+            let polarity = if click.negative {
+                Polarity::Negative
+            } else {
+                Polarity::Positive
+            };
+            Ok(Click { voxel, polarity })
+        })
+        .collect::<Result<_, Refusal>>()?;
+    let target_box = target_box
+        .map(|b| voxel_box(grid, b, is_world))
+        .transpose()?;
+    let prompts = PromptSet { clicks, target_box };
+    Ok(prompts.on_grid(grid)?)
+}
+
+/// The box in voxels. A box in millimetres is along the world's axes: where the grid is turned against them,
+/// the smallest voxel box that holds its eight corners.
+fn voxel_box(grid: &Grid, typed: BoxArg, is_world: bool) -> Result<VoxelBox, Refusal> {
+    let [a, b] = typed.corners;
+    if !is_world {
+        return Ok(VoxelBox::from_corners(whole_voxel(a)?, whole_voxel(b)?));
+    }
+    let corner = |n: usize| {
+        let position = std::array::from_fn(|d| if n >> d & 1 == 0 { a[d] } else { b[d] });
+        let voxel = voxel_from_world(grid, position).nearest();
+        VoxelBox::from_corners(voxel, voxel)
+    };
+    Ok((1..8).map(corner).fold(corner(0), VoxelBox::union))
+}
+
+fn voxel_from_world(grid: &Grid, position_mm: [f64; 3]) -> VoxelPoint {
+    grid.voxel_from_world(WorldPoint(DVec3::from_array(position_mm)))
+}
+
+fn whole_voxel(position: [f64; 3]) -> Result<VoxelIndex, Refusal> {
+    if position.iter().any(|v| v.fract() != 0.0 || v.abs() > 1e15) {
+        return Err(Refusal::Usage(format!(
+            "voxel indices are whole numbers, not {}: give --world for millimetres",
+            position.map(|v| v.to_string()).join(",")
+        )));
+    }
+    Ok(VoxelIndex(position.map(|v| v as i64)))
+}

@@ -1,0 +1,86 @@
+//! The commands without a window; each file is one of them.
+//!
+//! A command ends well, or with a [`Refusal`]: one line on stderr, and nothing written. Warnings are printed
+//! when a command has ended well, so that a refusal stays one line.
+
+mod console;
+mod convert;
+mod demo;
+mod evaluate;
+mod info;
+mod inputs;
+mod model_run;
+mod models;
+mod screenshot;
+mod segment;
+
+use std::process::ExitCode;
+
+use crate::cli::{Command, OpenArgs};
+use crate::io::IoError;
+use crate::models::ModelError;
+use crate::prompt::PromptError;
+
+use console::Console;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The model or its device cannot be had.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The prompts do not lie on the scan.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// Anything else that the user can put right.
+    #[error("{0}")]
+    Other(String),
+    /// What was typed makes no sense.
+    #[error("{0}; see `prosector --help`")]
+    Usage(String),
+}
+
+impl Refusal {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            _ => ExitCode::from(1),
+        }
+    }
+}
+
+/// What is left to do after a command.
+#[derive(Debug)]
+pub enum AndThen {
+    /// Nothing: leave with this code.
+    Exit(ExitCode),
+    /// Open the window on these files.
+    OpenWindow(OpenArgs),
+}
+
+/// Runs a command to its end.
+pub fn run(command: Command) -> AndThen {
+    let outcome = match command {
+        Command::Open(args) => return AndThen::OpenWindow(args),
+        Command::Info(args) => info::run(&args),
+        Command::Convert(args) => convert::run(&args),
+        Command::Segment(args) => segment::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Models(command) => models::run(&command),
+        Command::Screenshot(args) => screenshot::run(&args),
+        Command::Demo(args) => match demo::run(&args) {
+            Ok(Some(open)) => return AndThen::OpenWindow(open),
+            other => other.map(|_| ()),
+        },
+    };
+    AndThen::Exit(match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            Console::refuse(&refusal);
+            refusal.exit_code()
+        }
+    })
+}

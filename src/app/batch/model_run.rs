@@ -1,0 +1,141 @@
+//! The engine as the commands use it: one job at a time, waited for.
+
+use std::sync::Arc;
+
+use crate::engine::{Engine, Event, JobId, Request};
+use crate::models::{
+    AutoResult, ComputeDevice, DeviceChoice, ModelCard, PromptedResult, ScanKey, open_model,
+};
+use crate::prompt::PromptSet;
+use crate::volume::{ImageVolume, Mask};
+
+use super::Refusal;
+use super::console::Console;
+
+/// An opened model on the engine's thread.
+pub(super) struct ModelRun {
+    engine: Engine,
+    console: Console,
+    /// What the model is.
+    pub(super) card: ModelCard,
+    /// Where it computes.
+    pub(super) device: ComputeDevice,
+}
+
+/// A result and how long it took.
+pub(super) struct Timed<T> {
+    pub(super) result: T,
+    pub(super) seconds: f64,
+}
+
+impl ModelRun {
+    /// Opens a model (`None`: the one in the box) and waits until it is ready.
+    pub(super) fn open(
+        model: Option<&str>,
+        device: DeviceChoice,
+        console: Console,
+    ) -> Result<Self, Refusal> {
+        let id = model.map(str::to_owned);
+        let engine = Engine::start(move || open_model(id.as_deref(), device), || {});
+        loop {
+            match next_event(&engine)? {
+                Event::ModelReady { card, device } => {
+                    return Ok(Self {
+                        engine,
+                        console,
+                        card: *card,
+                        device,
+                    });
+                }
+                Event::ModelFailed { message } => return Err(Refusal::Other(message)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The device in words: its kind and its name.
+    pub(super) fn device_text(&self) -> String {
+        format!("{} ({})", self.device.kind, self.device.name)
+    }
+
+    /// Finds the model's structures.
+    pub(super) fn auto(
+        &self,
+        image: &Arc<ImageVolume>,
+        scan: ScanKey,
+        structures: Option<Vec<String>>,
+    ) -> Result<Timed<AutoResult>, Refusal> {
+        let id = self.engine.submit(Request::Auto {
+            scan,
+            image: image.clone(),
+            structures,
+        });
+        match self.wait(id)? {
+            Event::FinishedAuto {
+                result, seconds, ..
+            } => Ok(Timed { result, seconds }),
+            other => Err(unfinished(other)),
+        }
+    }
+
+    /// Segments what the prompts point at.
+    pub(super) fn prompted(
+        &self,
+        image: &Arc<ImageVolume>,
+        scan: ScanKey,
+        prompts: &PromptSet,
+        prior: Option<Arc<Mask>>,
+    ) -> Result<Timed<PromptedResult>, Refusal> {
+        let id = self.engine.submit(Request::Prompt {
+            scan,
+            image: image.clone(),
+            prompts: prompts.clone(),
+            prior,
+        });
+        match self.wait(id)? {
+            Event::FinishedPrompt {
+                result, seconds, ..
+            } => Ok(Timed { result, seconds }),
+            other => Err(unfinished(other)),
+        }
+    }
+
+    /// Forgets what is cached of scans.
+    pub(super) fn drop_caches(&self) {
+        self.engine.submit(Request::DropCaches);
+    }
+
+    /// The last event of a job; its progress is shown meanwhile.
+    fn wait(&self, job: JobId) -> Result<Event, Refusal> {
+        loop {
+            match next_event(&self.engine)? {
+                Event::Progress {
+                    id,
+                    fraction,
+                    stage,
+                } if id == job => self.console.progress(fraction, &stage),
+                event @ (Event::FinishedAuto { id, .. }
+                | Event::FinishedPrompt { id, .. }
+                | Event::Failed { id, .. }
+                | Event::Cancelled { id })
+                    if id == job =>
+                {
+                    return Ok(event);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn next_event(engine: &Engine) -> Result<Event, Refusal> {
+    let gone = |_| Refusal::Other("the engine stopped: start the command again".to_owned());
+    engine.events().recv().map_err(gone)
+}
+
+fn unfinished(event: Event) -> Refusal {
+    Refusal::Other(match event {
+        Event::Failed { message, .. } => message,
+        _ => "the job was cancelled".to_owned(),
+    })
+}

@@ -1,0 +1,100 @@
+//! `prosector screenshot`: the three planes of a scan in one picture.
+
+use std::fs::File;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use image::{ImageFormat, RgbaImage};
+
+use crate::cli::ScreenshotArgs;
+use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::io::{IoError, atomic};
+use crate::render;
+use crate::volume::window::default_window;
+use crate::volume::{Grid, LabelMap};
+
+use super::Refusal;
+use super::console::Console;
+use super::inputs;
+
+pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
+    let console = Console::new(false);
+    check_picture(&args.output)?;
+    let ctx = console.context();
+    let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
+    let grid = scan.image.grid();
+    let mut warnings = scan.info.warnings.clone();
+    let labels = match &args.labels {
+        Some(path) => {
+            let (map, table, more) = inputs::labels_on_grid(path, grid, &ctx)?;
+            warnings.extend(more);
+            Some((map, table))
+        }
+        None => None,
+    };
+    let at = match args.at {
+        Some(at) => inside(VoxelIndex(at.0), grid)?,
+        None => middle(labels.as_ref().map(|(map, _)| map), grid),
+    };
+    let (picture, drawn_by) = render::screenshot(
+        &scan.image,
+        labels.as_ref().map(|(map, table)| (map, table)),
+        at,
+        default_window(&scan.image),
+        (args.size.width, args.size.height),
+    );
+    save_picture(&args.output, &picture)?;
+    console.warnings(&warnings);
+    console.line(&format!("{} (drawn by: {drawn_by})", args.output.display()));
+    Ok(())
+}
+
+/// Whether a picture could be written here, asked before the work starts.
+pub(super) fn check_picture(path: &Path) -> Result<(), Refusal> {
+    let is_png = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("png"));
+    if !is_png {
+        let reason = "pictures are PNG: give a name that ends in .png";
+        return Err(IoError::output(path, reason).into());
+    }
+    Ok(atomic::check_target(path)?)
+}
+
+/// Writes a PNG, re-reads and compares it, and only then puts it in place.
+pub(super) fn save_picture(path: &Path, picture: &RgbaImage) -> Result<(), Refusal> {
+    let mut png = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut png, ImageFormat::Png)
+        .map_err(|e| IoError::output(path, e.to_string()))?;
+    let write = |file: &mut File| file.write_all(png.get_ref());
+    let verify = |written: &Path| {
+        let bytes = std::fs::read(written).map_err(|e| e.to_string())?;
+        let read = image::load_from_memory_with_format(&bytes, ImageFormat::Png)
+            .map_err(|e| e.to_string())?;
+        let is_same = read.into_rgba8() == *picture;
+        is_same
+            .then_some(())
+            .ok_or_else(|| "other pixels".to_owned())
+    };
+    Ok(atomic::replace_file(path, write, verify)?)
+}
+
+fn inside(at: VoxelIndex, grid: &Grid) -> Result<VoxelIndex, Refusal> {
+    if grid.contains(at) {
+        return Ok(at);
+    }
+    let text = |numbers: [String; 3], between: &str| numbers.join(between);
+    Err(Refusal::Other(format!(
+        "voxel {} is outside the scan of {} voxels: give --at a voxel inside it",
+        text(at.0.map(|v| v.to_string()), ","),
+        text(grid.dims.map(|n| n.to_string()), "x"),
+    )))
+}
+
+/// The middle of what is labelled, or else of the scan.
+fn middle(labels: Option<&LabelMap>, grid: &Grid) -> VoxelIndex {
+    let labelled = labels.and_then(|map| map.foreground().bounds());
+    let VoxelBox { min, max } = labelled.unwrap_or(grid.bounds());
+    VoxelIndex(std::array::from_fn(|d| (min[d] + max[d]) / 2))
+}

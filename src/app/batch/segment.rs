@@ -1,0 +1,144 @@
+//! `prosector segment`: a label map or a mask on the scan's own grid.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::cli::SegmentArgs;
+use crate::io::{check_output, save_labels, save_mask};
+use crate::models::ScanKey;
+use crate::prompt::PromptSet;
+use crate::volume::{LabelMap, LabelTable, Mask};
+
+use super::Refusal;
+use super::console::Console;
+use super::inputs::{self, OpenedScan};
+use super::model_run::{ModelRun, Timed};
+
+/// One command opens one scan.
+const SCAN: ScanKey = ScanKey(1);
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    labels: Vec<LabelReport>,
+    predicted_dice: Option<f32>,
+    device: String,
+    seconds: f64,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LabelReport {
+    value: u16,
+    name: String,
+    voxels: usize,
+    volume_ml: f64,
+}
+
+pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
+    let console = Console::new(args.json);
+    check_output(&args.output)?;
+    let ctx = console.context();
+    let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
+    let grid = *scan.image.grid();
+    let report = if args.auto {
+        segment_auto(args, &scan, console)?
+    } else {
+        let prompts = inputs::prompts_on_grid(&args.clicks, args.target_box, args.world, &grid)?;
+        let prior = match &args.prior {
+            Some(path) => Some(inputs::labels_on_grid(path, &grid, &ctx)?.0.foreground()),
+            None => None,
+        };
+        segment_prompted(args, &scan, &prompts, prior, console)?
+    };
+    console.warnings(&report.warnings);
+    console.result(&report, || describe(args, &report));
+    Ok(())
+}
+
+fn segment_auto(
+    args: &SegmentArgs,
+    scan: &OpenedScan,
+    console: Console,
+) -> Result<Report, Refusal> {
+    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let Timed { result, seconds } = model.auto(&scan.image, SCAN, args.structures.clone())?;
+    let labels = report_labels(&result.labels, &result.table);
+    let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
+    if labels.is_empty() {
+        warnings.push("no structure of the model was found: the label map is empty".to_owned());
+    }
+    save_labels(&args.output, &result.labels, &result.table)?;
+    Ok(Report {
+        labels,
+        predicted_dice: result.predicted_dice,
+        device: model.device_text(),
+        seconds,
+        warnings,
+    })
+}
+
+fn segment_prompted(
+    args: &SegmentArgs,
+    scan: &OpenedScan,
+    prompts: &PromptSet,
+    prior: Option<Mask>,
+    console: Console,
+) -> Result<Report, Refusal> {
+    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let prior = prior.map(Arc::new);
+    let Timed { result, seconds } = model.prompted(&scan.image, SCAN, prompts, prior)?;
+    let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
+    let voxels = result.mask.count();
+    if voxels == 0 {
+        warnings.push("nothing was found at the prompts: the mask is empty".to_owned());
+    }
+    save_mask(&args.output, &result.mask)?;
+    Ok(Report {
+        labels: vec![LabelReport {
+            value: 1,
+            name: "target".to_owned(),
+            voxels,
+            volume_ml: result.mask.volume_ml(),
+        }],
+        predicted_dice: result.predicted_dice,
+        device: model.device_text(),
+        seconds,
+        warnings,
+    })
+}
+
+/// The labels that occur, by value.
+fn report_labels(labels: &LabelMap, table: &LabelTable) -> Vec<LabelReport> {
+    let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
+    let one = |(value, voxels): (u16, usize)| LabelReport {
+        value,
+        name: table.get(value).map(|l| l.name.clone()).unwrap_or_default(),
+        voxels,
+        volume_ml: voxels as f64 * voxel_ml,
+    };
+    labels.counts().into_iter().map(one).collect()
+}
+
+fn describe(args: &SegmentArgs, report: &Report) -> String {
+    let mut text = format!(
+        "{} ({:.2} s, {})\n",
+        args.output.display(),
+        report.seconds,
+        report.device
+    );
+    for label in &report.labels {
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{:>5}  {:<24} {:>10} voxels {:>10.2} ml",
+            label.value, label.name, label.voxels, label.volume_ml
+        );
+    }
+    if let Some(dice) = report.predicted_dice {
+        let _ = writeln!(text, "the model expects a Dice of {dice:.2}");
+    }
+    text
+}
