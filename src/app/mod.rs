@@ -1,10 +1,12 @@
 //! The application: what was typed becomes a command or a window.
 
 pub mod batch;
+pub mod desktop;
 
 use std::process::ExitCode;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, OpenArgs};
+use crate::models::open_model;
 
 use batch::AndThen;
 
@@ -16,6 +18,21 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match and_then {
         AndThen::Exit(code) => code,
-        AndThen::OpenWindow(_) => ExitCode::FAILURE,
+        AndThen::OpenWindow(args) => open_window(args),
+    }
+}
+
+fn open_window(args: OpenArgs) -> ExitCode {
+    let device = args.device.device;
+    let options = desktop::WindowOptions {
+        paths: args.paths,
+        open_model: Box::new(move || open_model(None, device)),
+        data_folder: desktop::data_folder(),
+        dialogs: None,
+        open_sample: false,
+    };
+    match desktop::run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => batch::refuse(&error),
     }
 }

@@ -16,6 +16,8 @@ pub enum Tool {
     Brush,
     /// Erases the active label.
     Eraser,
+    /// Sets window and level by dragging.
+    Window,
 }
 
 /// What brush and eraser touch.

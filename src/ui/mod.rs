@@ -1,1 +1,24 @@
-//! ui
+//! The window: draws the session, and returns what the user asks for. It changes nothing itself.
+
+pub mod actions;
+mod help;
+pub mod input;
+mod layout;
+mod menu;
+pub mod model;
+mod notify;
+mod panel;
+mod preferences;
+mod question;
+mod root;
+mod state;
+mod status;
+pub mod theme;
+pub mod view;
+
+pub use input::MouseProfile;
+pub use layout::Layout;
+pub use notify::{Message, Messages, Severity};
+pub use preferences::Preferences;
+pub use root::show;
+pub use state::UiState;

@@ -52,6 +52,12 @@ impl Refusal {
     }
 }
 
+/// Prints why something was refused, in one line, and gives the exit code.
+pub fn refuse(error: &dyn std::error::Error) -> ExitCode {
+    Console::refuse(error);
+    ExitCode::from(1)
+}
+
 /// What is left to do after a command.
 #[derive(Debug)]
 pub enum AndThen {

@@ -1,0 +1,141 @@
+//! Asking the user for a path, without ever waiting for the answer in a frame.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use rfd::{AsyncFileDialog, FileHandle};
+
+/// What a path is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PathPurpose {
+    /// A scan in one file.
+    OpenScan,
+    /// A folder of DICOM files.
+    OpenFolder,
+    /// A label map to edit.
+    OpenLabels,
+    /// Where to save the labels.
+    SaveLabels,
+}
+
+/// The answer to a question for a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathAnswer {
+    /// The user chose this one.
+    Chosen(PathPurpose, PathBuf),
+    /// The user changed their mind.
+    Dismissed(PathPurpose),
+    /// This desktop has no file dialog; ask for a typed path.
+    NoDialog(PathPurpose),
+}
+
+/// Asks for paths; the answers come later through [`FileDialogs::answers`]. A trait, so that tests answer
+/// for the user.
+pub trait FileDialogs {
+    /// Shows the dialog. `start` is the folder to begin in, `file_name` what to suggest for saving.
+    fn ask(&mut self, purpose: PathPurpose, start: Option<&Path>, file_name: Option<&str>);
+
+    /// The answers since the last call.
+    fn answers(&mut self) -> Vec<PathAnswer>;
+}
+
+/// The desktop's own dialogs.
+pub struct NativeDialogs {
+    runtime: tokio::runtime::Runtime,
+    sender: Sender<PathAnswer>,
+    receiver: Receiver<PathAnswer>,
+    waker: std::sync::Arc<dyn Fn() + Send + Sync>,
+}
+
+/// A dialog that comes back empty sooner than this was never shown: no hand is that quick.
+const TOO_QUICK_FOR_A_HAND: Duration = Duration::from_millis(250);
+
+impl NativeDialogs {
+    /// Dialogs that call `waker` when an answer is there.
+    ///
+    /// # Errors
+    /// If the thread that waits for the answers cannot be started.
+    pub fn new(waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+        let (sender, receiver) = unbounded();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("file-dialog")
+            .build()?;
+        Ok(Self {
+            runtime,
+            sender,
+            receiver,
+            waker: std::sync::Arc::new(waker),
+        })
+    }
+}
+
+impl FileDialogs for NativeDialogs {
+    fn ask(&mut self, purpose: PathPurpose, start: Option<&Path>, file_name: Option<&str>) {
+        let mut dialog = AsyncFileDialog::new().set_title(title(purpose));
+        if let Some(folder) = start {
+            dialog = dialog.set_directory(folder);
+        }
+        if let Some(name) = file_name {
+            dialog = dialog.set_file_name(name);
+        }
+        let dialog = with_filters(dialog, purpose);
+        let (sender, waker) = (self.sender.clone(), self.waker.clone());
+        let asked = Instant::now();
+        let deliver = async move |answer: Option<FileHandle>| {
+            let answer = match answer {
+                Some(file) => PathAnswer::Chosen(purpose, file.path().to_path_buf()),
+                None if asked.elapsed() < TOO_QUICK_FOR_A_HAND => PathAnswer::NoDialog(purpose),
+                None => PathAnswer::Dismissed(purpose),
+            };
+            // The window is gone when nobody listens any more: then there is nothing to tell.
+            if sender.send(answer).is_ok() {
+                waker();
+            }
+        };
+        match purpose {
+            PathPurpose::OpenScan | PathPurpose::OpenLabels => {
+                let file = dialog.pick_file();
+                self.runtime.spawn(async move { deliver(file.await).await });
+            }
+            PathPurpose::OpenFolder => {
+                let folder = dialog.pick_folder();
+                self.runtime
+                    .spawn(async move { deliver(folder.await).await });
+            }
+            PathPurpose::SaveLabels => {
+                let file = dialog.save_file();
+                self.runtime.spawn(async move { deliver(file.await).await });
+            }
+        }
+    }
+
+    fn answers(&mut self) -> Vec<PathAnswer> {
+        self.receiver.try_iter().collect()
+    }
+}
+
+/// The title of the dialog, and of the field where a path is typed instead.
+pub fn title(purpose: PathPurpose) -> &'static str {
+    match purpose {
+        PathPurpose::OpenScan => "Open a scan",
+        PathPurpose::OpenFolder => "Open a folder of DICOM files",
+        PathPurpose::OpenLabels => "Open a label map",
+        PathPurpose::SaveLabels => "Save the labels",
+    }
+}
+
+fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialog {
+    match purpose {
+        PathPurpose::OpenScan => dialog
+            .add_filter("All files", &["*"])
+            .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
+            .add_filter("DICOM", &["dcm", "ima"]),
+        PathPurpose::OpenLabels => dialog
+            .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
+            .add_filter("All files", &["*"]),
+        PathPurpose::SaveLabels => dialog.add_filter("NIfTI labels", &["nii.gz", "nii"]),
+        PathPurpose::OpenFolder => dialog,
+    }
+}

@@ -1,0 +1,192 @@
+//! The file jobs of the window: each runs on the file thread and gives one outcome.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::io::{self, IoError, OpenOptions, ScanInfo};
+use crate::models::ScanKey;
+use crate::session::{OpenedLabels, OpenedScan, ScanSource};
+use crate::util::JobContext;
+use crate::volume::window::default_window;
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
+
+/// What came of a file job.
+#[derive(Debug)]
+pub enum FileOutcome {
+    /// A scan was read.
+    Opened(Box<OpenedScan>),
+    /// Several image series: the user must choose.
+    SeriesToChoose {
+        /// The file or folder.
+        path: PathBuf,
+        /// The choice.
+        info: Box<ScanInfo>,
+    },
+    /// A label map was read.
+    LabelsOpened {
+        /// The voxels, their names and the file.
+        labels: Box<OpenedLabels>,
+        /// What the user should know.
+        warnings: Vec<String>,
+    },
+    /// Labels were saved and read back.
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// The session's revision that was saved.
+        revision: u64,
+    },
+    /// Something that the user is not told about was done.
+    Done,
+    /// Refused; one line for the user.
+    Refused(String),
+    /// The user cancelled.
+    Cancelled,
+}
+
+impl FileOutcome {
+    fn refused(error: IoError) -> Self {
+        match error {
+            IoError::Cancelled(_) => Self::Cancelled,
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+/// Every scan that is opened gets a key of its own, so that no cache takes one for another.
+fn next_key() -> ScanKey {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    ScanKey(NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Reads a scan, or tells which series there are to choose from.
+pub fn open_scan(path: PathBuf, options: OpenOptions, ctx: &JobContext) -> FileOutcome {
+    match io::inspect(&path, &options, ctx) {
+        Err(error) => FileOutcome::refused(error),
+        Ok((info, None)) => FileOutcome::SeriesToChoose {
+            path,
+            info: Box::new(info),
+        },
+        Ok((info, Some(image))) => {
+            let source = ScanSource::File {
+                path,
+                series: options.series,
+                frame: options.frame,
+                modality: options.modality,
+            };
+            opened(source, image, info)
+        }
+    }
+}
+
+/// Makes the phantom.
+pub fn open_sample() -> FileOutcome {
+    let image = phantom().image;
+    let grid = *image.grid();
+    let info = ScanInfo {
+        dims: Some(grid.dims),
+        frames: Some(1),
+        spacing_mm: Some(grid.spacing_mm()),
+        affine: Some(grid.affine.to_rows()),
+        dtype: Some(image.voxels().dtype().to_owned()),
+        modality: Some(image.modality()),
+        value_range: image.value_range(),
+        ..ScanInfo::default()
+    };
+    opened(ScanSource::Sample, image, info)
+}
+
+/// The open scan as another modality; the voxels stay.
+pub fn read_as(
+    image: &ImageVolume,
+    mut info: ScanInfo,
+    source: ScanSource,
+    modality: Modality,
+) -> FileOutcome {
+    info.modality = Some(modality);
+    info.modality_guessed = false;
+    info.warnings.clear();
+    let source = match source {
+        ScanSource::Sample => ScanSource::Sample,
+        ScanSource::File {
+            path,
+            series,
+            frame,
+            ..
+        } => ScanSource::File {
+            path,
+            series,
+            frame,
+            modality: Some(modality),
+        },
+    };
+    opened(source, image.clone().with_modality(modality), info)
+}
+
+fn opened(source: ScanSource, image: ImageVolume, info: ScanInfo) -> FileOutcome {
+    FileOutcome::Opened(Box::new(OpenedScan {
+        window: default_window(&image),
+        image: Arc::new(image),
+        info,
+        key: next_key(),
+        source,
+    }))
+}
+
+/// Reads a label map.
+pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
+    match io::open_labels(&path, ctx) {
+        Err(error) => FileOutcome::refused(error),
+        Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
+            labels: Box::new(OpenedLabels {
+                labels,
+                table,
+                path,
+            }),
+            warnings,
+        },
+    }
+}
+
+/// Saves labels, atomically and read back.
+pub fn save_labels(
+    path: PathBuf,
+    labels: &LabelMap,
+    table: &LabelTable,
+    revision: u64,
+) -> FileOutcome {
+    match io::save_labels(&path, labels, table) {
+        Err(error) => FileOutcome::refused(error),
+        Ok(()) => FileOutcome::Saved { path, revision },
+    }
+}
+
+/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`.
+pub fn suggested_name(source: &ScanSource) -> String {
+    let name = match source {
+        ScanSource::Sample => "phantom".to_owned(),
+        ScanSource::File { .. } => source.title(),
+    };
+    let stem = [".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima"]
+        .into_iter()
+        .find_map(|ending| {
+            let at = name.len().checked_sub(ending.len())?;
+            let (stem, end) = name.split_at_checked(at)?;
+            end.eq_ignore_ascii_case(ending).then_some(stem)
+        })
+        .unwrap_or(&name);
+    format!("{stem}_labels.nii.gz")
+}
+
+/// A name without an ending gets the usual one.
+pub fn with_extension(path: PathBuf) -> PathBuf {
+    match (path.extension(), path.file_name()) {
+        (None, Some(name)) => {
+            let mut name = name.to_owned();
+            name.push(".nii.gz");
+            path.with_file_name(name)
+        }
+        _ => path,
+    }
+}

@@ -1,0 +1,201 @@
+//! Effects of the session become requests to the engine; events of the engine become commands.
+
+use std::sync::Arc;
+
+use crate::engine::{Event, JobId, Request};
+use crate::models::{AutoResult, PromptedResult};
+use crate::session::{self, AiCommand, Command, Effect, Proposed, Ticket};
+use crate::ui::Severity;
+use crate::ui::model::EngineStatus;
+
+use super::jobs::Owner;
+use super::window::Window;
+
+impl Window {
+    /// Applies a command and does what follows from it.
+    pub(super) fn apply(&mut self, command: impl Into<Command>) {
+        let command = command.into();
+        tracing::debug!(?command, "apply");
+        for effect in self.session.apply(command) {
+            self.follow(effect);
+        }
+    }
+
+    fn follow(&mut self, effect: Effect) {
+        match effect {
+            Effect::ScanChanged => self.scan_changed(),
+            Effect::RunPrompt {
+                ticket,
+                prompts,
+                prior,
+            } => {
+                self.submit(ticket, "Outline the target", |scan, image| {
+                    Request::Prompt {
+                        scan,
+                        image,
+                        prompts,
+                        prior,
+                    }
+                });
+            }
+            Effect::RunAuto { ticket, structures } => {
+                self.submit(ticket, "Segment organs", |scan, image| Request::Auto {
+                    scan,
+                    image,
+                    structures,
+                });
+            }
+            Effect::CancelJob(ticket) => {
+                if let Some(Owner::Engine(id, _)) = self.jobs.find(|o| o.is_for(ticket)) {
+                    self.engine.cancel(id);
+                }
+            }
+            Effect::LabelsChanged(changed) => {
+                if let Some(canvas) = &self.canvas {
+                    canvas.labels_changed(changed);
+                }
+            }
+            Effect::ProposalChanged => self.proposal_changed(),
+            Effect::TableChanged => {
+                // The values that proposed structures are drawn with depend on the table.
+                let proposal = self.session.case().and_then(|c| c.proposal());
+                if proposal.is_some_and(|p| matches!(p.content, Proposed::Structures { .. })) {
+                    self.proposal_changed();
+                }
+            }
+            Effect::Notice { severity, text } => {
+                self.state
+                    .messages
+                    .push(severity_of(severity), sentence(&text));
+            }
+            Effect::PromptsChanged | Effect::ViewChanged => {}
+        }
+    }
+
+    fn proposal_changed(&self) {
+        if let Some(canvas) = &self.canvas {
+            canvas.proposal_changed();
+        }
+    }
+
+    fn scan_changed(&mut self) {
+        if let Some(canvas) = &self.canvas {
+            canvas.image_changed();
+        }
+        let grid = self.session.case().map(|c| *c.grid());
+        if grid != self.shown_grid {
+            self.state.cameras.fit();
+            self.state.renaming = None;
+            self.shown_grid = grid;
+        }
+        self.state.drag = None;
+        self.engine.submit(Request::DropCaches);
+    }
+
+    fn submit(
+        &mut self,
+        ticket: Ticket,
+        title: &str,
+        request: impl FnOnce(crate::models::ScanKey, Arc<crate::volume::ImageVolume>) -> Request,
+    ) {
+        let Some(case) = self.session.case() else {
+            return;
+        };
+        let request = request(case.key(), Arc::clone(case.image()));
+        let id = self.engine.submit(request);
+        self.jobs.add(Owner::Engine(id, ticket), title, true);
+    }
+
+    /// Takes over what the engine has done since the last frame.
+    pub(super) fn drain_engine(&mut self) {
+        while let Ok(event) = self.engine.events().try_recv() {
+            self.heed(event);
+        }
+    }
+
+    fn heed(&mut self, event: Event) {
+        match event {
+            Event::ModelReady { card, device } => {
+                tracing::info!(model = %card.id, device = %device.name, "model ready");
+                self.engine_status = EngineStatus::Ready { card, device };
+            }
+            Event::ModelFailed { message } => {
+                let text = format!("No model: {message}");
+                self.state.messages.push(Severity::Warning, text);
+                self.engine_status = EngineStatus::Failed { message };
+            }
+            Event::Started { .. } => {}
+            Event::Progress {
+                id,
+                fraction,
+                stage,
+            } => self.jobs.progress(|o| o.is_engine(id), fraction, stage),
+            Event::FinishedAuto {
+                id,
+                result,
+                seconds,
+            } => self.auto_finished(id, result, seconds),
+            Event::FinishedPrompt {
+                id,
+                result,
+                seconds,
+            } => self.prompt_finished(id, result, seconds),
+            Event::Failed { id, message } => self.job_ended(id, Some(message)),
+            Event::Cancelled { id } => self.job_ended(id, None),
+        }
+    }
+
+    fn ticket_of(&mut self, id: JobId) -> Option<Ticket> {
+        match self.jobs.remove(|o| o.is_engine(id))? {
+            Owner::Engine(_, ticket) => Some(ticket),
+            Owner::File(_) => None,
+        }
+    }
+
+    fn auto_finished(&mut self, id: JobId, result: AutoResult, seconds: f64) {
+        tracing::info!(seconds, "automatic segmentation finished");
+        let Some(ticket) = self.ticket_of(id) else {
+            return;
+        };
+        self.warn(&result.warnings);
+        self.apply(AiCommand::AutoResult { ticket, result });
+    }
+
+    fn prompt_finished(&mut self, id: JobId, result: PromptedResult, seconds: f64) {
+        tracing::info!(seconds, "prompted segmentation finished");
+        let Some(ticket) = self.ticket_of(id) else {
+            return;
+        };
+        self.warn(&result.warnings);
+        self.apply(AiCommand::PromptResult { ticket, result });
+    }
+
+    fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        if let Some(ticket) = self.ticket_of(id) {
+            self.apply(AiCommand::JobEnded { ticket, failure });
+        }
+    }
+
+    pub(super) fn warn(&mut self, warnings: &[String]) {
+        for text in warnings {
+            self.state.messages.push(Severity::Warning, sentence(text));
+        }
+    }
+}
+
+fn severity_of(severity: session::Severity) -> Severity {
+    match severity {
+        session::Severity::Info => Severity::Done,
+        session::Severity::Warning => Severity::Warning,
+        session::Severity::Error => Severity::Error,
+    }
+}
+
+/// Messages of the library begin in lower case, as parts of a line; on their own they begin a sentence.
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if first.is_lowercase() => first.to_uppercase().chain(chars).collect(),
+        _ => text.to_owned(),
+    }
+}

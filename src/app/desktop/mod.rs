@@ -1,0 +1,97 @@
+//! The window: eframe around the session, the engine and the file thread.
+
+mod dialogs;
+mod file_flow;
+mod files;
+mod glue;
+mod jobs;
+mod recovery;
+mod recovery_flow;
+mod requests;
+mod window;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
+use egui::ViewportBuilder;
+
+use crate::models::{ModelError, Segmenter};
+use crate::render::device_descriptor;
+
+pub use dialogs::{FileDialogs, NativeDialogs, PathAnswer, PathPurpose};
+pub use window::Window;
+
+/// Opens the model on the engine's thread.
+pub type ModelOpener = Box<dyn FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send>;
+
+/// What a window starts with.
+pub struct WindowOptions {
+    /// A scan to open, and label maps on it.
+    pub paths: Vec<PathBuf>,
+    /// Opens the model.
+    pub open_model: ModelOpener,
+    /// Where settings and recovery files are kept; `None` keeps none.
+    pub data_folder: Option<PathBuf>,
+    /// Asks the user for paths; `None` asks with the desktop's own dialogs.
+    pub dialogs: Option<Box<dyn FileDialogs>>,
+    /// Open the phantom at once.
+    pub open_sample: bool,
+}
+
+/// The window cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the window cannot be opened: {reason}; a display and a graphics driver (Vulkan, Metal, DirectX or OpenGL) are needed"
+)]
+pub struct WindowError {
+    reason: String,
+}
+
+/// The name of the folder where the system keeps what the window remembers.
+pub const APP_ID: &str = "prosector";
+
+/// Opens the window and returns when it is closed.
+///
+/// # Errors
+/// There is no display, or no graphics adapter that can draw on it.
+pub fn run(options: WindowOptions) -> Result<(), WindowError> {
+    let native = eframe::NativeOptions {
+        viewport: ViewportBuilder::default()
+            .with_app_id(APP_ID)
+            .with_title("Prosector")
+            .with_inner_size([1360.0, 860.0])
+            .with_min_inner_size([720.0, 480.0])
+            .with_drag_and_drop(true),
+        wgpu_options: graphics(),
+        centered: true,
+        ..Default::default()
+    };
+    let created = Box::new(move |cc: &eframe::CreationContext<'_>| {
+        let window = Window::new(cc, options)?;
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    });
+    eframe::run_native(APP_ID, native, created).map_err(|error| WindowError {
+        reason: error.to_string(),
+    })
+}
+
+/// The folder where the system keeps what the window remembers; `None` where there is none.
+pub fn data_folder() -> Option<PathBuf> {
+    eframe::storage_dir(APP_ID)
+}
+
+/// The window has a graphics device of its own; the engine has another, so that a long computation never
+/// holds up a frame.
+fn graphics() -> WgpuConfiguration {
+    let setup = WgpuSetupCreateNew {
+        device_descriptor: Arc::new(device_descriptor),
+        ..WgpuSetupCreateNew::without_display_handle()
+    };
+    WgpuConfiguration {
+        wgpu_setup: WgpuSetup::CreateNew(setup),
+        ..Default::default()
+    }
+    .with_surface_config(SurfaceConfig::LOW_LATENCY)
+}

@@ -1,0 +1,94 @@
+//! What the user asks for in the window.
+
+use crate::session::AiCommand;
+use crate::ui::actions::{apply_to_window, command_of_action, toggle_maximised};
+use crate::ui::input::Action;
+use crate::ui::model::{Answer, Question, UiRequest};
+
+use super::dialogs::PathPurpose;
+use super::file_flow::Goal;
+use super::jobs::Owner;
+use super::window::Window;
+
+impl Window {
+    pub(super) fn act(&mut self, request: UiRequest) {
+        match request {
+            UiRequest::Command(command) => self.apply(*command),
+            UiRequest::Action(action) => self.act_on(action),
+            UiRequest::OpenRecent(path) => self.reach(Goal::open(path)),
+            UiRequest::ChooseFrame(frame) => self.read_frame(frame),
+            UiRequest::ChooseModality(modality) => self.read_as(modality),
+            UiRequest::CancelJob(number) => match self.jobs.owner(number) {
+                Some(Owner::File(id)) => self.files.cancel(id),
+                Some(Owner::Engine(id, _)) => self.engine.cancel(id),
+                None => {}
+            },
+            UiRequest::Answer(answer) => self.heed_answer(answer),
+            UiRequest::ToggleMaximised(plane) => toggle_maximised(&mut self.state, plane),
+        }
+    }
+
+    fn act_on(&mut self, action: Action) {
+        let has_scan = self.session.case().is_some();
+        match action {
+            Action::OpenFile => self.ask_path(PathPurpose::OpenScan),
+            Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
+            Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
+            Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
+            Action::OpenSample => self.reach(Goal::OpenSample),
+            Action::Save => self.save(),
+            Action::SaveAs if has_scan => self.ask_path(PathPurpose::SaveLabels),
+            Action::Quit => self.reach(Goal::Quit),
+            Action::SegmentOrgans if !self.can_run_auto() => {}
+            other => {
+                if apply_to_window(other, &mut self.state) {
+                    return;
+                }
+                if let Some(command) = command_of_action(other, &self.session, &self.state) {
+                    self.apply(command);
+                }
+            }
+        }
+    }
+
+    fn can_run_auto(&self) -> bool {
+        let automatic = self.engine_status.card().is_some_and(|card| card.automatic);
+        let idle = self.session.case().is_some_and(|c| !c.is_auto_running());
+        automatic && idle
+    }
+
+    fn heed_answer(&mut self, answer: Answer) {
+        let Some(question) = self.state.question.take() else {
+            return;
+        };
+        match (question, answer) {
+            (Question::Notice, Answer::NoticeRead) => {
+                self.settings.notice_accepted = true;
+                self.save_settings();
+                self.ask_at_start();
+            }
+            (Question::Unsaved { .. }, Answer::SaveFirst) => self.save_then_go_on(),
+            (Question::Unsaved { .. }, Answer::Discard) => self.go_on_without_saving(),
+            (Question::Unsaved { .. }, _) => self.flow.forget_goal(),
+            (Question::Series { path, .. }, Answer::Series(uid)) => {
+                self.reach(Goal::open_series(path, uid));
+            }
+            (Question::Recovery { .. }, Answer::Recover) => self.recover(),
+            (Question::Recovery { .. }, Answer::ForgetRecovery) => self.forget_found_work(),
+            (Question::Recovery { .. }, _) => self.keep_found_work(),
+            (Question::Overwrite { path }, Answer::Overwrite) => self.save_to(path),
+            (Question::TypedPath { .. }, Answer::Path(path)) => self.path_typed(path),
+            (Question::Overwrite { .. } | Question::TypedPath { .. }, _) => {
+                self.flow.forget_goal();
+            }
+            (Question::Notice | Question::Series { .. }, _) => {}
+        }
+    }
+
+    /// Accepts a proposal before its labels are saved.
+    pub(super) fn accept_proposal(&mut self) {
+        if self.session.case().is_some_and(|c| c.proposal().is_some()) {
+            self.apply(AiCommand::Accept);
+        }
+    }
+}

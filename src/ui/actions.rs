@@ -1,0 +1,181 @@
+//! From keys and gestures to changes of the session.
+
+use egui::Context;
+
+use super::input::{Action, pressed_actions};
+use super::model::{UiModel, UiRequest};
+use super::state::UiState;
+use super::view::ViewIntent;
+use crate::geometry::Convention;
+use crate::prompt::Click;
+use crate::session::{
+    AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
+    LabelCommand, PromptCommand, Session, StrokeCommand, StrokeMode, Tool, ToolCommand,
+    ViewCommand,
+};
+use crate::volume::window::auto_window;
+
+/// Slices that Page up and Page down step.
+const PAGE: i64 = 10;
+/// Factor of a brush key, as in 3D Slicer.
+const BRUSH_STEP: f64 = 1.2;
+/// Change of opacity by a key.
+const OPACITY_STEP: f32 = 0.1;
+
+/// Reads the keys that were pressed, unless something else has the keyboard.
+pub fn read_keys(ctx: &Context, state: &UiState, out: &mut Vec<UiRequest>) {
+    let taken = state.question.is_some()
+        || state.renaming.is_some()
+        || ctx.egui_wants_keyboard_input()
+        || ctx.any_popup_open();
+    if !taken {
+        let actions = ctx.input_mut(pressed_actions);
+        out.extend(actions.into_iter().map(UiRequest::Action));
+    }
+}
+
+/// The change of the session that a gesture over a view means.
+pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command>> {
+    let command: Command = match intent {
+        ViewIntent::Crosshair(voxel) => ViewCommand::CrossHair(voxel).into(),
+        ViewIntent::Step(plane, steps) => ViewCommand::StepSlice { plane, steps }.into(),
+        ViewIntent::Click(voxel, polarity) => {
+            PromptCommand::AddClick(Click { voxel, polarity }).into()
+        }
+        ViewIntent::SetBox(b) => PromptCommand::SetBox(b).into(),
+        ViewIntent::StrokeBegin { plane, at, erase } => {
+            let mode = if erase {
+                StrokeMode::Erase
+            } else {
+                StrokeMode::Paint
+            };
+            StrokeCommand::Begin { mode, plane, at }.into()
+        }
+        ViewIntent::StrokeTo(at) => StrokeCommand::To(at).into(),
+        ViewIntent::StrokeEnd => StrokeCommand::End.into(),
+        ViewIntent::Window(window) => ViewCommand::Window(window).into(),
+        ViewIntent::ScaleBrush(factor) => scaled_brush(model.session, factor),
+        ViewIntent::Pan(..) | ViewIntent::Zoom(..) | ViewIntent::ToggleMaximised(_) => return None,
+    };
+    Some(Box::new(command))
+}
+
+fn scaled_brush(session: &Session, factor: f64) -> Command {
+    let brush = session.tools().brush;
+    ToolCommand::Brush(Brush {
+        diameter_mm: brush.diameter_mm * factor,
+        ..brush
+    })
+    .into()
+}
+
+/// The change of the session that an action means; `None` for actions of the window and of files.
+pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> Option<Command> {
+    let display = session.display();
+    let case = session.case();
+    let active = case.and_then(Case::active).map(|l| l.value);
+    let command = match action {
+        Action::Undo => HistoryCommand::Undo.into(),
+        Action::Redo => HistoryCommand::Redo.into(),
+        Action::SegmentOrgans => AiCommand::RunAuto { structures: None }.into(),
+        Action::Accept => case?.proposal().map(|_| AiCommand::Accept.into())?,
+        Action::Reject => reject(case?)?,
+        Action::NextLesion => LabelCommand::StartNextLesion.into(),
+        Action::PreviousLabel => LabelCommand::Activate(neighbour(case?, -1)?).into(),
+        Action::NextLabel => LabelCommand::Activate(neighbour(case?, 1)?).into(),
+        Action::ToolCrosshair => ToolCommand::Select(Tool::CrossHair).into(),
+        Action::ToolClick => ToolCommand::Select(Tool::Click).into(),
+        Action::ToolBox => ToolCommand::Select(Tool::Box).into(),
+        Action::ToolBrush => ToolCommand::Select(Tool::Brush).into(),
+        Action::ToolEraser => ToolCommand::Select(Tool::Eraser).into(),
+        Action::ToolWindow => ToolCommand::Select(Tool::Window).into(),
+        Action::LargerBrush => scaled_brush(session, BRUSH_STEP),
+        Action::SmallerBrush => scaled_brush(session, 1.0 / BRUSH_STEP),
+        Action::ToggleBrush3d => other_brush_shape(session),
+        Action::FillHoles => EditCommand::FillHoles(active?).into(),
+        Action::KeepLargest => EditCommand::KeepLargest(active?).into(),
+        Action::ClearLabel => EditCommand::Clear(active?).into(),
+        Action::ToggleLabels => ViewCommand::OverlayShown(!display.overlay_shown).into(),
+        Action::MoreOpaque => opacity(session, OPACITY_STEP),
+        Action::LessOpaque => opacity(session, -OPACITY_STEP),
+        Action::ToggleOutline => ViewCommand::OverlayOutline(!display.overlay_outline).into(),
+        Action::AutoWindow => ViewCommand::Window(auto_window(case?.image())).into(),
+        Action::ToggleInterpolation => ViewCommand::Interpolation(match display.interpolation {
+            Interpolation::Linear => Interpolation::Nearest,
+            Interpolation::Nearest => Interpolation::Linear,
+        })
+        .into(),
+        Action::ToggleConvention => ViewCommand::Convention(match display.convention {
+            Convention::Radiological => Convention::Neurological,
+            Convention::Neurological => Convention::Radiological,
+        })
+        .into(),
+        Action::SlicePrevious => step(state, -1),
+        Action::SliceNext => step(state, 1),
+        Action::SliceBack10 => step(state, -PAGE),
+        Action::SliceForward10 => step(state, PAGE),
+        _ => return None,
+    };
+    Some(command)
+}
+
+/// Esc gives up what is nearest at hand: the stroke, else the proposal, else the prompts.
+fn reject(case: &Case) -> Option<Command> {
+    if case.is_stroke_active() {
+        Some(StrokeCommand::Abort.into())
+    } else if case.proposal().is_some() {
+        Some(AiCommand::Reject.into())
+    } else if !case.prompts().is_empty() {
+        Some(PromptCommand::Clear.into())
+    } else {
+        None
+    }
+}
+
+fn neighbour(case: &Case, step: isize) -> Option<u16> {
+    let labels = case.table().labels();
+    let active = case.active()?.value;
+    let at = labels.iter().position(|l| l.value == active)?;
+    let next = (at as isize + step).rem_euclid(labels.len() as isize) as usize;
+    labels.get(next).map(|l| l.value)
+}
+
+fn other_brush_shape(session: &Session) -> Command {
+    let brush = session.tools().brush;
+    let shape = match brush.shape {
+        BrushShape::Disc => BrushShape::Sphere,
+        BrushShape::Sphere => BrushShape::Disc,
+    };
+    ToolCommand::Brush(Brush { shape, ..brush }).into()
+}
+
+fn opacity(session: &Session, change: f32) -> Command {
+    ViewCommand::OverlayOpacity(session.display().overlay_opacity + change).into()
+}
+
+fn step(state: &UiState, steps: i64) -> Command {
+    let plane = state.key_plane();
+    ViewCommand::StepSlice { plane, steps }.into()
+}
+
+/// Actions that change the window alone. Returns whether this was one.
+pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
+    match action {
+        Action::ToggleClickSign => state.negative_clicks = !state.negative_clicks,
+        Action::ToggleCrosshair => state.show_cross_hair = !state.show_cross_hair,
+        Action::MaximiseView => toggle_maximised(state, state.key_plane()),
+        Action::FitViews => state.cameras.fit(),
+        Action::ShowShortcuts => state.show_shortcuts = !state.show_shortcuts,
+        Action::ShowAbout => state.show_about = true,
+        _ => return false,
+    }
+    true
+}
+
+/// Shows a view alone, or all of them again.
+pub fn toggle_maximised(state: &mut UiState, plane: crate::geometry::Plane) {
+    state.maximised = match state.maximised {
+        Some(_) => None,
+        None => Some(plane),
+    };
+}

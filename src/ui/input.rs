@@ -1,0 +1,297 @@
+//! What the mouse and the keyboard do: one table each, used by the views, the menus and the help alike.
+
+use egui::{Key, KeyboardShortcut, Modifiers, PointerButton};
+use serde::{Deserialize, Serialize};
+
+/// What a drag over a view does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DragIntent {
+    /// The active tool works: cross-hair, click, box, brush, window.
+    Tool,
+    /// Moves the image.
+    Pan,
+    /// Up is nearer, down is farther.
+    Zoom,
+    /// Right is wider, up is brighter.
+    WindowLevel,
+}
+
+/// What the wheel over a view does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WheelIntent {
+    /// Next or previous slice.
+    Slice,
+    /// Nearer or farther at the pointer.
+    Zoom,
+    /// Larger or smaller brush.
+    BrushSize,
+}
+
+/// Which of the two usual meanings the right mouse button has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MouseProfile {
+    /// As in ITK-SNAP and 3D Slicer: right drag zooms.
+    #[default]
+    Research,
+    /// As on a PACS workstation: right drag sets window and level.
+    Pacs,
+}
+
+impl MouseProfile {
+    /// What a drag with this button and these modifiers does.
+    pub fn drag(self, button: PointerButton, modifiers: Modifiers) -> Option<DragIntent> {
+        let other = modifiers.shift || modifiers.command;
+        match (button, self) {
+            (PointerButton::Primary, _) => Some(DragIntent::Tool),
+            (PointerButton::Middle, _) => Some(DragIntent::Pan),
+            (PointerButton::Secondary, Self::Research) if other => Some(DragIntent::WindowLevel),
+            (PointerButton::Secondary, Self::Research) => Some(DragIntent::Zoom),
+            (PointerButton::Secondary, Self::Pacs) if other => Some(DragIntent::Zoom),
+            (PointerButton::Secondary, Self::Pacs) => Some(DragIntent::WindowLevel),
+            _ => None,
+        }
+    }
+
+    /// What the wheel does with these modifiers.
+    pub fn wheel(self, modifiers: Modifiers) -> WheelIntent {
+        if modifiers.command || modifiers.ctrl {
+            WheelIntent::Zoom
+        } else if modifiers.shift {
+            WheelIntent::BrushSize
+        } else {
+            WheelIntent::Slice
+        }
+    }
+
+    /// The mouse table for the help window: gesture and meaning.
+    pub fn help(self) -> [(&'static str, &'static str); 9] {
+        let (right, shift_right) = match self {
+            Self::Research => ("Zoom", "Window and level"),
+            Self::Pacs => ("Window and level", "Zoom"),
+        };
+        [
+            ("Wheel", "Next or previous slice"),
+            ("Ctrl + wheel", "Zoom at the pointer"),
+            ("Shift + wheel", "Brush size"),
+            ("Left", "The active tool; cross-hair where none is chosen"),
+            ("Shift + left", "Click tool: negative click. Brush: erase"),
+            ("Middle drag", "Move the image"),
+            ("Right drag", right),
+            ("Shift + right drag", shift_right),
+            ("Double click", "This view alone, and back"),
+        ]
+    }
+}
+
+/// What a key or a menu entry does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "`text` says what each does, to users as well")]
+pub enum Action {
+    OpenFile,
+    OpenFolder,
+    OpenByPath,
+    OpenSample,
+    OpenLabels,
+    Save,
+    SaveAs,
+    Quit,
+    Undo,
+    Redo,
+    SegmentOrgans,
+    Accept,
+    Reject,
+    NextLesion,
+    PreviousLabel,
+    NextLabel,
+    ToolCrosshair,
+    ToolClick,
+    ToolBox,
+    ToolBrush,
+    ToolEraser,
+    ToolWindow,
+    ToggleClickSign,
+    LargerBrush,
+    SmallerBrush,
+    ToggleBrush3d,
+    FillHoles,
+    KeepLargest,
+    ClearLabel,
+    ToggleLabels,
+    MoreOpaque,
+    LessOpaque,
+    ToggleOutline,
+    AutoWindow,
+    ToggleInterpolation,
+    ToggleConvention,
+    ToggleCrosshair,
+    MaximiseView,
+    FitViews,
+    SlicePrevious,
+    SliceNext,
+    SliceBack10,
+    SliceForward10,
+    ShowShortcuts,
+    ShowAbout,
+}
+
+/// One row of the keyboard table.
+#[derive(Debug, Clone, Copy)]
+pub struct Shortcut {
+    /// What it does.
+    pub action: Action,
+    /// The keys, the first being the one that menus show.
+    pub keys: &'static [KeyboardShortcut],
+}
+
+const NONE: Modifiers = Modifiers::NONE;
+const CTRL: Modifiers = Modifiers::COMMAND;
+const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+const fn key(modifiers: Modifiers, logical_key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(modifiers, logical_key)
+}
+
+macro_rules! shortcuts {
+    ($($action:ident: $([$modifiers:ident $key:ident])+;)*) => {
+        &[$(Shortcut { action: Action::$action, keys: &[$(key($modifiers, Key::$key)),+] }),*]
+    };
+}
+
+/// The keyboard table. Keys are those of ITK-SNAP, 3D Slicer and SlicerNNInteractive where they agree.
+/// Entries with more modifiers come first, so that Ctrl+Shift+Z is not taken for Ctrl+Z.
+pub const SHORTCUTS: &[Shortcut] = shortcuts! {
+    SaveAs: [CTRL_SHIFT S];
+    OpenFolder: [CTRL_SHIFT O];
+    Redo: [CTRL_SHIFT Z] [CTRL Y] [NONE Y];
+    OpenFile: [CTRL O];
+    OpenByPath: [CTRL L];
+    Save: [CTRL S];
+    Quit: [CTRL Q];
+    Undo: [CTRL Z] [NONE Z];
+    SegmentOrgans: [CTRL G];
+    AutoWindow: [CTRL J];
+    FitViews: [CTRL F] [NONE R];
+    Accept: [NONE Enter];
+    Reject: [NONE Escape];
+    NextLesion: [NONE N] [NONE E];
+    PreviousLabel: [NONE Comma];
+    NextLabel: [NONE Period];
+    ToolCrosshair: [NONE Num1] [NONE X];
+    ToolClick: [NONE Num2] [NONE P];
+    ToolBox: [NONE Num3] [NONE B];
+    ToolBrush: [NONE Num4];
+    ToolEraser: [NONE Num5];
+    ToolWindow: [NONE Num6] [NONE W];
+    ToggleClickSign: [NONE T];
+    LargerBrush: [NONE Plus] [NONE Equals];
+    SmallerBrush: [NONE Minus];
+    ToggleBrush3d: [NONE Num0];
+    ToggleLabels: [NONE S];
+    LessOpaque: [NONE A];
+    MoreOpaque: [NONE D];
+    ToggleOutline: [NONE O];
+    ToggleInterpolation: [NONE I];
+    ToggleCrosshair: [NONE H];
+    MaximiseView: [NONE F];
+    SlicePrevious: [NONE ArrowDown] [NONE ArrowLeft];
+    SliceNext: [NONE ArrowUp] [NONE ArrowRight];
+    SliceBack10: [NONE PageDown];
+    SliceForward10: [NONE PageUp];
+    ShowShortcuts: [NONE F1];
+};
+
+impl Action {
+    /// The keys of this action, if it has any.
+    pub fn keys(self) -> &'static [KeyboardShortcut] {
+        SHORTCUTS
+            .iter()
+            .find(|s| s.action == self)
+            .map_or(&[], |s| s.keys)
+    }
+
+    /// What it does, in the words of menus and help.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::OpenFile => "Open file...",
+            Self::OpenFolder => "Open folder...",
+            Self::OpenByPath => "Open by path...",
+            Self::OpenSample => "Open sample (phantom)",
+            Self::OpenLabels => "Open labels...",
+            Self::Save => "Save",
+            Self::SaveAs => "Save as...",
+            Self::Quit => "Quit",
+            Self::Undo => "Undo",
+            Self::Redo => "Redo",
+            Self::SegmentOrgans => "Segment organs",
+            Self::Accept => "Accept proposal",
+            Self::Reject => "Reject proposal",
+            Self::NextLesion => "Next lesion",
+            Self::PreviousLabel => "Previous label",
+            Self::NextLabel => "Next label",
+            Self::ToolCrosshair => "Cross-hair",
+            Self::ToolClick => "Click",
+            Self::ToolBox => "Box",
+            Self::ToolBrush => "Brush",
+            Self::ToolEraser => "Eraser",
+            Self::ToolWindow => "Window",
+            Self::ToggleClickSign => "Positive or negative click",
+            Self::LargerBrush => "Larger brush",
+            Self::SmallerBrush => "Smaller brush",
+            Self::ToggleBrush3d => "Brush in 2D or 3D",
+            Self::FillHoles => "Fill holes",
+            Self::KeepLargest => "Keep largest island",
+            Self::ClearLabel => "Clear label",
+            Self::ToggleLabels => "Show or hide labels",
+            Self::MoreOpaque => "Labels more opaque",
+            Self::LessOpaque => "Labels less opaque",
+            Self::ToggleOutline => "Labels filled or outlined",
+            Self::AutoWindow => "Automatic window",
+            Self::ToggleInterpolation => "Smooth or exact voxels",
+            Self::ToggleConvention => "Radiological or neurological",
+            Self::ToggleCrosshair => "Show or hide the cross-hair",
+            Self::MaximiseView => "View under the pointer alone, and back",
+            Self::FitViews => "Fit views to the scan",
+            Self::SlicePrevious => "Previous slice",
+            Self::SliceNext => "Next slice",
+            Self::SliceBack10 => "Ten slices back",
+            Self::SliceForward10 => "Ten slices on",
+            Self::ShowShortcuts => "Mouse and keyboard",
+            Self::ShowAbout => "About Prosector",
+        }
+    }
+
+    /// Whether a held key repeats it.
+    fn repeats(self) -> bool {
+        matches!(
+            self,
+            Self::LargerBrush
+                | Self::SmallerBrush
+                | Self::MoreOpaque
+                | Self::LessOpaque
+                | Self::SlicePrevious
+                | Self::SliceNext
+                | Self::SliceBack10
+                | Self::SliceForward10
+                | Self::Undo
+                | Self::Redo
+        )
+    }
+}
+
+/// The actions whose keys were pressed since the last frame. Consumes them, so call it only when no text
+/// field has the keyboard.
+pub fn pressed_actions(input: &mut egui::InputState) -> Vec<Action> {
+    let mut actions = Vec::new();
+    for shortcut in SHORTCUTS {
+        for keys in shortcut.keys {
+            let presses = input.count_and_consume_key(keys.modifiers, keys.logical_key);
+            let times = if shortcut.action.repeats() {
+                presses
+            } else {
+                presses.min(1)
+            };
+            actions.extend(std::iter::repeat_n(shortcut.action, times));
+        }
+    }
+    actions
+}

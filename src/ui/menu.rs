@@ -1,0 +1,159 @@
+//! The menu bar.
+
+use std::path::PathBuf;
+
+use egui::{Button, MenuBar, Ui};
+
+use super::input::{Action, MouseProfile};
+use super::layout::Layout;
+use super::model::{UiModel, UiRequest};
+use super::state::UiState;
+use crate::session::Case;
+
+/// Draws the menu bar.
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    MenuBar::new().ui(ui, |ui| {
+        ui.menu_button("File", |ui| file(ui, model, out));
+        ui.menu_button("Edit", |ui| edit(ui, model, out));
+        ui.menu_button("View", |ui| view(ui, model, state, out));
+        ui.menu_button("Help", |ui| {
+            entry(ui, true, Action::ShowShortcuts, out);
+            entry(ui, true, Action::ShowAbout, out);
+        });
+        if let Some(case) = model.session.case() {
+            ui.separator();
+            ui.weak(title(case));
+        }
+    });
+}
+
+/// The scan and its size; a star when there is unsaved work.
+fn title(case: &Case) -> String {
+    let [ni, nj, nk] = case.grid().dims;
+    let [si, sj, sk] = case.grid().spacing_mm();
+    let modality = case.image().modality().name().to_uppercase();
+    let star = if case.is_dirty() { " *" } else { "" };
+    format!(
+        "{}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm",
+        case.source().title()
+    )
+}
+
+fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let open = model.session.case().is_some();
+    entry(ui, true, Action::OpenFile, out);
+    entry(ui, true, Action::OpenFolder, out);
+    entry(ui, true, Action::OpenByPath, out);
+    entry(ui, true, Action::OpenSample, out);
+    ui.menu_button("Recent", |ui| recent(ui, model.recent, out));
+    ui.separator();
+    entry(ui, open, Action::OpenLabels, out);
+    entry(ui, open, Action::Save, out);
+    entry(ui, open, Action::SaveAs, out);
+    ui.separator();
+    entry(ui, true, Action::Quit, out);
+}
+
+fn recent(ui: &mut Ui, paths: &[PathBuf], out: &mut Vec<UiRequest>) {
+    if paths.is_empty() {
+        ui.weak("None yet");
+    }
+    for path in paths {
+        let text = path.display().to_string();
+        if ui.button(shortened(&text)).on_hover_text(&text).clicked() {
+            out.push(UiRequest::OpenRecent(path.clone()));
+            ui.close();
+        }
+    }
+}
+
+/// The end of a path: that is where paths differ.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 60;
+    let count = text.chars().count();
+    if count <= MOST {
+        return text.to_owned();
+    }
+    let end: String = text.chars().skip(count - MOST).collect();
+    format!("...{end}")
+}
+
+fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let case = model.session.case();
+    let history = case.map(Case::history);
+    let undo = history.and_then(|h| h.undo_name());
+    let redo = history.and_then(|h| h.redo_name());
+    named_entry(ui, undo, Action::Undo, out);
+    named_entry(ui, redo, Action::Redo, out);
+    ui.separator();
+    let proposed = case.is_some_and(|c| c.proposal().is_some());
+    let automatic = model.engine.card().is_some_and(|card| card.automatic);
+    entry(ui, case.is_some() && automatic, Action::SegmentOrgans, out);
+    entry(ui, proposed, Action::Accept, out);
+    entry(ui, proposed, Action::Reject, out);
+    ui.separator();
+    entry(ui, case.is_some(), Action::NextLesion, out);
+    let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
+    entry(ui, editable, Action::FillHoles, out);
+    entry(ui, editable, Action::KeepLargest, out);
+    entry(ui, editable, Action::ClearLabel, out);
+}
+
+fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    let open = model.session.case().is_some();
+    for layout in Layout::ALL {
+        let chosen = state.layout == layout && state.maximised.is_none();
+        if ui.radio(chosen, layout.name()).clicked() {
+            state.layout = layout;
+            state.maximised = None;
+            ui.close();
+        }
+    }
+    ui.separator();
+    for action in [
+        Action::MaximiseView,
+        Action::FitViews,
+        Action::AutoWindow,
+        Action::ToggleLabels,
+        Action::ToggleOutline,
+        Action::ToggleInterpolation,
+        Action::ToggleConvention,
+    ] {
+        entry(ui, open, action, out);
+    }
+    ui.checkbox(&mut state.show_cross_hair, "Cross-hair lines");
+    ui.checkbox(&mut state.show_side_panel, "Side panel");
+    ui.separator();
+    for (profile, text) in [
+        (MouseProfile::Research, "Right mouse button zooms"),
+        (
+            MouseProfile::Pacs,
+            "Right mouse button sets the window (PACS)",
+        ),
+    ] {
+        ui.radio_value(&mut state.mouse, profile, text);
+    }
+}
+
+fn entry(ui: &mut Ui, enabled: bool, action: Action, out: &mut Vec<UiRequest>) {
+    named(ui, enabled, action, action.text().to_owned(), out);
+}
+
+fn named_entry(ui: &mut Ui, step: Option<&str>, action: Action, out: &mut Vec<UiRequest>) {
+    let text = match step {
+        Some(step) => format!("{}: {step}", action.text()),
+        None => action.text().to_owned(),
+    };
+    named(ui, step.is_some(), action, text, out);
+}
+
+fn named(ui: &mut Ui, enabled: bool, action: Action, text: String, out: &mut Vec<UiRequest>) {
+    let mut button = Button::new(text);
+    if let Some(keys) = action.keys().first() {
+        button = button.shortcut_text(ui.ctx().format_shortcut(keys));
+    }
+    if ui.add_enabled(enabled, button).clicked() {
+        out.push(UiRequest::Action(action));
+        ui.close();
+    }
+}

@@ -1,0 +1,164 @@
+//! What the window shows, and what it asks for.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::geometry::Plane;
+use crate::io::ScanInfo;
+use crate::models::{ComputeDevice, ModelCard};
+use crate::session::{Command, Session};
+use crate::volume::Modality;
+
+use super::input::Action;
+
+/// The state of the model that computes.
+#[derive(Debug, Clone, Default)]
+pub enum EngineStatus {
+    /// It is being opened.
+    #[default]
+    Opening,
+    /// It can be used.
+    Ready {
+        /// What it is.
+        card: Box<ModelCard>,
+        /// Where it computes.
+        device: ComputeDevice,
+    },
+    /// It cannot be used; everything else works.
+    Failed {
+        /// One line.
+        message: String,
+    },
+}
+
+impl EngineStatus {
+    /// The card of a model that can be used.
+    pub fn card(&self) -> Option<&ModelCard> {
+        match self {
+            Self::Ready { card, .. } => Some(card),
+            _ => None,
+        }
+    }
+}
+
+/// Names a running job in the window, whoever does it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct JobNumber(pub u64);
+
+/// A job that is under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// Which one.
+    pub number: JobNumber,
+    /// What it is for.
+    pub title: String,
+    /// What it is doing.
+    pub stage: String,
+    /// Part done, 0..=1; `None` before the first report.
+    pub fraction: Option<f32>,
+    /// Whether it can be cancelled: a save is not stopped half-way.
+    pub cancellable: bool,
+    /// When it began.
+    pub since: Instant,
+}
+
+/// Everything that the window reads. It changes nothing itself: it returns [`UiRequest`]s.
+pub struct UiModel<'a> {
+    /// The state of the application.
+    pub session: &'a Session,
+    /// The model.
+    pub engine: &'a EngineStatus,
+    /// What is under way, the oldest first.
+    pub jobs: &'a [Job],
+    /// The scans opened last.
+    pub recent: &'a [PathBuf],
+    /// The adapter that draws the views; `None` without one.
+    pub drawing_on: Option<&'a str>,
+}
+
+/// A question that waits for an answer, over everything else.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// Not for clinical use: shown at the first start.
+    Notice,
+    /// Unsaved work, before something that would lose it.
+    Unsaved {
+        /// What is about to happen, as "closing the window".
+        before: String,
+    },
+    /// Several image series in a file or folder.
+    Series {
+        /// The file or folder.
+        path: PathBuf,
+        /// The choice.
+        info: Box<ScanInfo>,
+    },
+    /// Work of a session that ended without saving.
+    Recovery {
+        /// What it was, as "ct.nii.gz, 3 labels, 12 minutes ago".
+        description: String,
+    },
+    /// A file that is there already, before it is replaced.
+    Overwrite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A typed path, where the desktop has no file dialog.
+    TypedPath {
+        /// What for.
+        title: &'static str,
+        /// What was typed so far.
+        text: String,
+    },
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The notice was read.
+    NoticeRead,
+    /// Save first, then go on.
+    SaveFirst,
+    /// Go on, the work is lost.
+    Discard,
+    /// Stay.
+    Cancel,
+    /// This series.
+    Series(String),
+    /// Take the work back.
+    Recover,
+    /// Throw the recovered work away.
+    ForgetRecovery,
+    /// Replace the file.
+    Overwrite,
+    /// This path was typed.
+    Path(PathBuf),
+}
+
+/// Something that the window asks for.
+#[derive(Debug, Clone)]
+pub enum UiRequest {
+    /// A change of the session.
+    Command(Box<Command>),
+    /// A menu entry, button or key.
+    Action(Action),
+    /// One of the recent files.
+    OpenRecent(PathBuf),
+    /// Another frame of a 4D scan.
+    ChooseFrame(usize),
+    /// The scan is read as another modality.
+    ChooseModality(Modality),
+    /// Stop a job.
+    CancelJob(JobNumber),
+    /// The answer to the question that is shown.
+    Answer(Answer),
+    /// Show or hide one view alone.
+    ToggleMaximised(Plane),
+}
+
+impl UiRequest {
+    /// A change of the session.
+    pub fn command(command: impl Into<Command>) -> Self {
+        Self::Command(Box::new(command.into()))
+    }
+}

@@ -1,0 +1,166 @@
+//! The model: organs without a prompt, the target of clicks and box, and the decision about a proposal.
+
+use egui::{Button, RichText, Ui, vec2};
+
+use crate::models::ModelCard;
+use crate::session::{Case, PromptCommand, Proposal, Proposed, Tool, ToolCommand};
+use crate::ui::input::Action;
+use crate::ui::model::{EngineStatus, UiModel, UiRequest};
+use crate::ui::theme;
+
+/// Draws the section.
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    engine_line(ui, model.engine);
+    let case = model.session.case();
+    let automatic = model.engine.card().is_some_and(|card| card.automatic);
+    let idle = case.is_some_and(|c| !c.is_auto_running());
+    let button = Button::new(RichText::new(Action::SegmentOrgans.text()).strong())
+        .min_size(vec2(ui.available_width().min(288.0), 28.0));
+    let hint = model.engine.card().map_or_else(String::new, |card| {
+        format!(
+            "Finds without a prompt: {}  ({})",
+            structures_text(card),
+            super::keys_text(ui, Action::SegmentOrgans)
+        )
+    });
+    let response = ui.add_enabled(automatic && idle, button);
+    if response.on_hover_text(hint).clicked() {
+        out.push(UiRequest::Action(Action::SegmentOrgans));
+    }
+    let Some(case) = case else {
+        return;
+    };
+    prompts(ui, case, out);
+    match case.proposal() {
+        Some(proposal) => decision(ui, case, proposal, out),
+        None => hint_for(ui, model),
+    }
+    take_from_others(ui, model, out);
+}
+
+fn engine_line(ui: &mut Ui, engine: &EngineStatus) {
+    match engine {
+        EngineStatus::Opening => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Opening the model");
+            });
+        }
+        EngineStatus::Ready { card, device } => {
+            ui.label(
+                RichText::new(format!("{} on {}", card.title, device.name)).color(theme::TEXT_WEAK),
+            )
+            .on_hover_text(&card.description);
+        }
+        EngineStatus::Failed { message } => {
+            ui.label(RichText::new(format!("No model: {message}")).color(theme::WARNING));
+            ui.label("Viewing, painting and saving work without it.");
+        }
+    }
+}
+
+fn structures_text(card: &ModelCard) -> String {
+    let names: Vec<String> = card
+        .structures
+        .iter()
+        .map(|s| s.name.replace('_', " "))
+        .collect();
+    names.join(", ")
+}
+
+fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
+    let prompts = case.prompts();
+    if prompts.is_empty() {
+        return;
+    }
+    ui.horizontal(|ui| {
+        let clicks = match prompts.clicks.len() {
+            0 => None,
+            1 => Some("1 click".to_owned()),
+            n => Some(format!("{n} clicks")),
+        };
+        let with_box = prompts.target_box.map(|_| "a box".to_owned());
+        let parts: Vec<String> = clicks.into_iter().chain(with_box).collect();
+        ui.label(parts.join(" and "));
+        if ui
+            .small_button("Take back last")
+            .on_hover_text("Take back the last click or the box")
+            .clicked()
+        {
+            out.push(UiRequest::command(PromptCommand::RemoveLast));
+        }
+        if ui
+            .small_button("Clear prompts")
+            .on_hover_text("Drop all clicks and the box")
+            .clicked()
+        {
+            out.push(UiRequest::command(PromptCommand::Clear));
+        }
+    });
+}
+
+fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiRequest>) {
+    let what = match &proposal.content {
+        Proposed::Target { label, .. } => case
+            .table()
+            .get(*label)
+            .map_or_else(|| "target".to_owned(), |l| l.name.clone()),
+        Proposed::Structures { table, .. } => match table.labels().len() {
+            1 => "1 structure".to_owned(),
+            n => format!("{n} structures"),
+        },
+    };
+    let [r, g, b] = theme::PROPOSAL;
+    ui.label(
+        RichText::new(format!("Proposal: {what}, {:.1} ml", proposal.volume_ml()))
+            .color(egui::Color32::from_rgb(r, g, b)),
+    );
+    if let Some(dice) = proposal.predicted_dice {
+        ui.label(format!("The model expects a Dice of {dice:.2}"))
+            .on_hover_text("The model's own estimate of how well this fits; not a measurement");
+    }
+    ui.horizontal(|ui| {
+        let accept = Button::new(RichText::new("Accept").strong())
+            .fill(theme::GOOD)
+            .min_size(vec2(92.0, 26.0));
+        let keys = super::keys_text(ui, Action::Accept);
+        let response = ui
+            .add(accept)
+            .on_hover_text(format!("Write it into the labels  ({keys})"));
+        if response.clicked() {
+            out.push(UiRequest::Action(Action::Accept));
+        }
+        let keys = super::keys_text(ui, Action::Reject);
+        let response = ui
+            .add(Button::new("Reject").min_size(vec2(80.0, 26.0)))
+            .on_hover_text(format!("Drop it and its prompts  ({keys})"));
+        if response.clicked() {
+            out.push(UiRequest::Action(Action::Reject));
+        }
+    });
+    if matches!(proposal.content, Proposed::Target { .. }) {
+        ui.label(
+            RichText::new("To refine: click what is missing, Shift + click what is too much")
+                .color(theme::TEXT_WEAK),
+        );
+    }
+}
+
+fn hint_for(ui: &mut Ui, model: &UiModel<'_>) {
+    let text = match model.session.tools().tool {
+        Tool::Click => "Click on a lesion or structure to outline it",
+        Tool::Box => "Drag a box around a lesion or structure",
+        _ => return,
+    };
+    ui.label(RichText::new(text).color(theme::TEXT_WEAK));
+}
+
+fn take_from_others(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let mut on = model.session.tools().take_from_others;
+    let response = ui
+        .checkbox(&mut on, "Results may overwrite other labels")
+        .on_hover_text("Off: accepting takes background only. Locked labels are never overwritten");
+    if response.changed() {
+        out.push(UiRequest::command(ToolCommand::TakeFromOthers(on)));
+    }
+}

@@ -1,0 +1,186 @@
+//! How the scan is shown.
+
+use egui::{ComboBox, DragValue, Slider, Ui};
+
+use crate::geometry::Convention;
+use crate::session::{Case, Interpolation, ViewCommand};
+use crate::ui::input::Action;
+use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::state::UiState;
+use crate::volume::window::presets;
+use crate::volume::{Modality, Window};
+
+const MODALITIES: [Modality; 3] = [Modality::Ct, Modality::Mr, Modality::Pet];
+
+/// Draws the section.
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    if let Some(case) = model.session.case() {
+        window(ui, case, out);
+        modality(ui, case, out);
+        frame(ui, case, state, out);
+    }
+    overlay(ui, model, out);
+}
+
+fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
+    let current = case.window();
+    let presets = presets(case.image().modality());
+    ui.horizontal(|ui| {
+        let name = presets
+            .iter()
+            .find(|(_, w)| *w == current)
+            .map_or("Custom", |(name, _)| *name);
+        if !presets.is_empty() {
+            ComboBox::from_id_salt("preset")
+                .selected_text(name)
+                .show_ui(ui, |ui| {
+                    for (name, preset) in presets {
+                        let text = format!("{name}  {}/{}", preset.level, preset.width);
+                        if ui.selectable_label(*preset == current, text).clicked() {
+                            out.push(UiRequest::command(ViewCommand::Window(*preset)));
+                        }
+                    }
+                })
+                .response
+                .accessible_name("Window preset")
+                .on_hover_text("Window preset: level/width");
+        }
+        super::action_button(
+            ui,
+            true,
+            Action::AutoWindow,
+            "Window from the values of this scan",
+            out,
+        );
+    });
+    let mut changed = current;
+    let speed = (current.width / 200.0).max(1e-6);
+    ui.horizontal(|ui| {
+        let level = ui.label("Level");
+        ui.add(
+            DragValue::new(&mut changed.level)
+                .speed(speed)
+                .max_decimals(2),
+        )
+        .labelled_by(level.id);
+        let width = ui.label("Width");
+        ui.add(
+            DragValue::new(&mut changed.width)
+                .speed(speed)
+                .range(1e-6..=1e9)
+                .max_decimals(2),
+        )
+        .labelled_by(width.id);
+    });
+    if changed != current {
+        out.push(UiRequest::command(ViewCommand::Window(Window {
+            ..changed
+        })));
+    }
+}
+
+fn modality(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
+    let current = case.image().modality();
+    ui.horizontal(|ui| {
+        ui.label("Read as");
+        for modality in MODALITIES {
+            let text = modality.name().to_uppercase();
+            let response = ui.selectable_label(current == modality, text);
+            if response.clicked() && current != modality {
+                out.push(UiRequest::ChooseModality(modality));
+            }
+        }
+        if case.info().modality_guessed {
+            ui.weak("(guessed)")
+                .on_hover_text("The file does not say what kind of scan it is");
+        }
+    });
+}
+
+fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    let frames = case.info().frames.unwrap_or(1);
+    if frames < 2 {
+        return;
+    }
+    ui.horizontal(|ui| {
+        let label = ui.label("Frame");
+        let current = case.info().frame;
+        let mut shown = state.frame.unwrap_or(current) + 1;
+        let slider = Slider::new(&mut shown, 1..=frames).suffix(format!(" of {frames}"));
+        let response = ui.add(slider).labelled_by(label.id);
+        if response.changed() {
+            state.frame = Some(shown - 1);
+        }
+        // A frame is read from the file: only the one that the user stops at.
+        if !response.dragged()
+            && let Some(wanted) = state.frame.take()
+            && wanted != current
+        {
+            out.push(UiRequest::ChooseFrame(wanted));
+        }
+    });
+}
+
+fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let display = model.session.display();
+    let mut shown = display.overlay_shown;
+    let mut outline = display.overlay_outline;
+    ui.horizontal(|ui| {
+        if ui
+            .checkbox(&mut shown, "Labels")
+            .on_hover_text("Show labels (S)")
+            .changed()
+        {
+            out.push(UiRequest::command(ViewCommand::OverlayShown(shown)));
+        }
+        if ui
+            .checkbox(&mut outline, "Outline")
+            .on_hover_text("Draw outlines (O)")
+            .changed()
+        {
+            out.push(UiRequest::command(ViewCommand::OverlayOutline(outline)));
+        }
+    });
+    let mut opacity = display.overlay_opacity;
+    ui.horizontal(|ui| {
+        let label = ui.label("Fill");
+        let slider = Slider::new(&mut opacity, 0.0..=1.0)
+            .custom_formatter(|v, _| format!("{:.0} %", v * 100.0))
+            .show_value(true);
+        if ui.add(slider).labelled_by(label.id).changed() {
+            out.push(UiRequest::command(ViewCommand::OverlayOpacity(opacity)));
+        }
+    });
+    let mut smooth = display.interpolation == Interpolation::Linear;
+    if ui.checkbox(&mut smooth, "Smooth between voxels").changed() {
+        let interpolation = if smooth {
+            Interpolation::Linear
+        } else {
+            Interpolation::Nearest
+        };
+        out.push(UiRequest::command(ViewCommand::Interpolation(
+            interpolation,
+        )));
+    }
+    ui.horizontal(|ui| {
+        for (convention, text, hint) in [
+            (
+                Convention::Radiological,
+                "Radiological",
+                "The patient's left on the right",
+            ),
+            (
+                Convention::Neurological,
+                "Neurological",
+                "The patient's left on the left",
+            ),
+        ] {
+            let response = ui
+                .selectable_label(display.convention == convention, text)
+                .on_hover_text(hint);
+            if response.clicked() {
+                out.push(UiRequest::command(ViewCommand::Convention(convention)));
+            }
+        }
+    });
+}

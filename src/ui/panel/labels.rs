@@ -1,0 +1,174 @@
+//! The label list.
+
+use egui::{Button, Color32, RichText, TextEdit, Ui};
+
+use crate::session::{Case, LabelCommand, ViewCommand};
+use crate::ui::input::Action;
+use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::state::UiState;
+use crate::ui::theme;
+use crate::volume::Label;
+
+/// Draws the list and the buttons under it.
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    let Some(case) = model.session.case() else {
+        ui.label(RichText::new("Open a scan first").color(theme::TEXT_WEAK));
+        return;
+    };
+    if case.table().labels().is_empty() {
+        ui.label(
+            RichText::new("None yet. The first click, box or stroke starts one.")
+                .color(theme::TEXT_WEAK),
+        );
+    }
+    let active = case.active().map(|l| l.value);
+    for label in case.table().labels() {
+        row(ui, case, label, active == Some(label.value), state, out);
+    }
+    ui.horizontal_wrapped(|ui| {
+        if ui.button("New label").clicked() {
+            out.push(UiRequest::command(LabelCommand::Add { name: None }));
+        }
+        let hint = "Start a new label for the next lesion";
+        super::action_button(ui, true, Action::NextLesion, hint, out);
+        let removable = case.active().filter(|l| !l.locked).map(|l| l.value);
+        let remove = ui
+            .add_enabled(removable.is_some(), Button::new("Remove label"))
+            .on_hover_text("Remove the active label and its voxels");
+        if let Some(value) = removable.filter(|_| remove.clicked()) {
+            out.push(UiRequest::command(LabelCommand::Remove(value)));
+        }
+    });
+}
+
+fn row(
+    ui: &mut Ui,
+    case: &Case,
+    label: &Label,
+    active: bool,
+    state: &mut UiState,
+    out: &mut Vec<UiRequest>,
+) {
+    let value = label.value;
+    ui.push_id(value, |ui| {
+        ui.horizontal(|ui| {
+            color_button(ui, label, out);
+            let visible = ui
+                .add(
+                    Button::new(if label.visible { "Show" } else { "Hide" })
+                        .small()
+                        .selected(label.visible),
+                )
+                .on_hover_text("Shown or hidden in the views")
+                .accessible_name(format!("Show {}", label.name));
+            if visible.clicked() {
+                out.push(UiRequest::command(LabelCommand::Show {
+                    value,
+                    visible: !label.visible,
+                }));
+            }
+            let locked = ui
+                .add(Button::new("Lock").small().selected(label.locked))
+                .on_hover_text("A locked label is never overwritten")
+                .accessible_name(format!("Lock {}", label.name));
+            if locked.clicked() {
+                out.push(UiRequest::command(LabelCommand::Lock {
+                    value,
+                    locked: !label.locked,
+                }));
+            }
+            name(ui, case, label, active, state, out);
+        });
+    });
+}
+
+fn color_button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
+    let mut color = label.color;
+    let response = ui
+        .color_edit_button_srgb(&mut color)
+        .on_hover_text("Colour")
+        .accessible_name(format!("Colour of {}", label.name));
+    if response.changed() && color != label.color {
+        out.push(UiRequest::command(LabelCommand::Recolor {
+            value: label.value,
+            color,
+        }));
+    }
+}
+
+fn name(
+    ui: &mut Ui,
+    case: &Case,
+    label: &Label,
+    active: bool,
+    state: &mut UiState,
+    out: &mut Vec<UiRequest>,
+) {
+    let value = label.value;
+    if let Some((_, text)) = state.renaming.as_mut().filter(|(v, _)| *v == value) {
+        let response = ui.add(
+            TextEdit::singleline(text)
+                .hint_text("Name")
+                .desired_width(ui.available_width()),
+        );
+        response.request_focus();
+        let done = ui.input(|i| i.key_pressed(egui::Key::Enter)) || response.clicked_elsewhere();
+        let abandoned = ui.input(|i| i.key_pressed(egui::Key::Escape));
+        if (done || abandoned)
+            && let Some((_, text)) = state.renaming.take()
+        {
+            let text = text.trim();
+            if done && !abandoned && !text.is_empty() && text != label.name {
+                out.push(UiRequest::command(LabelCommand::Rename {
+                    value,
+                    name: text.to_owned(),
+                }));
+            }
+        }
+        return;
+    }
+    let volume_ml = case.volume_ml(value);
+    let volume = if volume_ml > 0.0 {
+        format!("{volume_ml:.1} ml")
+    } else {
+        String::new()
+    };
+    let mut text = RichText::new(label.name.replace('_', " "));
+    if !label.visible {
+        text = text.color(theme::TEXT_WEAK);
+    }
+    let button = Button::selectable(active, text)
+        .right_text(RichText::new(volume).color(if active {
+            Color32::WHITE
+        } else {
+            theme::TEXT_WEAK
+        }))
+        .min_size(egui::vec2(ui.available_width(), 20.0))
+        .truncate();
+    let response = ui
+        .add(button)
+        .on_hover_text("Click: clicks, boxes and strokes go to this label. Double click: rename. Right click: more");
+    if response.clicked() {
+        out.push(UiRequest::command(LabelCommand::Activate(value)));
+    }
+    if response.double_clicked() {
+        state.renaming = Some((value, label.name.clone()));
+    }
+    response.context_menu(|ui| {
+        if ui.button("Rename").clicked() {
+            state.renaming = Some((value, label.name.clone()));
+            ui.close();
+        }
+        if ui.button("Go to").clicked() {
+            out.push(UiRequest::command(ViewCommand::GoToLabel(value)));
+            ui.close();
+        }
+        if ui
+            .add_enabled(!label.locked, Button::new("Remove"))
+            .clicked()
+        {
+            out.push(UiRequest::command(LabelCommand::Remove(value)));
+            ui.close();
+        }
+    });
+}

@@ -1,0 +1,99 @@
+//! What the left button does.
+
+use egui::{Button, Slider, Ui};
+
+use crate::session::{Brush, BrushShape, Tool, ToolCommand};
+use crate::ui::input::Action;
+use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::state::UiState;
+
+const TOOLS: [(Tool, Action, &str); 6] = [
+    (
+        Tool::CrossHair,
+        Action::ToolCrosshair,
+        "Move the cross-hair; the other views follow",
+    ),
+    (
+        Tool::Click,
+        Action::ToolClick,
+        "Click on the target: the model outlines it. Shift for \"not this\"",
+    ),
+    (
+        Tool::Box,
+        Action::ToolBox,
+        "Drag a box around the target; adjust its depth in the other views",
+    ),
+    (
+        Tool::Brush,
+        Action::ToolBrush,
+        "Paint the active label; Shift erases",
+    ),
+    (
+        Tool::Eraser,
+        Action::ToolEraser,
+        "Erase the active label; Shift paints",
+    ),
+    (
+        Tool::Window,
+        Action::ToolWindow,
+        "Drag: right is wider, up is brighter",
+    ),
+];
+
+/// Brush sizes on the slider; larger ones by key.
+const BRUSH_SLIDER_MM: std::ops::RangeInclusive<f64> = 1.0..=60.0;
+
+/// Draws the tools and the settings of the active one.
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    let tools = model.session.tools();
+    egui::Grid::new("tools").num_columns(3).show(ui, |ui| {
+        for (n, (tool, action, hint)) in TOOLS.into_iter().enumerate() {
+            let width = (ui.available_width().min(288.0) - 12.0) / 3.0;
+            let button = Button::selectable(tools.tool == tool, action.text())
+                .min_size(egui::vec2(width.max(80.0), 24.0));
+            let hint = format!("{hint}  ({})", super::keys_text(ui, action));
+            if ui.add(button).on_hover_text(hint).clicked() {
+                out.push(UiRequest::command(ToolCommand::Select(tool)));
+            }
+            if n % 3 == 2 {
+                ui.end_row();
+            }
+        }
+    });
+    match tools.tool {
+        Tool::Click => polarity(ui, state),
+        Tool::Brush | Tool::Eraser => brush(ui, tools.brush, out),
+        _ => {}
+    }
+}
+
+fn polarity(ui: &mut Ui, state: &mut UiState) {
+    ui.horizontal(|ui| {
+        ui.label("Clicks say");
+        for (negative, text) in [(false, "+ this is it"), (true, "- this is not")] {
+            ui.selectable_value(&mut state.negative_clicks, negative, text);
+        }
+    });
+}
+
+fn brush(ui: &mut Ui, brush: Brush, out: &mut Vec<UiRequest>) {
+    let mut changed = brush;
+    let label = ui.label("Size");
+    ui.horizontal(|ui| {
+        ui.add(
+            Slider::new(&mut changed.diameter_mm, BRUSH_SLIDER_MM)
+                .logarithmic(true)
+                .clamping(egui::SliderClamping::Edits)
+                .max_decimals(1)
+                .suffix(" mm"),
+        )
+        .labelled_by(label.id);
+        ui.selectable_value(&mut changed.shape, BrushShape::Disc, "2D")
+            .on_hover_text("A disc on the slice you draw on");
+        ui.selectable_value(&mut changed.shape, BrushShape::Sphere, "3D")
+            .on_hover_text("A ball through the slices");
+    });
+    if changed != brush {
+        out.push(UiRequest::command(ToolCommand::Brush(changed)));
+    }
+}

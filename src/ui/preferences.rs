@@ -1,0 +1,68 @@
+//! What the window remembers of itself; preferences about scans are in the session's settings.
+
+use serde::{Deserialize, Serialize};
+
+use super::input::MouseProfile;
+use super::layout::Layout;
+use super::state::UiState;
+
+/// Arrangement of the window. Kept by eframe, with the window's place and size.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    /// Arrangement of the views.
+    pub layout: Layout,
+    /// Share of the width that the large view gets.
+    pub split: f32,
+    /// What the right mouse button does.
+    pub mouse: MouseProfile,
+    /// The right panel is shown.
+    pub side_panel: bool,
+    /// The cross-hair lines are drawn.
+    pub cross_hair: bool,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self {
+            layout: Layout::default(),
+            split: 0.62,
+            mouse: MouseProfile::default(),
+            side_panel: true,
+            cross_hair: true,
+        }
+    }
+}
+
+impl Preferences {
+    /// The key under which eframe keeps them; the number changes when the meaning of a field does.
+    pub const KEY: &'static str = "prosector-window-1";
+
+    /// The state of a window that starts with these.
+    pub fn state(self) -> UiState {
+        let split = if self.split.is_finite() {
+            self.split.clamp(0.25, 0.8)
+        } else {
+            Self::default().split
+        };
+        UiState {
+            layout: self.layout,
+            split,
+            mouse: self.mouse,
+            show_side_panel: self.side_panel,
+            show_cross_hair: self.cross_hair,
+            ..UiState::default()
+        }
+    }
+
+    /// What to keep of a window.
+    pub fn of(state: &UiState) -> Self {
+        Self {
+            layout: state.layout,
+            split: state.split,
+            mouse: state.mouse,
+            side_panel: state.show_side_panel,
+            cross_hair: state.show_cross_hair,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Questions over everything else: they wait for an answer.
+
+use std::path::{Path, PathBuf};
+
+use egui::{Button, Context, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
+
+use super::model::{Answer, Question, UiRequest};
+use super::theme;
+use crate::io::SeriesInfo;
+
+/// The words of the notice, also in the about window.
+pub const NOTICE: &str = "Prosector is a research tool. It is not a medical device and not for clinical use: \
+do not base a diagnosis or a treatment on it. Automatic outlines can be wrong in ways that look right; \
+check every slice.";
+
+/// Draws the question, if there is one; the answer goes to `out`.
+pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequest>) {
+    let Some(question) = question else {
+        return;
+    };
+    let mut answer = None;
+    let modal = Modal::new(Id::unique("question")).show(ctx, |ui| {
+        ui.set_width(460.0);
+        match question {
+            Question::Notice => notice(ui, &mut answer),
+            Question::Unsaved { before } => unsaved(ui, before, &mut answer),
+            Question::Series { info, .. } => series(ui, &info.series, &mut answer),
+            Question::Recovery { description } => recovery(ui, description, &mut answer),
+            Question::Overwrite { path } => overwrite(ui, path, &mut answer),
+            Question::TypedPath { title, text } => typed_path(ui, title, text, &mut answer),
+        }
+    });
+    let needs_answer = matches!(question, Question::Notice | Question::Recovery { .. });
+    if answer.is_none() && !needs_answer && modal.should_close() {
+        answer = Some(Answer::Cancel);
+    }
+    out.extend(answer.map(UiRequest::Answer));
+}
+
+fn heading(ui: &mut Ui, text: &str) {
+    ui.heading(text);
+    ui.add_space(6.0);
+}
+
+fn main_button(text: &str) -> Button<'_> {
+    Button::new(RichText::new(text).strong()).fill(theme::ACCENT)
+}
+
+fn notice(ui: &mut Ui, answer: &mut Option<Answer>) {
+    heading(ui, "Not for clinical use");
+    ui.label(NOTICE);
+    ui.add_space(10.0);
+    if ui.add(main_button("I understand")).clicked() {
+        *answer = Some(Answer::NoticeRead);
+    }
+}
+
+fn unsaved(ui: &mut Ui, before: &str, answer: &mut Option<Answer>) {
+    heading(ui, "Unsaved labels");
+    ui.label(format!(
+        "The labels have changes that are not saved. Save them before {before}?"
+    ));
+    ui.add_space(10.0);
+    ui.horizontal(|ui| {
+        if ui.add(main_button("Save first")).clicked() {
+            *answer = Some(Answer::SaveFirst);
+        }
+        if ui.button("Discard changes").clicked() {
+            *answer = Some(Answer::Discard);
+        }
+        if ui.button("Stay").clicked() {
+            *answer = Some(Answer::Cancel);
+        }
+    });
+}
+
+fn series(ui: &mut Ui, series: &[SeriesInfo], answer: &mut Option<Answer>) {
+    heading(ui, "Choose a series");
+    ui.label(format!("There are {} image series here:", series.len()));
+    ui.add_space(6.0);
+    ScrollArea::vertical().max_height(340.0).show(ui, |ui| {
+        for one in series {
+            let [columns, rows, slices] = one.dims;
+            let description = match one.description.trim() {
+                "" => "(no description)",
+                text => text,
+            };
+            let text = format!(
+                "{}   {description}   {} images, {columns} x {rows} x {slices}",
+                one.modality, one.images
+            );
+            let button = Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0));
+            if ui.add(button).on_hover_text(&one.uid).clicked() {
+                *answer = Some(Answer::Series(one.uid.clone()));
+            }
+        }
+    });
+    ui.add_space(8.0);
+    if ui.button("Cancel").clicked() {
+        *answer = Some(Answer::Cancel);
+    }
+}
+
+fn recovery(ui: &mut Ui, description: &str, answer: &mut Option<Answer>) {
+    heading(ui, "Recover unsaved work?");
+    ui.label("The last session ended without saving. Its labels were kept:");
+    ui.label(RichText::new(description).strong());
+    ui.add_space(10.0);
+    ui.horizontal(|ui| {
+        if ui.add(main_button("Recover")).clicked() {
+            *answer = Some(Answer::Recover);
+        }
+        if ui
+            .button("Later")
+            .on_hover_text("Ask again at the next start")
+            .clicked()
+        {
+            *answer = Some(Answer::Cancel);
+        }
+        if ui.button("Throw away").clicked() {
+            *answer = Some(Answer::ForgetRecovery);
+        }
+    });
+}
+
+fn overwrite(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
+    heading(ui, "Replace the file?");
+    ui.label(format!("{} exists already.", path.display()));
+    ui.add_space(10.0);
+    ui.horizontal(|ui| {
+        if ui.add(main_button("Replace")).clicked() {
+            *answer = Some(Answer::Overwrite);
+        }
+        if ui.button("Cancel").clicked() {
+            *answer = Some(Answer::Cancel);
+        }
+    });
+}
+
+fn typed_path(ui: &mut Ui, title: &str, text: &mut String, answer: &mut Option<Answer>) {
+    heading(ui, title);
+    let label = ui.label("Path");
+    let field = ui
+        .add(TextEdit::singleline(text).desired_width(f32::INFINITY))
+        .labelled_by(label.id);
+    if field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter)) {
+        *answer = Some(Answer::Path(expanded(text)));
+    } else {
+        field.request_focus();
+    }
+    ui.add_space(8.0);
+    ui.horizontal(|ui| {
+        if ui
+            .add_enabled(!text.trim().is_empty(), main_button("OK"))
+            .clicked()
+        {
+            *answer = Some(Answer::Path(expanded(text)));
+        }
+        if ui.button("Cancel").clicked() {
+            *answer = Some(Answer::Cancel);
+        }
+    });
+}
+
+/// The path as typed or pasted: without quotes, a leading `~` being the home folder.
+fn expanded(text: &str) -> PathBuf {
+    let text = text.trim().trim_matches(['"', '\'']);
+    let text = text.strip_prefix("file://").unwrap_or(text);
+    match (text.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(text),
+    }
+}

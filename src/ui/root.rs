@@ -1,0 +1,52 @@
+//! The whole window: bars, panel, views and what lies over them.
+
+use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+
+use super::model::{UiModel, UiRequest};
+use super::state::UiState;
+use super::view::{Canvas, ViewIntent};
+use super::{actions, help, menu, panel, question, status, theme, view};
+
+/// Draws one frame and returns what the user asked for, in order.
+pub fn show(
+    ui: &mut Ui,
+    model: &UiModel<'_>,
+    canvas: Option<&Canvas>,
+    state: &mut UiState,
+) -> Vec<UiRequest> {
+    let mut out = Vec::new();
+    actions::read_keys(ui.ctx(), state, &mut out);
+    let bar = Frame::new()
+        .fill(theme::PANEL)
+        .inner_margin(Margin::symmetric(8, 3));
+    Panel::top("menu")
+        .frame(bar)
+        .show(ui, |ui| menu::show(ui, model, state, &mut out));
+    Panel::bottom("status")
+        .frame(bar)
+        .exact_size(28.0)
+        .show(ui, |ui| status::show(ui, model, state, &mut out));
+    if state.show_side_panel {
+        let side = Frame::new()
+            .fill(theme::PANEL)
+            .inner_margin(Margin::symmetric(10, 8));
+        Panel::right("side")
+            .frame(side)
+            .default_size(theme::SIDE_PANEL_WIDTH)
+            .size_range(260.0..=460.0)
+            .show(ui, |ui| panel::show(ui, model, state, &mut out));
+    }
+    let intents = CentralPanel::no_frame()
+        .show(ui, |ui| view::show(ui, model, canvas, state))
+        .inner;
+    for intent in intents {
+        match intent {
+            ViewIntent::ToggleMaximised(plane) => out.push(UiRequest::ToggleMaximised(plane)),
+            other => out.extend(actions::command_of(other, model).map(UiRequest::Command)),
+        }
+    }
+    help::show(ui.ctx(), model, state);
+    question::show(ui.ctx(), state.question.as_mut(), &mut out);
+    state.messages.show(ui.ctx());
+    out
+}

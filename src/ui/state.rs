@@ -1,0 +1,69 @@
+//! What the window itself remembers between frames; everything about the scan is in the session.
+
+use crate::geometry::{Plane, VoxelIndex};
+use crate::prompt::Polarity;
+
+use super::input::MouseProfile;
+use super::layout::Layout;
+use super::model::Question;
+use super::notify::Messages;
+use super::view::{ActiveDrag, Cameras, DrawnLabels};
+
+/// State of the window.
+#[derive(Debug, Default)]
+pub struct UiState {
+    /// Arrangement of the views.
+    pub layout: Layout,
+    /// Share of the width that the large view gets.
+    pub split: f32,
+    /// The view that is shown alone.
+    pub maximised: Option<Plane>,
+    /// What the right mouse button does.
+    pub mouse: MouseProfile,
+    /// A plain click of the click tool means "this is not".
+    pub negative_clicks: bool,
+    /// The cross-hair lines are drawn.
+    pub show_cross_hair: bool,
+    /// The right panel is shown.
+    pub show_side_panel: bool,
+    /// The mouse and keyboard window is open.
+    pub show_shortcuts: bool,
+    /// The about window is open.
+    pub show_about: bool,
+    /// The question over everything else.
+    pub question: Option<Question>,
+    /// Messages over the views.
+    pub messages: Messages,
+    /// What the views show.
+    pub cameras: Cameras,
+    /// The labels as they are drawn.
+    pub drawn_labels: DrawnLabels,
+    /// The drag under way.
+    pub drag: Option<ActiveDrag>,
+    /// Wheel movement that is not a whole notch yet.
+    pub wheel: f32,
+    /// The voxel under the pointer, and in which view; `None` beside the volume.
+    pub hovered: Option<(Plane, VoxelIndex)>,
+    /// The view that keys act on: the one under the pointer last.
+    pub active_view: Option<Plane>,
+    /// The frame that the slider stands at while it is dragged, from 0.
+    pub frame: Option<usize>,
+    /// The label whose name is being edited, and the text so far.
+    pub renaming: Option<(u16, String)>,
+}
+
+impl UiState {
+    /// What a plain click of the click tool means.
+    pub fn polarity(&self) -> Polarity {
+        if self.negative_clicks {
+            Polarity::Negative
+        } else {
+            Polarity::Positive
+        }
+    }
+
+    /// The plane that slice keys step through.
+    pub fn key_plane(&self) -> Plane {
+        self.maximised.or(self.active_view).unwrap_or(Plane::Axial)
+    }
+}

@@ -1,0 +1,93 @@
+//! The status bar: what is under the pointer, what is under way, where it computes.
+
+use std::time::Duration;
+
+use egui::{Align, Layout, ProgressBar, RichText, Ui};
+
+use super::model::{EngineStatus, Job, UiModel, UiRequest};
+use super::state::UiState;
+use super::theme;
+
+/// Jobs shorter than this are not shown: they would only flicker.
+const SHOWN_AFTER: Duration = Duration::from_millis(100);
+
+/// Draws the status bar.
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &UiState, out: &mut Vec<UiRequest>) {
+    ui.horizontal_centered(|ui| {
+        ui.monospace(readout(model, state));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            device(ui, model);
+            for job in model.jobs {
+                match SHOWN_AFTER.checked_sub(job.since.elapsed()) {
+                    Some(left) if !left.is_zero() => ui.ctx().request_repaint_after(left),
+                    _ => job_ui(ui, job, out),
+                }
+            }
+        });
+    });
+}
+
+/// Voxel, position, value and label under the pointer, else at the cross-hair.
+fn readout(model: &UiModel<'_>, state: &UiState) -> String {
+    let Some(case) = model.session.case() else {
+        return "No scan is open: File > Open, or drop a file here".to_owned();
+    };
+    let voxel = match state.hovered {
+        Some((_, voxel)) => voxel,
+        None => case.cross_hair(),
+    };
+    case.readout(voxel)
+        .map_or_else(String::new, |readout| readout.to_string())
+}
+
+fn device(ui: &mut Ui, model: &UiModel<'_>) {
+    let (text, hint) = match model.engine {
+        EngineStatus::Opening => ("Model: opening".to_owned(), String::new()),
+        EngineStatus::Ready { card, device } => (
+            format!("Model: {} on {}", card.id, device.kind.to_uppercase()),
+            format!("{} computes on {}", card.title, device.name),
+        ),
+        EngineStatus::Failed { message } => ("No model".to_owned(), message.clone()),
+    };
+    let color = match model.engine {
+        EngineStatus::Failed { .. } => theme::WARNING,
+        _ => theme::TEXT_WEAK,
+    };
+    let drawing = model.drawing_on.map_or_else(String::new, |name| {
+        format!("\nThe views are drawn by {name}")
+    });
+    ui.label(RichText::new(text).color(color))
+        .on_hover_text(format!("{hint}{drawing}").trim());
+    ui.separator();
+    ui.label(RichText::new("Not for clinical use").color(theme::TEXT_WEAK));
+}
+
+fn job_ui(ui: &mut Ui, job: &Job, out: &mut Vec<UiRequest>) {
+    ui.separator();
+    if job.cancellable
+        && ui
+            .small_button("Cancel")
+            .accessible_name(format!("Cancel: {}", job.title))
+            .clicked()
+    {
+        out.push(UiRequest::CancelJob(job.number));
+    }
+    match job.fraction {
+        Some(fraction) => {
+            let percent = format!("{:.0} %", fraction * 100.0);
+            ui.add(
+                ProgressBar::new(fraction)
+                    .desired_width(110.0)
+                    .text(percent),
+            );
+        }
+        None => {
+            ui.spinner();
+        }
+    }
+    let text = match job.stage.as_str() {
+        "" => job.title.clone(),
+        stage => format!("{}: {stage}", job.title),
+    };
+    ui.label(text);
+}

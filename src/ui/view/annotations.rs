@@ -1,0 +1,165 @@
+//! What is written over every view: anatomical letters, slice number, scale bar, cross-hair.
+
+use egui::{Align2, Painter, Pos2, Stroke, pos2, vec2};
+
+use crate::geometry::{VoxelIndex, VoxelPoint};
+
+use super::PlacedView;
+use crate::ui::theme;
+
+/// Space between a letter and the border of the view, in points.
+const MARGIN: f32 = 8.0;
+/// The scale bar is at most this share of the view's width.
+const LARGEST_SCALE_BAR: f32 = 0.25;
+/// The cross-hair leaves this much free around the voxel, in points.
+const CROSSHAIR_GAP: f32 = 9.0;
+
+/// Writes text with a dark shadow, so that it can be read on bone and on air.
+pub fn shadowed_text(
+    painter: &Painter,
+    pos: Pos2,
+    anchor: Align2,
+    text: &str,
+    font: egui::FontId,
+    color: egui::Color32,
+) {
+    let shadow = egui::Color32::from_black_alpha(200);
+    for offset in [vec2(1.0, 1.0), vec2(-1.0, 1.0), vec2(1.0, -1.0)] {
+        painter.text(pos + offset, anchor, text, font.clone(), shadow);
+    }
+    painter.text(pos, anchor, text, font, color);
+}
+
+/// The letters at the four borders.
+pub fn letters(painter: &Painter, view: &PlacedView) {
+    let rect = view.rect.shrink(MARGIN);
+    let [left, right, top, bottom] = view.slice.letters();
+    let places = [
+        (left, rect.left_center(), Align2::LEFT_CENTER),
+        (right, rect.right_center(), Align2::RIGHT_CENTER),
+        (top, rect.center_top(), Align2::CENTER_TOP),
+        (bottom, rect.center_bottom(), Align2::CENTER_BOTTOM),
+    ];
+    for (axis, pos, anchor) in places {
+        let letter = axis.letter().to_string();
+        let font = theme::letter_font();
+        shadowed_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
+    }
+}
+
+/// The plane's name and the slice number, as they are also told to screen readers. Counted from 1.
+pub fn slice_text(view: &PlacedView) -> String {
+    format!(
+        "slice {} of {}",
+        view.slice.slice() + 1,
+        view.slice.slice_count()
+    )
+}
+
+/// Name and slice number at the top left.
+pub fn title(painter: &Painter, view: &PlacedView) {
+    let text = format!("{}   {}", view.slice.plane().name(), slice_text(view));
+    let pos = view.rect.left_top() + vec2(MARGIN, MARGIN);
+    shadowed_text(
+        painter,
+        pos,
+        Align2::LEFT_TOP,
+        &text,
+        theme::view_font(),
+        theme::VIEW_TEXT,
+    );
+}
+
+/// The largest of 1, 2, 5, 10, 20, 50 ... mm that is at most `most_mm` long.
+pub fn scale_bar_mm(most_mm: f64) -> f64 {
+    let power = 10f64.powf(most_mm.max(1e-9).log10().floor());
+    [5.0, 2.0, 1.0]
+        .into_iter()
+        .map(|step| step * power)
+        .find(|&length| length <= most_mm)
+        .unwrap_or(power)
+}
+
+/// The scale bar at the bottom left, a round number of millimetres.
+pub fn scale_bar(painter: &Painter, view: &PlacedView) {
+    let mm_per_point = view.mm_per_point();
+    let most_mm = f64::from(view.rect.width() * LARGEST_SCALE_BAR) * mm_per_point;
+    let length_mm = scale_bar_mm(most_mm);
+    let length = (length_mm / mm_per_point) as f32;
+    let start = view.sharp(view.rect.left_bottom() + vec2(MARGIN, -MARGIN - 2.0));
+    let end = start + vec2(length, 0.0);
+    let shadow = Stroke::new(3.0, egui::Color32::from_black_alpha(200));
+    for stroke in [shadow, Stroke::new(1.0, theme::VIEW_TEXT)] {
+        painter.line_segment([start, end], stroke);
+        for x in [start, end] {
+            painter.line_segment([x, x - vec2(0.0, 5.0)], stroke);
+        }
+    }
+    let text = if length_mm >= 10.0 {
+        format!("{} cm", length_mm / 10.0)
+    } else {
+        format!("{length_mm} mm")
+    };
+    shadowed_text(
+        painter,
+        start + vec2(length / 2.0, -6.0),
+        Align2::CENTER_BOTTOM,
+        &text,
+        theme::view_font(),
+        theme::VIEW_TEXT,
+    );
+}
+
+/// Two lines through the cross-hair voxel with a gap around it.
+pub fn crosshair(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
+    let center = view.sharp(view.pos(voxel.center()));
+    let rect = view.rect;
+    let stroke = Stroke::new(1.0, theme::CROSSHAIR);
+    let lines = [
+        (
+            pos2(rect.left(), center.y),
+            center - vec2(CROSSHAIR_GAP, 0.0),
+        ),
+        (
+            center + vec2(CROSSHAIR_GAP, 0.0),
+            pos2(rect.right(), center.y),
+        ),
+        (
+            pos2(center.x, rect.top()),
+            center - vec2(0.0, CROSSHAIR_GAP),
+        ),
+        (
+            center + vec2(0.0, CROSSHAIR_GAP),
+            pos2(center.x, rect.bottom()),
+        ),
+    ];
+    for (from, to) in lines {
+        painter.line_segment([from, to], stroke);
+    }
+}
+
+/// The brush's outline: a circle of `diameter_mm` around the pointer.
+pub fn brush_circle(
+    painter: &Painter,
+    view: &PlacedView,
+    pos: Pos2,
+    diameter_mm: f64,
+    color: egui::Color32,
+) {
+    let radius = (diameter_mm / 2.0 / view.mm_per_point()) as f32;
+    painter.circle_stroke(
+        pos,
+        radius,
+        Stroke::new(2.0, egui::Color32::from_black_alpha(120)),
+    );
+    painter.circle_stroke(pos, radius, Stroke::new(1.0, color));
+    if radius > 12.0 {
+        painter.circle_filled(pos, 1.0, color);
+    }
+}
+
+/// The corner of voxel `v` towards `signs` (each -1 or 1) on the screen.
+pub fn voxel_corner(view: &PlacedView, v: VoxelIndex, signs: [f64; 3]) -> Pos2 {
+    let center = v.center().0;
+    view.pos(VoxelPoint(center + glam::DVec3::from_array(signs) * 0.5))
+}

@@ -1,0 +1,87 @@
+//! What part of its plane a view shows.
+
+use egui::{Pos2, Rect, Vec2};
+
+use crate::geometry::{Convention, Grid, Plane, SliceView, VoxelIndex, WorldPoint};
+
+use super::PlacedView;
+
+/// Middle and scale of a view. The slice comes from the cross-hair.
+#[derive(Debug, Clone, Copy)]
+struct Camera {
+    center: WorldPoint,
+    mm_per_point: f64,
+}
+
+/// The cameras of the three views; `None` fits the view to the scan.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cameras([Option<Camera>; 3]);
+
+/// Closest and farthest view, in mm per point.
+const SCALE_RANGE: (f64, f64) = (0.005, 50.0);
+
+impl Cameras {
+    /// Fits all views to the scan again.
+    pub fn fit(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The view of `plane` through the cross-hair, in `rect`.
+    pub fn placed(
+        &self,
+        grid: &Grid,
+        plane: Plane,
+        convention: Convention,
+        cross_hair: VoxelIndex,
+        rect: Rect,
+        pixels_per_point: f32,
+    ) -> PlacedView {
+        let pixels = |points: f32| (points * pixels_per_point).round().max(1.0) as u32;
+        let (width, height) = (pixels(rect.width()), pixels(rect.height()));
+        let fitted = SliceView::fit(grid, plane, convention, cross_hair, width, height);
+        let slice = match self.0[plane as usize] {
+            None => fitted,
+            Some(camera) => SliceView::new(
+                grid,
+                plane,
+                convention,
+                camera.center,
+                camera.mm_per_point / f64::from(pixels_per_point),
+                [width, height],
+            )
+            .on_slice(cross_hair.0[fitted.normal_axis()]),
+        };
+        PlacedView {
+            slice,
+            rect,
+            pixels_per_point,
+        }
+    }
+
+    /// Moves the picture by this many points.
+    pub fn pan(&mut self, view: &PlacedView, by: Vec2) {
+        let by = by * view.pixels_per_point;
+        self.keep(view, view.slice.panned(f64::from(by.x), f64::from(by.y)));
+    }
+
+    /// Magnifies by `factor`, what is at `at` staying there.
+    pub fn zoom(&mut self, view: &PlacedView, factor: f64, at: Pos2) {
+        let (low, high) = SCALE_RANGE;
+        let wanted = (view.mm_per_point() / factor).clamp(low, high);
+        let (x, y) = view.pixel(at);
+        self.keep(view, view.slice.zoomed(view.mm_per_point() / wanted, x, y));
+    }
+
+    /// Puts a voxel into the middle of the view, at the view's scale.
+    pub fn center_on(&mut self, view: &PlacedView, voxel: VoxelIndex) {
+        let pos = view.pos(voxel.center());
+        self.pan(view, view.rect.center() - pos);
+    }
+
+    fn keep(&mut self, view: &PlacedView, slice: SliceView) {
+        self.0[slice.plane() as usize] = Some(Camera {
+            center: slice.center(),
+            mm_per_point: slice.mm_per_pixel() * f64::from(view.pixels_per_point),
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! The bridge between egui and our shaders: the only file of the window that names raw wgpu types.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState};
+use eframe::wgpu;
+use egui::{PaintCallback, PaintCallbackInfo};
+
+use crate::geometry::VoxelBox;
+use crate::render::{RenderContext, Scene, SliceRenderer, SliceStyle};
+
+use super::PlacedView;
+
+/// Draws slices into egui's picture.
+#[derive(Clone)]
+pub struct Canvas {
+    renderer: Arc<Mutex<SliceRenderer>>,
+    adapter: String,
+}
+
+impl Canvas {
+    /// A canvas on the window's own device.
+    pub fn new(state: &RenderState) -> Self {
+        let context = RenderContext::new(&state.device, &state.queue, state.target_format);
+        Self {
+            renderer: Arc::new(Mutex::new(SliceRenderer::new(context))),
+            adapter: state.adapter.get_info().name,
+        }
+    }
+
+    /// The adapter's name.
+    pub fn adapter(&self) -> &str {
+        &self.adapter
+    }
+
+    /// Another scan is shown from now on.
+    pub fn image_changed(&self) {
+        self.lock().image_changed();
+    }
+
+    /// Labels changed in this box.
+    pub fn labels_changed(&self, changed: VoxelBox) {
+        self.lock().labels_changed(changed);
+    }
+
+    /// The proposal changed.
+    pub fn proposal_changed(&self) {
+        self.lock().proposal_changed();
+    }
+
+    /// Whether another frame brings more of the volume to the device.
+    pub fn is_uploading(&self) -> bool {
+        self.lock().is_uploading()
+    }
+
+    /// Brings to the device what the view needs, and gives the shape that draws it.
+    pub fn shape(&self, view: &PlacedView, scene: &Scene<'_>, style: &SliceStyle) -> PaintCallback {
+        let view_id = view.slice.plane() as u64;
+        self.lock().prepare(view_id, &view.slice, scene, style);
+        let paint = SlicePaint {
+            renderer: Arc::clone(&self.renderer),
+            view_id,
+        };
+        egui_wgpu::Callback::new_paint_callback(view.rect, paint)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SliceRenderer> {
+        // A panic while drawing leaves nothing behind that the next frame does not write again.
+        self.renderer.lock().unwrap_or_else(|e| e.into_inner())
+    }
+}
+
+struct SlicePaint {
+    renderer: Arc<Mutex<SliceRenderer>>,
+    view_id: u64,
+}
+
+impl CallbackTrait for SlicePaint {
+    fn paint(
+        &self,
+        _info: PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        _resources: &CallbackResources,
+    ) {
+        let renderer = self.renderer.lock().unwrap_or_else(|e| e.into_inner());
+        renderer.paint(pass, self.view_id);
+    }
+}

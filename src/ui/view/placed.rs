@@ -1,0 +1,68 @@
+//! A slice view placed on the screen: egui points on one side, voxels on the other.
+
+use egui::{Pos2, Rect, pos2};
+
+use crate::geometry::{SliceView, VoxelIndex, VoxelPoint};
+
+/// A slice view and the rectangle it fills. `SliceView` counts physical pixels, egui counts points.
+#[derive(Debug, Clone, Copy)]
+pub struct PlacedView {
+    /// The map between pixels and voxels.
+    pub slice: SliceView,
+    /// Where it is on the screen, in points.
+    pub rect: Rect,
+    /// Physical pixels per point.
+    pub pixels_per_point: f32,
+}
+
+impl PlacedView {
+    /// The pixel position of a point on the screen.
+    pub fn pixel(&self, pos: Pos2) -> (f64, f64) {
+        let offset = (pos - self.rect.min) * self.pixels_per_point;
+        (f64::from(offset.x), f64::from(offset.y))
+    }
+
+    /// The voxel position under a point on the screen, inside the volume or not.
+    pub fn voxel_point(&self, pos: Pos2) -> VoxelPoint {
+        let (x, y) = self.pixel(pos);
+        self.slice.voxel_from_pixel(x, y)
+    }
+
+    /// The voxel under a point on the screen, or `None` beside the volume.
+    pub fn voxel(&self, pos: Pos2) -> Option<VoxelIndex> {
+        let (x, y) = self.pixel(pos);
+        self.slice.voxel_at_pixel(x, y)
+    }
+
+    /// The voxel of the volume nearest to a point on the screen.
+    pub fn clamped_voxel(&self, pos: Pos2) -> VoxelIndex {
+        let dims = self.slice.grid().dims;
+        let voxel = self.voxel_point(pos).nearest().0;
+        VoxelIndex(std::array::from_fn(|d| {
+            voxel[d].clamp(0, dims[d] as i64 - 1)
+        }))
+    }
+
+    /// Where a voxel position is on the screen; one on another slice is brought onto this one.
+    pub fn pos(&self, voxel: VoxelPoint) -> Pos2 {
+        let (x, y) = self.slice.pixel_from_voxel(voxel);
+        let scale = 1.0 / f64::from(self.pixels_per_point);
+        self.rect.min + egui::vec2((x * scale) as f32, (y * scale) as f32)
+    }
+
+    /// Millimetres per point of the screen.
+    pub fn mm_per_point(&self) -> f64 {
+        self.slice.mm_per_pixel() * f64::from(self.pixels_per_point)
+    }
+
+    /// How many slices a voxel lies off this one.
+    pub fn slices_off(&self, voxel: VoxelIndex) -> i64 {
+        voxel.0[self.slice.normal_axis()] - self.slice.slice()
+    }
+
+    /// The edge of a rounded pixel line, so that thin lines stay sharp.
+    pub fn sharp(&self, pos: Pos2) -> Pos2 {
+        let snap = |v: f32| ((v * self.pixels_per_point).floor() + 0.5) / self.pixels_per_point;
+        pos2(snap(pos.x), snap(pos.y))
+    }
+}
