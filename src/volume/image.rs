@@ -216,29 +216,52 @@ impl ImageVolume {
 
     /// [`Self::value_range`], and the number of voxels that are no finite number.
     pub fn finite_range(&self) -> (Option<(f64, f64)>, usize) {
-        let (low, high, non_finite) = with_voxels!(&self.voxels, v => v
-        .par_chunks(1 << 16)
-        .map(|chunk| {
-            let mut found = (f64::INFINITY, f64::NEG_INFINITY, 0);
-            for &x in chunk {
-                let x = x as f64;
-                if x.is_finite() {
-                    found.0 = x.min(found.0);
-                    found.1 = x.max(found.1);
-                } else {
-                    found.2 += 1;
-                }
+        let (stored, non_finite) = match &self.voxels {
+            VoxelData::F32(v) => {
+                let (range, non_finite) = extremes(v, f32::is_finite);
+                (range.map(|(a, b)| (f64::from(a), f64::from(b))), non_finite)
             }
-            found
-        })
-        .reduce(
-            || (f64::INFINITY, f64::NEG_INFINITY, 0),
-            |a, b| (a.0.min(b.0), a.1.max(b.1), a.2 + b.2),
-        ));
-        let range = (low <= high).then(|| {
+            VoxelData::F64(v) => extremes(v, f64::is_finite),
+            whole => with_voxels!(whole, v => {
+                let (range, _) = extremes(v, |_| true);
+                (range.map(|(a, b)| (a as f64, b as f64)), 0)
+            }),
+        };
+        let range = stored.map(|(low, high)| {
             let (a, b) = (self.rescale.apply(low), self.rescale.apply(high));
             (a.min(b), a.max(b))
         });
         (range, non_finite)
     }
+}
+
+/// Smallest and largest of the finite values, and the number of the others. Compares in the stored type,
+/// which the compiler turns into vector instructions.
+fn extremes<T: Copy + PartialOrd + Send + Sync>(
+    values: &[T],
+    is_finite: impl Fn(T) -> bool + Sync,
+) -> (Option<(T, T)>, usize) {
+    let Some(first) = values.iter().copied().find(|&v| is_finite(v)) else {
+        return (None, values.len());
+    };
+    let lower = |a: T, b: T| if b < a { b } else { a };
+    let higher = |a: T, b: T| if b > a { b } else { a };
+    let (low, high, non_finite) = values
+        .par_chunks(1 << 16)
+        .map(|chunk| {
+            let mut found = (first, first, 0);
+            for &v in chunk {
+                let finite = is_finite(v);
+                let v = if finite { v } else { first };
+                found.0 = lower(found.0, v);
+                found.1 = higher(found.1, v);
+                found.2 += usize::from(!finite);
+            }
+            found
+        })
+        .reduce(
+            || (first, first, 0),
+            |a, b| (lower(a.0, b.0), higher(a.1, b.1), a.2 + b.2),
+        );
+    (Some((low, high)), non_finite)
 }
