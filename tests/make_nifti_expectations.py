@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/data/nifti_expectations.json: what nibabel reads from every NIfTI-like file in the shared data.
+"""Writes tests/data/nifti_expectations.json, what nibabel reads from every shared file that is not DICOM, and the
+table of them, tests/data/nifti_files.md.
 
 Usage: pip install nibabel, then: python3 tests/make_nifti_expectations.py ../shared
 """
@@ -14,22 +15,31 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-# Files that must be refused, and the kind of refusal (the variant of IoError). Everything else must open.
+# Files that must be refused: the kind of refusal (the variant of IoError), and why. Everything else must open.
 REFUSED = {
-    "bad_magic.nii": "damaged",
-    "dim_too_large.nii": "damaged",
-    "empty.nii.gz": "not_a_scan",
-    "gzip_crc_bad.nii.gz": "damaged",
-    "gzip_truncated.nii.gz": "damaged",
-    "nii_truncated.nii": "damaged",
-    "vox_offset_past_end.nii": "damaged",
-    "analyze.hdr": "unsupported",
-    "nifti2.hdr": "damaged",
-    "complex.nii.gz": "unsupported",
-    "complex32.nii": "unsupported",
-    "complex64.nii": "unsupported",
+    "bad_magic.nii": ("damaged", "magic bytes XXXX"),
+    "dim_too_large.nii": ("damaged", "its header promises more voxels than the file has bytes for"),
+    "empty.nii.gz": ("not_a_scan", "0 bytes"),
+    "gzip_crc_bad.nii.gz": ("damaged", "wrong gzip checksum"),
+    "gzip_truncated.nii.gz": ("damaged", "the gzip data ends early"),
+    "nii_truncated.nii": ("damaged", "the file ends before its voxels do"),
+    "vox_offset_past_end.nii": ("damaged", "its header places the voxels behind the end"),
+    "analyze.hdr": ("unsupported", "Analyze 7.5 does not say left from right"),
+    "nifti2.hdr": ("damaged", "a header whose .img file is missing"),
+    "complex.nii.gz": ("unsupported", "complex64 voxels"),
+    "complex32.nii": ("unsupported", "complex64 voxels"),
+    "complex64.nii": ("unsupported", "complex128 voxels"),
 }
-OTHER_FORMATS = {".nrrd", ".txt", ".json"}
+OTHER_FORMATS = {".nrrd": "NRRD is not read", ".txt": "a text file", ".json": "a text file"}
+
+
+TABLE_HEAD = """# NIfTI files of the shared data: what opens, what is refused
+
+Written by `tests/make_nifti_expectations.py`; `tests/it/nifti.rs` checks every row, and that what opens has
+the affine and every voxel that nibabel reads.
+
+| file | outcome |
+|---|---|"""
 
 
 def load(path):
@@ -90,9 +100,10 @@ def summary(values, frame):
 def expectation(root, path):
     entry = {"path": path.relative_to(root).as_posix()}
     if path.suffix in OTHER_FORMATS:
-        return entry | {"refused": "not_a_scan"}
+        return entry | {"refused": "not_a_scan", "why": OTHER_FORMATS[path.suffix]}
     if path.name in REFUSED:
-        return entry | {"refused": REFUSED[path.name]}
+        refused, why = REFUSED[path.name]
+        return entry | {"refused": refused, "why": why}
     image = load(path)
     values = values_of(image)
     frames = values.shape[3]
@@ -105,14 +116,25 @@ def expectation(root, path):
     }
 
 
+def outcome(entry):
+    """The row's second cell."""
+    if "refused" in entry:
+        return f"refused ({entry['refused'].replace('_', ' ')}): {entry['why']}"
+    shape = "x".join(map(str, entry["dims"]))
+    frames = f", {entry['frames']} frames" if entry["frames"] > 1 else ""
+    return f"opens: {shape} {entry['dtype']}{frames}"
+
+
 def main():
     root = Path(sys.argv[1]) / "data"
     files = sorted(p for folder in ("nifti", "labelled") for p in (root / folder).rglob("*"))
     files = [p for p in files if p.is_file() and p.suffix != ".dcm"]
     entries = [expectation(root, p) for p in files]
-    out = Path(__file__).parent / "data" / "nifti_expectations.json"
+    data = Path(__file__).parent / "data"
     lines = ",\n".join(json.dumps(e) for e in entries)
-    out.write_text(f"[\n{lines}\n]\n")
+    (data / "nifti_expectations.json").write_text(f"[\n{lines}\n]\n")
+    rows = "\n".join(f"| {e['path']} | {outcome(e)} |" for e in entries)
+    (data / "nifti_files.md").write_text(f"{TABLE_HEAD}\n{rows}\n")
     print(f"{len(entries)} files, {sum('refused' in e for e in entries)} refused")
 
 

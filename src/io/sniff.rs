@@ -102,22 +102,17 @@ fn looks_like_dicom(head: &[u8]) -> bool {
 
 /// What a file is that no reader takes, and what to give instead.
 fn describe(head: &[u8]) -> String {
-    let advice = "give a NIfTI file, a DICOM file or a DICOM folder";
     let kind = match head {
         [] => return "the file is empty (0 bytes); copy or download it again".into(),
-        [b'N', b'R', b'R', b'D', ..] => {
-            "it is an NRRD file, which is not read; convert it to NIfTI"
-        }
+        [b'N', b'R', b'R', b'D', ..] => "it is an NRRD file",
         [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => "it is a picture",
-        [b'P', b'K', 3, 4, ..] => "it is a zip archive; unpack it",
+        [b'P', b'K', 3, 4, ..] => "it is a zip archive",
         [b'%', b'P', b'D', b'F', ..] => "it is a PDF document",
-        _ if head.starts_with(b"ObjectType") => {
-            "it is a MetaImage file, which is not read; convert it to NIfTI"
-        }
+        _ if head.starts_with(b"ObjectType") => "it is a MetaImage file",
         _ if is_text(head) => "it is a text file",
         _ => "its first bytes are those of no scan format that is read",
     };
-    format!("{kind}; {advice}")
+    format!("{kind}; give a NIfTI file, a DICOM file or a DICOM folder")
 }
 
 fn is_text(head: &[u8]) -> bool {

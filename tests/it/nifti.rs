@@ -107,6 +107,23 @@ fn every_shared_file_reads_as_nibabel_reads_it_or_is_refused() {
     }
 }
 
+#[test]
+fn no_shared_file_is_forgotten() {
+    let Some(root) = shared("data") else { return };
+    let known = expectations();
+    for folder in ["nifti", "labelled"] {
+        let entries = walkdir::WalkDir::new(root.join(folder)).into_iter();
+        for path in entries.map(|e| e.unwrap().into_path()) {
+            let is_dicom = path.extension().is_some_and(|e| e == "dcm");
+            if path.is_file() && !is_dicom {
+                let relative = path.strip_prefix(&root).unwrap();
+                let listed = known.iter().any(|e| Path::new(&e.path) == relative);
+                assert!(listed, "{} has no expectation", relative.display());
+            }
+        }
+    }
+}
+
 fn assert_same_affine(affine: &Affine, expected: &[[f64; 4]; 4], path: &str) {
     for (row, expected_row) in affine.to_rows().iter().zip(expected) {
         for (&a, &e) in row.iter().zip(expected_row) {
@@ -168,6 +185,7 @@ fn doubts_are_said() {
         ("fourD_3vol.nii.gz", "--frame"),
         ("pixdim_zero.nii.gz", "spacing"),
         ("int16.nii.gz", "guessed"),
+        ("sheared_sform.nii.gz", "right angles"),
     ] {
         let (info, _) = inspect(&root.join(name), None).unwrap();
         let said = info.warnings.iter().any(|w| w.contains(word));

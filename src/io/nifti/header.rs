@@ -102,7 +102,9 @@ impl Header {
                 let shown = String::from_utf8_lossy(other);
                 return Err(IoError::damaged(
                     path,
-                    format!("its magic bytes are {shown:?}, not those of NIfTI (n+1 or ni1)"),
+                    format!(
+                        "its magic bytes are {shown:?}, not those of NIfTI (n+1 or ni1); copy or download it again"
+                    ),
                 ));
             }
         };
@@ -112,7 +114,7 @@ impl Header {
         if h.sizeof_hdr != 348 || (h.endianness != Endianness::native()) != swapped {
             return Err(IoError::damaged(
                 path,
-                "its header does not give 1 to 7 dimensions",
+                "its header does not give 1 to 7 dimensions; copy or download it again",
             ));
         }
         Ok(Self {
@@ -149,7 +151,7 @@ impl Header {
             _ => {
                 return Err(IoError::damaged(
                     path,
-                    "its magic bytes are not those of NIfTI-2 (n+2 or ni2)",
+                    "its magic bytes are not those of NIfTI-2 (n+2 or ni2); copy or download it again",
                 ));
             }
         };

@@ -24,6 +24,13 @@ pub(in crate::io) fn inspect(
     let mut file = NiftiFile::open(path)?;
     let (affine, mut warnings) = placement::read(&file.header, file.dims)
         .map_err(|reason| IoError::damaged(path, reason))?;
+    if !affine.is_orthogonal(1e-3) {
+        warnings.push(
+            "the voxel axes are not at right angles (sheared); positions follow the file, other \
+             programs may refuse it"
+                .into(),
+        );
+    }
     let rescale = rescale(&file.header, file.stored_type).map_err(|r| IoError::damaged(path, r))?;
     if file.frames > 1 && options.frame.is_none() {
         warnings.push(format!(
@@ -51,8 +58,7 @@ pub(in crate::io) fn inspect(
     let modality = options.modality.unwrap_or_else(|| modality::guess(&image));
     if options.modality.is_none() {
         warnings.push(format!(
-            "NIfTI does not say what kind of scan it is: {} is guessed from the values, say \
-             --modality if that is wrong",
+            "the kind of scan is guessed from the values: {}; set it with --modality if that is wrong",
             modality.name()
         ));
     }
