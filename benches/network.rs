@@ -12,7 +12,11 @@ fn net(device: &Device) -> ProsectorNet {
 }
 
 fn noise(side: usize, channels: usize, device: &Device) -> Tensor<5> {
-    Tensor::random([1, side, side, side, channels], Distribution::Default, device)
+    Tensor::random(
+        [1, side, side, side, channels],
+        Distribution::Default,
+        device,
+    )
 }
 
 #[divan::bench(args = [48, 64], sample_count = 10)]

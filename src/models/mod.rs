@@ -3,9 +3,9 @@
 //! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
 
 mod card;
+mod device;
 pub mod ops;
 pub mod prosector1;
-mod device;
 mod registry;
 mod segmenter;
 

@@ -1,6 +1,6 @@
 //! The model's work: jobs asked for, results that come back, accept and reject.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::geometry::VoxelBox;
@@ -169,7 +169,8 @@ impl Case {
         match proposal.content.clone() {
             Proposed::Target { label, mask } => self.accept_target(label, &mask, tools, out),
             Proposed::Structures { labels, table } => {
-                self.accept_structures(&labels, &table, tools, out);
+                let found = proposal.packed.values();
+                self.accept_structures(&labels, &found, &table, tools, out);
                 true
             }
         }
@@ -207,12 +208,13 @@ impl Case {
     fn accept_structures(
         &mut self,
         proposed: &LabelMap,
+        found: &BTreeSet<u16>,
         names: &LabelTable,
         tools: Tools,
         out: &mut Effects,
     ) {
         let mark = self.mark();
-        let value_of = self.adopt_labels(proposed, names);
+        let value_of = self.adopt_labels(found, names);
         let delta = self.write_structures(proposed, &value_of, tools);
         let skipped: Vec<&str> = value_of
             .values()
@@ -230,9 +232,9 @@ impl Case {
 
     /// The session's value for each proposed value: that of the label with the structure's name, else the
     /// same value, else a free one. Adds the labels that are missing.
-    fn adopt_labels(&mut self, proposed: &LabelMap, names: &LabelTable) -> BTreeMap<u16, u16> {
+    fn adopt_labels(&mut self, found: &BTreeSet<u16>, names: &LabelTable) -> BTreeMap<u16, u16> {
         let mut value_of = BTreeMap::new();
-        for (value, _) in proposed.counts() {
+        for &value in found {
             let name = names
                 .get(value)
                 .map_or_else(|| format!("structure_{value}"), |l| l.name.clone());

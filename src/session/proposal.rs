@@ -1,5 +1,6 @@
 //! What the model found and nobody has accepted yet.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::prompt::PromptSet;
@@ -152,6 +153,11 @@ impl Proposal {
 }
 
 impl PackedProposal {
+    /// The values that occur; 1 for a target.
+    pub fn values(&self) -> BTreeSet<u16> {
+        self.runs.iter().map(|r| r.value).collect()
+    }
+
     pub fn bytes(&self) -> usize {
         self.runs.bytes() + size_of_val(self.prompts.clicks.as_slice())
     }

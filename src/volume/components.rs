@@ -1,6 +1,9 @@
 //! Connected components of a binary mask.
+//!
+//! Voxels are joined row by row as runs along `i`, with a union-find over the runs: the work goes with the
+//! number of runs, not of voxels.
 
-use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Which voxels count as neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,15 +15,20 @@ pub enum Connectivity {
 }
 
 impl Connectivity {
-    /// The steps to all neighbours.
-    fn steps(self) -> Vec<[isize; 3]> {
-        (0..27isize)
-            .map(|n| [n % 3 - 1, n / 3 % 3 - 1, n / 9 - 1])
-            .filter(|s| match self {
-                Self::Six => s.iter().map(|v| v.abs()).sum::<isize>() == 1,
-                Self::TwentySix => *s != [0, 0, 0],
-            })
-            .collect()
+    /// The steps `[dj, dk]` to the neighbouring rows that come earlier in the array.
+    fn earlier_rows(self) -> &'static [[isize; 2]] {
+        match self {
+            Self::Six => &[[-1, 0], [0, -1]],
+            Self::TwentySix => &[[-1, 0], [-1, -1], [0, -1], [1, -1]],
+        }
+    }
+
+    /// How many voxels apart along `i` runs of neighbouring rows may be and still touch.
+    fn slack(self) -> usize {
+        match self {
+            Self::Six => 0,
+            Self::TwentySix => 1,
+        }
     }
 }
 
@@ -36,64 +44,141 @@ pub fn connected_components(
     dims: [usize; 3],
     connectivity: Connectivity,
 ) -> (Vec<u32>, Vec<usize>) {
-    assert_eq!(
-        mask.len(),
-        dims.iter().product::<usize>(),
-        "the mask must fill the grid"
-    );
-    let steps = connectivity.steps();
+    let pieces = Pieces::of(mask, dims, connectivity);
     let mut labels = vec![0u32; mask.len()];
-    let mut sizes = Vec::new();
-    let mut front = VecDeque::new();
-    for seed in 0..mask.len() {
-        if mask[seed] == 0 || labels[seed] != 0 {
-            continue;
-        }
-        let label = sizes.len() as u32 + 1;
-        let mut size = 0usize;
-        labels[seed] = label;
-        front.push_back(seed);
-        while let Some(at) = front.pop_front() {
-            size += 1;
-            for next in neighbours(at, dims, &steps) {
-                if mask[next] != 0 && labels[next] == 0 {
-                    labels[next] = label;
-                    front.push_back(next);
-                }
-            }
-        }
-        sizes.push(size);
+    for (run, &label) in pieces.runs.iter().zip(&pieces.labels) {
+        labels[run.clone()].fill(label);
     }
-    (labels, sizes)
+    (labels, pieces.sizes)
 }
 
-/// The voxels of the largest component as a 0/1 mask, the first of equals; `None` when the mask is empty.
+/// The largest component as a 0/1 mask, the first of equals; `None` when the mask is empty.
+///
+/// # Panics
+/// If the mask does not fill `dims`.
 pub fn largest_component(
     mask: &[u8],
     dims: [usize; 3],
     connectivity: Connectivity,
 ) -> Option<Vec<u8>> {
-    let (labels, sizes) = connected_components(mask, dims, connectivity);
+    let pieces = Pieces::of(mask, dims, connectivity);
+    let sizes = &pieces.sizes;
     let best = (0..sizes.len()).max_by_key(|&c| (sizes[c], std::cmp::Reverse(c)))?;
-    let label = best as u32 + 1;
-    Some(labels.iter().map(|&l| u8::from(l == label)).collect())
+    let mut largest = vec![0u8; mask.len()];
+    for (run, &label) in pieces.runs.iter().zip(&pieces.labels) {
+        if label as usize == best + 1 {
+            largest[run.clone()].fill(1);
+        }
+    }
+    Some(largest)
 }
 
-/// Offsets of the neighbours of `at` that lie inside the grid.
-fn neighbours(
-    at: usize,
-    dims: [usize; 3],
-    steps: &[[isize; 3]],
-) -> impl Iterator<Item = usize> + '_ {
-    let [ni, nj, _] = dims;
-    let position = [at % ni, at / ni % nj, at / (ni * nj)];
-    steps.iter().filter_map(move |step| {
-        let mut next = [0usize; 3];
-        for d in 0..3 {
-            next[d] = position[d]
-                .checked_add_signed(step[d])
-                .filter(|&p| p < dims[d])?;
+/// The runs of a mask and the component of each.
+struct Pieces {
+    /// Array offsets, ascending; no run goes over the end of a row.
+    runs: Vec<Range<usize>>,
+    /// From 1, in the order of first runs.
+    labels: Vec<u32>,
+    /// Voxels of each component.
+    sizes: Vec<usize>,
+}
+
+impl Pieces {
+    fn of(mask: &[u8], dims: [usize; 3], connectivity: Connectivity) -> Self {
+        assert_eq!(
+            mask.len(),
+            dims.iter().product::<usize>(),
+            "the mask must fill the grid"
+        );
+        let (runs, rows) = runs_by_row(mask, dims[0]);
+        let mut parents: Vec<u32> = (0..runs.len() as u32).collect();
+        let (nj, nk) = (dims[1] as isize, dims[2] as isize);
+        for row in 0..rows.len() {
+            let (j, k) = (row as isize % nj, row as isize / nj);
+            for [dj, dk] in connectivity.earlier_rows() {
+                let (other_j, other_k) = (j + dj, k + dk);
+                if (0..nj).contains(&other_j) && (0..nk).contains(&other_k) {
+                    let other = (other_j + nj * other_k) as usize;
+                    let apart = (row - other) * dims[0];
+                    let pair = [rows[other].clone(), rows[row].clone()];
+                    join_rows(&runs, pair, apart, connectivity.slack(), &mut parents);
+                }
+            }
         }
-        Some(next[0] + ni * (next[1] + nj * next[2]))
-    })
+        Self::numbered(runs, parents)
+    }
+
+    /// Numbers the components in the order of their first runs.
+    fn numbered(runs: Vec<Range<usize>>, mut parents: Vec<u32>) -> Self {
+        let mut labels: Vec<u32> = Vec::with_capacity(runs.len());
+        let mut sizes = Vec::new();
+        for (n, run) in runs.iter().enumerate() {
+            let root = root_of(&mut parents, n as u32) as usize;
+            // A root is the first run of its component, so it has its label already.
+            let label = if root == n {
+                sizes.push(0);
+                sizes.len() as u32
+            } else {
+                labels[root]
+            };
+            labels.push(label);
+            sizes[label as usize - 1] += run.len();
+        }
+        Self {
+            runs,
+            labels,
+            sizes,
+        }
+    }
+}
+
+/// The runs of non-zero voxels, and for each row which of the runs are its own.
+fn runs_by_row(mask: &[u8], ni: usize) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    let mut runs = Vec::new();
+    let mut rows = Vec::new();
+    for (row, line) in mask.chunks_exact(ni.max(1)).enumerate() {
+        let first = runs.len();
+        let mut at = 0;
+        while let Some(gap) = line[at..].iter().position(|&v| v != 0) {
+            let start = at + gap;
+            let len = line[start..].iter().position(|&v| v == 0);
+            at = len.map_or(line.len(), |len| start + len);
+            runs.push(row * ni + start..row * ni + at);
+        }
+        rows.push(first..runs.len());
+    }
+    (runs, rows)
+}
+
+/// Joins the runs of two neighbouring rows that touch; the second row's offsets are `apart` higher.
+fn join_rows(
+    runs: &[Range<usize>],
+    [earlier, later]: [Range<usize>; 2],
+    apart: usize,
+    slack: usize,
+    parents: &mut [u32],
+) {
+    let (mut a, mut b) = (earlier.start, later.start);
+    while a < earlier.end && b < later.end {
+        let (above, below) = (runs[a].start + apart..runs[a].end + apart, runs[b].clone());
+        if above.start < below.end + slack && below.start < above.end + slack {
+            let (x, y) = (root_of(parents, a as u32), root_of(parents, b as u32));
+            parents[x.max(y) as usize] = x.min(y);
+        }
+        if above.end < below.end {
+            a += 1;
+        } else {
+            b += 1;
+        }
+    }
+}
+
+/// The first run of the component that a run is in, as far as known; shortens the way there.
+fn root_of(parents: &mut [u32], mut run: u32) -> u32 {
+    while parents[run as usize] != run {
+        let next = parents[parents[run as usize] as usize];
+        parents[run as usize] = next;
+        run = next;
+    }
+    run
 }

@@ -5,8 +5,8 @@
 
 use crate::geometry::VoxelBox;
 
+use super::LabelMap;
 use super::components::{Connectivity, largest_component};
-use super::{LabelMap, Mask};
 
 /// A part of a mask: voxels of a box, `i` fastest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,28 +21,11 @@ impl Crop {
     /// The voxels of one label, cut to its bounds; `None` when the label is empty.
     pub fn of_label(labels: &LabelMap, value: u16) -> Option<Self> {
         let bounds = label_bounds(labels, value)?;
-        Some(Self::cut(labels.grid.dims, bounds, |row| {
-            labels.voxels[row].iter().map(|&v| u8::from(v == value))
-        }))
-    }
-
-    /// A mask cut to its bounds; `None` when it is empty.
-    pub fn of_mask(mask: &Mask) -> Option<Self> {
-        Some(Self::cut(mask.grid.dims, mask.bounds()?, |row| {
-            mask.voxels[row].iter().map(|&v| u8::from(v != 0))
-        }))
-    }
-
-    fn cut<I: Iterator<Item = u8>>(
-        dims: [usize; 3],
-        bounds: VoxelBox,
-        read: impl Fn(std::ops::Range<usize>) -> I,
-    ) -> Self {
         let mut voxels = Vec::with_capacity(bounds.size().iter().product());
-        for row in rows(dims, bounds) {
-            voxels.extend(read(row));
+        for row in rows(labels.grid.dims, bounds) {
+            voxels.extend(labels.voxels[row].iter().map(|&v| u8::from(v == value)));
         }
-        Self { bounds, voxels }
+        Some(Self { bounds, voxels })
     }
 
     /// Voxels along each axis of the box.
@@ -87,9 +70,11 @@ pub fn label_bounds(labels: &LabelMap, value: u16) -> Option<VoxelBox> {
     let [ni, nj, _] = labels.grid.dims;
     let mut found: Option<VoxelBox> = None;
     for (row, line) in labels.voxels.chunks_exact(ni).enumerate() {
-        let Some(first) = line.iter().position(|&v| v == value) else {
+        // Most rows have none, and `contains` sees that many voxels at a time.
+        if !line.contains(&value) {
             continue;
-        };
+        }
+        let first = line.iter().position(|&v| v == value).unwrap_or(0);
         let last = line.iter().rposition(|&v| v == value).unwrap_or(first);
         let (j, k) = ((row % nj) as i64, (row / nj) as i64);
         let line_box = VoxelBox {

@@ -94,9 +94,7 @@ fn resample(
 ) -> Vec<f32> {
     let map = from_target(from, target);
     let samples = samples_per_axis(map);
-    let shifts: Vec<DVec3> = shifts(samples)
-        .map(|s| map.transform_vector3(s))
-        .collect();
+    let shifts: Vec<DVec3> = shifts(samples).map(|s| map.transform_vector3(s)).collect();
     let weight = 1.0 / shifts.len() as f32;
     rows(target, |i, j, k| {
         let centre = map.transform_point3(DVec3::new(i, j, k));
@@ -120,13 +118,7 @@ fn samples_per_axis(map: DAffine3) -> [usize; 3] {
 fn shifts(samples: [usize; 3]) -> impl Iterator<Item = DVec3> {
     let at = |n: usize, s: usize| (s as f64 + 0.5) / n as f64 - 0.5;
     let [a, b, c] = samples;
-    (0..a * b * c).map(move |s| {
-        DVec3::new(
-            at(a, s % a),
-            at(b, s / a % b),
-            at(c, s / (a * b)),
-        )
-    })
+    (0..a * b * c).map(move |s| DVec3::new(at(a, s % a), at(b, s / a % b), at(c, s / (a * b))))
 }
 
 /// The trilinear value at a point, with coordinates clamped to the volume.

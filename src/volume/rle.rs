@@ -84,23 +84,25 @@ impl<V: Copy + PartialEq> Runs<V> {
 impl Runs<u16> {
     /// The voxels of an array that are not zero.
     pub fn of_nonzero<T: Copy + Into<u16>>(voxels: &[T]) -> Self {
+        /// Blocks without any are passed over at once.
+        const BLOCK: usize = 1024;
         let mut runs = Self::default();
-        let mut at = 0;
-        while at < voxels.len() {
-            let value: u16 = voxels[at].into();
-            let same = voxels[at..]
-                .iter()
-                .take(u32::MAX as usize)
-                .take_while(|&&v| v.into() == value)
-                .count();
-            if value != 0 {
-                runs.push_run(Run {
-                    start: at,
-                    len: same as u32,
-                    value,
-                });
+        for (block, values) in voxels.chunks(BLOCK).enumerate() {
+            if values.iter().fold(0, |all: u16, &v| all | v.into()) == 0 {
+                continue;
             }
-            at += same;
+            let mut start = block * BLOCK;
+            for same in values.chunk_by(|&a, &b| a.into() == b.into()) {
+                let (value, len) = (same[0].into(), same.len());
+                if value != 0 {
+                    runs.push_run(Run {
+                        start,
+                        len: len as u32,
+                        value,
+                    });
+                }
+                start += len;
+            }
         }
         runs.shrink();
         runs

@@ -8,7 +8,10 @@ use prosector::models::ops::{conv3d, depth_to_space, norm_act, space_to_depth};
 fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
     let scale = expected.clone().abs().max().into_scalar::<f32>().max(1e-3);
     let worst = (ours - expected).abs().max().into_scalar::<f32>();
-    assert!(worst <= 2e-5 * scale, "{what}: off by {worst} at scale {scale}");
+    assert!(
+        worst <= 2e-5 * scale,
+        "{what}: off by {worst} at scale {scale}"
+    );
 }
 
 fn random<const D: usize>(dims: [usize; D], device: &Device) -> Tensor<D> {
@@ -87,8 +90,14 @@ fn shuffling_is_undone_and_keeps_neighbours_together() {
     assert_eq!(deep.dims(), [1, 2, 3, 1, 24]);
     let voxel = x.clone().slice([0..1, 1..2, 2..3, 1..2, 0..3]).reshape([3]);
     // z odd, y even, x odd: the sixth of the eight neighbours.
-    let channels = deep.clone().slice([0..1, 0..1, 1..2, 0..1, 15..18]).reshape([3]);
-    voxel.into_data().assert_approx_eq::<f32>(&channels.into_data(), Tolerance::default());
+    let channels = deep
+        .clone()
+        .slice([0..1, 0..1, 1..2, 0..1, 15..18])
+        .reshape([3]);
+    voxel
+        .into_data()
+        .assert_approx_eq::<f32>(&channels.into_data(), Tolerance::default());
     let back = depth_to_space(deep);
-    back.into_data().assert_approx_eq::<f32>(&x.into_data(), Tolerance::default());
+    back.into_data()
+        .assert_approx_eq::<f32>(&x.into_data(), Tolerance::default());
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use prosector::geometry::{Affine, VoxelBox};
+use prosector::volume::components::{Connectivity, connected_components, largest_component};
 use prosector::volume::morphology::{Crop, fill_holes, label_bounds};
 use prosector::volume::{Grid, LabelMap, Runs};
 
@@ -38,6 +39,45 @@ fn fill_holes_by_definition(mask: &[u8], dims: [usize; 3]) -> Vec<u8> {
     }
 }
 
+/// The slow definition: every voxel takes the smallest offset among itself and its neighbours, until nothing
+/// changes; components are numbered by that offset.
+fn components_by_definition(mask: &[u8], dims: [usize; 3], corners: bool) -> Vec<u32> {
+    let grid = Grid::new(dims, Affine::from_spacing([1.0; 3], [0.0; 3]));
+    let mut first: Vec<usize> = (0..mask.len()).collect();
+    let mut grew = true;
+    while grew {
+        grew = false;
+        for a in (0..mask.len()).filter(|&a| mask[a] != 0) {
+            for b in (0..mask.len()).filter(|&b| mask[b] != 0) {
+                let (p, q) = (grid.voxel_at(a).0, grid.voxel_at(b).0);
+                let apart: [i64; 3] = std::array::from_fn(|d| (p[d] - q[d]).abs());
+                let near = match corners {
+                    true => apart.iter().all(|&v| v <= 1),
+                    false => apart.iter().sum::<i64>() <= 1,
+                };
+                if near && first[b] < first[a] {
+                    first[a] = first[b];
+                    grew = true;
+                }
+            }
+        }
+    }
+    let mut numbers = Vec::new();
+    (0..mask.len())
+        .map(|at| {
+            if mask[at] == 0 {
+                return 0;
+            }
+            let known = numbers.iter().position(|&n| n == first[at]);
+            known.unwrap_or_else(|| {
+                numbers.push(first[at]);
+                numbers.len() - 1
+            }) as u32
+                + 1
+        })
+        .collect()
+}
+
 fn dims_and_mask() -> impl Strategy<Value = ([usize; 3], Vec<u8>)> {
     [1..7usize, 1..7usize, 1..7usize].prop_flat_map(|dims| {
         let voxel = prop_oneof![2 => Just(0u8), 3 => Just(1u8)];
@@ -69,6 +109,24 @@ proptest! {
             }
         }
         prop_assert_eq!(pasted, fill_holes(&mask, dims));
+    }
+
+    #[test]
+    fn components_are_what_neighbours_join(
+        (dims, mask) in dims_and_mask(),
+        corners in any::<bool>(),
+    ) {
+        let connectivity = if corners { Connectivity::TwentySix } else { Connectivity::Six };
+        // Thinned out, so that there are several.
+        let mask: Vec<u8> = mask.iter().enumerate().map(|(n, &v)| v * u8::from(n % 3 != 1)).collect();
+        let (labels, sizes) = connected_components(&mask, dims, connectivity);
+        prop_assert_eq!(&labels, &components_by_definition(&mask, dims, corners));
+        for (label, &size) in (1u32..).zip(&sizes) {
+            prop_assert_eq!(labels.iter().filter(|&&l| l == label).count(), size);
+        }
+        let largest = largest_component(&mask, dims, connectivity);
+        let size = largest.map(|m| m.iter().filter(|&&v| v == 1).count());
+        prop_assert_eq!(size, sizes.iter().max().copied());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The backward passes, registered with Burn's autodiff.
 
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::autodiff::NodeId;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend};
 
@@ -62,7 +62,9 @@ impl<B: Backend + VolumeKernels, C: CheckpointStrategy> VolumeOps for Autodiff<B
                 let state = [prep.checkpoint(&x), prep.checkpoint(&weight)];
                 prep.finish(state, B::conv(x.into_primitive(), weight.into_primitive()))
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv(x.into_primitive(), weight.into_primitive())),
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::conv(x.into_primitive(), weight.into_primitive()))
+            }
         }
     }
 
@@ -83,7 +85,12 @@ impl<B: Backend + VolumeKernels, C: CheckpointStrategy> VolumeOps for Autodiff<B
                     prep.checkpoint(&gamma),
                     prep.checkpoint(&beta),
                 ];
-                let y = B::norm(x.into_primitive(), gamma.into_primitive(), beta.into_primitive(), groups);
+                let y = B::norm(
+                    x.into_primitive(),
+                    gamma.into_primitive(),
+                    beta.into_primitive(),
+                    groups,
+                );
                 prep.finish((nodes, groups), y)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::norm(

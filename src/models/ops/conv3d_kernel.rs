@@ -231,7 +231,8 @@ fn multiply_rows<const R: usize, const N: usize, const FUSED: bool>(
 /// Rows of a slab taken together in the weight gradient, so that they stay in the first-level cache.
 fn rows_per_chunk(shape: ConvShape) -> usize {
     const CACHE_FLOATS: usize = 8 * 1024;
-    (CACHE_FLOATS / (shape.dims[2] * (shape.channels_in + shape.channels_out))).clamp(1, shape.dims[1])
+    (CACHE_FLOATS / (shape.dims[2] * (shape.channels_in + shape.channels_out)))
+        .clamp(1, shape.dims[1])
 }
 
 fn correlate<const N: usize>(x: &[f32], grad: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {

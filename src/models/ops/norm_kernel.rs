@@ -46,8 +46,14 @@ fn channel_sums(
         .collect();
     let mut sums = (vec![0.0f64; channels], vec![0.0f64; channels]);
     for (a, b) in &partial {
-        sums.0.iter_mut().zip(a).for_each(|(s, &v)| *s += f64::from(v));
-        sums.1.iter_mut().zip(b).for_each(|(s, &v)| *s += f64::from(v));
+        sums.0
+            .iter_mut()
+            .zip(a)
+            .for_each(|(s, &v)| *s += f64::from(v));
+        sums.1
+            .iter_mut()
+            .zip(b)
+            .for_each(|(s, &v)| *s += f64::from(v));
     }
     sums
 }
@@ -147,14 +153,21 @@ pub(super) fn backward(
             grad_gamma[i] += sum_normal[i] as f32;
         }
         let weighted = |sums: &[f64]| {
-            let mut v: Vec<f64> = sums.iter().zip(gamma).map(|(s, &g)| s * f64::from(g)).collect();
+            let mut v: Vec<f64> = sums
+                .iter()
+                .zip(gamma)
+                .map(|(s, &g)| s * f64::from(g))
+                .collect();
             group_sum(&mut v, shape.groups);
             let count = (x.len() / shape.groups) as f64;
             v.iter().map(|s| (s / count) as f32).collect::<Vec<f32>>()
         };
         let (mean_grad, mean_grad_normal) = (weighted(&sum), weighted(&sum_normal));
         out.par_chunks_mut(TASK_VOXELS * c)
-            .zip(x.par_chunks(TASK_VOXELS * c).zip(grad.par_chunks(TASK_VOXELS * c)))
+            .zip(
+                x.par_chunks(TASK_VOXELS * c)
+                    .zip(grad.par_chunks(TASK_VOXELS * c)),
+            )
             .for_each(|(out, (x, grad))| {
                 let rows = x.chunks_exact(c).zip(grad.chunks_exact(c));
                 for (out, (row, grad)) in out.chunks_exact_mut(c).zip(rows) {

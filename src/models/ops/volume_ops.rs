@@ -69,7 +69,12 @@ impl VolumeOps for Cube {
 /// Forward and backward of the operations on a plain backend; the defaults use Burn's own operations.
 pub(super) trait VolumeKernels: Backend {
     fn conv(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
-        let y = Self::conv3d(channels_first::<Self>(x), kernel_first::<Self>(weight), None, padded());
+        let y = Self::conv3d(
+            channels_first::<Self>(x),
+            kernel_first::<Self>(weight),
+            None,
+            padded(),
+        );
         channels_last::<Self>(y)
     }
 
@@ -159,7 +164,11 @@ impl VolumeKernels for Flex {
         grad: FloatTensor<Self>,
         wanted: [bool; 2],
     ) -> [Option<FloatTensor<Self>>; 2] {
-        let (x, weight, grad) = (x.to_contiguous(), weight.to_contiguous(), grad.to_contiguous());
+        let (x, weight, grad) = (
+            x.to_contiguous(),
+            weight.to_contiguous(),
+            grad.to_contiguous(),
+        );
         let shape = conv_shape(&x.shape(), &weight.shape());
         let (ci, co) = (shape.channels_in, shape.channels_out);
         let [d, h, w] = shape.dims;
@@ -181,7 +190,12 @@ impl VolumeKernels for Flex {
         groups: usize,
     ) -> FloatTensor<Self> {
         let x = x.to_contiguous();
-        let y = norm_kernel::forward(values(&x), values(&gamma), values(&beta), norm_shape(&x.shape(), groups));
+        let y = norm_kernel::forward(
+            values(&x),
+            values(&gamma),
+            values(&beta),
+            norm_shape(&x.shape(), groups),
+        );
         tensor(y, x.shape().dims::<5>())
     }
 
@@ -194,9 +208,19 @@ impl VolumeKernels for Flex {
     ) -> [FloatTensor<Self>; 3] {
         let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
         let shape = norm_shape(&x.shape(), groups);
-        let (gx, gg, gb) = norm_kernel::backward(values(&x), values(&gamma), values(&beta), values(&grad), shape);
+        let (gx, gg, gb) = norm_kernel::backward(
+            values(&x),
+            values(&gamma),
+            values(&beta),
+            values(&grad),
+            shape,
+        );
         let c = shape.channels;
-        [tensor(gx, x.shape().dims::<5>()), tensor(gg, [c]), tensor(gb, [c])]
+        [
+            tensor(gx, x.shape().dims::<5>()),
+            tensor(gg, [c]),
+            tensor(gb, [c]),
+        ]
     }
 }
 
@@ -275,5 +299,8 @@ fn affine<B: Backend>(
     beta: FloatTensor<B>,
     c: usize,
 ) -> FloatTensor<B> {
-    B::float_add(B::float_mul(x, broadcast::<B>(gamma, c)), broadcast::<B>(beta, c))
+    B::float_add(
+        B::float_mul(x, broadcast::<B>(gamma, c)),
+        broadcast::<B>(beta, c),
+    )
 }
