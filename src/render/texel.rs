@@ -170,6 +170,7 @@ fn integer_texels<T: StoredValue>(
     })
 }
 
+/// On the calling thread alone: a window's thread must not wait for a pool that computes a model.
 fn gather<T: Copy, U>(
     voxels: &[T],
     dims: [usize; 3],
@@ -179,15 +180,20 @@ fn gather<T: Copy, U>(
 ) -> Vec<U> {
     let [ni, nj, _] = dims;
     let range = |d: usize| of.min[d] as usize..=of.max[d] as usize;
-    let count: usize = of.size().iter().map(|n| n.div_ceil(step)).product();
-    let mut out = Vec::with_capacity(count);
+    let [width, height, depth] = of.size().map(|n| n.div_ceil(step));
+    let mut out = Vec::with_capacity(width * height * depth);
     for k in range(2).step_by(step) {
-        for j in range(1).step_by(step) {
-            let row = &voxels[ni * (j + nj * k)..][range(0)];
-            match step {
-                1 => out.extend(row.iter().map(|&v| texel(v))),
-                _ => out.extend(row.iter().step_by(step).map(|&v| texel(v))),
-            }
+        let rows = range(1).step_by(step).map(|j| ni * (j + nj * k));
+        match (width, step) {
+            // Across the rows, every voxel is a cache miss: one plain loop lets many be under way at once.
+            (1, _) => out.extend(rows.map(|row| texel(voxels[row + of.min[0] as usize]))),
+            (_, 1) => rows.for_each(|row| {
+                out.extend(voxels[row..][range(0)].iter().map(|&v| texel(v)));
+            }),
+            _ => rows.for_each(|row| {
+                let line = voxels[row..][range(0)].iter().step_by(step);
+                out.extend(line.map(|&v| texel(v)));
+            }),
         }
     }
     out
