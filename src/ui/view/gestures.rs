@@ -267,6 +267,11 @@ impl GestureReader<'_> {
         }
         match self.drag.take().map(|d| d.kind) {
             Some(DragKind::Box { drag, current }) if drag.is_deliberate(current) => {
+                if matches!(drag, BoxDrag::New { .. }) {
+                    // So that the other views go through the box and its depth can be seen.
+                    let middle = std::array::from_fn(|d| (current.min[d] + current.max[d]) / 2);
+                    self.intents.push(ViewIntent::Crosshair(VoxelIndex(middle)));
+                }
                 self.intents.push(ViewIntent::SetBox(current));
             }
             Some(DragKind::Stroke) => self.intents.push(ViewIntent::StrokeEnd),

@@ -1,0 +1,223 @@
+//! The real window with a toy model and scripted answers to its dialogs.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Vec2, pos2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use prosector::app::desktop::{FileDialogs, PathAnswer, PathPurpose, Window, WindowOptions};
+use prosector::geometry::{Plane, SliceView, VoxelPoint};
+use prosector::render::Offscreen;
+use prosector::session::settings::Settings;
+use prosector::session::{Case, Session};
+
+use super::toy::Toy;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Answers that the user will give, in order.
+#[derive(Clone, Default)]
+pub struct Script(Arc<Mutex<VecDeque<PathBuf>>>);
+
+struct ScriptedDialogs {
+    script: Script,
+    asked: Vec<PathPurpose>,
+}
+
+impl FileDialogs for ScriptedDialogs {
+    fn ask(&mut self, purpose: PathPurpose, _start: Option<&Path>, _file_name: Option<&str>) {
+        self.asked.push(purpose);
+    }
+
+    fn answers(&mut self) -> Vec<PathAnswer> {
+        let mut script = self.script.0.lock().expect("no test panics here");
+        self.asked
+            .drain(..)
+            .map(|purpose| match script.pop_front() {
+                Some(path) => PathAnswer::Chosen(purpose, path),
+                None => PathAnswer::Dismissed(purpose),
+            })
+            .collect()
+    }
+}
+
+pub struct Bench {
+    pub harness: Harness<'static, Window>,
+    script: Script,
+}
+
+impl Bench {
+    /// A window whose data folder is `folder`; the notice was read before.
+    pub fn open(folder: &Path) -> Self {
+        let settings = Settings {
+            notice_accepted: true,
+            ..Settings::default()
+        };
+        settings
+            .save(&folder.join("settings.toml"))
+            .expect("a temporary folder can be written to");
+        Self::open_as_left(folder)
+    }
+
+    /// A window whose data folder is as it was left.
+    pub fn open_as_left(folder: &Path) -> Self {
+        let script = Script::default();
+        let options = WindowOptions {
+            paths: Vec::new(),
+            open_model: Box::new(Toy::open),
+            data_folder: Some(folder.to_path_buf()),
+            dialogs: Some(Box::new(ScriptedDialogs {
+                script: script.clone(),
+                asked: Vec::new(),
+            })),
+            open_sample: false,
+        };
+        let mut builder = Harness::builder()
+            .with_size(Vec2::new(1360.0, 860.0))
+            .with_max_steps(64);
+        // Without an adapter the window draws no scan; all else is the same.
+        if Offscreen::new().is_ok() {
+            builder = builder.wgpu();
+        }
+        let harness =
+            builder.build_eframe(|cc| Window::new(cc, options).expect("the system has threads"));
+        let mut bench = Self { harness, script };
+        bench.settle();
+        bench
+    }
+
+    /// The next dialog is answered with this path.
+    pub fn will_choose(&self, path: impl Into<PathBuf>) {
+        let mut script = self.script.0.lock().expect("no test panics here");
+        script.push_back(path.into());
+    }
+
+    /// Runs frames until nothing is under way.
+    pub fn settle(&mut self) {
+        let start = Instant::now();
+        for _ in 0..3 {
+            self.harness.step();
+        }
+        while self.harness.state().is_busy() {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the window is busy for too long"
+            );
+            std::thread::sleep(Duration::from_millis(3));
+            self.harness.step();
+        }
+        for _ in 0..3 {
+            self.harness.step();
+        }
+    }
+
+    pub fn session(&self) -> &Session {
+        self.harness.state().session()
+    }
+
+    pub fn case(&self) -> &Case {
+        self.session().case().expect("a scan is open")
+    }
+
+    pub fn messages(&self) -> Vec<String> {
+        self.harness.state().messages()
+    }
+
+    pub fn press(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.settle();
+    }
+
+    /// Chooses an entry of a menu.
+    pub fn choose(&mut self, menu: &str, entry: &str) {
+        self.press(menu);
+        self.harness.get_by_label_contains(entry).click();
+        self.settle();
+    }
+
+    pub fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.settle();
+    }
+
+    /// Whether a widget has this text.
+    pub fn shows(&self, text: &str) -> bool {
+        self.harness
+            .query_all_by_label_contains(text)
+            .next()
+            .is_some()
+    }
+
+    /// The rectangle of a view, and what it says of itself.
+    pub fn view(&self, plane: &str) -> (Rect, String) {
+        let start = format!("{plane}, slice");
+        let node = self.harness.get_by_label_contains(&start);
+        let text = node.accesskit_node().label().unwrap_or_default();
+        (node.rect(), text)
+    }
+
+    /// A point of a view, in parts of its width and height.
+    pub fn point(&self, plane: &str, x: f32, y: f32) -> Pos2 {
+        let rect = self.view(plane).0;
+        pos2(
+            rect.left() + rect.width() * x,
+            rect.top() + rect.height() * y,
+        )
+    }
+
+    /// Where a voxel position is in a view that is fitted to the scan.
+    pub fn pos(&self, plane: Plane, voxel: VoxelPoint) -> Pos2 {
+        let rect = self.view(plane.name()).0;
+        let (width, height) = (rect.width() as u32, rect.height() as u32);
+        let (case, convention) = (self.case(), self.session().display().convention);
+        let view = SliceView::fit(
+            case.grid(),
+            plane,
+            convention,
+            case.cross_hair(),
+            width,
+            height,
+        );
+        let (x, y) = view.pixel_from_voxel(voxel);
+        rect.min + Vec2::new(x as f32, y as f32)
+    }
+
+    /// Presses, moves through points and releases.
+    pub fn drag(&mut self, button: PointerButton, modifiers: Modifiers, points: &[Pos2]) {
+        let (first, last) = (points[0], points[points.len() - 1]);
+        let press = |pos, pressed| Event::PointerButton {
+            pos,
+            button,
+            pressed,
+            modifiers,
+        };
+        self.harness.event(Event::ModifiersChanged(modifiers));
+        self.harness.event(Event::PointerMoved(first));
+        self.harness.step();
+        self.harness.event(press(first, true));
+        for &point in points {
+            self.harness.event(Event::PointerMoved(point));
+            self.harness.step();
+        }
+        self.harness.event(press(last, false));
+        self.harness.step();
+        self.harness.event(Event::ModifiersChanged(Modifiers::NONE));
+        self.settle();
+    }
+
+    pub fn left_click(&mut self, pos: Pos2) {
+        self.drag(PointerButton::Primary, Modifiers::NONE, &[pos]);
+    }
+
+    /// Keeps a picture of the window where `PROSECTOR_PICTURES` says, to look at.
+    pub fn picture(&mut self, name: &str) {
+        if let Some(folder) = std::env::var_os("PROSECTOR_PICTURES") {
+            let picture = self.harness.render().expect("there is an adapter");
+            let path = Path::new(&folder).join(format!("{name}.png"));
+            picture.save(path).expect("the folder can be written to");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The real window, driven as a hand would: open, segment, accept, click, box, brush, undo, save.
+
+mod bench;
+mod toy;
+
+use eframe::egui::{
+    Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, TouchPhase, Vec2,
+};
+use glam::DVec3;
+use prosector::geometry::{Plane, VoxelPoint};
+use prosector::io;
+use prosector::util::JobContext;
+
+use bench::Bench;
+
+fn phantom() -> (Bench, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(folder.path());
+    bench.choose("File", "Open sample");
+    (bench, folder)
+}
+
+#[test]
+fn main_job_from_phantom_to_saved_labels() {
+    let (mut bench, folder) = phantom();
+    assert_eq!(bench.case().source().title(), "Sample");
+
+    bench.press("Segment organs");
+    assert!(bench.shows("Proposal: 2 structures"));
+    bench.picture("proposal");
+    bench.press("Accept");
+    let names: Vec<&str> = bench
+        .case()
+        .table()
+        .labels()
+        .iter()
+        .map(|l| l.name.as_str())
+        .collect();
+    assert_eq!(names, ["brainstem", "larynx"]);
+    assert!(bench.case().voxel_count(1) > 500);
+
+    bench.press("Click");
+    bench.key(Modifiers::NONE, Key::N);
+    bench.left_click(bench.point("Axial", 0.4, 0.4));
+    assert_eq!(bench.case().prompts().clicks.len(), 1);
+    assert!(bench.shows("expects a Dice of 0.91"));
+    bench.picture("click");
+    bench.key(Modifiers::NONE, Key::Enter);
+    let lesion = bench.case().active().expect("a label is active").value;
+    let clicked = bench.case().voxel_count(lesion);
+    assert!(clicked > 500, "{clicked}");
+
+    bench.press("Box");
+    bench.key(Modifiers::NONE, Key::N);
+    let (from, to) = (
+        bench.point("Axial", 0.6, 0.6),
+        bench.point("Axial", 0.7, 0.72),
+    );
+    bench.drag(PointerButton::Primary, Modifiers::NONE, &[from, to]);
+    let drawn = bench.case().prompts().target_box.expect("a box was drawn");
+    assert!(drawn.size().iter().all(|&n| n > 2), "{drawn:?}");
+    bench.picture("box");
+    let [x, y] = [0, 1].map(|d| (drawn.min[d] + drawn.max[d]) as f64 / 2.0);
+    let top = VoxelPoint(DVec3::new(x, y, drawn.max[2] as f64 + 0.5));
+    let handle = bench.pos(Plane::Coronal, top);
+    let away = handle + Vec2::new(0.0, -30.0);
+    bench.drag(PointerButton::Primary, Modifiers::NONE, &[handle, away]);
+    let edited = bench
+        .case()
+        .prompts()
+        .target_box
+        .expect("the box is still there");
+    assert!(
+        edited.max[2] > drawn.max[2],
+        "the coronal view edits the depth: {edited:?}"
+    );
+    bench.press("Accept");
+
+    bench.press("Brush");
+    let active = bench.case().active().expect("a label is active").value;
+    let before = bench.case().voxel_count(active);
+    let stroke = [
+        bench.point("Axial", 0.3, 0.7),
+        bench.point("Axial", 0.4, 0.75),
+    ];
+    bench.drag(PointerButton::Primary, Modifiers::NONE, &stroke);
+    assert!(bench.case().voxel_count(active) > before);
+    bench.picture("brush");
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(bench.case().voxel_count(active), before);
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    assert!(bench.case().voxel_count(active) > before);
+
+    let target = folder.path().join("labels.nii.gz");
+    bench.will_choose(&target);
+    bench.key(Modifiers::COMMAND, Key::S);
+    assert!(bench.shows("Saved and read back"), "{:?}", bench.messages());
+    assert!(!bench.session().is_dirty());
+    let (labels, table, _) =
+        io::open_labels(&target, &JobContext::silent()).expect("what was saved can be opened");
+    assert_eq!(labels.voxels, bench.case().labels().voxels);
+    assert!(table.by_name("larynx").is_some());
+}
+
+#[test]
+fn views_follow_wheel_keys_and_cross_hair() {
+    let (mut bench, _folder) = phantom();
+    let slices = bench.view("Axial").1;
+    let over = bench.point("Axial", 0.5, 0.5);
+    bench.harness.event(Event::PointerMoved(over));
+    bench.harness.step();
+    bench.harness.event(Event::MouseWheel {
+        unit: MouseWheelUnit::Line,
+        delta: Vec2::new(0.0, 1.0),
+        modifiers: Modifiers::NONE,
+        phase: TouchPhase::Move,
+        source: MouseWheelSource::Wheel,
+    });
+    bench.settle();
+    assert_ne!(bench.view("Axial").1, slices, "the wheel steps");
+    bench.key(Modifiers::NONE, Key::ArrowDown);
+    assert_eq!(bench.view("Axial").1, slices, "the key steps back");
+
+    let (coronal, sagittal) = (bench.view("Coronal").1, bench.view("Sagittal").1);
+    bench.left_click(bench.point("Axial", 0.3, 0.35));
+    assert_eq!(bench.view("Axial").1, slices);
+    assert_ne!(bench.view("Coronal").1, coronal);
+    assert_ne!(bench.view("Sagittal").1, sagittal);
+
+    let window = bench.case().window();
+    let points = [over, over + Vec2::new(50.0, 20.0)];
+    bench.drag(PointerButton::Secondary, Modifiers::SHIFT, &points);
+    assert_ne!(
+        bench.case().window(),
+        window,
+        "shift and right drag set the window"
+    );
+
+    bench.key(Modifiers::NONE, Key::F);
+    assert!(!bench.shows("Coronal, slice"), "one view alone");
+    bench.picture("maximised");
+    bench.key(Modifiers::NONE, Key::F);
+    assert!(bench.shows("Coronal, slice"));
+}
+
+#[test]
+fn bad_file_says_why_and_changes_nothing() {
+    let (mut bench, folder) = phantom();
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    let revision = bench.case().revision();
+    let bad = folder.path().join("notes.txt");
+    std::fs::write(&bad, "not a scan").expect("the folder can be written to");
+    bench.will_choose(&bad);
+    bench.key(Modifiers::COMMAND, Key::O);
+    assert!(bench.shows("Unsaved labels"), "opening asks first");
+    bench.press("Discard changes");
+    assert!(bench.shows("notes.txt"), "{:?}", bench.messages());
+    bench.picture("bad_file");
+    assert_eq!(bench.case().revision(), revision);
+    assert!(bench.session().is_dirty(), "the work is still there");
+
+    let elsewhere = folder.path().join("missing").join("labels.nii.gz");
+    bench.will_choose(&elsewhere);
+    bench.choose("File", "Save as");
+    assert!(bench.shows("missing"), "{:?}", bench.messages());
+    assert!(bench.session().is_dirty());
+}
+
+#[test]
+fn labels_on_another_grid_are_refused() {
+    let (mut bench, folder) = phantom();
+    let grid = prosector::volume::Grid::new(
+        [4, 5, 6],
+        prosector::geometry::Affine::from_spacing([1.0; 3], [0.0; 3]),
+    );
+    let labels = prosector::volume::LabelMap::empty(grid);
+    let path = folder.path().join("other.nii.gz");
+    io::save_labels(&path, &labels, &prosector::volume::LabelTable::default())
+        .expect("the folder can be written to");
+    bench.will_choose(&path);
+    bench.choose("File", "Open labels");
+    assert!(bench.shows("4x5x6"), "{:?}", bench.messages());
+    assert!(bench.case().table().labels().is_empty());
+}
+
+#[test]
+fn unsaved_work_comes_back_after_a_crash() {
+    let (mut bench, folder) = phantom();
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    let painted = bench.case().labels().voxels.clone();
+    bench.settle();
+    let kept = folder.path().join("recovery-0.json");
+    let start = std::time::Instant::now();
+    while !kept.exists() {
+        assert!(start.elapsed().as_secs() < 20, "no recovery file");
+        bench.settle();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    drop(bench);
+
+    let mut bench = Bench::open_as_left(folder.path());
+    assert!(bench.shows("Recover unsaved work?"));
+    bench.picture("recovery");
+    bench.press("Recover");
+    assert_eq!(bench.case().labels().voxels, painted);
+    assert!(bench.session().is_dirty());
+}
+
+#[test]
+fn first_start_shows_the_notice() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open_as_left(folder.path());
+    assert!(bench.shows("not for clinical use"));
+    bench.picture("notice");
+    bench.press("I understand");
+    drop(bench);
+    let bench = Bench::open_as_left(folder.path());
+    assert!(!bench.shows("I understand"));
+}

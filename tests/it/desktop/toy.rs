@@ -1,0 +1,111 @@
+//! A model that knows nothing: balls and boxes where it is told, so that the window can be tested.
+
+use prosector::geometry::VoxelIndex;
+use prosector::models::{
+    AutoResult, ComputeDevice, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
+};
+use prosector::prompt::{Polarity, PromptSet};
+use prosector::util::JobContext;
+use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
+
+/// Radius of what a click finds, in voxels.
+const RADIUS: i64 = 6;
+
+pub struct Toy {
+    card: ModelCard,
+    device: ComputeDevice,
+}
+
+impl Toy {
+    pub fn open() -> Result<Box<dyn Segmenter>, ModelError> {
+        let card = "id = 'toy'\ntitle = 'Toy'\nsystem = 'toy'\ndescription = 'Draws balls.'\n\
+                    weights = ''\nsha256 = ''\nautomatic = true\nclicks = true\nboxes = true\n\
+                    [[structures]]\nvalue = 1\nname = 'brainstem'\nmodality = 'ct'\n\
+                    [[structures]]\nvalue = 2\nname = 'larynx'\nmodality = 'ct'\n";
+        Ok(Box::new(Self {
+            card: toml::from_str(card).expect("the toy's card is complete"),
+            device: ComputeDevice {
+                kind: "cpu",
+                name: "an abacus".to_owned(),
+            },
+        }))
+    }
+}
+
+fn ball(grid: &Grid, center: VoxelIndex, mut visit: impl FnMut(usize)) {
+    let range = -RADIUS..=RADIUS;
+    for k in range.clone() {
+        for j in range.clone() {
+            for i in range.clone() {
+                let [ci, cj, ck] = center.0;
+                let inside = i * i + j * j + k * k <= RADIUS * RADIUS;
+                let voxel = VoxelIndex([ci + i, cj + j, ck + k]);
+                if let Some(offset) = grid.offset_of(voxel).filter(|_| inside) {
+                    visit(offset);
+                }
+            }
+        }
+    }
+}
+
+impl Segmenter for Toy {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn device(&self) -> &ComputeDevice {
+        &self.device
+    }
+
+    fn segment_auto(
+        &mut self,
+        image: &ImageVolume,
+        _key: ScanKey,
+        _structures: Option<&[String]>,
+        ctx: &JobContext,
+    ) -> Result<AutoResult, ModelError> {
+        ctx.step(0.5, "drawing balls")?;
+        let grid = *image.grid();
+        let mut labels = LabelMap::empty(grid);
+        let mut table = LabelTable::default();
+        for (value, name, quarter) in [(1, "brainstem", 2), (2, "larynx", 1)] {
+            let center = VoxelIndex(grid.dims.map(|n| (n * quarter / 4) as i64));
+            ball(&grid, center, |offset| labels.voxels[offset] = value);
+            table.add(value, name);
+        }
+        Ok(AutoResult {
+            labels,
+            table,
+            predicted_dice: Some(0.87),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn segment_prompted(
+        &mut self,
+        image: &ImageVolume,
+        _key: ScanKey,
+        prompts: &PromptSet,
+        prior: Option<&Mask>,
+        _ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        let grid = *image.grid();
+        let mut mask = prior.cloned().unwrap_or_else(|| Mask::empty(grid));
+        if let Some(b) = prompts.target_box {
+            for (offset, voxel) in mask.voxels.iter_mut().enumerate() {
+                *voxel |= u8::from(b.contains(grid.voxel_at(offset)));
+            }
+        }
+        for click in &prompts.clicks {
+            let value = u8::from(click.polarity == Polarity::Positive);
+            ball(&grid, click.voxel, |offset| mask.voxels[offset] = value);
+        }
+        Ok(PromptedResult {
+            mask,
+            predicted_dice: Some(0.91),
+            warnings: Vec::new(),
+        })
+    }
+
+    fn drop_caches(&mut self) {}
+}
