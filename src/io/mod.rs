@@ -4,6 +4,7 @@
 //! what the file says, with the doubts as [`ScanInfo::warnings`], or refuses with an [`IoError`].
 
 pub mod atomic;
+mod dicom;
 mod error;
 mod nifti;
 mod scan;
@@ -45,7 +46,7 @@ pub fn inspect(
 ) -> Result<(ScanInfo, Option<ImageVolume>), IoError> {
     match sniff(path)? {
         Content::Nifti => nifti::inspect(path, options, ctx),
-        Content::Dicom => Err(IoError::unsupported(path, "DICOM is not read")),
+        Content::Dicom => dicom::inspect(path, options, ctx),
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use super::IoError;
+use super::dicom::is_dicom;
 use super::nifti;
 
 /// Bytes looked at: more than any header that tells formats apart.
@@ -29,7 +30,7 @@ pub(super) fn sniff(path: &Path) -> Result<Content, IoError> {
         return Ok(Content::Dicom);
     }
     let head = head_of(path)?;
-    if looks_like_dicom(&head) {
+    if is_dicom(&head) {
         return Ok(Content::Dicom);
     }
     if nifti::looks_like_header(&head) || nifti::header_beside_image(path).is_some() {
@@ -71,7 +72,7 @@ fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
             path,
             format!("the gzip data cannot be unpacked ({e}); copy or download the file again"),
         )),
-        Ok(_) if looks_like_dicom(&head) => Err(IoError::unsupported(
+        Ok(_) if is_dicom(&head) => Err(IoError::unsupported(
             path,
             "it is a gzipped DICOM file; unpack it first",
         )),
@@ -79,24 +80,6 @@ fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
             path,
             format!("inside the gzip {}", describe(&head)),
         )),
-    }
-}
-
-/// Whether these are the first bytes of a DICOM file: the preamble's magic, or without a preamble a
-/// first element of group 2 or 8 in any encoding.
-fn looks_like_dicom(head: &[u8]) -> bool {
-    if head.get(128..132) == Some(b"DICM".as_slice()) {
-        return true;
-    }
-    let Some(first) = head.first_chunk::<8>() else {
-        return false;
-    };
-    let explicit_vr = first[4].is_ascii_uppercase() && first[5].is_ascii_uppercase();
-    let length = u32::from_le_bytes([first[4], first[5], first[6], first[7]]);
-    match *first {
-        [2 | 8, 0, _, 0, ..] => explicit_vr || length < 1024,
-        [0, 2 | 8, 0, ..] => explicit_vr,
-        _ => false,
     }
 }
 

@@ -18,5 +18,6 @@ mod write;
 
 pub(super) use file::{header_beside_image, looks_like_header};
 pub(super) use labels::open_labels;
+pub(super) use modality::guess as guess_modality;
 pub(super) use volume::inspect;
 pub(super) use write::{save_image, save_labels, save_mask};

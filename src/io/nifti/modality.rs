@@ -13,7 +13,7 @@ const SAMPLES: usize = 100_000;
 /// - **PET**: fractional values, none below 0, on voxels of at least 1.5 mm, either on the scale of
 ///   uptake values (1 < largest ≤ 200) or of activity (a few voxels thousands of times the median).
 /// - **MR**: anything else.
-pub(super) fn guess(image: &ImageVolume) -> Modality {
+pub(in crate::io) fn guess(image: &ImageVolume) -> Modality {
     let values = sample(image);
     let (Some(&lowest), Some(&highest)) = (values.first(), values.last()) else {
         return Modality::Mr;

@@ -1,0 +1,276 @@
+//! Decoding the slices of a stack, in parallel, each straight into its place in the volume.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use super::codec::{Decoded, decode};
+use super::format::PixelFormat;
+use super::header::Instance;
+use super::refusal::Refusal;
+use super::samples::{BitField, Voxel, luminance, store, store_rescaled, to_little_endian};
+use super::scan::HEADER_SHARE;
+use super::series::Plane;
+use super::source::{PixelSource, check_encapsulation};
+use super::syntax::Codec;
+use crate::io::IoError;
+use crate::util::JobContext;
+use crate::volume::{Rescale, VoxelData};
+
+/// A compressed image that grows more than this is no image of a patient.
+const MAX_EXPANSION: u64 = 2000;
+
+/// Volumes up to this size are not suspected, in bytes.
+const UNSUSPECTED_BYTES: u64 = 256 << 20;
+
+/// The voxels of a stack and what they mean.
+pub(super) struct Voxels {
+    pub data: VoxelData,
+    pub rescale: Rescale,
+    /// Slices had different rescales, so physical values are stored.
+    pub was_rescaled: bool,
+}
+
+/// Decodes slices that share a format (bits stored may differ).
+///
+/// # Errors
+/// A slice that cannot be read, named by its file; [`IoError::Cancelled`] on request.
+pub(super) fn decode_stack(slices: &[Plane], ctx: &JobContext) -> Result<Voxels, IoError> {
+    let job = Job::new(slices, ctx)?;
+    let (rescale, is_shared) = job.shared_rescale()?;
+    let format = job.widest;
+    let data = match (format.float, format.signed, format.bits_allocated) {
+        (true, _, 32) if is_shared => VoxelData::F32(job.floats::<f32, 4>(f32::from_le_bytes)?),
+        (true, _, 32) => return Err(job.refuse("its slices have different rescales")),
+        (true, _, _) if is_shared => VoxelData::F64(job.floats::<f64, 8>(f64::from_le_bytes)?),
+        (true, _, _) => return Err(job.refuse("its slices have different rescales")),
+        // 16 bits times any slope keep their differences in 32-bit floats; 32 bits would not.
+        _ if !is_shared && format.bits_allocated <= 16 => VoxelData::F32(job.rescaled()?),
+        _ if !is_shared => VoxelData::F64(job.rescaled()?),
+        (_, false, 8) => VoxelData::U8(job.stored()?),
+        (_, true, 8) => VoxelData::I8(job.stored()?),
+        (_, false, 16) => VoxelData::U16(job.stored()?),
+        (_, true, 16) => VoxelData::I16(job.stored()?),
+        (_, false, _) => VoxelData::U32(job.stored()?),
+        (_, true, _) => VoxelData::I32(job.stored()?),
+    };
+    Ok(Voxels {
+        data,
+        rescale,
+        was_rescaled: !is_shared,
+    })
+}
+
+struct Job<'a> {
+    slices: &'a [Plane<'a>],
+    /// The format with the most bits.
+    widest: &'a PixelFormat,
+    /// Where the pixels of each file are; found by whoever needs them first.
+    sources: HashMap<&'a std::path::Path, OnceLock<Result<PixelSource, Refusal>>>,
+    done: AtomicUsize,
+    ctx: &'a JobContext,
+}
+
+impl<'a> Job<'a> {
+    fn new(slices: &'a [Plane<'a>], ctx: &'a JobContext) -> Result<Self, IoError> {
+        let first = slices[0].instance;
+        let mut widest = format_of(first)?;
+        for plane in slices {
+            let format = format_of(plane.instance)?;
+            check_codec(plane.instance)?;
+            if format.bits_allocated > widest.bits_allocated {
+                widest = format;
+            }
+        }
+        let paths = slices.iter().map(|p| p.instance.path.as_path());
+        let job = Self {
+            slices,
+            widest,
+            sources: paths.map(|path| (path, OnceLock::new())).collect(),
+            done: AtomicUsize::new(0),
+            ctx,
+        };
+        job.check_size()?;
+        Ok(job)
+    }
+
+    fn refuse(&self, reason: &str) -> IoError {
+        IoError::unsupported(&self.slices[0].instance.path, reason)
+    }
+
+    /// The rescale of all slices, and whether they do share it; identity if not.
+    fn shared_rescale(&self) -> Result<(Rescale, bool), IoError> {
+        let of = |p: &Plane| {
+            let rescale = p.frame.rescale.clone();
+            rescale.map_err(|reason| IoError::damaged(&p.instance.path, reason))
+        };
+        let first = of(&self.slices[0])?;
+        let mut is_shared = true;
+        for plane in self.slices {
+            is_shared &= of(plane)? == first;
+        }
+        let rescale = if is_shared { first } else { Rescale::IDENTITY };
+        Ok((rescale, is_shared))
+    }
+
+    /// Refuses volumes that cannot be what the files hold, before reserving memory for them.
+    fn check_size(&self) -> Result<(), IoError> {
+        let frame = self.widest.frame_bytes() as u64;
+        let needed = frame.saturating_mul(self.slices.len() as u64);
+        let files: HashMap<_, _> = self
+            .slices
+            .iter()
+            .map(|p| (p.instance.path.as_path(), p.instance.file_bytes))
+            .collect();
+        let there: u64 = files.values().sum();
+        if needed > UNSUSPECTED_BYTES && needed / MAX_EXPANSION > there {
+            let mb = needed >> 20;
+            return Err(IoError::damaged(
+                &self.slices[0].instance.path,
+                format!(
+                    "it claims {mb} MiB of pixels in {there} bytes; copy the files again from their source"
+                ),
+            ));
+        }
+        for plane in self.slices {
+            let frames = plane.instance.frames.as_ref().map_or(1, Vec::len) as u64;
+            let native = plane.instance.pixels.and_then(|p| p.length);
+            let format = format_of(plane.instance)?;
+            let needed = (format.frame_bytes() as u64).saturating_mul(frames);
+            if native.is_some_and(|length| length < needed) {
+                let reason = "its pixels are fewer than Rows, Columns and NumberOfFrames say";
+                return Err(IoError::damaged(&plane.instance.path, reason));
+            }
+        }
+        Ok(())
+    }
+
+    /// All slices one after the other, each made by `decode_slice`.
+    fn volume<T: Voxel>(
+        &self,
+        decode_slice: impl Fn(&Plane, &mut [T]) -> Result<(), Refusal> + Sync,
+    ) -> Result<Vec<T>, IoError> {
+        let pixels = self.widest.pixels();
+        let voxels = pixels.saturating_mul(self.slices.len());
+        let mut probe: Vec<T> = Vec::new();
+        if probe.try_reserve_exact(voxels).is_err() {
+            return Err(self.refuse("it does not fit into this computer's memory"));
+        }
+        drop(probe);
+        let mut volume = vec![T::zeroed(); voxels];
+        let slabs = volume.par_chunks_mut(pixels).zip(self.slices);
+        slabs.try_for_each(|(slab, plane)| {
+            let done = self.done.fetch_add(1, Ordering::Relaxed) as f32;
+            let fraction = done / self.slices.len() as f32;
+            self.ctx.step(
+                HEADER_SHARE + (1.0 - HEADER_SHARE) * fraction,
+                "decoding slices",
+            )?;
+            decode_slice(plane, slab).map_err(|r| r.at(&plane.instance.path))
+        })?;
+        Ok(volume)
+    }
+
+    fn stored<T: Voxel>(&self) -> Result<Vec<T>, IoError> {
+        self.volume(|plane, slab| {
+            if is_plain(plane.instance, size_of::<T>()) {
+                let bytes = bytemuck::cast_slice_mut(slab);
+                return self.source(plane)?.read_into(plane.frame_index, bytes);
+            }
+            let (bytes, field) = self.samples(plane)?;
+            store(&bytes, field, slab);
+            Ok(())
+        })
+    }
+
+    fn rescaled<T: Voxel>(&self) -> Result<Vec<T>, IoError> {
+        self.volume(|plane, slab| {
+            let (bytes, field) = self.samples(plane)?;
+            let rescale = plane.frame.rescale.clone().map_err(Refusal::Damaged)?;
+            store_rescaled(&bytes, field, rescale, slab);
+            Ok(())
+        })
+    }
+
+    fn floats<T: Voxel, const N: usize>(
+        &self,
+        from_bytes: fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, IoError> {
+        self.volume(|plane, slab| {
+            let bytes = self.decoded(plane)?.bytes;
+            let values = bytes.as_chunks::<N>().0.iter().map(|&c| from_bytes(c));
+            slab.iter_mut()
+                .zip(values)
+                .for_each(|(v, value)| *v = value);
+            Ok(())
+        })
+    }
+
+    /// The samples of a slice, one per pixel, and where their value is.
+    fn samples(&self, plane: &Plane) -> Result<(Vec<u8>, BitField), Refusal> {
+        let format = plane.instance.format.as_ref();
+        let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
+        let decoded = self.decoded(plane)?;
+        let field = BitField::of(format, decoded.precision);
+        match format.is_colour() {
+            true => Ok((luminance(&decoded, format), field)),
+            false => Ok((decoded.bytes, field)),
+        }
+    }
+
+    fn decoded(&self, plane: &Plane) -> Result<Decoded, Refusal> {
+        let instance = plane.instance;
+        let format = instance.format.as_ref();
+        let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
+        let mut bytes = self.source(plane)?.read(plane.frame_index)?;
+        if instance.encoding.big_endian {
+            let words = instance.pixels.is_some_and(|p| &p.vr == b"OW");
+            bytes = to_little_endian(bytes, format, words && format.bits_allocated == 8);
+        }
+        decode(&instance.syntax, bytes, format)
+    }
+
+    fn source(&self, plane: &Plane) -> Result<&PixelSource, Refusal> {
+        let format = plane.instance.format.as_ref();
+        let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
+        let slot = self.sources.get(plane.instance.path.as_path());
+        let slot = slot.ok_or_else(|| Refusal::damaged("its pixels were not found"))?;
+        let source = slot.get_or_init(|| PixelSource::open(plane.instance, format));
+        source.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn format_of(instance: &Instance) -> Result<&PixelFormat, IoError> {
+    let format = instance.format.as_ref();
+    format.map_err(|reason| IoError::unsupported(&instance.path, reason.as_str()))
+}
+
+/// Refuses what no codec here decodes, by the name of its transfer syntax.
+fn check_codec(instance: &Instance) -> Result<(), IoError> {
+    if instance.syntax.codec() == Codec::Unsupported {
+        let name = instance.syntax.name();
+        return Err(IoError::unsupported(
+            &instance.path,
+            format!(
+                "its transfer syntax is {name}; convert the series to an uncompressed or lossless one"
+            ),
+        ));
+    }
+    check_encapsulation(instance).map_err(|r| r.at(&instance.path))
+}
+
+/// Whether a frame's bytes are its voxels as they are.
+fn is_plain(instance: &Instance, voxel_bytes: usize) -> bool {
+    let whole = instance.format.as_ref().is_ok_and(|f| {
+        !f.is_colour()
+            && f.sample_bytes() == voxel_bytes
+            && f.bits_stored == f.bits_allocated
+            && f.high_bit + 1 == f.bits_allocated
+    });
+    whole
+        && instance.syntax.codec() == Codec::Native
+        && !instance.encoding.big_endian
+        && cfg!(target_endian = "little")
+}

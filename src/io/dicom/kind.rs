@@ -1,0 +1,117 @@
+//! What an object is: an image, or something beside images.
+
+use super::header::Instance;
+
+/// The index of a medium: lists other files, holds nothing.
+const DICOMDIR: &str = "1.2.840.10008.1.3.10";
+
+const STORAGE: &str = "1.2.840.10008.5.1.4.1.1.";
+
+/// Modalities that are no images, or no images to segment.
+const NOT_IMAGES: &[&str] = &[
+    "RTSTRUCT",
+    "RTPLAN",
+    "RTDOSE",
+    "RTRECORD",
+    "RTINTENT",
+    "RTSEGANN",
+    "RTRAD",
+    "SEG",
+    "SR",
+    "PR",
+    "KO",
+    "REG",
+    "FID",
+    "DOC",
+    "ECG",
+    "EPS",
+    "HD",
+    "AU",
+    "PLAN",
+    "RWV",
+    "M3D",
+    "SMR",
+    "ANN",
+    "STAIN",
+    "TEXTUREMAP",
+    "CFM",
+    "ASMT",
+];
+
+/// Words in a series description by which people and machines mark scouts.
+const SCOUT_WORDS: &[&str] = &[
+    "localizer",
+    "localiser",
+    "scout",
+    "topogram",
+    "surview",
+    "survey",
+    "3-plane",
+    "3plane",
+];
+
+/// A description alone marks a scout only below this many images: some real scans mention scouts.
+const SCOUT_IMAGES: usize = 40;
+
+/// Kinds of objects, as far as opening a scan is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An image with pixels.
+    Image,
+    /// Something else, by its short name.
+    Other(String),
+    /// Nothing worth listing.
+    Index,
+}
+
+impl Kind {
+    /// What an object is by its SOP class, modality and pixels.
+    pub fn of(instance: &Instance) -> Self {
+        let class = instance.sop_class.as_str();
+        if class == DICOMDIR {
+            return Self::Index;
+        }
+        if let Some(kind) = by_class(class) {
+            return Self::Other(kind.to_owned());
+        }
+        let modality = instance.modality.as_str();
+        if NOT_IMAGES.contains(&modality) {
+            return Self::Other(modality.to_owned());
+        }
+        match (&instance.pixels, modality) {
+            (Some(_), _) => Self::Image,
+            (None, "") => Self::Other("object without pixels".into()),
+            (None, _) => Self::Other(format!("{modality} without pixels")),
+        }
+    }
+}
+
+fn by_class(class: &str) -> Option<&'static str> {
+    let kind = class.strip_prefix(STORAGE)?;
+    match kind {
+        "481.2" => Some("RTDOSE"),
+        "481.3" => Some("RTSTRUCT"),
+        "481.5" | "481.8" => Some("RTPLAN"),
+        "66" => Some("raw data"),
+        "66.1" | "66.3" => Some("REG"),
+        "66.2" => Some("FID"),
+        "66.4" | "66.5" | "66.7" => Some("SEG"),
+        "67" => Some("RWV"),
+        _ if kind.starts_with("481.") => Some("RT object"),
+        _ if kind.starts_with("88.") => Some("SR"),
+        _ if kind.starts_with("11.") => Some("PR"),
+        _ if kind.starts_with("104.") => Some("DOC"),
+        _ if kind.starts_with("9.") => Some("waveform"),
+        _ => None,
+    }
+}
+
+/// Whether images are scouts: `images` of them in `orientations` different planes.
+pub(super) fn is_localizer(instance: &Instance, images: usize, orientations: usize) -> bool {
+    let typed = |v: &String| matches!(v.as_str(), "LOCALIZER" | "SCOUT" | "TOPOGRAM");
+    let description = instance.description.to_ascii_lowercase();
+    let named = SCOUT_WORDS.iter().any(|word| description.contains(word));
+    instance.image_type.iter().any(typed)
+        || orientations >= 3
+        || (named && (images <= SCOUT_IMAGES || orientations > 1))
+}

@@ -1,0 +1,178 @@
+//! From a group of image planes to the volume and what is to be said about it.
+
+use std::path::Path;
+
+use super::decode::{Voxels, decode_stack};
+use super::format::{Photometric, PixelFormat};
+use super::geometry::lay_out;
+use super::resample::even_slices;
+use super::series::{Group, Plane};
+use super::stack::{Stack, stack};
+use crate::io::nifti::guess_modality;
+use crate::io::{IoError, OpenOptions, ScanInfo};
+use crate::util::JobContext;
+use crate::volume::{Grid, ImageVolume, Modality, VoxelData};
+
+/// Loads one frame of a group and completes the info.
+///
+/// # Errors
+/// Whatever keeps the group from being a volume, with the place in it.
+pub(super) fn load(
+    path: &Path,
+    group: &Group,
+    mut info: ScanInfo,
+    options: &OpenOptions,
+    ctx: &JobContext,
+) -> Result<(ScanInfo, ImageVolume), IoError> {
+    let at = blame(path, group);
+    let stack = stack(&group.planes).map_err(|r| r.at(at))?;
+    let frame = choose_frame(path, &stack, options, &mut info.warnings)?;
+    let slices = &stack.frames[frame];
+    let placements: Vec<_> = slices.iter().map(|p| p.placement).collect();
+    let layout = lay_out(&placements).map_err(|r| r.at(at))?;
+    let first = slices[0].instance;
+    let format = first.format.as_ref();
+    let format = format.map_err(|r| IoError::unsupported(at, r.as_str()))?;
+    info.warnings.extend(layout.warnings);
+    info.warnings.extend(remarks(path, group, slices, format));
+    let mut voxels = decode_stack(slices, ctx)?;
+    if voxels.was_rescaled {
+        info.warnings.push(
+            "slices have different rescales; their physical values are kept as floating point"
+                .into(),
+        );
+    }
+    note_padding(&voxels, format, &mut info.warnings);
+    if let Some(positions) = &layout.resampled_from {
+        let padding = format.padding.filter(|_| !voxels.was_rescaled);
+        voxels.data = even_slices(voxels.data, positions, layout.slices, padding);
+    }
+    let grid = Grid::new([format.columns, format.rows, layout.slices], layout.affine);
+    let image = ImageVolume::new(grid, voxels.data, voxels.rescale, Modality::Mr);
+    let image = name_modality(image, &first.modality, options, &mut info)?;
+    info.dims = Some(grid.dims);
+    info.frames = Some(stack.frames.len());
+    info.frame = frame;
+    info.spacing_mm = Some(grid.spacing_mm());
+    info.affine = Some(grid.affine.to_rows());
+    info.dtype = Some(format.dtype().to_owned());
+    Ok((info, image))
+}
+
+/// What to name in a refusal: the folder, or the file that holds the whole group.
+fn blame<'a>(path: &'a Path, group: &'a Group) -> &'a Path {
+    let first = &group.planes[0].instance.path;
+    let one_file = group.planes.iter().all(|p| p.instance.path == *first);
+    if one_file { first } else { path }
+}
+
+fn choose_frame(
+    path: &Path,
+    stack: &Stack,
+    options: &OpenOptions,
+    warnings: &mut Vec<String>,
+) -> Result<usize, IoError> {
+    let frames = stack.frames.len();
+    let frame = options.frame.unwrap_or(0);
+    if frame >= frames {
+        return Err(IoError::NoSuchFrame {
+            path: path.to_owned(),
+            frame,
+            frames,
+        });
+    }
+    if let Some(axis) = &stack.axis {
+        let choice = match options.frame {
+            Some(_) => format!("frame {frame} is used"),
+            None => "frame 0 is used, choose another with --frame".to_owned(),
+        };
+        warnings.push(format!(
+            "the series has {frames} images at every slice position, told apart by {axis}; {choice}"
+        ));
+    }
+    Ok(frame)
+}
+
+/// What to tell about the pixels themselves.
+fn remarks(path: &Path, group: &Group, slices: &[Plane], format: &PixelFormat) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if path.is_file() && group.planes.len() == 1 {
+        remarks.push("only this one file was opened; open its folder for the whole series".into());
+    }
+    if format.photometric == Photometric::Monochrome1 {
+        remarks.push(
+            "MONOCHROME1: the maker displays large values dark; the values are kept as they are"
+                .into(),
+        );
+    }
+    if format.is_colour() {
+        remarks.push("the voxels are colours; their luminance is used".into());
+    }
+    if slices.iter().any(|p| p.instance.cut_short) {
+        remarks.push(
+            "a header breaks off or holds elements that make no sense; what was needed was found"
+                .into(),
+        );
+    }
+    remarks
+}
+
+/// Tells how many voxels hold the padding value, which is no measurement.
+fn note_padding(voxels: &Voxels, format: &PixelFormat, warnings: &mut Vec<String>) {
+    let Some((low, high)) = format.padding.filter(|_| !voxels.was_rescaled) else {
+        return;
+    };
+    let count = match &voxels.data {
+        VoxelData::U8(v) => count_within(v, low, high),
+        VoxelData::I8(v) => count_within(v, low, high),
+        VoxelData::U16(v) => count_within(v, low, high),
+        VoxelData::I16(v) => count_within(v, low, high),
+        VoxelData::U32(v) => count_within(v, low, high),
+        VoxelData::I32(v) => count_within(v, low, high),
+        _ => 0,
+    };
+    if count > 0 {
+        let value = voxels.rescale.apply(low as f64);
+        warnings.push(format!(
+            "{count} voxels are padding outside the field of view (value {value}), not measurements"
+        ));
+    }
+}
+
+fn count_within<T: Copy + Into<i64>>(voxels: &[T], low: i64, high: i64) -> usize {
+    let within = |v: &&T| (low..=high).contains(&(**v).into());
+    voxels.iter().filter(within).count()
+}
+
+/// Gives the volume its modality: the user's, the header's, or else a guess that is told.
+fn name_modality(
+    image: ImageVolume,
+    code: &str,
+    options: &OpenOptions,
+    info: &mut ScanInfo,
+) -> Result<ImageVolume, IoError> {
+    let (value_range, non_finite) = image.finite_range();
+    if non_finite > 0 {
+        info.warnings.push(format!(
+            "{non_finite} voxels are no finite numbers (NaN or infinite); they count as background"
+        ));
+    }
+    let from_header = match code {
+        "CT" => Some(Modality::Ct),
+        "MR" => Some(Modality::Mr),
+        "PT" | "NM" => Some(Modality::Pet),
+        _ => None,
+    };
+    let modality = options.modality.or(from_header).unwrap_or_else(|| {
+        let guess = guess_modality(&image);
+        info.modality_guessed = true;
+        info.warnings.push(format!(
+            "the modality {code:?} is none of ct, mr, pet: {} is guessed from the values, say --modality if that is wrong",
+            guess.name()
+        ));
+        guess
+    });
+    info.value_range = value_range;
+    info.modality = Some(modality);
+    Ok(image.with_modality(modality))
+}
