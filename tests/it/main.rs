@@ -1,6 +1,8 @@
 //! The one integration test binary: every part of Prosector is tested through its public interface.
 
 mod desktop;
+mod dicom;
+mod dicom_damage;
 mod engine;
 mod metrics;
 mod model_ops;
