@@ -126,15 +126,15 @@ impl Snapshot {
             .collect();
         let file = SnapshotFile {
             version: VERSION,
-            source: self.source.clone(),
+            source: self.source.clone().as_text(),
             dims: self.labels.grid.dims,
             affine: self.labels.grid.affine.to_rows(),
             labels: self.table.labels().iter().map(LabelEntry::of).collect(),
             active: self.active,
-            labels_path: self.labels_path.clone(),
+            labels_path: self.labels_path.as_deref().map(as_text),
             runs,
         };
-        serde_json::to_vec(&file).unwrap_or_default()
+        serde_json::to_vec(&file).expect("numbers and valid text can be written as JSON")
     }
 
     /// Reads what [`Self::to_bytes`] gave.
@@ -163,6 +163,31 @@ impl Snapshot {
             labels_path: file.labels_path,
         })
     }
+}
+
+impl ScanSource {
+    /// The source with a path that can be written as text.
+    fn as_text(self) -> Self {
+        match self {
+            Self::File {
+                path,
+                series,
+                frame,
+                modality,
+            } => Self::File {
+                path: as_text(&path),
+                series,
+                frame,
+                modality,
+            },
+            Self::Sample => Self::Sample,
+        }
+    }
+}
+
+/// The path in Unicode. A rare name that is none loses its odd characters; the work is kept all the same.
+fn as_text(path: &Path) -> PathBuf {
+    PathBuf::from(path.to_string_lossy().into_owned())
 }
 
 impl LabelEntry {

@@ -89,8 +89,12 @@ impl Settings {
         atomic::replace_file(path, |file| file.write_all(text.as_bytes()), reads_back)
     }
 
-    /// Puts a scan at the top of the recent files.
+    /// Puts a scan at the top of the recent files. Names that are no Unicode are left out, because they
+    /// cannot be written as text.
     pub fn push_recent(&mut self, path: &Path) {
+        if path.to_str().is_none() {
+            return;
+        }
         self.recent_files.retain(|p| p != path);
         self.recent_files.insert(0, path.to_owned());
         self.recent_files.truncate(Self::MAX_RECENT_FILES);

@@ -190,6 +190,24 @@ fn a_recovery_file_brings_the_work_back() {
     assert!(notice(&effects, Severity::Error).is_some());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_unicode_does_not_lose_the_work() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"scan_\xff.nii"));
+    let mut desk = Desk::new(DIMS);
+    paint(&mut desk, [3.0, 3.0, 3.0]);
+    desk.apply(ScanCommand::MarkSaved {
+        revision: desk.case().revision(),
+        path: path.clone(),
+    });
+    let found = Snapshot::from_bytes(&desk.case().recovery_snapshot().to_bytes()).expect("read");
+    assert_eq!(&found.labels, desk.case().labels());
+    let mut settings = Settings::default();
+    settings.push_recent(&path);
+    assert!(settings.recent_files.is_empty());
+}
+
 #[test]
 fn a_damaged_recovery_file_is_refused_in_one_line() {
     let mut desk = Desk::new(DIMS);
