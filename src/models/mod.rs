@@ -3,11 +3,13 @@
 //! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
 
 mod card;
+pub(crate) mod compute;
 mod device;
 pub mod ops;
 pub mod prosector1;
 mod registry;
 mod segmenter;
+pub(crate) mod weights;
 
 pub use card::{ModelCard, Structure};
 pub use device::{ComputeDevice, DeviceChoice};

@@ -1,1 +1,72 @@
-//! train
+//! Training the model in the box: from labelled scans and a recipe to weights.
+//!
+//! Every random choice of a step comes from the seed and the step's number alone, so a run that is resumed goes
+//! on exactly as it would have.
+
+mod augment;
+mod automatic;
+mod cases;
+mod checkpoint;
+mod config;
+mod ema;
+mod losses;
+mod procedural;
+mod prompted;
+mod trainer;
+
+use std::path::{Path, PathBuf};
+
+use crate::io::IoError;
+use crate::models::{DeviceChoice, ModelError};
+use crate::util::{Cancelled, JobContext};
+
+pub use config::TrainConfig;
+
+/// Why training cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// The recipe cannot be read.
+    #[error("training recipe {path}: {reason}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A scan or label map of the data cannot be read.
+    #[error(transparent)]
+    Data(#[from] IoError),
+    /// A checkpoint cannot be written or read.
+    #[error("checkpoint {path}: {reason}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The device cannot be had.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The run was asked to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// Trains by the recipe at `config`, on `device`; with `resume`, from the last checkpoint on.
+///
+/// Progress is reported through `ctx`. The checkpoint folder of the recipe ends up holding the weights
+/// (`model.bpk`, f16) and a file to resume from.
+///
+/// # Errors
+/// A bad recipe, unreadable data, a checkpoint that cannot be written.
+pub fn run(
+    config: &Path,
+    device: DeviceChoice,
+    resume: bool,
+    ctx: &JobContext,
+) -> Result<(), TrainError> {
+    let config = TrainConfig::load(config)?;
+    let cases = cases::load(&config, ctx)?;
+    trainer::train(&config, &cases, device, resume, ctx)
+}

@@ -3,6 +3,8 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::geometry::VoxelBox;
+
 use super::Grid;
 
 /// Kind of scan; decides window presets and the model's normalisation.
@@ -207,6 +209,31 @@ impl ImageVolume {
     #[inline]
     pub fn value(&self, offset: usize) -> f64 {
         self.rescale.apply(self.voxels.stored(offset))
+    }
+
+    /// The part of the scan inside a box of its voxels, on its own grid; `None` if the box misses the scan.
+    pub fn cropped(&self, to: VoxelBox) -> Option<Self> {
+        let to = to.clipped(self.grid.dims)?;
+        let [ni, nj, nk] = to.size();
+        let [i0, j0, k0] = to.min.map(|v| v as usize);
+        let rows = (0..nk).flat_map(|k| (0..nj).map(move |j| (j, k)));
+        let starts = rows.map(|(j, k)| self.grid.offset(i0, j0 + j, k0 + k));
+        macro_rules! copied {
+            ($($kind:ident)+) => {
+                match &self.voxels {
+                    $(VoxelData::$kind(v) => VoxelData::$kind(
+                        starts.flat_map(|s| v[s..s + ni].iter().copied()).collect(),
+                    ),)+
+                }
+            };
+        }
+        let voxels = copied!(U8 I8 U16 I16 U32 I32 U64 I64 F32 F64);
+        Some(Self {
+            grid: self.grid.sub_grid(to),
+            voxels,
+            rescale: self.rescale,
+            modality: self.modality,
+        })
     }
 
     /// Smallest and largest finite physical value; `None` when no value is finite.

@@ -36,6 +36,13 @@ pub fn resample_mask(mask: &Mask, target: &Grid) -> Vec<f32> {
     })
 }
 
+/// How much of each target voxel one label covers, 0..=1.
+pub fn resample_label(labels: &LabelMap, value: u16, target: &Grid) -> Vec<f32> {
+    resample(&labels.grid, target, 0.0, |offset| {
+        f32::from(u8::from(labels.voxels[offset] == value))
+    })
+}
+
 /// The nearest voxel's label at the voxels of `target`; 0 outside. The inverse of itself on equal grids.
 pub fn resample_labels(labels: &LabelMap, target: &Grid) -> LabelMap {
     let map = from_target(&labels.grid, target);

@@ -2,7 +2,7 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::models::ops::{conv3d, depth_to_space, norm_act, space_to_depth};
 
@@ -76,6 +76,17 @@ impl Pointwise {
                 .with_initializer(Initializer::Zeros)
                 .init(device),
         }
+    }
+
+    /// One output channel that starts as this weighted sum of the inputs.
+    pub fn of_weights(weights: &[f32], device: &Device) -> Self {
+        let mut start = Self::zeros(weights.len(), 1, device);
+        let column = TensorData::new(weights.to_vec(), [weights.len(), 1]);
+        start.linear.weight = start
+            .linear
+            .weight
+            .map(|_| Tensor::from_data(column, device).require_grad());
+        start
     }
 
     /// `[.., in]` → `[.., out]`, same size.

@@ -4,9 +4,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::Pointwise;
-use super::config::{NetConfig, PROMPT_CHANNELS};
+use super::config::NetConfig;
 use super::image_encoder::{ImageEmbedding, ImageEncoder};
 use super::mask_decoder::MaskDecoder;
+use super::prompt_channels::PRIOR_WEIGHTS;
 use super::prompt_encoder::PromptEncoder;
 use super::prompt_generator::AutoPromptGenerator;
 
@@ -29,7 +30,7 @@ impl ProsectorNet {
             generator: AutoPromptGenerator::new(config, device),
             prompt_encoder: PromptEncoder::new(config, device),
             decoder: MaskDecoder::new(config, device),
-            prior: Pointwise::zeros(PROMPT_CHANNELS, 1, device),
+            prior: Pointwise::of_weights(&PRIOR_WEIGHTS, device),
         }
     }
 

@@ -1,0 +1,51 @@
+//! Network weights on disk: one burnpack file, half precision.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::store::ModuleRecord;
+use burn::tensor::{DType, Device, Tensor};
+
+use crate::io::IoError;
+use crate::io::atomic::replace_file;
+
+use super::prosector1::{NetConfig, ProsectorNet};
+use super::segmenter::ModelError;
+
+/// Writes the weights as f16.
+///
+/// # Errors
+/// Whatever keeps the file from being written.
+pub fn save_net(path: &Path, net: ProsectorNet) -> Result<(), IoError> {
+    let bytes = net
+        .map(&mut ToHalf)
+        .into_record()
+        .into_bytes()
+        .map_err(|e| IoError::output(path, e.to_string()))?;
+    replace_file(path, |file| file.write_all(&bytes), |_| Ok(()))
+}
+
+/// Reads weights into a network of this configuration, as f32 on `device`.
+///
+/// # Errors
+/// A file that cannot be read, or whose tensors are not exactly this network's.
+pub fn load_net(path: &Path, config: &NetConfig, device: &Device) -> Result<ProsectorNet, ModelError> {
+    let failed = |reason: String| ModelError::Weights {
+        path: path.to_owned(),
+        reason,
+    };
+    let record = ModuleRecord::load(path).map_err(|e| failed(e.to_string()))?;
+    ProsectorNet::new(config, device)
+        .try_load_record(record.cast_to_module_dtype())
+        .map_err(|e| failed(e.to_string()))
+}
+
+struct ToHalf;
+
+impl ModuleMapper for ToHalf {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, tensor, mapper) = param.consume();
+        Param::from_mapped_value(id, tensor.cast(DType::F16), mapper)
+    }
+}

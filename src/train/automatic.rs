@@ -1,0 +1,105 @@
+//! Samples for the automatic path: a region, and the structures known in it.
+
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::geometry::{VoxelIndex, WorldPoint};
+use crate::models::Structure;
+use crate::models::prosector1::RegionImage;
+use crate::models::prosector1::region::{SIDE, anatomical_axes, region_grid};
+use crate::volume::resample;
+
+use super::augment::{jitter, log_uniform, rotated, vary_values};
+use super::cases::{Case, Dataset};
+
+/// A region and, for each output channel whose truth is known there, how much of each voxel it covers.
+pub(super) struct AutomaticSample {
+    /// What the network sees.
+    pub image: RegionImage,
+    /// Truth per channel; `None` where it is not known.
+    pub truth: Vec<Option<Vec<f32>>>,
+}
+
+/// A random region of a random case.
+pub(super) fn sample(
+    rng: &mut ChaCha8Rng,
+    dataset: &Dataset,
+    structures: &[Structure],
+) -> AutomaticSample {
+    let case = dataset
+        .cases
+        .choose(rng)
+        .expect("a dataset without cases is refused on loading");
+    let mut axes = rotated(rng, anatomical_axes(case.grid()), 8.0);
+    let mirrored = rng.random_bool(0.5);
+    if mirrored {
+        axes.x_axis = -axes.x_axis;
+    }
+    let extent_mm = dataset
+        .config
+        .spacing_mm
+        .map(|s| s * SIDE as f64 * log_uniform(rng, 0.87, 1.15));
+    let region = region_grid(axes, centre(rng, case, extent_mm[0]), extent_mm);
+    let mut values = resample::resample_image(&case.image, &region, -1000.0);
+    let inside = resample::inside(case.grid(), &region);
+    vary_values(rng, &mut values, case.image.modality());
+    let truth = (0..structures.len())
+        .map(|channel| {
+            let seen = if mirrored {
+                mirror_channel(structures, channel)
+            } else {
+                channel
+            };
+            let target = case.targets.iter().find(|t| t.channel == Some(seen));
+            match target {
+                Some(t) => Some(resample::resample_label(&case.labels, t.value, &region)),
+                None => is_known_absent(dataset, structures, channel)
+                    .then(|| vec![0.0; region.len()]),
+            }
+        })
+        .collect();
+    AutomaticSample {
+        image: RegionImage::from_values(values, inside, case.image.modality()),
+        truth,
+    }
+}
+
+/// Whether a structure that a case does not show is truly not there, rather than not contoured.
+fn is_known_absent(dataset: &Dataset, structures: &[Structure], channel: usize) -> bool {
+    let structure = &structures[channel];
+    let is_one_of_its_own = dataset
+        .config
+        .structures
+        .values()
+        .any(|name| name == &structure.name);
+    structure.modality == dataset.config.modality
+        && !(is_one_of_its_own && dataset.config.absent_is_unknown)
+}
+
+/// The channel of the same structure on the other side of the body.
+fn mirror_channel(structures: &[Structure], channel: usize) -> usize {
+    let name = &structures[channel].name;
+    let other = match name.split_once('_') {
+        Some(("right", rest)) => format!("left_{rest}"),
+        Some(("left", rest)) => format!("right_{rest}"),
+        _ => return channel,
+    };
+    structures
+        .iter()
+        .position(|s| s.name == other)
+        .unwrap_or(channel)
+}
+
+/// Near a labelled structure three times in four, anywhere in the scan otherwise.
+fn centre(rng: &mut ChaCha8Rng, case: &Case, extent_mm: f64) -> WorldPoint {
+    let grid = case.grid();
+    let near_target = rng.random_bool(0.75);
+    let target = case.targets.choose(rng).filter(|_| near_target);
+    let voxel = match target.and_then(|t| t.voxels.choose(rng)) {
+        Some(&offset) => grid.voxel_at(offset as usize),
+        None => VoxelIndex(grid.dims.map(|n| rng.random_range(0..n as i64))),
+    };
+    let point = grid.world_from_voxel(voxel.center());
+    WorldPoint(point.0 + jitter(rng, 0.2 * extent_mm))
+}

@@ -1,0 +1,119 @@
+//! The recipe: a TOML file, its paths relative to itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::models::Structure;
+use crate::volume::Modality;
+
+use super::TrainError;
+
+/// A training recipe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Where checkpoints and weights go.
+    pub checkpoints: PathBuf,
+    /// File that names the validation patients, which are never trained on.
+    pub splits: PathBuf,
+    /// Optimiser and length.
+    pub schedule: Schedule,
+    /// Share of samples of each kind.
+    pub mix: Mix,
+    /// What the automatic path learns, in the order of its output channels.
+    pub structures: Vec<Structure>,
+    /// The data.
+    pub datasets: Vec<DatasetConfig>,
+}
+
+/// Optimiser and length.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Samples per step.
+    pub batch: usize,
+    /// Highest learning rate, reached after the warm-up; falls as a cosine to a hundredth of it.
+    pub learning_rate: f64,
+    /// Steps of linear warm-up.
+    pub warmup: usize,
+    /// AdamW's weight decay.
+    pub weight_decay: f32,
+    /// Share of the old average kept per step in the averaged weights.
+    pub average: f64,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+}
+
+/// Share of samples of each kind; the rest are prompted samples on procedural shapes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mix {
+    /// Automatic samples, by dataset name.
+    pub automatic: BTreeMap<String, f64>,
+    /// Prompted samples, by dataset name.
+    pub prompted: BTreeMap<String, f64>,
+}
+
+/// One collection of labelled scans.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// Name, as in the splits file.
+    pub name: String,
+    /// Folder that holds the images.
+    pub folder: PathBuf,
+    /// How an image's path, relative to the folder, ends; what stands before is the case.
+    pub image: String,
+    /// Label map's path relative to the folder, `{}` standing for the case.
+    pub labels: String,
+    /// Kind of scan.
+    pub modality: Modality,
+    /// Structure of each label value; empty where the labels are not structures of the automatic path.
+    #[serde(default)]
+    pub structures: BTreeMap<String, String>,
+    /// Spacing of automatic regions in mm, along right, anterior, superior.
+    pub spacing_mm: [f64; 3],
+    /// Whether a label missing from a case was simply not contoured there.
+    #[serde(default)]
+    pub absent_is_unknown: bool,
+    /// Whether the scans were cropped around the target, so that the border tells where it is.
+    #[serde(default)]
+    pub cropped_around_target: bool,
+}
+
+impl TrainConfig {
+    /// Reads a recipe and makes its paths absolute.
+    ///
+    /// # Errors
+    /// A file that cannot be read, unknown or missing keys.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let error = |reason: String| TrainError::Config {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
+        let mut config: Self =
+            toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        config.checkpoints = base.join(&config.checkpoints);
+        config.splits = base.join(&config.splits);
+        for dataset in &mut config.datasets {
+            dataset.folder = base.join(&dataset.folder);
+            for name in dataset.structures.values() {
+                if !config.structures.iter().any(|s| &s.name == name) {
+                    return Err(error(format!(
+                        "dataset {} names the structure {name}, which is not in [[structures]]",
+                        dataset.name
+                    )));
+                }
+            }
+        }
+        Ok(config)
+    }
+}
