@@ -11,6 +11,9 @@ use super::prompt_channels::PRIOR_WEIGHTS;
 use super::prompt_encoder::PromptEncoder;
 use super::prompt_generator::AutoPromptGenerator;
 
+/// How unlikely a voxel is to belong to a structure before anything is learnt, in logits.
+const RARITY: f64 = 4.0;
+
 /// AutoProSAM's design at workstation size: an encoder that runs once per region, an Auto Prompt Generator for
 /// the automatic path, a prompt encoder for clicks and boxes, and one decoder for both.
 #[derive(Module, Debug)]
@@ -44,7 +47,7 @@ impl ProsectorNet {
         let prompt = self.generator.forward(embedding);
         let logits = self.decoder.forward(embedding, prompt);
         let channels = logits.dims()[4];
-        logits.narrow(4, 1, channels - 1)
+        logits.narrow(4, 1, channels - 1) - RARITY
     }
 
     /// Logits of the prompted target, `[b, d, h, w, 1]`; `prompts` `[b, d, h, w, PROMPT_CHANNELS]`.
