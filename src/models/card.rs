@@ -1,5 +1,7 @@
 //! Model cards: what a model is, what it takes, and how well it was measured.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::volume::Modality;
@@ -39,7 +41,17 @@ pub struct ModelCard {
     /// What the automatic path finds.
     #[serde(default)]
     pub structures: Vec<Structure>,
+    /// Spacing at which the automatic path looks, in mm along right, anterior, superior, by modality.
+    #[serde(default)]
+    pub automatic_spacing_mm: BTreeMap<String, [f64; 3]>,
     /// Notices of the training data, one each.
     #[serde(default)]
     pub notices: Vec<String>,
+}
+
+impl ModelCard {
+    /// Spacing at which the automatic path looks at a modality; `None` where it knows nothing there.
+    pub fn automatic_spacing_mm(&self, modality: Modality) -> Option<[f64; 3]> {
+        self.automatic_spacing_mm.get(modality.name()).copied()
+    }
 }

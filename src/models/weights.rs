@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::store::ModuleRecord;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{Bytes, DType, Device, Tensor};
 
 use crate::io::IoError;
 use crate::io::atomic::replace_file;
@@ -26,16 +26,33 @@ pub fn save_net(path: &Path, net: ProsectorNet) -> Result<(), IoError> {
     replace_file(path, |file| file.write_all(&bytes), |_| Ok(()))
 }
 
-/// Reads weights into a network of this configuration, as f32 on `device`.
+/// Reads a file of weights; see [`net_from_bytes`].
 ///
 /// # Errors
 /// A file that cannot be read, or whose tensors are not exactly this network's.
 pub fn load_net(path: &Path, config: &NetConfig, device: &Device) -> Result<ProsectorNet, ModelError> {
+    let bytes = std::fs::read(path).map_err(|e| ModelError::Weights {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })?;
+    net_from_bytes(path, Bytes::from_bytes_vec(bytes), config, device)
+}
+
+/// Weights as a network of this configuration, f32, on `device`; `path` is named when they do not fit.
+///
+/// # Errors
+/// Bytes whose tensors are not exactly this network's.
+pub fn net_from_bytes(
+    path: &Path,
+    bytes: Bytes,
+    config: &NetConfig,
+    device: &Device,
+) -> Result<ProsectorNet, ModelError> {
     let failed = |reason: String| ModelError::Weights {
         path: path.to_owned(),
         reason,
     };
-    let record = ModuleRecord::load(path).map_err(|e| failed(e.to_string()))?;
+    let record = ModuleRecord::from_bytes(bytes).map_err(|e| failed(e.to_string()))?;
     ProsectorNet::new(config, device)
         .try_load_record(record.cast_to_module_dtype())
         .map_err(|e| failed(e.to_string()))

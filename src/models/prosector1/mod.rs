@@ -1,17 +1,22 @@
 //! The model in the box, version 1.
 
+mod automatic;
 mod blocks;
 mod config;
 mod image_encoder;
 mod intensity;
 mod mask_decoder;
+mod model;
 mod net;
 pub mod prompt_channels;
 mod prompt_encoder;
 mod prompt_generator;
+mod prompted;
 pub mod region;
+mod region_cache;
 
 pub use config::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, REGION_MULTIPLE};
 pub use image_encoder::ImageEmbedding;
 pub use intensity::RegionImage;
+pub use model::Prosector1;
 pub use net::ProsectorNet;

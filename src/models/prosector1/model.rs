@@ -98,7 +98,7 @@ impl Prosector1 {
         let data = tensor
             .try_into_data()
             .map_err(|e| failed(format!("{e:?}")))?;
-        data.into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
+        data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
     }
 }
 

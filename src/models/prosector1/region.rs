@@ -2,7 +2,7 @@
 
 use glam::{DMat3, DVec3};
 
-use crate::geometry::{Affine, Orientation, WorldPoint};
+use crate::geometry::{Affine, Orientation, VoxelBox, VoxelPoint, WorldPoint};
 use crate::volume::Grid;
 
 /// Samples along each side of a region.
@@ -38,4 +38,78 @@ pub fn region_grid(axes: DMat3, centre: WorldPoint, extent_mm: [f64; 3]) -> Grid
 pub fn balanced(extent_mm: [f64; 3]) -> [f64; 3] {
     let longest = extent_mm.iter().copied().fold(1.0, f64::max);
     extent_mm.map(|e| e.max(longest / 3.0))
+}
+
+/// A box along the patient's axes: what a region should be about.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    axes: DMat3,
+    /// Corners in coordinates along `axes`, in mm.
+    low: DVec3,
+    high: DVec3,
+}
+
+impl Span {
+    /// The span of a voxel box of some grid.
+    pub fn of_voxels(grid: &Grid, bounds: VoxelBox) -> Self {
+        let corners = (0..8).map(|c| {
+            VoxelPoint(DVec3::from_array(std::array::from_fn(|d| {
+                if c >> d & 1 == 1 {
+                    bounds.max[d] as f64 + 0.5
+                } else {
+                    bounds.min[d] as f64 - 0.5
+                }
+            })))
+        });
+        let mut points = corners.map(|c| grid.world_from_voxel(c));
+        let first = Self::of_point(grid, points.next().expect("a box has eight corners"));
+        points.fold(first, Self::with_point)
+    }
+
+    /// The span of a point.
+    pub fn of_point(grid: &Grid, point: WorldPoint) -> Self {
+        let axes = anatomical_axes(grid);
+        let at = axes.inverse() * point.0;
+        Self {
+            axes,
+            low: at,
+            high: at,
+        }
+    }
+
+    /// The span that also holds a point.
+    pub fn with_point(self, point: WorldPoint) -> Self {
+        let at = self.axes.inverse() * point.0;
+        Self {
+            low: self.low.min(at),
+            high: self.high.max(at),
+            ..self
+        }
+    }
+
+    /// A region with the span in its middle, `context` times as long, and no side below `least_mm`.
+    pub fn region(&self, context: f64, least_mm: f64) -> Grid {
+        let extent = balanced(((self.high - self.low) * context).to_array());
+        region_grid(self.axes, self.centre(), extent.map(|e| e.max(least_mm)))
+    }
+
+    /// Lengths along the axes in mm.
+    pub fn size_mm(&self) -> [f64; 3] {
+        (self.high - self.low).to_array()
+    }
+
+    /// The middle.
+    pub fn centre(&self) -> WorldPoint {
+        WorldPoint(self.axes * ((self.low + self.high) / 2.0))
+    }
+
+    /// Whether a region shows the span well: with a margin around it, and not too small.
+    pub fn fits(&self, region: &Grid) -> bool {
+        let margin = (self.high - self.low) * 0.1;
+        let shown = Self::of_voxels(region, region.bounds());
+        let held = (self.low - margin).cmpge(shown.low).all()
+            && (self.high + margin).cmple(shown.high).all();
+        let share = (self.high - self.low) / (shown.high - shown.low);
+        held && share.max_element() >= 0.4
+    }
 }
