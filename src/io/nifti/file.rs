@@ -73,7 +73,7 @@ impl NiftiFile {
             Source::open(&image_beside_header(&source.path)?)?
         };
         voxels.check_room(offset, dims, frames, stored_type)?;
-        voxels.skip_to(offset)?;
+        voxels.skip_to(offset, &JobContext::silent())?;
         Ok(Self {
             path: path.to_owned(),
             header,
@@ -102,7 +102,7 @@ impl NiftiFile {
         bytes: &mut [u8],
         ctx: &JobContext,
     ) -> Result<(), IoError> {
-        self.start_frame(frame)?;
+        self.start_frame(frame, ctx)?;
         let total = bytes.len().max(1);
         let mut done = 0;
         for piece in bytes.chunks_mut(PIECE_BYTES) {
@@ -130,7 +130,7 @@ impl NiftiFile {
         Ok(true)
     }
 
-    fn start_frame(&mut self, frame: usize) -> Result<(), IoError> {
+    fn start_frame(&mut self, frame: usize, ctx: &JobContext) -> Result<(), IoError> {
         if frame >= self.frames {
             return Err(IoError::NoSuchFrame {
                 path: self.path.clone(),
@@ -138,8 +138,10 @@ impl NiftiFile {
                 frames: self.frames,
             });
         }
-        self.voxels
-            .skip_to(self.voxels.position + self.frame_bytes() * frame as u64)
+        self.voxels.skip_to(
+            self.voxels.position + self.frame_bytes() * frame as u64,
+            ctx,
+        )
     }
 
     fn frame_bytes(&self) -> u64 {

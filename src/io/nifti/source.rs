@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::io::IoError;
 use crate::io::sniff::GZIP_MAGIC;
+use crate::util::JobContext;
 
 use super::gzip::GzipReader;
 use super::header::{Header, Version};
@@ -141,7 +142,7 @@ impl Source {
     }
 
     /// Moves forward to an unpacked offset.
-    pub(super) fn skip_to(&mut self, offset: u64) -> Result<(), IoError> {
+    pub(super) fn skip_to(&mut self, offset: u64, ctx: &JobContext) -> Result<(), IoError> {
         if let Reader::Plain(r) = &mut self.reader {
             r.seek(SeekFrom::Start(offset))
                 .map_err(|e| IoError::unreadable(&self.path, e))?;
@@ -149,6 +150,7 @@ impl Source {
         }
         let mut piece = vec![0; 1 << 20];
         while self.position < offset {
+            ctx.check()?;
             let wanted = piece.len().min((offset - self.position) as usize);
             self.read_exact(&mut piece[..wanted])?;
         }
