@@ -1,5 +1,7 @@
 //! Prompts as a user would give them, made from the truth: for measuring models.
 
+use glam::DVec3;
+
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::volume::components::{Connectivity, largest_component};
 use crate::volume::distance::squared_distance_mm;
@@ -11,7 +13,7 @@ use super::{Click, Polarity};
 /// furthest from the component's surface (in mm; the volume's border is no surface); positive where the
 /// target was missed, negative where there is too much. `None` when there is no error.
 ///
-/// Of equally deep voxels the first in the array is taken.
+/// Of equally deep voxels the one nearest to the component's centre of gravity is taken.
 ///
 /// # Panics
 /// If the masks differ in dims.
@@ -68,19 +70,23 @@ fn crop(mask: &Mask, region: VoxelBox) -> Vec<u8> {
     cropped
 }
 
-/// The voxel inside a non-empty component with the largest distance to its outside. Where the component fills
-/// everything, no voxel is deeper than another, and the middle one is taken.
+/// The voxel inside a non-empty component with the largest distance to its outside; of equals the one nearest to
+/// the component's centre of gravity.
 fn deepest_voxel(component: &[u8], dims: [usize; 3], spacing_mm: [f64; 3]) -> VoxelIndex {
-    let depth = squared_distance_mm(component, dims, spacing_mm);
-    let mut deepest = 0;
-    for (at, &d) in depth.iter().enumerate() {
-        if d > depth[deepest] {
-            deepest = at;
-        }
-    }
-    if depth[deepest].is_infinite() {
-        return VoxelIndex(dims.map(|n| n as i64 / 2));
-    }
     let [ni, nj, _] = dims;
-    VoxelIndex([deepest % ni, deepest / ni % nj, deepest / (ni * nj)].map(|v| v as i64))
+    let spacing = DVec3::from_array(spacing_mm);
+    let position = |at: usize| {
+        let voxel = [at % ni, at / ni % nj, at / (ni * nj)];
+        (voxel, DVec3::from_array(voxel.map(|v| v as f64)) * spacing)
+    };
+    let inside = || (0..component.len()).filter(|&at| component[at] != 0);
+    let sum: DVec3 = inside().map(|at| position(at).1).sum();
+    let center = sum / inside().count() as f64;
+    let depth = squared_distance_mm(component, dims, spacing_mm);
+    let from_center = |at: usize| position(at).1.distance_squared(center);
+    let deepest = inside().max_by(|&a, &b| {
+        let by_depth = depth[a].total_cmp(&depth[b]);
+        by_depth.then_with(|| from_center(b).total_cmp(&from_center(a)))
+    });
+    VoxelIndex(position(deepest.unwrap_or(0)).0.map(|v| v as i64))
 }

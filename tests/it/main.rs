@@ -1,9 +1,11 @@
 //! The one integration test binary: every part of Prosector is tested through its public interface.
 
+mod cli;
 mod desktop;
 mod dicom;
 mod dicom_damage;
 mod engine;
+mod evaluate;
 mod metrics;
 mod model_ops;
 mod morphology;

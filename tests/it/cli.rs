@@ -1,0 +1,360 @@
+//! The program as scripts see it: exit codes, one line of refusal, nothing written when refused.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use clap::CommandFactory;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use prosector::cli::Cli;
+use prosector::geometry::Affine;
+use prosector::io::{save_image, save_labels};
+use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::shared;
+
+/// A folder with a small scan in it.
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        let grid = small_grid();
+        let voxels = (0..grid.len()).map(|n| (n % 1700) as i16 - 1000).collect();
+        let image = ImageVolume::new(
+            grid,
+            VoxelData::I16(voxels),
+            Rescale::IDENTITY,
+            Modality::Ct,
+        );
+        save_image(&bench.path("scan.nii"), &image).expect("a small scan");
+        save_image(&bench.path("scan.nii.gz"), &image).expect("a small scan");
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).expect("a file in a temporary folder");
+        path
+    }
+
+    /// Runs the program in the folder; `SCAN` stands for the small scan, `OUT` for an output.
+    fn run(&self, line: &str) -> Output {
+        let words = line.split_whitespace().map(|word| match word {
+            "SCAN" => self.path("scan.nii.gz"),
+            "OUT" => self.path("out.nii.gz"),
+            "PNG" => self.path("out.png"),
+            other => PathBuf::from(other),
+        });
+        program(self.folder.path(), &words.collect::<Vec<_>>())
+    }
+
+    fn has_no_output(&self) -> bool {
+        let names = fs::read_dir(self.folder.path()).expect("the folder");
+        names
+            .filter_map(Result::ok)
+            .all(|e| !e.file_name().to_string_lossy().starts_with("out"))
+    }
+}
+
+fn small_grid() -> Grid {
+    Grid::new(
+        [20, 18, 12],
+        Affine::from_spacing([1.5, 1.5, 3.0], [-14.0, 3.0, 100.0]),
+    )
+}
+
+fn program(folder: &Path, arguments: &[PathBuf]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_prosector"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("XDG_RUNTIME_DIR", folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Exit code 1, one line on stderr that holds `reason`, nothing on stdout.
+fn assert_refused(output: &Output, reason: &str) {
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with("error: "), "{stderr}");
+    assert!(stderr.contains(reason), "{stderr} does not say {reason}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert!(output.stdout.is_empty());
+}
+
+fn assert_success(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&assert_success(output)).expect("JSON and nothing else on stdout")
+}
+
+#[test]
+fn definitions_are_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn bad_usage_exits_with_2() {
+    let bench = Bench::new();
+    for line in [
+        "segment SCAN -o OUT",
+        "segment SCAN -o OUT --prior SCAN",
+        "segment SCAN --click 1,2,3",
+        "segment SCAN -o OUT --auto --click 1,2,3",
+        "segment SCAN -o OUT --click 1,2",
+        "segment SCAN -o OUT --click 1,2,3,yes",
+        "segment SCAN -o OUT --click 1.5,2,3",
+        "segment SCAN -o OUT --click nan,2,3 --world",
+        "segment SCAN -o OUT --box 1,2,3,4,5",
+        "segment SCAN -o OUT --auto --modality us",
+        "segment SCAN -o OUT --auto --device tpu",
+        "segment SCAN -o OUT --click 1,2,3 --structures larynx",
+        "evaluate",
+        "evaluate --pred SCAN",
+        "evaluate --truth SCAN",
+        "evaluate --cases cases.toml",
+        "evaluate --cases cases.toml --protocol scribble",
+        "evaluate --pred SCAN --truth SCAN --map 1-2",
+        "evaluate --pred SCAN --truth SCAN --tolerance-mm -1",
+        "screenshot SCAN -o PNG --size 10",
+        "models",
+        "info",
+        "info SCAN --frame -1",
+    ] {
+        let output = bench.run(line);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{line}: {}",
+            text(&output.stderr)
+        );
+        assert!(output.stdout.is_empty(), "{line}");
+    }
+    assert!(bench.has_no_output());
+}
+
+#[test]
+fn info_tells_the_facts_as_json() {
+    let bench = Bench::new();
+    let facts = json(&bench.run("info SCAN --json"));
+    assert_eq!(facts["dims"], serde_json::json!([20, 18, 12]));
+    assert_eq!(facts["frames"], 1);
+    assert_eq!(facts["spacing_mm"], serde_json::json!([1.5, 1.5, 3.0]));
+    assert_eq!(
+        facts["affine"][2],
+        serde_json::json!([0.0, 0.0, 3.0, 100.0])
+    );
+    assert_eq!(facts["affine"][3], serde_json::json!([0.0, 0.0, 0.0, 1.0]));
+    assert_eq!(facts["dtype"], "int16");
+    assert_eq!(facts["modality"], "ct");
+    assert_eq!(facts["modality_guessed"], true);
+    assert_eq!(facts["value_range"], serde_json::json!([-1000.0, 699.0]));
+    assert!(facts["warnings"].is_array());
+    assert_eq!(facts["series"], serde_json::json!([]));
+    assert!(assert_success(&bench.run("info SCAN")).contains("20 x 18 x 12"));
+}
+
+#[test]
+fn convert_keeps_voxels_and_grid() {
+    let bench = Bench::new();
+    assert_success(&bench.run("convert SCAN -o OUT"));
+    let before = json(&bench.run("info SCAN --json"));
+    let after = program(
+        bench.folder.path(),
+        &["info".into(), bench.path("out.nii.gz"), "--json".into()],
+    );
+    let after = json(&after);
+    for key in ["dims", "affine", "dtype", "value_range"] {
+        assert_eq!(before[key], after[key], "{key}");
+    }
+}
+
+#[test]
+fn screenshot_draws_a_picture_of_the_size_asked_for() {
+    let bench = Bench::new();
+    assert_success(&bench.run("screenshot SCAN -o PNG --at 3,4,5 --size 300x200"));
+    let picture = image::open(bench.path("out.png")).expect("a PNG");
+    assert_eq!((picture.width(), picture.height()), (300, 200));
+    fs::remove_file(bench.path("out.png")).expect("the picture was there");
+    let output = bench.run("screenshot SCAN -o PNG --at 30,4,5");
+    assert_refused(&output, "outside the scan");
+    let output = bench.run("screenshot SCAN -o out.jpg");
+    assert_refused(&output, ".png");
+    assert!(bench.has_no_output());
+}
+
+/// Files that are no scans, and what the refusal says.
+fn bad_files(bench: &Bench) -> Vec<(PathBuf, &'static str)> {
+    let good = fs::read(bench.path("scan.nii")).expect("the small scan");
+    let packed = fs::read(bench.path("scan.nii.gz")).expect("the small scan");
+    let changed = |at: usize, bytes: &[u8]| {
+        let mut file = good.clone();
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        file
+    };
+    let huge_dims = changed(40, &[3, 0, 0xff, 0x7f, 0xff, 0x7f, 0xff, 0x7f]);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&huge_dims).expect("memory");
+    let gzipped_huge = gzip.finish().expect("memory");
+    fs::create_dir(bench.path("empty")).expect("a folder");
+    vec![
+        (bench.write("cut.nii.gz", &packed[..packed.len() / 2]), ""),
+        (bench.write("cut.nii", &good[..good.len() - 100]), ""),
+        (bench.write("short.nii", &good[..200]), ""),
+        (bench.write("magic.nii", &changed(344, b"xyz\0")), ""),
+        (bench.write("huge.nii", &huge_dims), ""),
+        (bench.write("huge.nii.gz", &gzipped_huge), ""),
+        (bench.write("zero.nii", &changed(42, &[0, 0])), ""),
+        (bench.write("type.nii", &changed(70, &[77, 0])), ""),
+        (bench.write("notes.txt", b"Patient feels well.\n"), ""),
+        (bench.write("notes.nii.gz", b"Patient feels well.\n"), ""),
+        (bench.write("nothing.nii", b""), ""),
+        (bench.path("empty"), ""),
+        (bench.path("missing.nii"), ""),
+    ]
+}
+
+#[test]
+fn bad_files_are_refused_by_every_command() {
+    let bench = Bench::new();
+    for (file, reason) in bad_files(&bench) {
+        let shown = file.display().to_string();
+        for line in [
+            "info FILE --json",
+            "convert FILE -o OUT",
+            "segment FILE -o OUT --auto",
+            "segment FILE -o OUT --click 1,2,3 --json",
+            "evaluate --pred FILE --truth FILE",
+            "screenshot FILE -o PNG",
+        ] {
+            let output = bench.run(&line.replace("FILE", &shown));
+            assert_refused(&output, reason);
+            assert!(text(&output.stderr).contains(&shown), "{line} {shown}");
+            assert!(bench.has_no_output(), "{line} {shown}");
+        }
+    }
+}
+
+#[test]
+fn prompts_outside_the_scan_are_refused() {
+    let bench = Bench::new();
+    for prompt in [
+        "--click 20,3,4",
+        "--click -1,3,4",
+        "--click=-12.5,300,4 --world",
+        "--click -12.5,300,4,neg --world",
+        "--click 3,3,3 --click 3,3,12,neg",
+        "--box 30,30,30,40,40,40",
+        "--box -9,0,0,-1,5,5",
+        "--box -900,0,0,-500,5,5 --world",
+    ] {
+        let output = bench.run(&format!("segment SCAN -o OUT {prompt}"));
+        assert_refused(&output, " scan of 20x18x12 voxels");
+    }
+    assert!(bench.has_no_output());
+}
+
+#[test]
+fn outputs_that_cannot_be_written_are_refused_first() {
+    let bench = Bench::new();
+    let closed = bench.path("closed");
+    fs::create_dir(&closed).expect("a folder");
+    let mut rights = fs::metadata(&closed).expect("the folder").permissions();
+    rights.set_readonly(true);
+    fs::set_permissions(&closed, rights).expect("our own folder");
+    for (target, reason) in [
+        ("nowhere/out.nii.gz", "does not exist"),
+        ("closed/out.nii.gz", "read-only"),
+        ("out.nrrd", ".nii"),
+        ("out", ".nii"),
+        ("scan.nii/out.nii.gz", ""),
+    ] {
+        for command in ["convert SCAN -o", "segment SCAN --click 1,2,3 -o"] {
+            assert_refused(&bench.run(&format!("{command} {target}")), reason);
+        }
+    }
+    let picture = bench.run("screenshot SCAN -o nowhere/out.png");
+    assert_refused(&picture, "does not exist");
+    assert!(bench.has_no_output());
+    assert_eq!(fs::read_dir(&closed).expect("the folder").count(), 0);
+}
+
+#[test]
+fn label_maps_on_another_grid_are_refused() {
+    let bench = Bench::new();
+    let shifted = Grid::new(
+        small_grid().dims,
+        Affine::from_spacing([1.5, 1.5, 3.0], [-14.0, 3.5, 100.0]),
+    );
+    let smaller = Grid::new([20, 18, 11], small_grid().affine);
+    let table = LabelTable::default();
+    for (grid, reason) in [(shifted, "elsewhere"), (smaller, "20x18x11")] {
+        let path = bench.path("labels.nii.gz");
+        save_labels(&path, &LabelMap::empty(grid), &table).expect("a label map");
+        save_labels(
+            &bench.path("truth.nii.gz"),
+            &LabelMap::empty(small_grid()),
+            &table,
+        )
+        .expect("a label map");
+        for line in [
+            "segment SCAN -o OUT --click 1,2,3 --prior labels.nii.gz",
+            "screenshot SCAN -o PNG --labels labels.nii.gz",
+            "evaluate --pred labels.nii.gz --truth truth.nii.gz",
+        ] {
+            let output = bench.run(line);
+            assert_refused(&output, "is on another grid");
+            assert_refused(&output, reason);
+        }
+    }
+    assert!(bench.has_no_output());
+}
+
+#[test]
+fn models_that_are_not_installed_are_refused() {
+    let bench = Bench::new();
+    let output = bench.run("segment SCAN -o OUT --click 1,2,3 --model nothing");
+    assert_refused(&output, "no model 'nothing' is installed");
+    assert_refused(&bench.run("models verify nothing"), "no model 'nothing'");
+    assert!(json(&bench.run("models list --json")).is_array());
+    assert!(bench.has_no_output());
+}
+
+#[test]
+fn dicom_that_is_no_single_scan_is_refused() {
+    let bench = Bench::new();
+    for (folder, reason) in [
+        ("data/dicom/prostatex_0001_multiseries", "--series"),
+        ("data/dicom/dicom2nifti/failing_notavolume_001", ""),
+    ] {
+        let Some(path) = shared(folder) else { return };
+        let path = path.display().to_string();
+        for line in ["convert FILE -o OUT", "segment FILE -o OUT --click 1,1,1"] {
+            assert_refused(&bench.run(&line.replace("FILE", &path)), reason);
+        }
+    }
+    assert!(bench.has_no_output());
+}

@@ -1,0 +1,190 @@
+//! `prosector evaluate`: rows, means, groups and the simulated user.
+
+use std::fs;
+use std::process::Command;
+
+use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
+use prosector::io::save_labels;
+use prosector::prompt::{Polarity, correcting_click, loosened_box};
+use prosector::volume::{Grid, LabelMap, LabelTable, Mask};
+use serde_json::Value;
+
+fn grid() -> Grid {
+    Grid::new(
+        [24, 20, 16],
+        Affine::from_spacing([1.0, 1.0, 2.5], [0.0; 3]),
+    )
+}
+
+fn filled(grid: Grid, boxes: &[(VoxelBox, u16)]) -> LabelMap {
+    let mut labels = LabelMap::empty(grid);
+    for offset in 0..grid.len() {
+        for (b, value) in boxes {
+            if b.contains(grid.voxel_at(offset)) {
+                labels.voxels[offset] = *value;
+            }
+        }
+    }
+    labels
+}
+
+fn cube(min: [i64; 3], max: [i64; 3]) -> VoxelBox {
+    VoxelBox { min, max }
+}
+
+fn evaluate(folder: &std::path::Path, arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
+        .arg("evaluate")
+        .args(arguments)
+        .arg("--json")
+        .current_dir(folder)
+        .output()
+        .expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    serde_json::from_slice(&output.stdout).expect("JSON and nothing else on stdout")
+}
+
+#[test]
+fn a_pair_has_a_row_per_value_and_their_mean() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut table = LabelTable::default();
+    table.add(1, "larynx");
+    table.add(2, "mandible");
+    let truth = filled(
+        grid(),
+        &[
+            (cube([2, 2, 2], [9, 9, 9]), 1),
+            (cube([12, 2, 2], [19, 9, 9]), 2),
+        ],
+    );
+    let pred = filled(
+        grid(),
+        &[
+            (cube([2, 2, 2], [9, 9, 9]), 1),
+            (cube([12, 2, 2], [19, 9, 5]), 2),
+            (cube([12, 15, 2], [13, 16, 3]), 3),
+        ],
+    );
+    save_labels(&folder.path().join("truth.nii.gz"), &truth, &table).expect("a label map");
+    save_labels(&folder.path().join("pred.nii.gz"), &pred, &table).expect("a label map");
+
+    let pair = ["--pred", "pred.nii.gz", "--truth", "truth.nii.gz"];
+    let report = evaluate(folder.path(), &pair);
+    let rows = report["cases"].as_array().expect("rows");
+    assert_eq!(rows.len(), 3);
+    for key in [
+        "id",
+        "label",
+        "name",
+        "modality",
+        "domain",
+        "dice",
+        "iou",
+        "nsd",
+        "hd95_mm",
+        "hd_mm",
+        "assd_mm",
+        "volume_pred_ml",
+        "volume_truth_ml",
+        "steps",
+        "dsc_auc",
+        "nsd_auc",
+    ] {
+        assert!(rows[0].get(key).is_some(), "{key}");
+    }
+    assert_eq!(rows[0]["name"], "larynx");
+    assert_eq!(rows[0]["dice"], 1.0);
+    let half = rows[1]["dice"].as_f64().expect("a number");
+    assert!((half - 2.0 / 3.0).abs() < 1e-12);
+    assert_eq!(rows[1]["hd_mm"], 10.0);
+    assert_eq!(rows[2]["dice"], 0.0);
+    assert_eq!(rows[2]["hd95_mm"], Value::Null);
+    let mean = report["mean"]["dice"].as_f64().expect("a number");
+    assert!((mean - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+
+    let mapped = evaluate(folder.path(), &[&pair[..], &["--map", "1=1,3=2"]].concat());
+    let rows = mapped["cases"].as_array().expect("rows");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[1]["label"], 2);
+    assert_eq!(rows[1]["dice"], 0.0);
+}
+
+#[test]
+fn cases_that_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (text, reason) in [
+        ("", "has no case"),
+        ("[[case]]\nid = 'a'\n", "missing field"),
+        ("not toml at all", "is not a file of cases"),
+        (
+            "[[case]]\nid='a'\nimage='i.nii'\ntruth='t.nii'\nlabels={ x = 'larynx' }\n",
+            "no label value",
+        ),
+    ] {
+        fs::write(folder.path().join("cases.toml"), text).expect("a file");
+        let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
+            .args(["evaluate", "--cases", "cases.toml", "--protocol", "clicks"])
+            .current_dir(folder.path())
+            .output()
+            .expect("the program starts");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.contains(reason), "{stderr} does not say {reason}");
+    }
+}
+
+fn mask_of(boxes: &[VoxelBox]) -> Mask {
+    let boxes: Vec<_> = boxes.iter().map(|&b| (b, 1)).collect();
+    filled(grid(), &boxes).mask_of(1)
+}
+
+#[test]
+fn the_first_click_is_the_middle_of_the_target() {
+    let truth = mask_of(&[cube([4, 4, 4], [12, 12, 8])]);
+    let click = correcting_click(&Mask::empty(grid()), &truth).expect("an error");
+    assert_eq!(click.polarity, Polarity::Positive);
+    assert_eq!(click.voxel, VoxelIndex([8, 8, 6]));
+    assert_eq!(correcting_click(&truth, &truth), None);
+}
+
+#[test]
+fn clicks_go_to_the_largest_error_and_spacing_counts() {
+    let truth = mask_of(&[cube([2, 2, 2], [6, 6, 6])]);
+    let current = mask_of(&[cube([2, 2, 2], [6, 6, 6]), cube([10, 2, 2], [20, 10, 4])]);
+    let click = correcting_click(&current, &truth).expect("an error");
+    assert_eq!(click.polarity, Polarity::Negative);
+    // Three slices of 2.5 mm: the middle one is 5 mm deep, and 5 mm are five voxels in the plane.
+    assert_eq!(click.voxel.0[2], 3);
+    assert_eq!(click.voxel.0[0], 15);
+    assert_eq!(click.voxel.0[1], 6);
+}
+
+#[test]
+fn errors_that_touch_at_a_corner_are_one() {
+    // Two cubes of 8 and 27 voxels that touch at a corner outweigh one of 32.
+    let truth = mask_of(&[
+        cube([1, 1, 1], [3, 3, 3]),
+        cube([4, 4, 4], [5, 5, 5]),
+        cube([12, 12, 8], [15, 15, 9]),
+    ]);
+    let click = correcting_click(&Mask::empty(grid()), &truth).expect("an error");
+    assert_eq!(click.voxel, VoxelIndex([2, 2, 2]));
+}
+
+#[test]
+fn an_error_that_fills_the_volume_is_clicked_in_the_middle() {
+    let truth = mask_of(&[grid().bounds()]);
+    let click = correcting_click(&Mask::empty(grid()), &truth).expect("an error");
+    assert_eq!(click.voxel, VoxelIndex([12, 10, 8]));
+}
+
+#[test]
+fn boxes_are_loosened_by_a_part_of_their_side() {
+    let tight = cube([10, 4, 2], [19, 8, 5]);
+    let loose = loosened_box(tight, 10.0, &grid());
+    assert_eq!(loose, cube([9, 3, 2], [20, 9, 5]));
+    assert_eq!(loosened_box(tight, 0.0, &grid()), tight);
+    assert_eq!(loosened_box(tight, 900.0, &grid()), grid().bounds());
+}
