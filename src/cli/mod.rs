@@ -122,7 +122,13 @@ pub struct SegmentArgs {
     #[arg(long, conflicts_with_all = ["target_box", "clicks", "world", "prior"])]
     pub auto: bool,
     /// Only these structures.
-    #[arg(long, value_name = "NAME,..", value_delimiter = ',', requires = "auto")]
+    #[arg(
+        long,
+        value_name = "NAME,..",
+        value_delimiter = ',',
+        requires = "auto",
+        conflicts_with_all = ["target_box", "clicks"]
+    )]
     pub structures: Option<Vec<String>>,
     /// A box around the target: two corner voxels, both included.
     #[arg(

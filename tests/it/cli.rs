@@ -15,8 +15,6 @@ use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Resca
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::shared;
-
 /// A folder with a small scan in it.
 struct Bench {
     folder: TempDir,
@@ -340,21 +338,5 @@ fn models_that_are_not_installed_are_refused() {
     assert_refused(&output, "no model 'nothing' is installed");
     assert_refused(&bench.run("models verify nothing"), "no model 'nothing'");
     assert!(json(&bench.run("models list --json")).is_array());
-    assert!(bench.has_no_output());
-}
-
-#[test]
-fn dicom_that_is_no_single_scan_is_refused() {
-    let bench = Bench::new();
-    for (folder, reason) in [
-        ("data/dicom/prostatex_0001_multiseries", "--series"),
-        ("data/dicom/dicom2nifti/failing_notavolume_001", ""),
-    ] {
-        let Some(path) = shared(folder) else { return };
-        let path = path.display().to_string();
-        for line in ["convert FILE -o OUT", "segment FILE -o OUT --click 1,1,1"] {
-            assert_refused(&bench.run(&line.replace("FILE", &path)), reason);
-        }
-    }
     assert!(bench.has_no_output());
 }
