@@ -126,7 +126,7 @@ impl Snapshot {
             .collect();
         let file = SnapshotFile {
             version: VERSION,
-            source: self.source.clone().as_text(),
+            source: self.source.clone().into_text(),
             dims: self.labels.grid.dims,
             affine: self.labels.grid.affine.to_rows(),
             labels: self.table.labels().iter().map(LabelEntry::of).collect(),
@@ -167,7 +167,7 @@ impl Snapshot {
 
 impl ScanSource {
     /// The source with a path that can be written as text.
-    fn as_text(self) -> Self {
+    fn into_text(self) -> Self {
         match self {
             Self::File {
                 path,
