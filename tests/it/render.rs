@@ -278,7 +278,7 @@ fn volumes_beyond_the_limits_look_the_same() {
         SliceView::fit(grid, plane, Convention::Radiological, cursor, 211, 157)
     };
     // No room for the volume; and not even for a slice, so that it is cut to the few voxels in view.
-    for (limits, is_cut) in [(limits(4096, 0), false), (limits(12, u64::MAX), true)] {
+    for (limits, is_cut) in [(limits(4096, 0), false), (limits(20, u64::MAX), true)] {
         let mut device = Offscreen::with_limits(|_| limits).expect("there was one");
         for case in &cases() {
             device.renderer().image_changed();
