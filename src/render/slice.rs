@@ -90,7 +90,7 @@ impl SliceRenderer {
 
     /// There is another proposal, or none any more.
     pub fn proposal_changed(&mut self) {
-        self.proposal.clear();
+        self.proposal.changed(VoxelBox::whole(self.dims));
     }
 
     /// Whether a part of the volume still waits for its upload, so that another frame is worth drawing. The
@@ -181,10 +181,13 @@ impl SliceRenderer {
         ];
         sources.map(|(layer, source)| match source {
             Some(source) => layer.bind(&self.context, &source, may_be_whole, view_id, view),
-            None => Binding {
-                view: self.nothing.clone(),
-                texels: [0, 0, 0, 1],
-            },
+            None => {
+                layer.hide();
+                Binding {
+                    view: self.nothing.clone(),
+                    texels: [0, 0, 0, 1],
+                }
+            }
         })
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Layer {
     slices: HashMap<u64, SliceTexture>,
     /// Counts changes of the voxels, so that slices know when they are stale.
     version: u64,
+    /// Whether the last scene had this layer; what is hidden uploads nothing.
+    is_shown: bool,
 }
 
 #[derive(Debug)]
@@ -72,9 +74,14 @@ impl Layer {
         }
     }
 
-    /// Whether voxels still wait for their upload.
+    /// Whether voxels that are shown still wait for their upload.
     pub(super) fn is_uploading(&self) -> bool {
-        self.whole.as_ref().is_some_and(|w| w.pending.is_some())
+        self.is_shown && self.whole.as_ref().is_some_and(|w| w.pending.is_some())
+    }
+
+    /// The scene does without this layer.
+    pub(super) fn hide(&mut self) {
+        self.is_shown = false;
     }
 
     /// Forgets the slice of a view that is gone.
@@ -99,6 +106,7 @@ impl Layer {
         {
             self.clear();
         }
+        self.is_shown = true;
         if may_be_whole {
             self.upload_whole(context, source, UPLOAD_BYTES);
         }

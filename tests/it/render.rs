@@ -354,6 +354,42 @@ fn changed_labels_are_uploaded_where_they_changed() {
     );
 }
 
+#[test]
+fn another_proposal_is_shown_and_a_hidden_one_asks_for_no_more_frames() {
+    let Some(mut device) = device() else { return };
+    let mut case = cases().remove(1);
+    let view = views(case.image.grid())[1];
+    let style = styles()[2];
+    device.renderer().image_changed();
+    let before = device
+        .draw(9, &view, &scenes(&case)[2], &style)
+        .expect("draws");
+    case.mask.voxels.rotate_right(5);
+    device.renderer().proposal_changed();
+    // Not shown: nothing is uploaded, and no frame is asked for.
+    device
+        .draw(9, &view, &scenes(&case)[1], &style)
+        .expect("draws");
+    assert!(!device.renderer().is_uploading());
+    let after = device
+        .draw(9, &view, &scenes(&case)[2], &style)
+        .expect("draws");
+    assert_ne!(before, after);
+    assert_same(
+        &reference::draw(&view, &scenes(&case)[2], &style),
+        &after,
+        "mask",
+    );
+    device.renderer().proposal_changed();
+    let structures = scenes(&case)[3];
+    let labels = device.draw(9, &view, &structures, &style).expect("draws");
+    assert_same(
+        &reference::draw(&view, &structures, &style),
+        &labels,
+        "labels",
+    );
+}
+
 /// One bright voxel, 10 mm towards each named direction from the centre of an LPS grid.
 fn bright_towards(direction: DVec3) -> ImageVolume {
     let affine = Affine::from_columns(
