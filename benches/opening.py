@@ -15,11 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import SimpleITK
-
 DIMS = (512, 512, 300)
 SPACING_MM = (0.8, 0.8, 1.5)
+INPUTS = {"nifti": "scan.nii.gz", "dicom": "series"}
 
 TIMED = """
 import sys, time
@@ -42,7 +40,7 @@ READERS = {
 }
 
 
-def body():
+def body(np):
     """A body of smooth tissue with CT noise in air, which packs about as well as a real scan."""
     rng = np.random.default_rng(0)
     coarse = rng.normal(0, 1, tuple(n // 16 + 1 for n in DIMS))
@@ -55,11 +53,13 @@ def body():
 
 def write_inputs(folder):
     """The same scan as a .nii.gz and as a folder of DICOM slices."""
-    image = SimpleITK.GetImageFromArray(body().T)
+    import numpy
+    import SimpleITK
+
+    image = SimpleITK.GetImageFromArray(body(numpy).T)
     image.SetSpacing(SPACING_MM)
-    nifti = folder / "scan.nii.gz"
-    SimpleITK.WriteImage(image, str(nifti), True, 1)
-    series = folder / "series"
+    SimpleITK.WriteImage(image, str(folder / INPUTS["nifti"]), True, 1)
+    series = folder / INPUTS["dicom"]
     series.mkdir()
     writer = SimpleITK.ImageFileWriter()
     writer.KeepOriginalImageUIDOn()
@@ -82,7 +82,6 @@ def write_inputs(folder):
             piece.SetMetaData(tag, value)
         writer.SetFileName(str(series / f"{k:04d}.dcm"))
         writer.Execute(piece)
-    return {"nifti": nifti, "dicom": series}
 
 
 def run(command):
@@ -102,26 +101,32 @@ def ours(program, path):
     return seconds, memory_mb
 
 
-def theirs(reader, path):
-    code = TIMED.format(imports=reader[0], call=reader[1])
-    _, memory_mb, output = run([sys.executable, "-c", code, path])
+def theirs(code, path):
+    imports, call = code
+    script = TIMED.format(imports=imports, call=call)
+    _, memory_mb, output = run([sys.executable, "-c", script, path])
     return float(output), memory_mb
 
 
 def main():
+    if sys.argv[1] == "--write":
+        write_inputs(Path(sys.argv[2]))
+        return
     program = Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as folder:
-        inputs = write_inputs(Path(folder))
+        # In a process of its own: a child starts with its parent's peak memory on its account.
+        subprocess.run([sys.executable, __file__, "--write", folder], check=True)
         print(f"{'input':8} {'reader':10} {'seconds':>8} {'peak MB':>8}")
-        for kind, path in inputs.items():
-            rows = {"Prosector": [], **{name: [] for name in READERS[kind]}}
+        for kind, name in INPUTS.items():
+            path = Path(folder) / name
+            rows = {reader: [] for reader in ("Prosector", *READERS[kind])}
             for _ in range(3):
                 rows["Prosector"].append(ours(program, path))
-                for name, reader in READERS[kind].items():
-                    rows[name].append(theirs(reader, path))
-            for name, runs in rows.items():
+                for reader, code in READERS[kind].items():
+                    rows[reader].append(theirs(code, path))
+            for reader, runs in rows.items():
                 seconds, memory_mb = min(runs)
-                print(f"{kind:8} {name:10} {seconds:8.3f} {memory_mb:8.0f}")
+                print(f"{kind:8} {reader:10} {seconds:8.3f} {memory_mb:8.0f}")
 
 
 if __name__ == "__main__":
