@@ -10,6 +10,7 @@ mod metrics;
 mod model_ops;
 mod morphology;
 mod nifti;
+mod nifti_damage;
 mod nifti_output;
 mod phantom;
 mod render;
