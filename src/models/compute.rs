@@ -1,5 +1,6 @@
 //! Opening the device that computes.
 
+use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind};
 
 use super::device::{ComputeDevice, DeviceChoice};
@@ -35,9 +36,18 @@ fn cpu() -> (ComputeDevice, Device) {
 }
 
 fn real_gpu() -> Option<(ComputeDevice, Device)> {
+    // Named, because asking every graphics API makes OpenGL's libraries complain on standard error.
+    let api = if cfg!(target_os = "macos") {
+        WgpuBackend::Metal
+    } else {
+        WgpuBackend::Vulkan
+    };
     [DeviceKind::DiscreteGpu(0), DeviceKind::IntegratedGpu(0)]
         .into_iter()
-        .find_map(|kind| Device::wgpu_options().device_kind(kind).init().ok())
+        .find_map(|kind| {
+            let options = Device::wgpu_options().device_kind(kind);
+            options.graphics_api(api).init().ok()
+        })
         .map(named)
 }
 

@@ -82,10 +82,14 @@ impl Pointwise {
     pub fn of_weights(weights: &[f32], device: &Device) -> Self {
         let mut start = Self::zeros(weights.len(), 1, device);
         let column = TensorData::new(weights.to_vec(), [weights.len(), 1]);
-        start.linear.weight = start
-            .linear
-            .weight
-            .map(|_| Tensor::from_data(column, device).require_grad());
+        start.linear.weight = start.linear.weight.map(|zeros| {
+            let weights = Tensor::from_data(column, &zeros.device());
+            if zeros.is_require_grad() {
+                weights.require_grad()
+            } else {
+                weights
+            }
+        });
         start
     }
 
