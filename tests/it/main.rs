@@ -1,5 +1,6 @@
 //! The one integration test binary: every part of Prosector is tested through its public interface.
 
+mod architecture;
 mod cli;
 mod desktop;
 mod dicom;
