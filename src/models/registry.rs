@@ -66,7 +66,11 @@ pub fn open_model(
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
     let (model, card) = find(id)?;
-    Ok(Box::new(Prosector1::open(card, model.weights.to_vec(), device)?))
+    Ok(Box::new(Prosector1::open(
+        card,
+        model.weights.to_vec(),
+        device,
+    )?))
 }
 
 /// Checks that the weights of a model are those that its card names, and that they fit its network.

@@ -30,7 +30,11 @@ pub fn save_net(path: &Path, net: ProsectorNet) -> Result<(), IoError> {
 ///
 /// # Errors
 /// A file that cannot be read, or whose tensors are not exactly this network's.
-pub fn load_net(path: &Path, config: &NetConfig, device: &Device) -> Result<ProsectorNet, ModelError> {
+pub fn load_net(
+    path: &Path,
+    config: &NetConfig,
+    device: &Device,
+) -> Result<ProsectorNet, ModelError> {
     let bytes = std::fs::read(path).map_err(|e| ModelError::Weights {
         path: path.to_owned(),
         reason: e.to_string(),

@@ -54,8 +54,9 @@ pub(super) fn sample(
             let target = case.targets.iter().find(|t| t.channel == Some(seen));
             match target {
                 Some(t) => Some(resample::resample_label(&case.labels, t.value, &region)),
-                None => is_known_absent(dataset, structures, channel)
-                    .then(|| vec![0.0; region.len()]),
+                None => {
+                    is_known_absent(dataset, structures, channel).then(|| vec![0.0; region.len()])
+                }
             }
         })
         .collect();

@@ -12,8 +12,8 @@ use crate::io::{OpenOptions, open_labels, open_scan};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, LabelMap, Mask};
 
-use super::config::{DatasetConfig, TrainConfig};
 use super::TrainError;
+use super::config::{DatasetConfig, TrainConfig};
 
 /// All training cases, by dataset name.
 pub(super) struct Cases {
@@ -82,9 +82,9 @@ pub(super) fn load(config: &TrainConfig, ctx: &JobContext) -> Result<Cases, Trai
             &format!("reading {}", dataset.name),
         )?;
         let split = dataset.name.split('-').next().unwrap_or_default();
-        let held_out = splits.get(split).ok_or_else(|| {
-            error(&config.splits, format!("no patients are named for {split}"))
-        })?;
+        let held_out = splits
+            .get(split)
+            .ok_or_else(|| error(&config.splits, format!("no patients are named for {split}")))?;
         let cases = load_dataset(config, dataset, &held_out.validation)?;
         tracing::info!("{}: {} training cases", dataset.name, cases.len());
         if cases.is_empty() {
@@ -167,9 +167,10 @@ fn target(
         .filter(|&v| mask.voxels[v as usize] != 0)
         .collect();
     let every = all.len().div_ceil(KEPT).max(1);
-    let channel = dataset.structures.get(&value.to_string()).and_then(|name| {
-        config.structures.iter().position(|s| &s.name == name)
-    });
+    let channel = dataset
+        .structures
+        .get(&value.to_string())
+        .and_then(|name| config.structures.iter().position(|s| &s.name == name));
     Some(Target {
         value,
         channel,

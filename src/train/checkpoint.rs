@@ -93,7 +93,11 @@ fn last_step(folder: &Path) -> Result<(PathBuf, usize), TrainError> {
 }
 
 /// Reads the last state back. `fresh` gives the structure to load into.
-pub(super) fn load(folder: &Path, fresh: RunState, device: &Device) -> Result<RunState, TrainError> {
+pub(super) fn load(
+    folder: &Path,
+    fresh: RunState,
+    device: &Device,
+) -> Result<RunState, TrainError> {
     let (step_folder, step) = last_step(folder)?;
     let module = |into: ProsectorNet, name: &str| {
         let path = step_folder.join(name);

@@ -98,8 +98,7 @@ impl TrainConfig {
             reason,
         };
         let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        let mut config: Self =
-            toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
+        let mut config: Self = toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.checkpoints = base.join(&config.checkpoints);
         config.splits = base.join(&config.splits);

@@ -103,10 +103,15 @@ fn random_region(rng: &mut ChaCha8Rng, grid: &Grid, target: &Target, start: Star
     let (centre, extent_mm) = if start == Start::Click {
         let mean = size_mm.iter().product::<f64>().cbrt();
         let length = (mean * relative).clamp(12.0, 450.0);
-        let on_target = target.voxels.choose(rng).map(|&v| {
-            grid.world_from_voxel(grid.voxel_at(v as usize).center())
-        });
-        let seen = if rng.random_bool(0.5) { on_target } else { None };
+        let on_target = target
+            .voxels
+            .choose(rng)
+            .map(|&v| grid.world_from_voxel(grid.voxel_at(v as usize).center()));
+        let seen = if rng.random_bool(0.5) {
+            on_target
+        } else {
+            None
+        };
         let centre = seen.unwrap_or(middle).0 + jitter(rng, 0.08 * length);
         (
             centre,
@@ -130,7 +135,11 @@ fn size_along(axes: glam::DMat3, grid: &Grid, bounds: VoxelBox) -> [f64; 3] {
     let size = bounds.size();
     std::array::from_fn(|d| {
         (0..3)
-            .map(|a| (grid.affine.column(a) * size[a] as f64).dot(axes.col(d)).abs())
+            .map(|a| {
+                (grid.affine.column(a) * size[a] as f64)
+                    .dot(axes.col(d))
+                    .abs()
+            })
             .sum()
     })
 }

@@ -162,7 +162,10 @@ fn advance(
         }
         None => net,
     };
-    let keep = config.schedule.average.min((step + 1) as f64 / (step + 10) as f64);
+    let keep = config
+        .schedule
+        .average
+        .min((step + 1) as f64 / (step + 10) as f64);
     RunState {
         average: ema::update(average, &net.valid(), keep),
         net,

@@ -34,10 +34,16 @@ pub(super) fn segment(
     let card = model.card();
     let structures = choose(&card.structures, wanted, image.modality())?;
     let Some(spacing_mm) = card.automatic_spacing_mm(image.modality()) else {
-        return Ok(nothing(image, "the model knows no structure in this kind of scan"));
+        return Ok(nothing(
+            image,
+            "the model knows no structure in this kind of scan",
+        ));
     };
     if structures.is_empty() {
-        return Ok(nothing(image, "the model knows no such structure in this kind of scan"));
+        return Ok(nothing(
+            image,
+            "the model knows no such structure in this kind of scan",
+        ));
     }
     let canvas = Canvas::plan(image, spacing_mm);
     let logits = canvas.fill(model, image, &structures, ctx)?;
@@ -45,7 +51,10 @@ pub(super) fn segment(
     let mut labels = canvas.read(image.grid(), &logits, &structures);
     let table = clean(&mut labels, &structures);
     if table.labels().is_empty() {
-        return Ok(nothing(image, "no structure that the model knows was found"));
+        return Ok(nothing(
+            image,
+            "no structure that the model knows was found",
+        ));
     }
     let found: Vec<f32> = structures
         .iter()
@@ -69,7 +78,10 @@ fn choose<'a>(
 ) -> Result<Vec<(usize, &'a Structure)>, ModelError> {
     let known: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
     if let Some(unknown) = wanted.and_then(|w| w.iter().find(|n| !known.contains(&n.as_str()))) {
-        return Err(ModelError::UnknownStructure(unknown.clone(), known.join(", ")));
+        return Err(ModelError::UnknownStructure(
+            unknown.clone(),
+            known.join(", "),
+        ));
     }
     Ok(structures
         .iter()
@@ -161,7 +173,9 @@ impl Canvas {
         let channels = logits.len() / SIDE.pow(3);
         for v in 0..SIDE.pow(3) {
             let at = [v % SIDE, v / SIDE % SIDE, v / (SIDE * SIDE)];
-            let offset = self.grid.offset(start[0] + at[0], start[1] + at[1], start[2] + at[2]);
+            let offset = self
+                .grid
+                .offset(start[0] + at[0], start[1] + at[1], start[2] + at[2]);
             let weight: f32 = at.iter().map(|&x| window_weight(x)).product();
             weights[offset] += weight;
             for ((channel, _), sum) in structures.iter().zip(sums.iter_mut()) {
@@ -171,7 +185,12 @@ impl Canvas {
     }
 
     /// For each voxel of the scan the structure with the highest logit above zero.
-    fn read(&self, scan: &Grid, logits: &[Vec<f32>], structures: &[(usize, &Structure)]) -> LabelMap {
+    fn read(
+        &self,
+        scan: &Grid,
+        logits: &[Vec<f32>],
+        structures: &[(usize, &Structure)],
+    ) -> LabelMap {
         let map: DAffine3 = self.grid.affine.inverse() * scan.affine.matrix();
         let [ni, nj, _] = scan.dims;
         let mut labels = LabelMap::empty(*scan);

@@ -40,7 +40,11 @@ impl Prosector1 {
     ///
     /// # Errors
     /// Weights that are not this network's, a device that cannot be had.
-    pub fn open(card: ModelCard, weights: Vec<u8>, device: DeviceChoice) -> Result<Self, ModelError> {
+    pub fn open(
+        card: ModelCard,
+        weights: Vec<u8>,
+        device: DeviceChoice,
+    ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
         let config = NetConfig::new(card.structures.len());
         let bytes = Bytes::from_bytes_vec(weights);
@@ -55,7 +59,12 @@ impl Prosector1 {
     }
 
     /// The embedding of a region of a scan, from the cache where an equal region was encoded before.
-    pub(super) fn encoded(&mut self, image: &ImageVolume, scan: ScanKey, grid: &Grid) -> EncodedRegion {
+    pub(super) fn encoded(
+        &mut self,
+        image: &ImageVolume,
+        scan: ScanKey,
+        grid: &Grid,
+    ) -> EncodedRegion {
         if let Some(found) = self.cache.find(scan, |g| g == grid) {
             return found;
         }
@@ -65,7 +74,11 @@ impl Prosector1 {
     }
 
     /// A cached region of the scan for which `fits` holds.
-    pub(super) fn cached(&mut self, scan: ScanKey, fits: impl Fn(&Grid) -> bool) -> Option<EncodedRegion> {
+    pub(super) fn cached(
+        &mut self,
+        scan: ScanKey,
+        fits: impl Fn(&Grid) -> bool,
+    ) -> Option<EncodedRegion> {
         self.cache.find(scan, fits)
     }
 
@@ -98,7 +111,8 @@ impl Prosector1 {
         let data = tensor
             .try_into_data()
             .map_err(|e| failed(format!("{e:?}")))?;
-        data.try_into_vec::<f32>().map_err(|e| failed(format!("{e:?}")))
+        data.try_into_vec::<f32>()
+            .map_err(|e| failed(format!("{e:?}")))
     }
 }
 

@@ -88,12 +88,7 @@ impl Geometry {
                 .clicks
                 .iter()
                 .filter(|c| c.1 == polarity)
-                .map(|(c, _)| {
-                    (0..3)
-                        .map(|d| (p[d] - c[d]).powi(2))
-                        .sum::<f32>()
-                        .sqrt()
-                })
+                .map(|(c, _)| (0..3).map(|d| (p[d] - c[d]).powi(2)).sum::<f32>().sqrt())
                 .fold(f32::INFINITY, f32::min)
         };
         let positive = nearest(Polarity::Positive);

@@ -131,8 +131,7 @@ impl Job<'_> {
             ctx.step(0.1 + 0.2 * look as f32, "looking at the region")?;
             let region = self.model.encoded(self.image, self.scan, &grid);
             let so_far = previous.as_ref().map(|a| {
-                let logits =
-                    resample::resample_field(&a.logits, &a.grid, &grid, FAR_OUTSIDE);
+                let logits = resample::resample_field(&a.logits, &a.grid, &grid, FAR_OUTSIDE);
                 logits.into_iter().map(sigmoid).collect()
             });
             let answer = self.answer(&region, so_far)?;
@@ -228,7 +227,8 @@ impl Job<'_> {
         let mut mask = Mask::empty(grid);
         if let Some(part) = self.covered(&answer.grid) {
             let local = grid.sub_grid(part);
-            let logits = resample::resample_field(&answer.logits, &answer.grid, &local, FAR_OUTSIDE);
+            let logits =
+                resample::resample_field(&answer.logits, &answer.grid, &local, FAR_OUTSIDE);
             let found = Mask {
                 grid: local,
                 voxels: logits.iter().map(|&l| u8::from(l > 0.0)).collect(),

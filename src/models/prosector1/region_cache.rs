@@ -31,11 +31,7 @@ const CAPACITY: usize = 12;
 
 impl RegionCache {
     /// A region of the scan for which `fits` holds, moved to the front.
-    pub fn find(
-        &mut self,
-        scan: ScanKey,
-        fits: impl Fn(&Grid) -> bool,
-    ) -> Option<EncodedRegion> {
+    pub fn find(&mut self, scan: ScanKey, fits: impl Fn(&Grid) -> bool) -> Option<EncodedRegion> {
         let at = self
             .entries
             .iter()
