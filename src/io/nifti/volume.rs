@@ -38,6 +38,9 @@ pub(in crate::io) fn inspect(
             file.frames
         ));
     }
+    if let Some(series) = &options.series {
+        warnings.push(format!("NIfTI files have no series; {series} is ignored"));
+    }
     if file.stored_type.is_color() {
         warnings.push("the voxels are colours; their luminance is used".into());
     }

@@ -16,6 +16,7 @@ use super::file::NiftiFile;
 use super::header::{Header, Version};
 use super::placement;
 use super::stored_type::StoredType;
+use super::volume::rescale;
 
 /// NIFTI_INTENT_LABEL: the values are names.
 const INTENT_LABEL: i32 = 1002;
@@ -166,7 +167,7 @@ impl Contents<'_> {
         header
     }
 
-    /// Reads the written file back and compares type, position, names and every voxel.
+    /// Reads the written file back and compares type, position, rescale, names and every voxel.
     fn verify(&self, written: &Path) -> Result<(), String> {
         let mut file = NiftiFile::open(written).map_err(|e| e.to_string())?;
         let (affine, _) = placement::read(&file.header, file.dims)?;
@@ -175,6 +176,11 @@ impl Contents<'_> {
         }
         if !Grid::new(file.dims, affine).is_same(&self.grid, POSITION_MM) {
             return Err("the position differs".into());
+        }
+        let Rescale { slope, intercept } = rescale(&file.header, file.stored_type)?;
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-6 * b.abs();
+        if !near(slope, self.rescale.slope) || !near(intercept, self.rescale.intercept) {
+            return Err("the rescale differs".into());
         }
         let names = caret::find(&file.extensions)?;
         if names.map_or(0, |t| t.labels().len()) != self.names.map_or(0, |t| t.labels().len()) {
