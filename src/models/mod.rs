@@ -7,7 +7,7 @@ pub(crate) mod compute;
 mod device;
 pub mod ops;
 pub mod prosector1;
-mod registry;
+pub(crate) mod registry;
 mod segmenter;
 pub(crate) mod weights;
 

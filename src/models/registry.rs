@@ -2,6 +2,8 @@
 //!
 //! The model in the box travels inside the program, so one file is all there is to copy.
 
+use std::path::Path;
+
 use sha2::{Digest as _, Sha256};
 
 use super::prosector1::Prosector1;
@@ -25,21 +27,32 @@ impl Boxed {
             reason: e.message().to_owned(),
         })
     }
+}
 
-    fn verify(&self, card: &ModelCard) -> Result<(), ModelError> {
-        let digest = Sha256::digest(self.weights);
-        let found: String = digest.iter().map(|b| format!("{b:02x}")).collect();
-        if found == card.sha256 {
-            return Ok(());
-        }
-        Err(ModelError::Weights {
-            path: card.weights.clone().into(),
-            reason: format!(
-                "its checksum is {found}, the card says {}: the program is damaged, install it again",
-                card.sha256
-            ),
-        })
+/// SHA-256 in lower-case hex, as cards hold it.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+fn verify(card: &ModelCard, weights: &[u8]) -> Result<(), ModelError> {
+    let found = checksum(weights);
+    if found == card.sha256 {
+        return Ok(());
     }
+    Err(ModelError::Weights {
+        path: card.weights.clone().into(),
+        reason: format!(
+            "its checksum is {found}, the card says {}: the file is damaged or not the card's, install the model again",
+            card.sha256
+        ),
+    })
+}
+
+fn is_card(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "toml")
 }
 
 /// The cards of the installed models; the first is the one in the box.
@@ -57,7 +70,22 @@ fn find(id: Option<&str>) -> Result<(&'static Boxed, ModelCard), ModelError> {
     Err(ModelError::Unknown(id.unwrap_or_default().to_owned()))
 }
 
-/// Opens a model by its id (`None`: the one in the box) on a device.
+/// A model outside the program, such as one that `prosector train` wrote: the path of its card.
+fn open_card(path: &Path, device: DeviceChoice) -> Result<Prosector1, ModelError> {
+    let failed = |path: &Path, reason: String| ModelError::Weights {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| failed(path, e.to_string()))?;
+    let card: ModelCard =
+        toml::from_str(&text).map_err(|e| failed(path, e.message().to_owned()))?;
+    let weights_path = path.with_file_name(&card.weights);
+    let weights = std::fs::read(&weights_path).map_err(|e| failed(&weights_path, e.to_string()))?;
+    verify(&card, &weights)?;
+    Prosector1::open(card, weights, device)
+}
+
+/// Opens a model by its id (`None`: the one in the box), or by the path of its card (`.toml`), on a device.
 ///
 /// # Errors
 /// No such model, weights that are damaged, a device that cannot be had.
@@ -78,7 +106,10 @@ pub fn open_model(
 /// # Errors
 /// No such model, or what is wrong with it.
 pub fn verify_model(id: &str) -> Result<(), ModelError> {
+    if is_card(Path::new(id)) {
+        return open_card(Path::new(id), DeviceChoice::Cpu).map(|_| ());
+    }
     let (model, card) = find(Some(id))?;
-    model.verify(&card)?;
+    verify(&card, model.weights)?;
     Prosector1::open(card, model.weights.to_vec(), DeviceChoice::Cpu).map(|_| ())
 }

@@ -10,9 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::io::atomic::replace_file;
 use crate::models::prosector1::{NetConfig, ProsectorNet};
+use crate::models::registry::checksum;
 use crate::models::weights::{load_net, save_net};
 
 use super::TrainError;
+use super::config::TrainConfig;
+
+/// File name of the shipped weights.
+const WEIGHTS: &str = "model.bpk";
 
 /// The state of a run between two steps.
 pub(super) struct RunState {
@@ -39,7 +44,8 @@ fn failed(path: &Path, reason: impl ToString) -> TrainError {
 }
 
 /// Writes the state; a run killed at any moment finds either the old one or the new one whole.
-pub(super) fn save(folder: &Path, state: &RunState) -> Result<(), TrainError> {
+pub(super) fn save(config: &TrainConfig, state: &RunState) -> Result<(), TrainError> {
+    let folder = config.checkpoints.as_path();
     std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
     let step = folder.join(format!("step_{}", state.step));
     std::fs::create_dir_all(&step).map_err(|e| failed(&step, e))?;
@@ -55,12 +61,23 @@ pub(super) fn save(folder: &Path, state: &RunState) -> Result<(), TrainError> {
         .optimizer
         .save(&moments)
         .map_err(|e| failed(&moments, e))?;
-    save_net(&folder.join("model.bpk"), state.average.clone())?;
+    save_model(folder, config, state.average.clone())?;
     let progress = folder.join("progress.toml");
     let text = toml::to_string(&Progress { step: state.step }).map_err(|e| failed(&progress, e))?;
     write_text(&progress, &text)?;
     remove_others(folder, &step);
     Ok(())
+}
+
+/// Writes the averaged weights in the form that is shipped, with their card.
+fn save_model(folder: &Path, config: &TrainConfig, net: ProsectorNet) -> Result<(), TrainError> {
+    let weights = folder.join(WEIGHTS);
+    save_net(&weights, net)?;
+    let bytes = std::fs::read(&weights).map_err(|e| failed(&weights, e))?;
+    let card_path = folder.join("model.toml");
+    let card = config.model_card(WEIGHTS, checksum(&bytes));
+    let text = toml::to_string(&card).map_err(|e| failed(&card_path, e))?;
+    write_text(&card_path, &text)
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), TrainError> {
@@ -120,6 +137,6 @@ pub(super) fn load(
 
 /// Checks that the shipped form can be read back.
 pub(super) fn verify(folder: &Path, net: &NetConfig, device: &Device) -> Result<(), TrainError> {
-    load_net(&folder.join("model.bpk"), net, device)?;
+    load_net(&folder.join(WEIGHTS), net, device)?;
     Ok(())
 }

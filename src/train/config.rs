@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::models::Structure;
+use crate::models::{ModelCard, Structure};
 use crate::volume::Modality;
 
 use super::TrainError;
@@ -18,6 +18,8 @@ pub struct TrainConfig {
     pub checkpoints: PathBuf,
     /// File that names the validation patients, which are never trained on.
     pub splits: PathBuf,
+    /// The trained model's card.
+    pub card: CardConfig,
     /// Optimiser and length.
     pub schedule: Schedule,
     /// Share of samples of each kind.
@@ -26,6 +28,20 @@ pub struct TrainConfig {
     pub structures: Vec<Structure>,
     /// The data.
     pub datasets: Vec<DatasetConfig>,
+}
+
+/// What the trained model's card says of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardConfig {
+    /// Short name.
+    pub id: String,
+    /// Name shown to users.
+    pub title: String,
+    /// One sentence.
+    pub description: String,
+    /// Notices of the training data.
+    pub notices: Vec<String>,
 }
 
 /// Optimiser and length.
@@ -88,6 +104,30 @@ pub struct DatasetConfig {
 }
 
 impl TrainConfig {
+    /// The card of the model that this recipe trains, for weights of this checksum.
+    pub fn model_card(&self, weights: &str, sha256: String) -> ModelCard {
+        let knows_structures = |d: &&DatasetConfig| !d.structures.is_empty();
+        ModelCard {
+            id: self.card.id.clone(),
+            title: self.card.title.clone(),
+            system: "prosector1".to_owned(),
+            description: self.card.description.clone(),
+            weights: weights.to_owned(),
+            sha256,
+            automatic: !self.mix.automatic.is_empty(),
+            clicks: true,
+            boxes: true,
+            structures: self.structures.clone(),
+            automatic_spacing_mm: self
+                .datasets
+                .iter()
+                .filter(knows_structures)
+                .map(|d| (d.modality.name().to_owned(), d.spacing_mm))
+                .collect(),
+            notices: self.card.notices.clone(),
+        }
+    }
+
     /// Reads a recipe and makes its paths absolute.
     ///
     /// # Errors

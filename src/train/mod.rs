@@ -56,7 +56,7 @@ pub enum TrainError {
 /// Trains by the recipe at `config`, on `device`; with `resume`, from the last checkpoint on.
 ///
 /// Progress is reported through `ctx`. The checkpoint folder of the recipe ends up holding the weights
-/// (`model.bpk`, f16) and a file to resume from.
+/// (`model.bpk`, f16, with its card `model.toml`) and what is needed to resume.
 ///
 /// # Errors
 /// A bad recipe, unreadable data, a checkpoint that cannot be written.

@@ -69,7 +69,7 @@ pub(super) fn train(
         }
         let last = state.step == config.schedule.steps;
         if last || state.step.is_multiple_of(config.schedule.checkpoint_every) {
-            checkpoint::save(&config.checkpoints, &state)?;
+            checkpoint::save(config, &state)?;
         }
     }
     checkpoint::verify(&config.checkpoints, &net_config, &plain)
