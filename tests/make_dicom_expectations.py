@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Writes tests/data/dicom_expectations.json: which shared DICOM file or folder opens, with what
-geometry and values, or is refused and why. Geometry and values are computed here with pydicom and
-numpy, independently of Prosector.
+geometry and values, or is refused and why; and the same as a table, tests/data/dicom_files.md.
+Geometry and values are computed here with pydicom and numpy, independently of Prosector.
 
-    pip install pydicom numpy
-    python tests/make_dicom_expectations.py ../shared tests/data/dicom_expectations.json
+Usage: pip install pydicom numpy, then: python3 tests/make_dicom_expectations.py ../shared
 """
 
 import json
@@ -42,19 +41,35 @@ OPENS = [
     ("data/nifti/niivue/enh.dcm", None),
 ]
 
-# Opens, but is compared with an uncompressed twin or with the raw slices in its own test.
-ALSO_OPENS = [
-    "data/dicom/ct_tilt_uneven_GE",
-    "data/dicom/dicom2nifti/ge_dti_001",
-    "data/dicom/dicom2nifti/generic_compressed_j2k_001",
-    "data/dicom/dicom2nifti/generic_compressed_jpeg_001",
-    "data/dicom/dicom2nifti/generic_compressed_jpegls_001",
-    "data/dicom/dicom2nifti/generic_compressed_rle_001",
-    "data/dicom/dicom2nifti/generic_rgb_001",
-    "data/dicom/pydicom_test_files/MR_small_RLE.dcm",
-    "data/dicom/pydicom_test_files/MR_small_jp2klossless.dcm",
-    "data/dicom/pydicom_test_files/MR_small_jpeg_ls_lossless.dcm",
-]
+# Opens, but is compared with an uncompressed twin or with its raw slices in a test of its own.
+ALSO_OPENS = {
+    "data/dicom/ct_tilt_uneven_GE": "sheared affine (18.5 degrees); 28 uneven slices interpolated to 56, with a warning",
+    "data/dicom/dicom2nifti/ge_dti_001": "two frames by b-value; frame 0 with a warning",
+    "data/dicom/dicom2nifti/generic_compressed_j2k_001": "JPEG 2000 lossless, equals its NIfTI conversion",
+    "data/dicom/dicom2nifti/generic_compressed_jpeg_001": "JPEG lossless, equals the same conversion",
+    "data/dicom/dicom2nifti/generic_compressed_jpegls_001": "JPEG-LS lossless, equals the same conversion",
+    "data/dicom/dicom2nifti/generic_compressed_rle_001": "RLE, equals the same conversion",
+    "data/dicom/dicom2nifti/generic_rgb_001": "colour shown as luminance, with a warning",
+    "data/dicom/pydicom_test_files/MR_small_RLE.dcm": "equals MR_small.dcm",
+    "data/dicom/pydicom_test_files/MR_small_jp2klossless.dcm": "equals MR_small.dcm",
+    "data/dicom/pydicom_test_files/MR_small_jpeg_ls_lossless.dcm": "equals MR_small.dcm",
+}
+
+MATRIX = "data/dicom/cornerstone_transfer_syntaxes/CTImage.dcm_{}TransferSyntax_1.2.840.10008.1.2{}.dcm"
+DECODED = {
+    MATRIX.format("LittleEndianExplicit", ".1"): "the uncompressed one",
+    MATRIX.format("LittleEndianImplicit", ""): "equals the uncompressed one",
+    MATRIX.format("BigEndianExplicit", ".2"): "equals the uncompressed one",
+    MATRIX.format("DeflatedExplicitVRLittleEndian", ".1.99"): "equals the uncompressed one",
+    MATRIX.format("RLELossless", ".5"): "equals the uncompressed one",
+    MATRIX.format("JPEGProcess14", ".4.57"): "equals the uncompressed one",
+    MATRIX.format("JPEGProcess14SV1", ".4.70"): "equals the uncompressed one",
+    MATRIX.format("JPEGLSLossless", ".4.80"): "equals the uncompressed one",
+    MATRIX.format("JPEG2000LosslessOnly", ".4.90"): "equals the uncompressed one",
+    MATRIX.format("JPEGLSLossy", ".4.81"): "lossy, within 1 HU of it",
+    MATRIX.format("JPEG2000", ".4.91"): "lossy, within 6 HU of it",
+    MATRIX.format("JPEGProcess1", ".4.50"): "lossy, 8 bits, within 65 HU of it",
+}
 
 # Folders with several image series: how many, and what is kept apart.
 LISTS = [
@@ -66,6 +81,14 @@ LISTS = [
     ("data/labelled/sts_dicom_rtstruct", 3, ["RTSTRUCT"]),
     ("data/dicom/pydicom_test_files", 2, ["RTPLAN", "RTDOSE", "RTSTRUCT"]),
 ]
+
+TABLE_HEAD = """# DICOM files and folders of the shared data: what opens, what is refused
+
+Written by `tests/make_dicom_expectations.py`; `tests/it/dicom.rs` checks every row. What opens has the
+affine and values that pydicom gives, or equals what its row names.
+
+| file or folder | outcome |
+|---|---|"""
 
 POSITION = "it has no ImagePositionPatient"
 REFUSED = {
@@ -167,7 +190,8 @@ def volume(root, series):
     return uid, modality, values, affine
 
 
-def main(shared, target):
+def main(shared):
+    data = Path(__file__).parent / "data"
     rows = []
     for path, series in OPENS:
         uid, modality, values, affine = volume(shared / path, series)
@@ -179,7 +203,8 @@ def main(shared, target):
             "min": float(values.min()), "max": float(values.max()),
             "samples": [[p, float(values[tuple(p)])] for p in picks],
         })
-    rows += [{"path": p, "opens": True} for p in ALSO_OPENS]
+    also = ALSO_OPENS | DECODED
+    rows += [{"path": p, "opens": True} for p in also]
     rows += [{"path": p, "lists": n, "apart": apart} for p, n, apart in LISTS]
     rows += [{"path": p, "refused": reason} for p, reason in REFUSED.items()]
     charsets = sorted((shared / "data/dicom/pydicom_charsets").glob("*.dcm"))
@@ -187,8 +212,24 @@ def main(shared, target):
         pixels = "PixelData" in pydicom.dcmread(path)
         reason = POSITION if pixels else "without pixels"
         rows.append({"path": str(path.relative_to(shared)), "refused": reason})
-    target.write_text("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
+    lines = ",\n".join(json.dumps(r) for r in rows)
+    (data / "dicom_expectations.json").write_text(f"[\n{lines}\n]\n")
+    table = "\n".join(f"| {r['path'].removeprefix('data/')} | {outcome(r, also)} |" for r in rows)
+    (data / "dicom_files.md").write_text(f"{TABLE_HEAD}\n{table}\n")
+
+
+def outcome(row, also):
+    """What happens to a path, in a few words."""
+    if "refused" in row:
+        return f"refused: {row['refused']}"
+    if "lists" in row:
+        apart = f"; kept apart: {', '.join(row['apart'])}" if row["apart"] else ""
+        return f"{row['lists']} image series, needs a choice{apart}"
+    if "opens" in row:
+        return f"opens: {also[row['path']]}"
+    size = "x".join(str(n) for n in row["dims"])
+    return f"opens: {row['modality']} {size} (series ...{row['series'][-9:]})"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

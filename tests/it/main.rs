@@ -5,6 +5,7 @@ mod cli;
 mod desktop;
 mod dicom;
 mod dicom_damage;
+mod dicom_made;
 mod engine;
 mod evaluate;
 mod metrics;

@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::samples::{BitField, Voxel, luminance, store, store_rescaled, to_little_endian};
 use super::scan::HEADER_SHARE;
 use super::series::Plane;
-use super::source::{PixelSource, check_encapsulation};
+use super::source::{PixelSource, check_encapsulation, check_length};
 use super::syntax::Codec;
 use crate::io::IoError;
 use crate::util::JobContext;
@@ -117,6 +117,10 @@ impl<'a> Job<'a> {
 
     /// Refuses volumes that cannot be what the files hold, before reserving memory for them.
     fn check_size(&self) -> Result<(), IoError> {
+        for plane in self.slices {
+            let format = format_of(plane.instance)?;
+            check_length(plane.instance, format).map_err(|r| r.at(&plane.instance.path))?;
+        }
         let frame = self.widest.frame_bytes() as u64;
         let needed = frame.saturating_mul(self.slices.len() as u64);
         let files: HashMap<_, _> = self
@@ -133,16 +137,6 @@ impl<'a> Job<'a> {
                     "it claims {mb} MiB of pixels in {there} bytes; copy the files again from their source"
                 ),
             ));
-        }
-        for plane in self.slices {
-            let frames = plane.instance.frames.as_ref().map_or(1, Vec::len) as u64;
-            let native = plane.instance.pixels.and_then(|p| p.length);
-            let format = format_of(plane.instance)?;
-            let needed = (format.frame_bytes() as u64).saturating_mul(frames);
-            if native.is_some_and(|length| length < needed) {
-                let reason = "its pixels are fewer than Rows, Columns and NumberOfFrames say";
-                return Err(IoError::damaged(&plane.instance.path, reason));
-            }
         }
         Ok(())
     }

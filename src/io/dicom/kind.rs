@@ -50,7 +50,8 @@ const SCOUT_WORDS: &[&str] = &[
     "3plane",
 ];
 
-/// A description alone marks a scout only below this many images: some real scans mention scouts.
+/// Descriptions and orientations mark scouts only up to this many images of one orientation: some real
+/// scans mention scouts, or bring some along.
 const SCOUT_IMAGES: usize = 40;
 
 /// Kinds of objects, as far as opening a scan is concerned.
@@ -106,12 +107,20 @@ fn by_class(class: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether images are scouts: `images` of them in `orientations` different planes.
-pub(super) fn is_localizer(instance: &Instance, images: usize, orientations: usize) -> bool {
-    let typed = |v: &String| matches!(v.as_str(), "LOCALIZER" | "SCOUT" | "TOPOGRAM");
+/// Whether an image says itself that it is a scout.
+pub(super) fn is_declared_localizer(instance: &Instance) -> bool {
+    let scout = |v: &String| matches!(v.as_str(), "LOCALIZER" | "SCOUT" | "TOPOGRAM");
+    instance.image_type.iter().any(scout)
+}
+
+/// Whether the images of a series look like scouts: `orientations` different planes, with `images` of
+/// one orientation at most.
+pub(super) fn looks_like_localizer(
+    instance: &Instance,
+    images: usize,
+    orientations: usize,
+) -> bool {
     let description = instance.description.to_ascii_lowercase();
     let named = SCOUT_WORDS.iter().any(|word| description.contains(word));
-    instance.image_type.iter().any(typed)
-        || orientations >= 3
-        || (named && (images <= SCOUT_IMAGES || orientations > 1))
+    images <= SCOUT_IMAGES && (named || orientations >= 3)
 }

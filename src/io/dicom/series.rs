@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::frame::{Frame, Placement};
 use super::header::Instance;
-use super::kind::{Kind, is_localizer};
+use super::kind::{Kind, is_declared_localizer, looks_like_localizer};
 use super::stack::distinct_positions;
 use crate::io::{OtherObject, SeriesInfo};
 
@@ -67,6 +67,10 @@ pub(super) fn sort(instances: &[Instance], keep_scouts: bool) -> Sorted<'_> {
     let mut sorted = Sorted::default();
     for instance in instances {
         match Kind::of(instance) {
+            Kind::Image if !keep_scouts && is_declared_localizer(instance) => {
+                let images = instance.frames.as_ref().map_or(1, Vec::len);
+                sorted.add_other(&instance.series, "localizer", images);
+            }
             Kind::Image => {
                 let key = (instance.series_number, instance.series.as_str());
                 by_series.entry(key).or_default().push(instance);
@@ -107,7 +111,8 @@ impl<'a> Sorted<'a> {
             }
         }
         let images = groups.iter().map(Vec::len).sum();
-        if !keep_scouts && is_localizer(members[0], images, orientations(&groups)) {
+        let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
+        if !keep_scouts && looks_like_localizer(members[0], largest, orientations(&groups)) {
             return self.add_other(uid, "localizer", images);
         }
         let several = groups.len() > 1;

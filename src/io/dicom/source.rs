@@ -283,6 +283,21 @@ impl Fragments {
     }
 }
 
+/// Whether pixels that are not compressed are all there, by the lengths alone.
+///
+/// # Errors
+/// The file is shorter than Rows, Columns and NumberOfFrames need.
+pub(super) fn check_length(instance: &Instance, format: &PixelFormat) -> Result<(), Refusal> {
+    let Some(element) = instance.pixels.filter(|_| !instance.syntax.is_deflated()) else {
+        return Ok(());
+    };
+    let frames = instance.frames.as_ref().map_or(1, Vec::len);
+    match element.length {
+        Some(length) => native(&element, length, instance.file_bytes, frames, format).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// Whether the declared syntax and the way the pixels are written agree.
 ///
 /// # Errors
