@@ -55,7 +55,10 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         ViewIntent::StrokeEnd => StrokeCommand::End.into(),
         ViewIntent::Window(window) => ViewCommand::Window(window).into(),
         ViewIntent::ScaleBrush(factor) => scaled_brush(model.session, factor),
-        ViewIntent::Pan(..) | ViewIntent::Zoom(..) | ViewIntent::ToggleMaximised(_) => return None,
+        ViewIntent::Pan(..)
+        | ViewIntent::Zoom(..)
+        | ViewIntent::ToggleMaximised(_)
+        | ViewIntent::MissedScan => return None,
     };
     Some(Box::new(command))
 }

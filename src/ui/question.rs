@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Button, Context, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Button, Context, Frame, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
 use super::model::{Answer, Question, UiRequest};
 use super::theme;
@@ -19,17 +19,20 @@ pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequ
         return;
     };
     let mut answer = None;
-    let modal = Modal::new(Id::unique("question")).show(ctx, |ui| {
-        ui.set_width(460.0);
-        match question {
-            Question::Notice => notice(ui, &mut answer),
-            Question::Unsaved { before } => unsaved(ui, before, &mut answer),
-            Question::Series { info, .. } => series(ui, &info.series, &mut answer),
-            Question::Recovery { description } => recovery(ui, description, &mut answer),
-            Question::Overwrite { path } => overwrite(ui, path, &mut answer),
-            Question::TypedPath { title, text } => typed_path(ui, title, text, &mut answer),
-        }
-    });
+    let frame = Frame::window(&ctx.global_style()).inner_margin(18);
+    let modal = Modal::new(Id::unique("question"))
+        .frame(frame)
+        .show(ctx, |ui| {
+            ui.set_width(460.0);
+            match question {
+                Question::Notice => notice(ui, &mut answer),
+                Question::Unsaved { before } => unsaved(ui, before, &mut answer),
+                Question::Series { info, .. } => series(ui, &info.series, &mut answer),
+                Question::Recovery { description } => recovery(ui, description, &mut answer),
+                Question::Overwrite { path } => overwrite(ui, path, &mut answer),
+                Question::TypedPath { title, text } => typed_path(ui, title, text, &mut answer),
+            }
+        });
     let needs_answer = matches!(question, Question::Notice | Question::Recovery { .. });
     if answer.is_none() && !needs_answer && modal.should_close() {
         answer = Some(Answer::Cancel);
@@ -42,6 +45,11 @@ fn heading(ui: &mut Ui, text: &str) {
     ui.add_space(6.0);
 }
 
+/// Enter is the main button.
+fn enter_pressed(ui: &Ui) -> bool {
+    ui.input(|i| i.key_pressed(Key::Enter))
+}
+
 fn main_button(text: &str) -> Button<'_> {
     Button::new(RichText::new(text).strong()).fill(theme::ACCENT)
 }
@@ -50,7 +58,7 @@ fn notice(ui: &mut Ui, answer: &mut Option<Answer>) {
     heading(ui, "Not for clinical use");
     ui.label(NOTICE);
     ui.add_space(10.0);
-    if ui.add(main_button("I understand")).clicked() {
+    if ui.add(main_button("I understand")).clicked() || enter_pressed(ui) {
         *answer = Some(Answer::NoticeRead);
     }
 }
@@ -62,7 +70,7 @@ fn unsaved(ui: &mut Ui, before: &str, answer: &mut Option<Answer>) {
     ));
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        if ui.add(main_button("Save first")).clicked() {
+        if ui.add(main_button("Save first")).clicked() || enter_pressed(ui) {
             *answer = Some(Answer::SaveFirst);
         }
         if ui.button("Discard changes").clicked() {
@@ -107,7 +115,7 @@ fn recovery(ui: &mut Ui, description: &str, answer: &mut Option<Answer>) {
     ui.label(RichText::new(description).strong());
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        if ui.add(main_button("Recover")).clicked() {
+        if ui.add(main_button("Recover")).clicked() || enter_pressed(ui) {
             *answer = Some(Answer::Recover);
         }
         if ui

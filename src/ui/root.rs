@@ -3,6 +3,7 @@
 use egui::{CentralPanel, Frame, Margin, Panel, Ui};
 
 use super::model::{UiModel, UiRequest};
+use super::notify::Severity;
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{actions, help, menu, panel, question, status, theme, view};
@@ -42,11 +43,34 @@ pub fn show(
     for intent in intents {
         match intent {
             ViewIntent::ToggleMaximised(plane) => out.push(UiRequest::ToggleMaximised(plane)),
+            ViewIntent::MissedScan => {
+                let text = "That is beside the scan: click inside it";
+                state.messages.push(Severity::Warning, text);
+            }
             other => out.extend(actions::command_of(other, model).map(UiRequest::Command)),
         }
     }
+    drop_hint(ui);
     help::show(ui.ctx(), model, state);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx());
     out
+}
+
+/// While a file is held over the window: what letting go does.
+fn drop_hint(ui: &Ui) {
+    if ui.input(|i| i.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let layer = egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint"));
+    let painter = ui.ctx().layer_painter(layer);
+    let area = ui.ctx().content_rect();
+    painter.rect_filled(area, 0.0, egui::Color32::from_black_alpha(160));
+    painter.text(
+        area.center(),
+        egui::Align2::CENTER_CENTER,
+        "Drop to open",
+        egui::FontId::proportional(22.0),
+        theme::TEXT,
+    );
 }

@@ -23,6 +23,8 @@ pub const LINE: Color32 = Color32::from_rgb(50, 54, 60);
 pub const TEXT: Color32 = Color32::from_rgb(205, 209, 214);
 /// Text of less weight.
 pub const TEXT_WEAK: Color32 = Color32::from_rgb(139, 146, 155);
+/// What is switched off.
+pub const FAINT: Color32 = Color32::from_rgb(82, 88, 96);
 /// What is chosen, and the main button.
 pub const ACCENT: Color32 = Color32::from_rgb(46, 120, 158);
 /// Lines and text on black in the colour of [`ACCENT`], lighter to be read.

@@ -124,7 +124,8 @@ pub fn read_as(
     opened(source, image.clone().with_modality(modality), info)
 }
 
-fn opened(source: ScanSource, image: ImageVolume, info: ScanInfo) -> FileOutcome {
+fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOutcome {
+    in_words_of_the_window(&mut info);
     FileOutcome::Opened(Box::new(OpenedScan {
         window: default_window(&image),
         image: Arc::new(image),
@@ -132,6 +133,19 @@ fn opened(source: ScanSource, image: ImageVolume, info: ScanInfo) -> FileOutcome
         key: next_key(),
         source,
     }))
+}
+
+/// Warnings that name options of the command line are said as the window would; the frame is on a slider
+/// that needs no warning.
+fn in_words_of_the_window(info: &mut ScanInfo) {
+    info.warnings
+        .retain(|w| !w.contains("--modality") && !w.contains("--frame"));
+    if let Some(modality) = info.modality.filter(|_| info.modality_guessed) {
+        info.warnings.push(format!(
+            "{} is guessed from the values: if that is wrong, choose under Display",
+            modality.name().to_uppercase()
+        ));
+    }
 }
 
 /// Reads a label map.

@@ -14,8 +14,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let case = model.session.case();
     let automatic = model.engine.card().is_some_and(|card| card.automatic);
     let idle = case.is_some_and(|c| !c.is_auto_running());
-    let button = Button::new(RichText::new(Action::SegmentOrgans.text()).strong())
-        .min_size(vec2(ui.available_width().min(288.0), 28.0));
+    let button = Button::new(RichText::new(Action::SegmentOrgans.text()).strong());
     let hint = model.engine.card().map_or_else(String::new, |card| {
         format!(
             "Finds without a prompt: {}  ({})",
@@ -23,19 +22,37 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
             super::keys_text(ui, Action::SegmentOrgans)
         )
     });
-    let response = ui.add_enabled(automatic && idle, button);
-    if response.on_hover_text(hint).clicked() {
-        out.push(UiRequest::Action(Action::SegmentOrgans));
-    }
+    ui.add_enabled_ui(automatic && idle, |ui| {
+        let size = vec2(ui.available_width(), 30.0);
+        if ui.add_sized(size, button).on_hover_text(hint).clicked() {
+            out.push(UiRequest::Action(Action::SegmentOrgans));
+        }
+    });
     let Some(case) = case else {
         return;
     };
+    running(ui, case);
     prompts(ui, case, out);
     match case.proposal() {
         Some(proposal) => decision(ui, case, proposal, out),
         None => hint_for(ui, model),
     }
     take_from_others(ui, model, out);
+}
+
+/// What the model is doing; how far it is and how to stop it is in the status bar.
+fn running(ui: &mut Ui, case: &Case) {
+    let text = if case.is_prompt_running() {
+        "Outlining the target"
+    } else if case.is_auto_running() {
+        "Looking for organs"
+    } else {
+        return;
+    };
+    ui.horizontal(|ui| {
+        ui.spinner();
+        ui.label(text);
+    });
 }
 
 fn engine_line(ui: &mut Ui, engine: &EngineStatus) {

@@ -54,11 +54,7 @@ fn row(
         ui.horizontal(|ui| {
             color_button(ui, label, out);
             let visible = ui
-                .add(
-                    Button::new(if label.visible { "Show" } else { "Hide" })
-                        .small()
-                        .selected(label.visible),
-                )
+                .add(toggle("👁", label.visible))
                 .on_hover_text("Shown or hidden in the views")
                 .accessible_name(format!("Show {}", label.name));
             if visible.clicked() {
@@ -68,7 +64,7 @@ fn row(
                 }));
             }
             let locked = ui
-                .add(Button::new("Lock").small().selected(label.locked))
+                .add(toggle(if label.locked { "🔒" } else { "🔓" }, label.locked))
                 .on_hover_text("A locked label is never overwritten")
                 .accessible_name(format!("Lock {}", label.name));
             if locked.clicked() {
@@ -82,8 +78,17 @@ fn row(
     });
 }
 
+/// A small button that is bright while it is on.
+fn toggle(icon: &str, on: bool) -> Button<'_> {
+    let color = if on { theme::TEXT } else { theme::FAINT };
+    Button::new(RichText::new(icon).color(color))
+        .frame(false)
+        .min_size(egui::vec2(20.0, 20.0))
+}
+
 fn color_button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
     let mut color = label.color;
+    ui.spacing_mut().interact_size.x = 22.0;
     let response = ui
         .color_edit_button_srgb(&mut color)
         .on_hover_text("Colour")

@@ -46,20 +46,18 @@ const BRUSH_SLIDER_MM: std::ops::RangeInclusive<f64> = 1.0..=60.0;
 /// Draws the tools and the settings of the active one.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let tools = model.session.tools();
-    egui::Grid::new("tools").num_columns(3).show(ui, |ui| {
-        for (n, (tool, action, hint)) in TOOLS.into_iter().enumerate() {
-            let width = (ui.available_width().min(288.0) - 12.0) / 3.0;
-            let button = Button::selectable(tools.tool == tool, action.text())
-                .min_size(egui::vec2(width.max(80.0), 24.0));
-            let hint = format!("{hint}  ({})", super::keys_text(ui, action));
-            if ui.add(button).on_hover_text(hint).clicked() {
-                out.push(UiRequest::command(ToolCommand::Select(tool)));
+    for row in TOOLS.chunks(3) {
+        ui.columns_const(|columns: &mut [Ui; 3]| {
+            for (ui, &(tool, action, hint)) in columns.iter_mut().zip(row) {
+                let button = Button::new(action.text()).selected(tools.tool == tool);
+                let size = egui::vec2(ui.available_width(), 26.0);
+                let hint = format!("{hint}  ({})", super::keys_text(ui, action));
+                if ui.add_sized(size, button).on_hover_text(hint).clicked() {
+                    out.push(UiRequest::command(ToolCommand::Select(tool)));
+                }
             }
-            if n % 3 == 2 {
-                ui.end_row();
-            }
-        }
-    });
+        });
+    }
     match tools.tool {
         Tool::Click => polarity(ui, state),
         Tool::Brush | Tool::Eraser => brush(ui, tools.brush, out),

@@ -25,6 +25,8 @@ pub enum ViewIntent {
     Click(VoxelIndex, Polarity),
     /// The finished 3D box.
     SetBox(VoxelBox),
+    /// A click beside the scan, where there is nothing to segment.
+    MissedScan,
     /// A stroke begins, erasing or painting.
     StrokeBegin {
         /// The view's plane, for a 2D brush.
@@ -205,6 +207,8 @@ impl GestureReader<'_> {
                     };
                     self.intents.push(ViewIntent::Crosshair(voxel));
                     self.intents.push(ViewIntent::Click(voxel, polarity));
+                } else {
+                    self.intents.push(ViewIntent::MissedScan);
                 }
                 DragKind::Done
             }
