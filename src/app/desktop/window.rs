@@ -119,6 +119,11 @@ impl Window {
         !self.jobs.shown().is_empty() || matches!(self.engine_status, EngineStatus::Opening)
     }
 
+    /// Whether the user has decided to close the window.
+    pub fn is_closing(&self) -> bool {
+        self.closing
+    }
+
     fn take_recovery_slot(&mut self, folder: Option<PathBuf>) {
         let Some(folder) = folder else {
             return;

@@ -11,6 +11,9 @@ use prosector::geometry::{Plane, VoxelPoint};
 use prosector::io;
 use prosector::util::JobContext;
 
+use egui_kittest::kittest::Queryable as _;
+
+use crate::support;
 use bench::Bench;
 
 fn phantom() -> (Bench, tempfile::TempDir) {
@@ -218,4 +221,92 @@ fn first_start_shows_the_notice() {
     drop(bench);
     let bench = Bench::open_as_left(folder.path());
     assert!(!bench.shows("I understand"));
+}
+
+#[test]
+fn frames_keep_coming_while_the_model_runs() {
+    let (mut bench, _folder) = phantom();
+    bench
+        .harness
+        .key_press_modifiers(Modifiers::COMMAND, Key::G);
+    bench.harness.step();
+    bench.harness.step();
+    assert!(bench.harness.state().is_busy(), "the toy takes its time");
+    let slice = bench.view("Axial").1;
+    bench.harness.key_press(Key::ArrowUp);
+    bench.harness.step();
+    bench.harness.step();
+    assert_ne!(bench.view("Axial").1, slice);
+    assert!(bench.harness.state().is_busy());
+    std::thread::sleep(std::time::Duration::from_millis(110));
+    bench.harness.step();
+    bench.harness.get_by_label("Cancel: Segment organs").click();
+    bench.settle();
+    assert!(bench.case().proposal().is_none(), "it was cancelled");
+}
+
+#[test]
+fn quitting_saves_first_when_asked_to() {
+    let (mut bench, folder) = phantom();
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    bench.key(Modifiers::COMMAND, Key::Q);
+    assert!(bench.shows("Save them before closing the window?"));
+    bench.press("Stay");
+    assert!(bench.session().is_dirty());
+    let target = folder.path().join("kept.nii.gz");
+    bench.will_choose(&target);
+    bench.key(Modifiers::COMMAND, Key::Q);
+    bench.press("Save first");
+    assert!(target.exists());
+    assert!(!bench.session().is_dirty());
+    assert!(bench.harness.state().is_closing());
+}
+
+#[test]
+fn several_series_are_chosen_from() {
+    let Some(folder) = support::shared("data/dicom/prostatex_0001_multiseries") else {
+        return;
+    };
+    let data = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(data.path());
+    bench.will_choose(folder);
+    bench.choose("File", "Open folder");
+    assert!(bench.shows("Choose a series"), "{:?}", bench.messages());
+    bench.picture("series");
+    bench
+        .harness
+        .get_all_by_label_contains("images,")
+        .next()
+        .expect("a series")
+        .click();
+    bench.settle();
+    assert!(bench.case().grid().len() > 1000);
+    bench.picture("series_opened");
+}
+
+#[test]
+fn modality_and_frame_are_read_again_and_labels_stay() {
+    let Some(file) = support::shared("data/nifti/nibabel/functional.nii") else {
+        return;
+    };
+    let data = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(data.path());
+    bench.will_choose(file);
+    bench.key(Modifiers::COMMAND, Key::O);
+    assert_eq!(bench.case().info().frame, 0);
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    let labels = bench.case().labels().clone();
+    bench.harness.get_by_label("Frame").set_value_accesskit(2.0);
+    bench.settle();
+    bench.settle();
+    assert_eq!(bench.case().info().frame, 1);
+    assert_eq!(bench.case().labels(), &labels);
+    bench.press("PET");
+    assert_eq!(
+        bench.case().image().modality(),
+        prosector::volume::Modality::Pet
+    );
+    assert_eq!(bench.case().labels(), &labels);
 }

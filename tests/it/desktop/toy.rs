@@ -1,5 +1,7 @@
 //! A model that knows nothing: balls and boxes where it is told, so that the window can be tested.
 
+use std::time::Duration;
+
 use prosector::geometry::VoxelIndex;
 use prosector::models::{
     AutoResult, ComputeDevice, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
@@ -10,6 +12,9 @@ use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
 
 /// Radius of what a click finds, in voxels.
 const RADIUS: i64 = 6;
+
+/// How long the automatic path takes, in milliseconds.
+const TAKES_MS: u64 = 400;
 
 pub struct Toy {
     card: ModelCard,
@@ -64,7 +69,10 @@ impl Segmenter for Toy {
         _structures: Option<&[String]>,
         ctx: &JobContext,
     ) -> Result<AutoResult, ModelError> {
-        ctx.step(0.5, "drawing balls")?;
+        for n in 0..TAKES_MS / 5 {
+            ctx.step(n as f32 / (TAKES_MS / 5) as f32, "drawing balls")?;
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let grid = *image.grid();
         let mut labels = LabelMap::empty(grid);
         let mut table = LabelTable::default();
