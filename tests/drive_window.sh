@@ -5,7 +5,7 @@
 #
 # usage: drive_window.sh OUT_FOLDER SCAN [LABELS]
 #   CLICK="x y", BOX="x0 y0 x1 y1", STROKE="x0 y0 x1 y1": where to point in the axial view, in pixels of a
-#   1360 x 860 window; PROSECTOR: the program; AUTO=no leaves the automatic segmentation out.
+#   1360 x 860 window; PROSECTOR: the program; PACE: waits longer (2: twice); AUTO=no leaves the automatic segmentation out.
 set -euo pipefail
 
 out=${1:?an output folder}; scan=${2:?a scan}; labels=${3:-}
@@ -23,17 +23,18 @@ for _ in $(seq 100); do xdotool getmouselocation >/dev/null 2>&1 && break; sleep
 RUST_LOG=${RUST_LOG:-warn} "$program" "$scan" ${labels:+"$labels"} >"$out/window.log" 2>&1 & window_pid=$!
 id=$(timeout 60 xdotool search --sync --onlyvisible --pid "$window_pid" | tail -1)
 xdotool windowmove "$id" 0 0 windowsize "$id" ${size/x/ } windowfocus "$id"
-sleep "${START_SECONDS:-6}"
+wait_s "${START_SECONDS:-6}"
 
 picture() { import -window root "$out/$1.png"; echo "$1"; }
-press() { xdotool key "$@"; sleep 0.5; }
-point() { xdotool mousemove "$1" "$2"; sleep 0.15; }
+wait_s() { sleep "$(awk "BEGIN { print $1 * ${PACE:-1} }")"; }
+press() { xdotool key "$@"; wait_s 0.6; }
+point() { xdotool mousemove "$1" "$2"; wait_s 0.15; }
 drag() { # button x0 y0 x1 y1
-  point "$2" "$3"; xdotool mousedown "$1"; sleep 0.15
+  point "$2" "$3"; xdotool mousedown "$1"; wait_s 0.15
   for n in 1 2 3 4 5 6; do point $(($2 + ($4 - $2) * n / 6)) $(($3 + ($5 - $3) * n / 6)); done
-  xdotool mouseup "$1"; sleep 0.4
+  xdotool mouseup "$1"; wait_s 0.5
 }
-settled() { sleep "${1:-2}"; } # a moment for the model
+settled() { wait_s "${1:-2}"; } # a moment for the model
 
 picture 01_notice
 press Return
@@ -54,6 +55,6 @@ press ctrl+shift+s; settled 2; picture 11_save_as
 xdotool key ctrl+a; xdotool type --delay 5 "$(realpath "$out")/labels.nii.gz"
 press Return; settled 3; picture 12_saved
 test -s "$out/labels.nii.gz" || { echo "nothing was saved" >&2; exit 1; }
-press ctrl+q; sleep 1
+press ctrl+q; wait_s 2
 if kill -0 "$window_pid" 2>/dev/null; then echo "the window did not close" >&2; exit 1; fi
 echo "saved $out/labels.nii.gz"

@@ -2,6 +2,7 @@
 
 pub mod actions;
 mod help;
+mod icons;
 pub mod input;
 mod layout;
 mod menu;

@@ -50,8 +50,6 @@ pub const CLICK_POSITIVE: Color32 = Color32::from_rgb(92, 214, 120);
 pub const CLICK_NEGATIVE: Color32 = Color32::from_rgb(240, 96, 88);
 /// The 3D box and its handles.
 pub const PROMPT_BOX: Color32 = Color32::from_rgb(250, 214, 92);
-/// A proposal of the model that is not accepted yet.
-pub const PROPOSAL: [u8; 3] = [64, 224, 255];
 /// The brush's outline.
 pub const BRUSH: Color32 = Color32::from_rgb(236, 238, 240);
 /// The eraser's outline.

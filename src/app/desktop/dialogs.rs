@@ -73,6 +73,11 @@ impl NativeDialogs {
 
 impl FileDialogs for NativeDialogs {
     fn ask(&mut self, purpose: PathPurpose, start: Option<&Path>, file_name: Option<&str>) {
+        if !may_have_dialogs() {
+            // Taken as an answer like any other, so that the window has one way to hear it.
+            let _ = self.sender.send(PathAnswer::NoDialog(purpose));
+            return (self.waker)();
+        }
         let mut dialog = AsyncFileDialog::new().set_title(title(purpose));
         if let Some(folder) = start {
             dialog = dialog.set_directory(folder);
@@ -114,6 +119,19 @@ impl FileDialogs for NativeDialogs {
     fn answers(&mut self) -> Vec<PathAnswer> {
         self.receiver.try_iter().collect()
     }
+}
+
+/// Whether this desktop may have file dialogs: on Linux they come from a portal on the session bus, or from
+/// zenity.
+fn may_have_dialogs() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let has_bus = std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some()
+        || std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|d| Path::new(&d).join("bus").exists());
+    let has_zenity = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|d| d.join("zenity").is_file()));
+    has_bus || has_zenity
 }
 
 /// The title of the dialog, and of the field where a path is typed instead.

@@ -7,6 +7,7 @@ use crate::session::{Case, PromptCommand, Proposal, Proposed, Tool, ToolCommand}
 use crate::ui::input::Action;
 use crate::ui::model::{EngineStatus, UiModel, UiRequest};
 use crate::ui::theme;
+use crate::volume::Modality;
 
 /// Draws the section.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
@@ -15,10 +16,11 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let automatic = model.engine.card().is_some_and(|card| card.automatic);
     let idle = case.is_some_and(|c| !c.is_auto_running());
     let button = Button::new(RichText::new(Action::SegmentOrgans.text()).strong());
+    let modality = case.map(|c| c.image().modality());
     let hint = model.engine.card().map_or_else(String::new, |card| {
         format!(
             "Finds without a prompt: {}  ({})",
-            structures_text(card),
+            structures_text(card, modality),
             super::keys_text(ui, Action::SegmentOrgans)
         )
     });
@@ -76,13 +78,18 @@ fn engine_line(ui: &mut Ui, engine: &EngineStatus) {
     }
 }
 
-fn structures_text(card: &ModelCard) -> String {
+/// The structures that the model knows in scans of this modality.
+fn structures_text(card: &ModelCard, modality: Option<Modality>) -> String {
     let names: Vec<String> = card
         .structures
         .iter()
+        .filter(|s| modality.is_none_or(|m| s.modality == m))
         .map(|s| s.name.replace('_', " "))
         .collect();
-    names.join(", ")
+    match (names.is_empty(), modality) {
+        (true, Some(m)) => format!("nothing in {}", m.name().to_uppercase()),
+        _ => names.join(", "),
+    }
 }
 
 fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
@@ -127,10 +134,10 @@ fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiReque
             n => format!("{n} structures"),
         },
     };
-    let [r, g, b] = theme::PROPOSAL;
     ui.label(
         RichText::new(format!("Proposal: {what}, {:.1} ml", proposal.volume_ml()))
-            .color(egui::Color32::from_rgb(r, g, b)),
+            .strong()
+            .color(theme::ACCENT_BRIGHT),
     );
     if let Some(dice) = proposal.predicted_dice {
         ui.label(format!("The model expects a Dice of {dice:.2}"))

@@ -3,6 +3,7 @@
 use egui::{Button, Color32, RichText, TextEdit, Ui};
 
 use crate::session::{Case, LabelCommand, ViewCommand};
+use crate::ui::icons::{eye_toggle, lock_toggle};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
@@ -53,20 +54,16 @@ fn row(
     ui.push_id(value, |ui| {
         ui.horizontal(|ui| {
             color_button(ui, label, out);
-            let visible = ui
-                .add(toggle("👁", label.visible))
-                .on_hover_text("Shown or hidden in the views")
-                .accessible_name(format!("Show {}", label.name));
+            let visible = eye_toggle(ui, label.visible, &format!("Show {}", label.name))
+                .on_hover_text("Shown or hidden in the views");
             if visible.clicked() {
                 out.push(UiRequest::command(LabelCommand::Show {
                     value,
                     visible: !label.visible,
                 }));
             }
-            let locked = ui
-                .add(toggle(if label.locked { "🔒" } else { "🔓" }, label.locked))
-                .on_hover_text("A locked label is never overwritten")
-                .accessible_name(format!("Lock {}", label.name));
+            let locked = lock_toggle(ui, label.locked, &format!("Lock {}", label.name))
+                .on_hover_text("A locked label is never overwritten");
             if locked.clicked() {
                 out.push(UiRequest::command(LabelCommand::Lock {
                     value,
@@ -76,14 +73,6 @@ fn row(
             name(ui, case, label, active, state, out);
         });
     });
-}
-
-/// A small button that is bright while it is on.
-fn toggle(icon: &str, on: bool) -> Button<'_> {
-    let color = if on { theme::TEXT } else { theme::FAINT };
-    Button::new(RichText::new(icon).color(color))
-        .frame(false)
-        .min_size(egui::vec2(20.0, 20.0))
 }
 
 fn color_button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {

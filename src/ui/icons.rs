@@ -1,0 +1,67 @@
+//! Small toggles that are drawn, not written: no font is sure to have their signs.
+
+use egui::accesskit::Role;
+use egui::{Color32, Painter, Pos2, Rect, Response, Sense, Shape, Stroke, StrokeKind, Ui, vec2};
+
+use super::theme;
+
+const SIZE: f32 = 20.0;
+const LINE_WIDTH: f32 = 1.4;
+
+/// An eye, open while `on`. `name` is what screen readers say.
+pub fn eye_toggle(ui: &mut Ui, on: bool, name: &str) -> Response {
+    toggle(ui, on, name, |painter, center, color| {
+        let outline = |sign: f32| -> Vec<Pos2> {
+            (0..=12)
+                .map(|n| {
+                    let t = n as f32 / 6.0 - 1.0;
+                    center + vec2(7.0 * t, sign * 4.2 * (1.0 - t * t))
+                })
+                .collect()
+        };
+        let stroke = Stroke::new(LINE_WIDTH, color);
+        painter.add(Shape::line(outline(1.0), stroke));
+        if on {
+            painter.add(Shape::line(outline(-1.0), stroke));
+            painter.circle_filled(center, 2.2, color);
+        }
+    })
+}
+
+/// A padlock, closed while `on`. `name` is what screen readers say.
+pub fn lock_toggle(ui: &mut Ui, on: bool, name: &str) -> Response {
+    toggle(ui, on, name, |painter, center, color| {
+        let stroke = Stroke::new(LINE_WIDTH, color);
+        let body = Rect::from_center_size(center + vec2(0.0, 2.5), vec2(9.0, 7.0));
+        if on {
+            painter.rect_filled(body, 1.5, color);
+        } else {
+            painter.rect_stroke(body, 1.5, stroke, StrokeKind::Inside);
+        }
+        let lift = if on { 0.0 } else { -1.5 };
+        let shackle: Vec<Pos2> = (0..=8)
+            .map(|n| {
+                let angle = std::f32::consts::PI * (1.0 + n as f32 / 8.0);
+                center + vec2(3.2 * angle.cos(), -1.5 + lift + 4.0 * angle.sin())
+            })
+            .collect();
+        painter.add(Shape::line(shackle, stroke));
+    })
+}
+
+fn toggle(
+    ui: &mut Ui,
+    on: bool,
+    name: &str,
+    draw: impl FnOnce(&Painter, Pos2, Color32),
+) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(SIZE, SIZE), Sense::click());
+    response.widget_info(|| egui::WidgetInfo::selected(Role::CheckBox, true, on, name));
+    let color = match (response.hovered(), on) {
+        (true, _) => theme::TEXT,
+        (false, true) => theme::TEXT_WEAK,
+        (false, false) => theme::FAINT,
+    };
+    draw(ui.painter(), rect.center(), color);
+    response
+}
