@@ -59,8 +59,10 @@ pub enum VoxelData {
 #[macro_export]
 macro_rules! with_voxels {
     ($data:expr, $v:ident => $body:expr) => {{
-        // One body serves all types, so a cast that one of them needs is idle for another.
-        #[allow(clippy::unnecessary_cast)]
+        #[allow(
+            clippy::unnecessary_cast,
+            reason = "one body serves all types: a cast that one of them needs is idle for another"
+        )]
         let result = match $data {
             $crate::volume::VoxelData::U8($v) => $body,
             $crate::volume::VoxelData::I8($v) => $body,

@@ -44,34 +44,51 @@ fn gzipped(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+/// A name, the file's bytes, the refusal's variant, and a word of its reason.
+type Case = (&'static str, Vec<u8>, &'static str, &'static str);
+
+fn assert_refused(path: &Path, cases: Vec<Case>) {
+    for (name, bytes, expected, reason) in cases {
+        fs::write(path, bytes).unwrap();
+        let error = inspect(path, None).expect_err(name);
+        assert_eq!(kind(&error, path), expected, "{name}: {error}");
+        assert!(error.to_string().contains(reason), "{name}: {error}");
+    }
+}
+
 #[test]
-fn wrong_files_are_refused_with_their_reason() {
+fn what_is_no_scan_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, sound) = sound_file(folder.path());
-    let short = |v: i16| v.to_ne_bytes();
-    let float = |v: f32| v.to_ne_bytes();
-    let no_room = patched(&sound, 42, &[short(32767); 3].concat());
-    let cases: Vec<(&str, Vec<u8>, &str, &str)> = vec![
+    let path = folder.path().join("scan.nii.gz");
+    let text = b"dear radiologist,\n".to_vec();
+    let picture = b"\x89PNG\r\n\x1a\n....".to_vec();
+    let cases = vec![
         ("empty", vec![], "not_a_scan", "empty"),
-        (
-            "text",
-            b"dear radiologist,\n".to_vec(),
-            "not_a_scan",
-            "text",
-        ),
-        (
-            "png",
-            b"\x89PNG\r\n\x1a\n....".to_vec(),
-            "not_a_scan",
-            "picture",
-        ),
+        ("text", text.clone(), "not_a_scan", "text"),
+        ("png", picture, "not_a_scan", "picture"),
         ("noise", vec![0x93; 500], "not_a_scan", "no scan format"),
         (
             "packed text",
-            gzipped(b"hello"),
+            gzipped(&text),
             "not_a_scan",
             "inside the gzip",
         ),
+    ];
+    assert_refused(&path, cases);
+    let missing = folder.path().join("missing.nii");
+    let error = inspect(&missing, None).unwrap_err();
+    assert_eq!(kind(&error, &missing), "unreadable");
+}
+
+#[test]
+fn wrong_headers_and_missing_voxels_are_refused_with_their_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, sound) = sound_file(folder.path());
+    let with = |at: usize, field: &[u8]| patched(&sound, at, field);
+    let int = |at: usize, v: i16| with(at, &v.to_ne_bytes());
+    let float = |at: usize, v: f32| with(at, &v.to_ne_bytes());
+    let no_room = with(42, &[32767_i16.to_ne_bytes(); 3].concat());
+    let cases = vec![
         (
             "half a header",
             sound[..200].to_vec(),
@@ -84,24 +101,10 @@ fn wrong_files_are_refused_with_their_reason() {
             "damaged",
             "promises",
         ),
-        (
-            "negative dim",
-            patched(&sound, 42, &short(-5)),
-            "damaged",
-            "impossible",
-        ),
-        (
-            "zero dim",
-            patched(&sound, 44, &short(0)),
-            "damaged",
-            "impossible",
-        ),
-        (
-            "nine dims",
-            patched(&sound, 40, &short(9)),
-            "damaged",
-            "dimensions",
-        ),
+        ("packed half", half_packed(&sound), "damaged", "ends"),
+        ("negative dim", int(42, -5), "damaged", "impossible"),
+        ("zero dim", int(44, 0), "damaged", "impossible"),
+        ("nine dims", int(40, 9), "damaged", "dimensions"),
         ("huge dims", no_room.clone(), "damaged", "promises"),
         ("huge packed dims", gzipped(&no_room), "damaged", "promises"),
         (
@@ -110,56 +113,15 @@ fn wrong_files_are_refused_with_their_reason() {
             "damaged",
             "impossibly large",
         ),
-        (
-            "early voxels",
-            patched(&sound, 108, &float(8.0)),
-            "damaged",
-            "byte 8",
-        ),
-        (
-            "NaN offset",
-            patched(&sound, 108, &float(f32::NAN)),
-            "damaged",
-            "NaN",
-        ),
-        (
-            "bits",
-            patched(&sound, 70, &short(1)),
-            "unsupported",
-            "1-bit",
-        ),
-        (
-            "float128",
-            patched(&sound, 70, &short(1536)),
-            "unsupported",
-            "float128",
-        ),
-        (
-            "unknown type",
-            patched(&sound, 70, &short(77)),
-            "unsupported",
-            "77",
-        ),
-        (
-            "no intercept",
-            patched(&sound, 116, &float(f32::NAN)),
-            "damaged",
-            "intercept",
-        ),
+        ("early voxels", float(108, 8.0), "damaged", "byte 8"),
+        ("NaN offset", float(108, f32::NAN), "damaged", "NaN"),
+        ("bits", int(70, 1), "unsupported", "1-bit"),
+        ("float128", int(70, 1536), "unsupported", "float128"),
+        ("unknown type", int(70, 77), "unsupported", "77"),
+        ("no intercept", float(116, f32::NAN), "damaged", "intercept"),
         ("no position", flat_sform(&sound), "damaged", "singular"),
-        ("packed half", half_packed(&sound), "damaged", "ends"),
     ];
-    for (name, bytes, expected, reason) in cases {
-        fs::write(&path, bytes).unwrap();
-        let error = inspect(&path, None).expect_err(name);
-        assert_eq!(kind(&error, &path), expected, "{name}: {error}");
-        assert!(error.to_string().contains(reason), "{name}: {error}");
-    }
-    let missing = folder.path().join("missing.nii");
-    assert_eq!(
-        kind(&inspect(&missing, None).unwrap_err(), &missing),
-        "unreadable"
-    );
+    assert_refused(&path, cases);
 }
 
 fn absurd_dims(sound: &[u8]) -> Vec<u8> {

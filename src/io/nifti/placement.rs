@@ -132,11 +132,10 @@ fn checked_spacing(header: &Header, warnings: &mut Vec<String>) -> [f64; 3] {
 
 fn sform(header: &Header, mm: f64) -> Result<Affine, String> {
     Affine::from_rows(&header.srow.map(|row| row.map(|v| v * mm)))
-        .map_err(|_| "the sform is singular or not finite, so it gives no position".into())
+        .map_err(|singular| format!("the sform gives no position: {singular}"))
 }
 
 fn qform(header: &Header, spacing: [f64; 3], mm: f64) -> Result<Affine, String> {
-    let unusable = |_| "the qform is singular or not finite, so it gives no position".to_owned();
     let [b, c, d] = header.quaternion;
     let w_squared = 1.0 - (b * b + c * c + d * d);
     // A quaternion near half a turn: rounding leaves no meaning in w.
@@ -154,7 +153,7 @@ fn qform(header: &Header, spacing: [f64; 3], mm: f64) -> Result<Affine, String> 
         rotation.z_axis * (spacing[2] * mm * handedness),
         DVec3::from_array(header.qoffset) * mm,
     )
-    .map_err(unusable)
+    .map_err(|singular| format!("the qform gives no position: {singular}"))
 }
 
 /// nibabel's position without orientation: the volume's centre is the world's, x runs to the left.

@@ -186,10 +186,10 @@ impl Source {
         }
         let mut room = Vec::<u8>::new();
         let frame_bytes = dims.iter().product::<usize>() * stored_type.bytes();
-        room.try_reserve_exact(frame_bytes).map_err(|_| {
+        room.try_reserve_exact(frame_bytes).map_err(|e| {
             IoError::unsupported(
                 &self.path,
-                format!("its {ni}x{nj}x{nk} voxels do not fit into this computer's memory"),
+                format!("its {ni}x{nj}x{nk} voxels do not fit into this computer's memory ({e})"),
             )
         })
     }
