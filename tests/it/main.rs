@@ -1,5 +1,11 @@
 //! The one integration test binary: every part of Prosector is tested through its public interface.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise, and says what it skips"
+)]
+
 mod architecture;
 mod cli;
 mod desktop;
