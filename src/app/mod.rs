@@ -2,16 +2,24 @@
 
 pub mod batch;
 pub mod desktop;
+mod logging;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, OpenArgs};
+use crate::cli::{Cli, Command, OpenArgs};
 use crate::models::open_model;
 
 use batch::AndThen;
 
 /// Runs what was typed; the exit code is 0 for success, 1 for a refusal (2, bad usage, comes from parsing too).
 pub fn run(cli: Cli) -> ExitCode {
+    // A command's messages are the user's; a window has a log for those who look after it.
+    let opens_window = matches!(cli.command, None | Some(Command::Open(_)));
+    logging::init(if opens_window {
+        "info,wgpu_core=warn,wgpu_hal=warn,naga=warn"
+    } else {
+        "off"
+    });
     let and_then = match cli.command {
         Some(command) => batch::run(command),
         None => AndThen::OpenWindow(cli.open),

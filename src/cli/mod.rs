@@ -38,6 +38,8 @@ pub enum Command {
     /// The installed models.
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Train a model as a configuration file says.
+    Train(TrainArgs),
     /// Draw the three planes of a scan into a PNG.
     Screenshot(ScreenshotArgs),
     /// Segment the built-in phantom: automatically, by a click and by a box.
@@ -242,6 +244,18 @@ pub enum ModelsCommand {
         /// Only this model.
         id: Option<String>,
     },
+}
+
+/// `prosector train`
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// What to train, on what, and for how long.
+    pub config: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Go on from the last checkpoint.
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// `prosector screenshot`

@@ -10,10 +10,13 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prosector::cli::Cli;
 use prosector::geometry::Affine;
-use prosector::io::{save_image, save_labels};
+use prosector::io::{open_labels, save_image, save_labels};
+use prosector::util::JobContext;
 use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::support::shared;
 
 /// A folder with a small scan in it.
 struct Bench {
@@ -339,4 +342,130 @@ fn models_that_are_not_installed_are_refused() {
     assert_refused(&bench.run("models verify nothing"), "no model 'nothing'");
     assert!(json(&bench.run("models list --json")).is_array());
     assert!(bench.has_no_output());
+}
+
+#[test]
+fn dicom_that_is_no_single_scan_is_refused() {
+    let bench = Bench::new();
+    let mut folders = Vec::new();
+    for (folder, reason) in [
+        ("data/dicom/prostatex_0001_multiseries", "--series"),
+        (
+            "data/dicom/dicom2nifti/failing_sliceincrement_001",
+            "missing",
+        ),
+        ("data/dicom/dicom2nifti/failing_notavolume_001", ""),
+    ] {
+        let Some(path) = shared(folder) else { return };
+        folders.push((path, reason));
+    }
+    // A DICOM file without pixels: its preamble, magic and nothing more.
+    let mut header = vec![0u8; 128];
+    header.extend_from_slice(b"DICM");
+    folders.push((bench.write("header.dcm", &header), ""));
+    let rtstruct = shared("data/labelled/ibsi_lung_nsclc/dicom_rtstruct");
+    folders.extend(rtstruct.map(|path| (path, "")));
+    for (path, reason) in folders {
+        let path = path.display().to_string();
+        for line in ["convert FILE -o OUT", "segment FILE -o OUT --click 1,1,1"] {
+            assert_refused(&bench.run(&line.replace("FILE", &path)), reason);
+        }
+    }
+    assert!(bench.has_no_output());
+}
+
+#[test]
+fn several_series_are_listed_by_info_and_chosen_by_uid() {
+    let bench = Bench::new();
+    let Some(folder) = shared("data/dicom/prostatex_0001_multiseries") else {
+        return;
+    };
+    let info = program(
+        bench.folder.path(),
+        &["info".into(), folder.clone(), "--json".into()],
+    );
+    let facts = json(&info);
+    let series = facts["series"].as_array().expect("the series");
+    assert!(series.len() > 1);
+    for key in [
+        "dims",
+        "frames",
+        "spacing_mm",
+        "affine",
+        "dtype",
+        "modality",
+        "value_range",
+    ] {
+        assert_eq!(facts[key], Value::Null, "{key}");
+    }
+    for one in series {
+        let uid = one["uid"].as_str().expect("a UID");
+        let chosen = program(
+            bench.folder.path(),
+            &[
+                "info".into(),
+                folder.clone(),
+                "--series".into(),
+                uid.into(),
+                "--json".into(),
+            ],
+        );
+        assert_eq!(json(&chosen)["dims"], one["dims"], "{uid}");
+    }
+    let folder = folder.display();
+    let output = bench.run(&format!("convert {folder} --series 1.2.3 -o OUT"));
+    assert_refused(&output, "no series 1.2.3");
+}
+
+#[test]
+fn prompted_results_are_masks_on_the_scans_grid() {
+    let bench = Bench::new();
+    for prompts in [
+        "--click 10,9,6",
+        "--box -3,2,2,12,12,9 --click -10.5,9,106 --world",
+    ] {
+        let line = format!("segment SCAN -o OUT {prompts} --modality ct --device cpu --json");
+        let report = json(&bench.run(&line));
+        assert_eq!(report["labels"][0]["value"], 1);
+        assert!(report["seconds"].as_f64().is_some_and(|s| s > 0.0));
+        assert!(
+            report["device"]
+                .as_str()
+                .is_some_and(|d| d.starts_with("cpu"))
+        );
+        assert!(report["warnings"].is_array());
+        let ctx = JobContext::silent();
+        let (mask, ..) = open_labels(&bench.path("out.nii.gz"), &ctx).expect("a mask");
+        assert_eq!(mask.grid, small_grid());
+        assert!(mask.voxels.iter().all(|&v| v <= 1));
+        let voxels = mask.foreground().count() as u64;
+        assert_eq!(report["labels"][0]["voxels"], voxels);
+    }
+}
+
+#[test]
+fn a_scan_without_structures_gives_an_empty_map_and_says_so() {
+    let bench = Bench::new();
+    let output = bench.run("segment SCAN -o OUT --auto --modality pet --device cpu --json");
+    let report = json(&output);
+    assert_eq!(report["labels"], serde_json::json!([]));
+    assert!(text(&output.stderr).contains("the label map is empty"));
+    assert!(bench.path("out.nii.gz").exists());
+    let output = bench.run("segment SCAN -o OUT --auto --structures tail --device cpu");
+    assert_refused(&output, "tail");
+}
+
+#[test]
+fn the_demo_does_the_main_job_on_the_phantom() {
+    let bench = Bench::new();
+    let told = assert_success(&bench.run("demo --headless --device cpu -o shown"));
+    for word in ["mandible", "one click", "a box", "screenshot.png"] {
+        assert!(told.contains(word), "{told}");
+    }
+    for name in ["phantom", "truth", "automatic", "click", "box"] {
+        let path = bench.path(&format!("shown/{name}.nii.gz"));
+        assert!(path.exists(), "{}", path.display());
+    }
+    assert!(image::open(bench.path("shown/screenshot.png")).is_ok());
+    assert_refused(&bench.run("demo --headless -o scan.nii"), "cannot be");
 }

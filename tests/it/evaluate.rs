@@ -4,8 +4,9 @@ use std::fs;
 use std::process::Command;
 
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
-use prosector::io::save_labels;
+use prosector::io::{save_image, save_labels};
 use prosector::prompt::{Polarity, correcting_click, loosened_box};
+use prosector::volume::phantom::phantom;
 use prosector::volume::{Grid, LabelMap, LabelTable, Mask};
 use serde_json::Value;
 
@@ -188,4 +189,62 @@ fn boxes_are_loosened_by_a_part_of_their_side() {
     assert_eq!(loose, cube([9, 3, 2], [20, 9, 5]));
     assert_eq!(loosened_box(tight, 0.0, &grid()), tight);
     assert_eq!(loosened_box(tight, 900.0, &grid()), grid().bounds());
+}
+
+#[test]
+fn a_model_is_measured_step_by_step() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let made = phantom();
+    save_image(&folder.path().join("ct.nii.gz"), &made.image).expect("the phantom");
+    let mut truth = made.labels.clone();
+    for value in &mut truth.voxels {
+        *value = u16::from(*value == made.lesion) * 3;
+    }
+    save_labels(
+        &folder.path().join("truth.nii.gz"),
+        &truth,
+        &LabelTable::default(),
+    )
+    .expect("its truth");
+    fs::write(
+        folder.path().join("cases.toml"),
+        "[[case]]\nid = 'phantom'\nimage = 'ct.nii.gz'\ntruth = 'truth.nii.gz'\nmodality = 'ct'\n\
+         domain = 'made'\nlabels = { 3 = 'lesion', 9 = 'nothing' }\nabsent_is_unknown = true\n",
+    )
+    .expect("a file");
+    let cases = ["--cases", "cases.toml", "--device", "cpu"];
+    let protocol = ["--protocol", "box+clicks", "--steps", "3", "--by", "domain"];
+    let report = evaluate(folder.path(), &[&cases[..], &protocol].concat());
+
+    let rows = report["cases"].as_array().expect("rows");
+    assert_eq!(rows.len(), 1);
+    let row = &rows[0];
+    assert_eq!(
+        (&row["id"], &row["name"]),
+        (&"phantom".into(), &"lesion".into())
+    );
+    assert_eq!(
+        (&row["modality"], &row["domain"]),
+        (&"ct".into(), &"made".into())
+    );
+    let steps = row["steps"].as_array().expect("steps");
+    let numbers: Vec<u64> = steps.iter().filter_map(|s| s["step"].as_u64()).collect();
+    assert_eq!(numbers, [0, 1, 2, 3]);
+    assert_eq!(steps[3]["dice"], row["dice"]);
+    let dice = |n: usize| steps[n]["dice"].as_f64().expect("a number");
+    let area = (dice(1) + dice(2)) / 2.0 + (dice(2) + dice(3)) / 2.0;
+    assert!((row["dsc_auc"].as_f64().expect("a number") - area).abs() < 1e-9);
+    assert_eq!(report["groups"]["made"]["dice"], report["mean"]["dice"]);
+    assert_eq!(report["mean"]["dice"], row["dice"]);
+
+    let automatic = [&cases[..], &["--protocol", "auto"]].concat();
+    let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
+        .arg("evaluate")
+        .args(automatic)
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("finds no 'lesion' by itself"), "{stderr}");
 }

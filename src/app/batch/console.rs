@@ -59,6 +59,12 @@ impl Console {
         }
     }
 
+    /// Writes how far a long job is, as a line of a log.
+    pub(super) fn log(self, fraction: f32, stage: &str) {
+        let percent = fraction * 100.0;
+        let _ = writeln!(stderr(), "{percent:6.2} % {}", one_line(stage));
+    }
+
     /// A context for jobs that shows their progress here.
     pub(super) fn context(self) -> JobContext {
         JobContext::new(CancelToken::default(), move |fraction, stage| {

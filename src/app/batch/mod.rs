@@ -13,6 +13,7 @@ mod model_run;
 mod models;
 mod screenshot;
 mod segment;
+mod train;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ use crate::cli::{Command, OpenArgs};
 use crate::io::IoError;
 use crate::models::ModelError;
 use crate::prompt::PromptError;
+use crate::train::TrainError;
 
 use console::Console;
 
@@ -35,6 +37,9 @@ enum Refusal {
     /// The prompts do not lie on the scan.
     #[error(transparent)]
     Prompt(#[from] PromptError),
+    /// Training cannot start or go on.
+    #[error(transparent)]
+    Train(#[from] TrainError),
     /// Anything else that the user can put right.
     #[error("{0}")]
     Other(String),
@@ -76,6 +81,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Segment(args) => segment::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),
+        Command::Train(args) => train::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::Demo(args) => match demo::run(&args) {
             Ok(Some(open)) => return AndThen::OpenWindow(open),
