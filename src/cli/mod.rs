@@ -18,6 +18,7 @@ pub struct Cli {
     /// What to do; without a command the window opens.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Without a command: what the window opens.
     #[command(flatten)]
     pub open: OpenArgs,
 }
@@ -52,6 +53,7 @@ pub struct OpenArgs {
     /// Scans (NIfTI, DICOM, a folder) and label maps to open.
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
 }
@@ -88,6 +90,7 @@ pub struct ModalityArgs {
 /// `prosector info`
 #[derive(Debug, Args)]
 pub struct InfoArgs {
+    /// The scan.
     #[command(flatten)]
     pub scan: ScanArgs,
     /// Print one JSON object on stdout.
@@ -98,8 +101,10 @@ pub struct InfoArgs {
 /// `prosector convert`
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
+    /// The scan.
     #[command(flatten)]
     pub scan: ScanArgs,
+    /// The kind of scan.
     #[command(flatten)]
     pub modality: ModalityArgs,
     /// The NIfTI file to write (.nii or .nii.gz).
@@ -111,10 +116,13 @@ pub struct ConvertArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks"]).required(true).multiple(true))]
 pub struct SegmentArgs {
+    /// The scan.
     #[command(flatten)]
     pub scan: ScanArgs,
+    /// The kind of scan.
     #[command(flatten)]
     pub modality: ModalityArgs,
+    /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
     /// The NIfTI file to write (.nii or .nii.gz).
@@ -200,6 +208,7 @@ pub struct EvaluateArgs {
     /// The model; without it the one in the box.
     #[arg(long, value_name = "ID", requires = "cases")]
     pub model: Option<String>,
+    /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Print one JSON object on stdout.
@@ -251,6 +260,7 @@ pub enum ModelsCommand {
 pub struct TrainArgs {
     /// What to train, on what, and for how long.
     pub config: PathBuf,
+    /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Go on from the last checkpoint.
@@ -261,8 +271,10 @@ pub struct TrainArgs {
 /// `prosector screenshot`
 #[derive(Debug, Args)]
 pub struct ScreenshotArgs {
+    /// The scan.
     #[command(flatten)]
     pub scan: ScanArgs,
+    /// The kind of scan.
     #[command(flatten)]
     pub modality: ModalityArgs,
     /// A label map on the scan's grid to draw over it.
@@ -288,6 +300,7 @@ pub struct DemoArgs {
     /// Where the label maps and the picture go; made if missing.
     #[arg(short, long, value_name = "FOLDER", default_value = "prosector-demo")]
     pub output: PathBuf,
+    /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
 }
