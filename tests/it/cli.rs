@@ -422,7 +422,7 @@ fn prompted_results_are_masks_on_the_scans_grid() {
     let bench = Bench::new();
     for prompts in [
         "--click 10,9,6",
-        "--box -3,2,2,12,12,9 --click -10.5,9,106 --world",
+        "--box -12,5,101,8,22,125 --click -2,12,115 --world",
     ] {
         let line = format!("segment SCAN -o OUT {prompts} --modality ct --device cpu --json");
         let report = json(&bench.run(&line));
