@@ -51,7 +51,7 @@ impl PixelFormat {
         let samples = attributes.integer(tags::SAMPLES_PER_PIXEL).unwrap_or(1);
         let bits_allocated = required(attributes, tags::BITS_ALLOCATED, "BitsAllocated")?;
         let bits_stored = match attributes.integer(tags::BITS_STORED) {
-            Some(bits) => u32::try_from(bits).map_err(|_| "BitsStored is negative")?,
+            Some(bits) => u32::try_from(bits).ok().ok_or("BitsStored is negative")?,
             None => bits_allocated,
         };
         let high_bit = attributes.integer(tags::HIGH_BIT);

@@ -9,7 +9,7 @@ use super::header::Instance;
 use super::inflate::inflate;
 use super::refusal::Refusal;
 use super::syntax::Codec;
-use super::walk::{PixelElement, preface};
+use super::walk::{NeedMore, PixelElement, preface};
 
 /// A stretch of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +109,7 @@ fn too_short() -> Refusal {
 
 fn inflated(instance: &Instance) -> Result<Vec<u8>, Refusal> {
     let bytes = std::fs::read(&instance.path).map_err(unreadable)?;
-    let start = preface(&bytes, bytes.len() as u64).map_err(|_| too_short())?;
+    let start = preface(&bytes, bytes.len() as u64).map_err(|NeedMore| too_short())?;
     Ok(inflate(bytes.get(start.dataset..).unwrap_or_default()))
 }
 

@@ -218,7 +218,7 @@ impl Bytes<'_> {
                     at = self.elements(item.value, end, true, encoding, depth + 1)?;
                 }
                 (ITEM, None) => {
-                    at = self.elements(item.value, limit, false, encoding, depth + 1)?
+                    at = self.elements(item.value, limit, false, encoding, depth + 1)?;
                 }
                 _ => return Err(Stop::Broken),
             }
