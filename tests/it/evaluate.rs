@@ -238,10 +238,23 @@ fn a_model_is_measured_step_by_step() {
     assert_eq!(report["mean"]["dice"], row["dice"]);
 
     let automatic = [&cases[..], &["--protocol", "auto"]].concat();
+    refuses_a_name_that_the_model_has_not(folder.path(), &automatic);
+    fs::write(
+        folder.path().join("cases.toml"),
+        "[[case]]\nid = 'phantom'\nimage = 'ct.nii.gz'\ntruth = 'truth.nii.gz'\nmodality = 'ct'\n",
+    )
+    .expect("a file");
+    let by_value = evaluate(folder.path(), &automatic);
+    assert_eq!(by_value["cases"][0]["label"], 3);
+    assert_eq!(by_value["cases"][0]["steps"], serde_json::json!([]));
+    assert_eq!(by_value["cases"][0]["dsc_auc"], Value::Null);
+}
+
+fn refuses_a_name_that_the_model_has_not(folder: &std::path::Path, automatic: &[&str]) {
     let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
         .arg("evaluate")
         .args(automatic)
-        .current_dir(folder.path())
+        .current_dir(folder)
         .output()
         .expect("the program starts");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

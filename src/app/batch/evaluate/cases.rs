@@ -42,6 +42,8 @@ pub(super) struct TruthLabel {
     pub(super) value: u16,
     /// Its name; `None` where nobody says.
     pub(super) name: Option<String>,
+    /// The name is the case's own: what the model finds under it is meant, and nothing else.
+    pub(super) is_named_by_case: bool,
 }
 
 /// Reads a file of cases; paths in it are relative to the file.
@@ -83,6 +85,7 @@ impl Case {
                 .map(|(value, _)| TruthLabel {
                     value,
                     name: table.get(value).map(|l| l.name.clone()),
+                    is_named_by_case: false,
                 })
                 .collect();
         };
@@ -91,7 +94,11 @@ impl Case {
             .filter_map(|(value, name)| {
                 let value = value.parse().ok()?;
                 let name = Some(name.clone());
-                Some(TruthLabel { value, name })
+                Some(TruthLabel {
+                    value,
+                    name,
+                    is_named_by_case: true,
+                })
             })
             .collect();
         labels.sort_unstable_by_key(|l| l.value);

@@ -95,26 +95,26 @@ impl CaseRun<'_> {
         Ok((rows, warnings))
     }
 
-    /// What the automatic result says of a label: matched by name, or by value where the truth has no names.
+    /// What the automatic result says of a label: matched by name; by value where the case gives no name and the
+    /// one in the truth's file is none of the model's.
     fn found(
         &self,
         result: &AutoResult,
         label: &TruthLabel,
         target: &Mask,
     ) -> Result<Mask, Refusal> {
-        let value = match &label.name {
-            None => label.value,
-            Some(name) => {
-                let known = &self.model.card.structures;
-                let structure = known.iter().find(|s| s.name == *name).ok_or_else(|| {
-                    let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
-                    Refusal::Other(format!(
-                        "case {}: the model finds no '{name}' by itself; it finds: {}",
-                        self.case.id,
-                        names.join(", ")
-                    ))
-                })?;
-                structure.value
+        let known = &self.model.card.structures;
+        let name = label.name.as_deref().unwrap_or_default();
+        let value = match known.iter().find(|s| s.name == name) {
+            Some(structure) => structure.value,
+            None if !label.is_named_by_case => label.value,
+            None => {
+                let names: Vec<&str> = known.iter().map(|s| s.name.as_str()).collect();
+                return Err(Refusal::Other(format!(
+                    "case {}: the model finds no '{name}' by itself; it finds: {}",
+                    self.case.id,
+                    names.join(", ")
+                )));
             }
         };
         let mut mask = result.labels.mask_of(value);
