@@ -93,6 +93,9 @@ pub fn open_model(
     id: Option<&str>,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
+    if let Some(path) = id.map(Path::new).filter(|p| is_card(p)) {
+        return Ok(Box::new(open_card(path, device)?));
+    }
     let (model, card) = find(id)?;
     Ok(Box::new(Prosector1::open(
         card,
