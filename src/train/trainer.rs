@@ -1,5 +1,6 @@
 //! The training loop.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use burn::grad_clipping::GradientClippingConfig;
@@ -19,18 +20,26 @@ use super::automatic::{self, AutomaticSample};
 use super::cases::Cases;
 use super::checkpoint::{self, RunState};
 use super::config::{Schedule, TrainConfig};
-use super::losses::{mask_loss, region_tensor};
+use super::losses::{CrossEntropy, mask_loss, region_tensor};
 use super::prompted::{self, PromptedSample};
 use super::{TrainError, ema};
 
-/// Weight of the cross-entropy of structures, which fill little of a region.
-const STRUCTURE_CROSS_ENTROPY: f64 = 5.0;
+/// Structures fill little of a region, so their voxels count for more.
+const STRUCTURE: CrossEntropy = CrossEntropy {
+    target_weight: 12.0,
+    weight: 5.0,
+};
+/// A prompted target fills much of its region.
+const TARGET: CrossEntropy = CrossEntropy {
+    target_weight: 1.0,
+    weight: 1.0,
+};
 /// Steps between two lines of progress.
 const REPORT_EVERY: usize = 10;
 
 /// One sample of either path.
 enum Sample {
-    Automatic(AutomaticSample),
+    Automatic(String, AutomaticSample),
     Prompted(PromptedSample),
 }
 
@@ -110,7 +119,7 @@ fn draw_one(
             if left < *share {
                 let dataset = cases.dataset(name)?;
                 let sample = automatic::sample(rng, dataset, &config.structures);
-                return Ok(Sample::Automatic(sample));
+                return Ok(Sample::Automatic(name.clone(), sample));
             }
             left -= share;
         }
@@ -146,7 +155,11 @@ fn advance(
     let mut total: Option<Tensor<1>> = None;
     for sample in samples {
         let loss = match sample {
-            Sample::Automatic(sample) => automatic_loss(&net, sample, device, meter),
+            Sample::Automatic(dataset, sample) => {
+                let loss = automatic_loss(&net, sample, device);
+                meter.automatic(dataset, loss.clone().into_scalar::<f32>());
+                loss
+            }
             Sample::Prompted(sample) => prompted_loss(&net, sample, device, &mut rng, meter),
         };
         total = Some(match total {
@@ -178,7 +191,6 @@ fn automatic_loss(
     net: &ProsectorNet,
     sample: &AutomaticSample,
     device: &Device,
-    meter: &mut Meter,
 ) -> Tensor<1> {
     let image = region_tensor(sample.image.channels.clone(), IMAGE_CHANNELS, device);
     let inside = region_tensor(sample.image.inside.clone(), 1, device);
@@ -188,12 +200,10 @@ fn automatic_loss(
     for (channel, truth) in sample.truth.iter().enumerate() {
         if let Some(truth) = truth {
             let logits = logits.clone().narrow(4, channel, 1);
-            total = total + mask_loss(logits, truth.clone(), &inside, STRUCTURE_CROSS_ENTROPY);
+            total = total + mask_loss(logits, truth.clone(), &inside, STRUCTURE);
         }
     }
-    let loss = total / known as f64;
-    meter.automatic.add(loss.clone().into_scalar::<f32>());
-    loss
+    total / known as f64
 }
 
 /// Two rounds: the first prompts, then a click on the largest error with the first answer as previous mask.
@@ -231,7 +241,7 @@ fn prompted_loss(
             }
             prompts.previous = Some(probability);
         }
-        total = total + mask_loss(logits, sample.truth.clone(), &inside, 1.0);
+        total = total + mask_loss(logits, sample.truth.clone(), &inside, TARGET);
     }
     total / 2.0
 }
@@ -248,7 +258,7 @@ fn dice(probability: &[f32], target: &[u8]) -> f32 {
 
 /// Running means for the progress line.
 struct Meter {
-    automatic: Running,
+    automatic: BTreeMap<String, Running>,
     prompted: Running,
     since: Instant,
     first: usize,
@@ -266,19 +276,28 @@ impl Running {
 impl Meter {
     fn new(first: usize) -> Self {
         Self {
-            automatic: Running::default(),
+            automatic: BTreeMap::new(),
             prompted: Running::default(),
             since: Instant::now(),
             first,
         }
     }
 
+    fn automatic(&mut self, dataset: &str, loss: f32) {
+        self.automatic.entry(dataset.to_owned()).or_default().add(loss);
+    }
+
     fn line(&self, step: usize) -> String {
         let per_step = self.since.elapsed().as_secs_f64() / (step - self.first) as f64;
         let shown = |r: &Running| r.0.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
+        let automatic: Vec<String> = self
+            .automatic
+            .iter()
+            .map(|(dataset, loss)| format!("{dataset} {}", shown(loss)))
+            .collect();
         format!(
-            "step {step}: automatic loss {}, prompted Dice {}, {per_step:.2} s a step",
-            shown(&self.automatic),
+            "step {step}: automatic loss {}; prompted Dice {}; {per_step:.2} s a step",
+            automatic.join(", "),
             shown(&self.prompted),
         )
     }

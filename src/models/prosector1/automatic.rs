@@ -154,6 +154,10 @@ impl Canvas {
                 *s /= w;
             }
         }
+        for ((_, structure), sum) in structures.iter().zip(&sums) {
+            let highest = sum.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            tracing::debug!("{}: highest logit {highest:.2}", structure.name);
+        }
         Ok(sums)
     }
 
