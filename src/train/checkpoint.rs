@@ -110,11 +110,7 @@ fn last_step(folder: &Path) -> Result<(PathBuf, usize), TrainError> {
 }
 
 /// Reads the last state back. `fresh` gives the structure to load into.
-pub(super) fn load(
-    folder: &Path,
-    fresh: RunState,
-    device: &Device,
-) -> Result<RunState, TrainError> {
+pub(super) fn load(folder: &Path, fresh: RunState) -> Result<RunState, TrainError> {
     let (step_folder, step) = last_step(folder)?;
     let module = |into: ProsectorNet, name: &str| {
         let path = step_folder.join(name);
@@ -122,7 +118,7 @@ pub(super) fn load(
         into.try_load_record(record).map_err(|e| failed(&path, e))
     };
     let moments = step_folder.join("optimizer.bpk");
-    let net = module(fresh.net, "net.bpk")?.to_device(device);
+    let net = module(fresh.net, "net.bpk")?;
     let optimizer = fresh
         .optimizer
         .load(&moments)

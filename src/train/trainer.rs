@@ -64,7 +64,7 @@ pub(super) fn train(
         step: 0,
     };
     let mut state = if resume {
-        checkpoint::load(&config.checkpoints, fresh, &device)?
+        checkpoint::load(&config.checkpoints, fresh)?
     } else {
         fresh
     };
