@@ -187,11 +187,7 @@ fn advance(
     }
 }
 
-fn automatic_loss(
-    net: &ProsectorNet,
-    sample: &AutomaticSample,
-    device: &Device,
-) -> Tensor<1> {
+fn automatic_loss(net: &ProsectorNet, sample: &AutomaticSample, device: &Device) -> Tensor<1> {
     let image = region_tensor(sample.image.channels.clone(), IMAGE_CHANNELS, device);
     let inside = region_tensor(sample.image.inside.clone(), 1, device);
     let logits = net.automatic(&net.encode(image));
@@ -284,7 +280,10 @@ impl Meter {
     }
 
     fn automatic(&mut self, dataset: &str, loss: f32) {
-        self.automatic.entry(dataset.to_owned()).or_default().add(loss);
+        self.automatic
+            .entry(dataset.to_owned())
+            .or_default()
+            .add(loss);
     }
 
     fn line(&self, step: usize) -> String {
