@@ -15,7 +15,7 @@ const COLUMNS: usize = 4;
 const ROWS: usize = 3;
 
 /// A CT slice of 4x3 pixels at a height, all pixels 16-bit `words`.
-fn slice(z_mm: f64, words: [u16; COLUMNS * ROWS]) -> InMemDicomObject {
+pub fn slice(z_mm: f64, words: [u16; COLUMNS * ROWS]) -> InMemDicomObject {
     let mut object = InMemDicomObject::new_empty();
     let mut text = |tag: Tag, vr: VR, value: &str| {
         object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
@@ -49,11 +49,11 @@ fn slice(z_mm: f64, words: [u16; COLUMNS * ROWS]) -> InMemDicomObject {
     object
 }
 
-fn set_number(object: &mut InMemDicomObject, tag: Tag, value: u16) {
+pub fn set_number(object: &mut InMemDicomObject, tag: Tag, value: u16) {
     object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
 }
 
-fn set_text(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: &str) {
+pub fn set_text(object: &mut InMemDicomObject, tag: Tag, vr: VR, value: &str) {
     object.put(DataElement::new(tag, vr, PrimitiveValue::from(value)));
 }
 
@@ -74,7 +74,7 @@ fn save(folder: &Path, objects: Vec<InMemDicomObject>) {
     }
 }
 
-fn folder_of(objects: Vec<InMemDicomObject>) -> TempDir {
+pub fn folder_of(objects: Vec<InMemDicomObject>) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     save(folder.path(), objects);
     folder
@@ -97,14 +97,14 @@ fn stack_at(heights: &[f64]) -> Vec<InMemDicomObject> {
     heights.iter().enumerate().map(filled).collect()
 }
 
-fn values(scan: &Scan) -> Vec<f64> {
+pub fn values(scan: &Scan) -> Vec<f64> {
     (0..scan.image.grid().len())
         .map(|o| scan.image.value(o))
         .collect()
 }
 
 /// The value of the first voxel of every slice.
-fn by_slice(scan: &Scan) -> Vec<f64> {
+pub fn by_slice(scan: &Scan) -> Vec<f64> {
     values(scan).into_iter().step_by(12).collect()
 }
 

@@ -11,6 +11,7 @@ mod cli;
 mod desktop;
 mod dicom;
 mod dicom_damage;
+mod dicom_enhanced;
 mod dicom_made;
 mod engine;
 mod evaluate;
