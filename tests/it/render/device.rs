@@ -1,0 +1,257 @@
+//! The graphics device draws what the CPU twin draws.
+
+use std::sync::{LazyLock, Mutex, MutexGuard};
+
+use image::RgbaImage;
+use prosector::geometry::{Convention, Grid, Plane, SliceView, VoxelBox, VoxelIndex};
+use prosector::render::{
+    Interpolation, Offscreen, Proposal, Scene, SliceStyle, TextureLimits, reference,
+};
+use prosector::volume::{Rescale, VoxelData, Window};
+
+use super::cases::{Case, case, cases, oblique};
+
+/// The graphics device of all tests, or `None` with a reason printed; missing on CI is a failure.
+fn device() -> Option<MutexGuard<'static, Offscreen>> {
+    static DEVICE: LazyLock<Option<Mutex<Offscreen>>> = LazyLock::new(|| match Offscreen::new() {
+        Ok(device) => Some(Mutex::new(device)),
+        Err(error) => {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "CI needs an adapter: {error}"
+            );
+            eprintln!("skipped, nothing to draw with: {error}");
+            None
+        }
+    });
+    let device = DEVICE.as_ref()?;
+    Some(device.lock().unwrap_or_else(|broken| broken.into_inner()))
+}
+
+fn styles() -> [SliceStyle; 3] {
+    let usual = SliceStyle::new(Window {
+        level: 100.0,
+        width: 250.0,
+    });
+    [
+        SliceStyle {
+            active_label: 1,
+            outline_px: 2.0,
+            ..usual
+        },
+        SliceStyle {
+            interpolation: Interpolation::Nearest,
+            outline_px: 0.0,
+            ..usual
+        },
+        SliceStyle {
+            fill_opacity: 0.0,
+            active_label: 300,
+            ..usual
+        },
+    ]
+}
+
+fn scenes(case: &Case) -> [Scene<'_>; 4] {
+    let bare = Scene {
+        image: &case.image,
+        labels: None,
+        table: &case.table,
+        proposal: None,
+    };
+    let labelled = Scene {
+        labels: Some(&case.labels),
+        ..bare
+    };
+    let mask = Proposal::Mask {
+        mask: &case.mask,
+        label: 300,
+    };
+    [
+        bare,
+        labelled,
+        Scene {
+            proposal: Some(mask),
+            ..labelled
+        },
+        Scene {
+            proposal: Some(Proposal::Labels(&case.labels)),
+            ..bare
+        },
+    ]
+}
+
+fn views(grid: &Grid) -> Vec<SliceView> {
+    let cursor = VoxelIndex([16, 15, 10]);
+    let fit = |plane, convention| SliceView::fit(grid, plane, convention, cursor, 211, 157);
+    let mut views: Vec<_> = Plane::ALL.map(|p| fit(p, Convention::Radiological)).into();
+    views.push(fit(Plane::Coronal, Convention::Neurological));
+    let close = views[0].zoomed(3.3, 90.0, 70.0);
+    views.push(close.panned(-31.0, 12.0));
+    views
+}
+
+/// At most 1 in 200 pixels may differ, from ties between voxels at a border; the rest by rounding only.
+fn assert_same(a: &RgbaImage, b: &RgbaImage, what: &str) {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let differs = |(p, q): (&image::Rgba<u8>, &image::Rgba<u8>)| {
+        p.0.iter().zip(q.0).any(|(x, y)| x.abs_diff(y) > 2)
+    };
+    let different = a
+        .pixels()
+        .zip(b.pixels())
+        .filter(|&pair| differs(pair))
+        .count();
+    let allowed = (a.width() * a.height() / 200) as usize;
+    assert!(
+        different <= allowed,
+        "{what}: {different} pixels differ, {allowed} may"
+    );
+}
+
+#[test]
+fn the_device_draws_what_the_cpu_twin_draws() {
+    let Some(mut device) = device() else { return };
+    for (n, case) in cases().iter().enumerate() {
+        for (s, scene) in scenes(case).iter().enumerate() {
+            device.renderer().image_changed();
+            for (v, view) in views(case.image.grid()).iter().enumerate() {
+                for style in &styles() {
+                    let expected = reference::draw(view, scene, style);
+                    let drawn = device.draw(v as u64, view, scene, style).expect("draws");
+                    assert_same(&expected, &drawn, &format!("case {n} scene {s} view {v}"));
+                }
+            }
+            assert!(
+                !device.renderer().is_uploading(),
+                "a small volume is there at once"
+            );
+        }
+    }
+}
+
+fn limits(side: u32, budget_bytes: u64) -> TextureLimits {
+    TextureLimits { side, budget_bytes }
+}
+
+#[test]
+fn volumes_beyond_the_limits_look_the_same() {
+    if device().is_none() {
+        return;
+    }
+    let fits = |grid: &Grid, plane| {
+        let cursor = VoxelIndex([16, 15, 10]);
+        SliceView::fit(grid, plane, Convention::Radiological, cursor, 211, 157)
+    };
+    // No room for the volume; and not even for a slice, so that it is cut to the few voxels in view.
+    for (limits, is_cut) in [(limits(4096, 0), false), (limits(20, u64::MAX), true)] {
+        let mut device = Offscreen::with_limits(|_| limits).expect("there was one");
+        for case in &cases() {
+            device.renderer().image_changed();
+            let (scene, style) = (scenes(case)[2], styles()[0]);
+            for plane in Plane::ALL {
+                let fitted = fits(case.image.grid(), plane);
+                let view = match is_cut {
+                    true => fitted.zoomed(12.0, 105.0, 78.0).resized(50, 40),
+                    false => fitted,
+                };
+                let expected = reference::draw(&view, &scene, &style);
+                let drawn = device.draw(1, &view, &scene, &style).expect("draws");
+                assert_same(&expected, &drawn, &format!("{plane:?} with {limits:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slice_larger_than_any_texture_is_shown_coarser() {
+    if device().is_none() {
+        return;
+    }
+    let case = &cases()[0];
+    let (scene, style) = (scenes(case)[0], styles()[0]);
+    let mut device = Offscreen::with_limits(|_| limits(20, u64::MAX)).expect("there was one");
+    let view = views(case.image.grid())[0];
+    let expected = reference::draw(&view, &scene, &style);
+    let drawn = device.draw(1, &view, &scene, &style).expect("draws");
+    let difference: u64 = expected
+        .iter()
+        .zip(drawn.iter())
+        .map(|(a, b)| u64::from(a.abs_diff(*b)))
+        .sum();
+    assert!(difference > 0, "half the voxels are left out");
+    let mean = difference as f64 / expected.len() as f64;
+    assert!(mean < 12.0, "but the picture is the same: {mean} levels");
+}
+
+#[test]
+fn changed_labels_are_uploaded_where_they_changed() {
+    let Some(mut device) = device() else { return };
+    let mut case = case(
+        oblique(),
+        |v| VoxelData::I16(v.iter().map(|x| *x as i16).collect()),
+        Rescale::IDENTITY,
+    );
+    let view = views(case.image.grid())[0];
+    let style = styles()[0];
+    device.renderer().image_changed();
+    let before = device
+        .draw(9, &view, &scenes(&case)[1], &style)
+        .expect("draws");
+    let stroke = VoxelBox {
+        min: [3, 20, 10],
+        max: [17, 29, 10],
+    };
+    for j in 20..30 {
+        for i in 3..18 {
+            let offset = case.image.grid().offset(i, j, 10);
+            case.labels.voxels[offset] = 1;
+        }
+    }
+    device.renderer().labels_changed(stroke);
+    let after = device
+        .draw(9, &view, &scenes(&case)[1], &style)
+        .expect("draws");
+    assert_ne!(before, after);
+    assert_same(
+        &reference::draw(&view, &scenes(&case)[1], &style),
+        &after,
+        "stroke",
+    );
+}
+
+#[test]
+fn another_proposal_is_shown_and_a_hidden_one_asks_for_no_more_frames() {
+    let Some(mut device) = device() else { return };
+    let mut case = cases().remove(1);
+    let view = views(case.image.grid())[1];
+    let style = styles()[2];
+    device.renderer().image_changed();
+    let before = device
+        .draw(9, &view, &scenes(&case)[2], &style)
+        .expect("draws");
+    case.mask.voxels.rotate_right(5);
+    device.renderer().proposal_changed();
+    // Not shown: nothing is uploaded, and no frame is asked for.
+    device
+        .draw(9, &view, &scenes(&case)[1], &style)
+        .expect("draws");
+    assert!(!device.renderer().is_uploading());
+    let after = device
+        .draw(9, &view, &scenes(&case)[2], &style)
+        .expect("draws");
+    assert_ne!(before, after);
+    assert_same(
+        &reference::draw(&view, &scenes(&case)[2], &style),
+        &after,
+        "mask",
+    );
+    device.renderer().proposal_changed();
+    let structures = scenes(&case)[3];
+    let labels = device.draw(9, &view, &structures, &style).expect("draws");
+    assert_same(
+        &reference::draw(&view, &structures, &style),
+        &labels,
+        "labels",
+    );
+}

@@ -1,0 +1,6 @@
+//! Drawing slices: the shaders' layout, the graphics device against the CPU twin, the anatomy.
+
+mod cases;
+mod device;
+mod pictures;
+mod shaders;

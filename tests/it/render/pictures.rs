@@ -1,0 +1,162 @@
+//! What pictures show, and where.
+
+use glam::DVec3;
+use prosector::geometry::{Affine, Convention, Grid, Plane, SliceView, VoxelIndex, VoxelPoint};
+use prosector::render::{Interpolation, Scene, SliceStyle, reference, scale_bar_mm, screenshot};
+use prosector::volume::{ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData, Window};
+
+use super::cases::cases;
+
+/// One bright voxel, 10 mm towards each named direction from the centre of an LPS grid.
+fn bright_towards(direction: DVec3) -> ImageVolume {
+    let affine = Affine::from_columns(
+        DVec3::X * -1.0,
+        DVec3::Y * -1.0,
+        DVec3::Z * 2.0,
+        DVec3::new(20.0, 20.0, -20.0),
+    )
+    .expect("regular");
+    let grid = Grid::new([41, 41, 21], affine);
+    let mut voxels = vec![0i16; grid.len()];
+    let at = affine.inverse().transform_point3(direction * 10.0);
+    let offset = grid.offset_of(VoxelPoint(at).nearest()).expect("inside");
+    voxels[offset] = 1000;
+    ImageVolume::new(
+        grid,
+        VoxelData::I16(voxels),
+        Rescale::IDENTITY,
+        Modality::Ct,
+    )
+}
+
+/// Where the bright voxel is drawn: -1, 0 or 1 to the right and down from the middle.
+fn side_of(direction: DVec3, plane: Plane, convention: Convention) -> [i32; 2] {
+    let image = bright_towards(direction);
+    let table = LabelTable::default();
+    let scene = Scene {
+        image: &image,
+        labels: None,
+        table: &table,
+        proposal: None,
+    };
+    let view = SliceView::fit(
+        image.grid(),
+        plane,
+        convention,
+        VoxelIndex([20, 20, 10]),
+        90,
+        90,
+    );
+    let style = SliceStyle {
+        interpolation: Interpolation::Nearest,
+        ..SliceStyle::new(Window {
+            level: 500.0,
+            width: 100.0,
+        })
+    };
+    let picture = reference::draw(&view, &scene, &style);
+    let bright = picture.enumerate_pixels().filter(|(_, _, p)| p.0[0] > 128);
+    let (x, y, n) = bright.fold((0, 0, 0), |(x, y, n), (px, py, _)| (x + px, y + py, n + 1));
+    assert!(n > 0, "the bright voxel is in the {} view", plane.name());
+    [x, y].map(|sum| {
+        (f64::from(sum) / f64::from(n) - 44.5)
+            .clamp(-1.0, 1.0)
+            .round() as i32
+    })
+}
+
+#[test]
+fn the_anatomy_is_on_the_side_that_readers_expect() {
+    let radiological = Convention::Radiological;
+    let neurological = Convention::Neurological;
+    let (right, front, head) = (DVec3::X, DVec3::Y, DVec3::Z);
+    assert_eq!(side_of(right, Plane::Axial, radiological), [-1, 0]);
+    assert_eq!(side_of(right, Plane::Coronal, radiological), [-1, 0]);
+    assert_eq!(side_of(right, Plane::Axial, neurological), [1, 0]);
+    assert_eq!(side_of(right, Plane::Coronal, neurological), [1, 0]);
+    assert_eq!(side_of(front, Plane::Axial, radiological), [0, -1]);
+    assert_eq!(side_of(front, Plane::Sagittal, radiological), [-1, 0]);
+    assert_eq!(side_of(head, Plane::Coronal, radiological), [0, -1]);
+    assert_eq!(side_of(head, Plane::Sagittal, neurological), [0, -1]);
+}
+
+#[test]
+fn beside_the_volume_it_is_black_and_outlines_are_as_wide_as_asked() {
+    let grid = Grid::new([20, 20, 5], Affine::from_spacing([1.0; 3], [0.0; 3]));
+    let voxels = VoxelData::U8(vec![100; grid.len()]);
+    let image = ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct);
+    let mut labels = LabelMap::empty(grid);
+    for j in 5..15 {
+        for i in 5..15 {
+            labels.voxels[grid.offset(i, j, 2)] = 1;
+        }
+    }
+    let mut table = LabelTable::default();
+    table.add(1, "square");
+    let scene = Scene {
+        image: &image,
+        labels: Some(&labels),
+        table: &table,
+        proposal: None,
+    };
+    let view = SliceView::fit(
+        &grid,
+        Plane::Axial,
+        Convention::Radiological,
+        VoxelIndex([10, 10, 2]),
+        300,
+        200,
+    );
+    for width in [1.0f32, 3.0] {
+        let mut style = SliceStyle::new(Window {
+            level: 100.0,
+            width: 200.0,
+        });
+        style.outline_px = width;
+        let picture = reference::draw(&view, &scene, &style);
+        assert_eq!(
+            picture.get_pixel(10, 100).0,
+            [0, 0, 0, 255],
+            "beside the volume"
+        );
+        assert_eq!(
+            picture.get_pixel(60, 100).0,
+            [128, 128, 128, 255],
+            "no label"
+        );
+        let [r, g, b] = LabelTable::palette_color(1);
+        let outline = (60..250)
+            .filter(|&x| picture.get_pixel(x, 100).0 == [r, g, b, 255])
+            .count();
+        assert_eq!(outline, 2 * width as usize, "both sides of the square");
+    }
+}
+
+#[test]
+fn a_screenshot_has_the_size_that_was_asked_for() {
+    let case = &cases()[0];
+    let window = Window {
+        level: 100.0,
+        width: 250.0,
+    };
+    let outside = VoxelIndex([900, -3, 5]);
+    for size in [(320, 200), (90, 400), (1, 1)] {
+        let labels = Some((&case.labels, &case.table));
+        let (picture, drawn_by) = screenshot(&case.image, labels, outside, window, size);
+        assert_eq!(picture.dimensions(), (size.0.max(64), size.1.max(64)));
+        assert!(!drawn_by.is_empty());
+    }
+}
+
+#[test]
+fn scale_bars_are_round_numbers() {
+    for (longest, expected) in [
+        (99.0, 50.0),
+        (100.0, 100.0),
+        (37.0, 20.0),
+        (0.7, 0.5),
+        (1.9, 1.0),
+    ] {
+        assert_eq!(scale_bar_mm(longest), expected);
+    }
+}
