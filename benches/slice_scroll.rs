@@ -3,6 +3,11 @@
 //! `own_work` is what the window's thread spends on a frame: finding out what changed, uploading it,
 //! encoding and submitting. `to_pixels` waits for the device as well, `cpu_twin` draws without any device.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "a benchmark reports on standard output"
+)]
+
 use std::cell::RefCell;
 use std::sync::LazyLock;
 

@@ -44,6 +44,9 @@ pub struct ModelCard {
     /// Spacing at which the automatic path looks, in mm along right, anterior, superior, by modality.
     #[serde(default)]
     pub automatic_spacing_mm: BTreeMap<String, [f64; 3]>,
+    /// Mean Dice on the validation patients, by what was measured.
+    #[serde(default)]
+    pub measured_dice: BTreeMap<String, f64>,
     /// Notices of the training data, one each.
     #[serde(default)]
     pub notices: Vec<String>,

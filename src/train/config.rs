@@ -124,6 +124,7 @@ impl TrainConfig {
                 .filter(knows_structures)
                 .map(|d| (d.modality.name().to_owned(), d.spacing_mm))
                 .collect(),
+            measured_dice: BTreeMap::new(),
             notices: self.card.notices.clone(),
         }
     }
