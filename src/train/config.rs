@@ -16,6 +16,9 @@ use super::TrainError;
 pub struct TrainConfig {
     /// Where checkpoints and weights go.
     pub checkpoints: PathBuf,
+    /// Weights to start from, as an earlier run wrote them; random ones otherwise.
+    #[serde(default)]
+    pub initial_weights: Option<PathBuf>,
     /// File that names the validation patients, which are never trained on.
     pub splits: PathBuf,
     /// The trained model's card.
@@ -143,6 +146,7 @@ impl TrainConfig {
         let base = path.parent().unwrap_or(Path::new("."));
         config.checkpoints = base.join(&config.checkpoints);
         config.splits = base.join(&config.splits);
+        config.initial_weights = config.initial_weights.map(|path| base.join(path));
         for dataset in &mut config.datasets {
             dataset.folder = base.join(&dataset.folder);
             for name in dataset.structures.values() {

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::models::prosector1::prompt_channels;
 use crate::models::prosector1::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, ProsectorNet};
+use crate::models::weights::load_net;
 use crate::models::{DeviceChoice, compute};
 use crate::util::JobContext;
 
@@ -55,7 +56,10 @@ pub(super) fn train(
     let device = plain.clone().autodiff();
     plain.seed(config.schedule.seed);
     let net_config = NetConfig::new(config.structures.len());
-    let net = ProsectorNet::new(&net_config, &device);
+    let net = match &config.initial_weights {
+        Some(path) => load_net(path, &net_config, &device)?,
+        None => ProsectorNet::new(&net_config, &device),
+    };
     tracing::info!("{} parameters", net.num_params());
     let fresh = RunState {
         average: net.valid(),
