@@ -12,6 +12,7 @@ out=${1:?an output folder}; scan=${2:?a scan}; labels=${3:-}
 program=${PROSECTOR:-"$(dirname "$0")/../target/release/prosector"}
 size=1360x860
 click=${CLICK:-"330 400"}; box=${BOX:-"270 340 400 470"}; stroke=${STROKE:-"250 300 330 330"}
+wait_s() { sleep "$(awk "BEGIN { print $1 * ${PACE:-1} }")"; }
 mkdir -p "$out"
 home=$(mktemp -d); trap 'kill ${window_pid:-} ${server_pid:-} 2>/dev/null || true; rm -rf "$home"' EXIT
 
@@ -26,7 +27,6 @@ xdotool windowmove "$id" 0 0 windowsize "$id" ${size/x/ } windowfocus "$id"
 wait_s "${START_SECONDS:-6}"
 
 picture() { import -window root "$out/$1.png"; echo "$1"; }
-wait_s() { sleep "$(awk "BEGIN { print $1 * ${PACE:-1} }")"; }
 press() { xdotool key "$@"; wait_s 0.6; }
 point() { xdotool mousemove "$1" "$2"; wait_s 0.15; }
 drag() { # button x0 y0 x1 y1

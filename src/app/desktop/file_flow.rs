@@ -1,10 +1,9 @@
-//! Opening and saving: ask for a path, ask about unsaved work, run the file job, take over the result.
+//! Opening: ask about unsaved work, run the file job, take over the result.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egui::Context;
 
 use crate::io::OpenOptions;
 use crate::session::recovery::Snapshot;
@@ -13,7 +12,7 @@ use crate::ui::Severity;
 use crate::ui::model::Question;
 use crate::volume::Modality;
 
-use super::dialogs::{PathAnswer, PathPurpose, title};
+use super::dialogs::PathPurpose;
 use super::files::{self, FileOutcome};
 use super::jobs::Owner;
 use super::window::Window;
@@ -88,11 +87,11 @@ pub struct FileFlow {
     /// The revision whose loss the user has agreed to.
     given_up: Option<u64>,
     purposes: HashMap<WorkId, Purpose>,
-    saving: Option<WorkId>,
+    pub(super) saving: Option<WorkId>,
     /// Label maps to open on the scan that is being opened.
     pub labels_to_open: Vec<PathBuf>,
     /// What the typed path is for.
-    typed_for: Option<PathPurpose>,
+    pub(super) typed_for: Option<PathPurpose>,
 }
 
 impl FileFlow {
@@ -210,121 +209,6 @@ impl Window {
             false,
             move |_| files::read_as(&image, info, source, modality),
         );
-    }
-
-    /// Saves to the file that the labels have, or asks for one.
-    pub(super) fn save(&mut self) {
-        let Some(case) = self.session.case() else {
-            return;
-        };
-        if case.proposal().is_some() {
-            let text = "The proposal is not accepted yet, so it is not saved";
-            self.state.messages.push(Severity::Warning, text);
-        }
-        match case.labels_path().map(Path::to_path_buf) {
-            Some(path) => self.save_to(path),
-            None => self.ask_path(PathPurpose::SaveLabels),
-        }
-    }
-
-    /// Saves the labels as they are now.
-    pub(super) fn save_to(&mut self, path: PathBuf) {
-        let Some(case) = self.session.case() else {
-            return;
-        };
-        if let ScanSource::File { path: scan, .. } = case.source()
-            && *scan == path
-        {
-            let text = "That is the scan itself: give the labels another name";
-            self.state.messages.push(Severity::Error, text);
-            self.flow.forget_goal();
-            return;
-        }
-        let (labels, table) = (Arc::clone(case.labels()), case.table().clone());
-        let revision = case.revision();
-        let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, &labels, &table, revision)
-        });
-        self.flow.saving = Some(id);
-    }
-
-    /// Asks for a path with the desktop's dialog.
-    pub(super) fn ask_path(&mut self, purpose: PathPurpose) {
-        let name = self
-            .session
-            .case()
-            .filter(|_| purpose == PathPurpose::SaveLabels)
-            .map(|case| files::suggested_name(case.source()));
-        let start = self.settings.last_folder.clone();
-        self.dialogs.ask(purpose, start.as_deref(), name.as_deref());
-    }
-
-    /// Asks for a typed path.
-    pub(super) fn ask_typed_path(&mut self, purpose: PathPurpose) {
-        let folder = self.settings.last_folder.clone().unwrap_or_default();
-        let text = match (purpose, self.session.case()) {
-            (PathPurpose::SaveLabels, Some(case)) => folder
-                .join(files::suggested_name(case.source()))
-                .display()
-                .to_string(),
-            _ => String::new(),
-        };
-        self.flow.typed_for = Some(purpose);
-        self.state.question = Some(Question::TypedPath {
-            title: title(purpose),
-            text,
-        });
-    }
-
-    /// Takes over the answers of dialogs.
-    pub(super) fn drain_dialogs(&mut self) {
-        for answer in self.dialogs.answers() {
-            match answer {
-                PathAnswer::Chosen(purpose, path) => self.path_chosen(purpose, path),
-                PathAnswer::NoDialog(purpose) => self.ask_typed_path(purpose),
-                PathAnswer::Dismissed(_) => self.flow.forget_goal(),
-            }
-        }
-    }
-
-    /// The user typed a path.
-    pub(super) fn path_typed(&mut self, path: PathBuf) {
-        let Some(purpose) = self.flow.typed_for.take() else {
-            return;
-        };
-        if purpose != PathPurpose::SaveLabels {
-            self.path_chosen(purpose, path);
-            return;
-        }
-        let path = files::with_extension(path);
-        let known = self.session.case().and_then(|c| c.labels_path());
-        if path.exists() && known != Some(&path) {
-            // The desktop's dialog asks this itself.
-            self.state.question = Some(Question::Overwrite { path });
-        } else {
-            self.save_to(path);
-        }
-    }
-
-    fn path_chosen(&mut self, purpose: PathPurpose, path: PathBuf) {
-        match purpose {
-            PathPurpose::OpenScan | PathPurpose::OpenFolder => self.reach(Goal::open(path)),
-            PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path)),
-            PathPurpose::SaveLabels => self.save_to(files::with_extension(path)),
-        }
-    }
-
-    /// Opens a file that was dropped on the window.
-    pub(super) fn open_dropped(&mut self, ctx: &Context) {
-        let dropped: Vec<PathBuf> = ctx.input(|i| {
-            let files = i.raw.dropped_files.iter();
-            files.map(|f| f.path().to_path_buf()).collect()
-        });
-        if let Some(path) = dropped.into_iter().next()
-            && self.state.question.is_none()
-        {
-            self.reach(Goal::open(path));
-        }
     }
 
     /// Takes over what the file thread has done.

@@ -157,7 +157,10 @@ impl Window {
         let Some(ticket) = self.ticket_of(id) else {
             return;
         };
-        self.warn(&result.warnings);
+        // That nothing was found is told by the session.
+        if !result.table.labels().is_empty() {
+            self.warn(&result.warnings);
+        }
         self.apply(AiCommand::AutoResult { ticket, result });
     }
 

@@ -5,6 +5,7 @@ mod file_flow;
 mod files;
 mod glue;
 mod jobs;
+mod path_flow;
 mod recovery;
 mod recovery_flow;
 mod requests;
