@@ -13,7 +13,7 @@ program=${PROSECTOR:-"$(dirname "$0")/../target/release/prosector"}
 size=1360x860
 click=${CLICK:-"330 400"}; box=${BOX:-"270 340 400 470"}; stroke=${STROKE:-"250 300 330 330"}
 wait_s() { sleep "$(awk "BEGIN { print $1 * ${PACE:-1} }")"; }
-mkdir -p "$out"
+mkdir -p "$out"; rm -f "$out/labels.nii.gz"
 home=$(mktemp -d); trap 'kill ${window_pid:-} ${server_pid:-} 2>/dev/null || true; rm -rf "$home"' EXIT
 
 display=:$((90 + RANDOM % 400))
