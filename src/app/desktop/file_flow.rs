@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-
 use crate::io::OpenOptions;
 use crate::session::recovery::Snapshot;
 use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource};
