@@ -3,6 +3,7 @@
 mod bench;
 mod toy;
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{
     Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, TouchPhase, Vec2,
 };
@@ -298,7 +299,10 @@ fn modality_and_frame_are_read_again_and_labels_stay() {
     bench.press("Brush");
     bench.left_click(bench.point("Axial", 0.5, 0.5));
     let labels = bench.case().labels().clone();
-    bench.harness.get_by_label("Frame").set_value_accesskit(2.0);
+    bench
+        .harness
+        .get_by_role_and_label(Role::Slider, "Frame")
+        .set_value_accesskit(2.0);
     bench.settle();
     bench.settle();
     assert_eq!(bench.case().info().frame, 1);
