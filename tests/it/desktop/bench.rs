@@ -16,7 +16,7 @@ use prosector::session::{Case, Session};
 
 use super::toy::Toy;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Answers that the user will give, in order.
 #[derive(Clone, Default)]
