@@ -16,6 +16,7 @@ use crate::models::prosector1::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, Pros
 use crate::models::weights::load_net;
 use crate::models::{DeviceChoice, compute};
 use crate::util::JobContext;
+use crate::volume::metrics::dice;
 
 use super::automatic::{self, AutomaticSample};
 use super::cases::Cases;
@@ -228,7 +229,8 @@ fn prompted_loss(
         if round == 0 {
             let probability = sigmoid(logits.clone().inner()).into_data();
             let mut probability: Vec<f32> = probability.iter::<f32>().collect();
-            meter.prompted.add(dice(&probability, &target));
+            let answer: Vec<u8> = probability.iter().map(|&p| u8::from(p > 0.5)).collect();
+            meter.prompted.add(dice(&answer, &target) as f32);
             if prompts.target_box.is_none() || rng.random_bool(0.6) {
                 prompts
                     .clicks
@@ -244,16 +246,6 @@ fn prompted_loss(
         total = total + mask_loss(logits, sample.truth.clone(), &inside, TARGET);
     }
     total / 2.0
-}
-
-fn dice(probability: &[f32], target: &[u8]) -> f32 {
-    let (mut both, mut sum) = (0.0, 0.0);
-    for (&p, &t) in probability.iter().zip(target) {
-        let p = f32::from(u8::from(p > 0.5));
-        both += p * f32::from(t);
-        sum += p + f32::from(t);
-    }
-    2.0 * both / f32::max(sum, 1.0)
 }
 
 /// Running means for the progress line.
