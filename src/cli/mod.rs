@@ -41,6 +41,8 @@ pub enum Command {
     Models(ModelsCommand),
     /// Train a model as a configuration file says.
     Train(TrainArgs),
+    /// Compare our networks with recordings of the authors' code.
+    Parity(ParityArgs),
     /// Draw the three planes of a scan into a PNG.
     Screenshot(ScreenshotArgs),
     /// Segment the built-in phantom: automatically, by a click and by a box.
@@ -266,6 +268,19 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint.
     #[arg(long)]
     pub resume: bool,
+}
+
+/// `prosector parity`
+#[derive(Debug, Args)]
+pub struct ParityArgs {
+    /// A folder of recordings (.safetensors) and checkpoint files (.pth, .pth.tar).
+    pub folder: PathBuf,
+    /// Which processor computes.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `prosector screenshot`

@@ -3,8 +3,10 @@
 //! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
 
 mod card;
+pub mod checkpoint;
 pub(crate) mod compute;
 mod device;
+pub mod layers;
 pub mod ops;
 pub mod prosector1;
 pub(crate) mod registry;

@@ -11,6 +11,7 @@ mod info;
 mod inputs;
 mod model_run;
 mod models;
+mod parity;
 mod screenshot;
 mod segment;
 mod train;
@@ -22,6 +23,7 @@ use crate::io::IoError;
 use crate::models::ModelError;
 use crate::prompt::PromptError;
 use crate::train::TrainError;
+use crate::train::parity::ParityError;
 
 use console::Console;
 
@@ -40,6 +42,9 @@ enum Refusal {
     /// Training cannot start or go on.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The recordings cannot be compared.
+    #[error(transparent)]
+    Parity(#[from] ParityError),
     /// Anything else that the user can put right.
     #[error("{0}")]
     Other(String),
@@ -82,6 +87,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
+        Command::Parity(args) => parity::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::Demo(args) => match demo::run(&args) {
             Ok(Some(open)) => return AndThen::OpenWindow(open),

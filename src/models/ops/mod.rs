@@ -1,18 +1,26 @@
 //! What Burn lacks, or is slow at, for 3D networks on a CPU.
 //!
-//! All tensors here are **channels last**, `[batch, depth, height, width, channels]`: a 1×1×1 convolution is
+//! [`conv3d`], [`norm_act`] and the shuffles are the model in the box's. Their tensors are **channels last**, `[batch, depth, height, width, channels]`: a 1×1×1 convolution is
 //! then a matrix product, and moving between space and channels copies whole rows.
 //!
-//! Each operation has a plain definition in Burn's own operations, used on the GPU, and a kernel of ours for
+//! Each of these has a plain definition in Burn's own operations, used on the GPU, and a kernel of ours for
 //! the CPU backend (`*_kernel.rs`), with its own backward pass. The two are compared in
 //! `tests/it/model_ops.rs`.
+//!
+//! The rest is what published networks need and Burn lacks; it is in PyTorch's layout, **channels first**.
 
 mod autodiff;
 mod conv3d_kernel;
+mod interpolate;
 mod norm_kernel;
+mod normalise;
+mod pooling;
 mod shuffle;
 mod simd;
 mod volume_ops;
 
+pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear};
+pub use normalise::{channel_norm, instance_norm};
+pub use pooling::max_pool3d_2;
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use volume_ops::{conv3d, norm_act};

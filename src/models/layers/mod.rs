@@ -1,0 +1,15 @@
+//! Layers of published networks, with the authors' tensor names and shapes: each is made from a [`Scope`] of a
+//! checkpoint, and holds nothing but its parameters.
+//!
+//! Tensors are laid out as in PyTorch: channels first for convolutions, channels last for [`Linear`] and
+//! [`LayerNorm`].
+//!
+//! [`Scope`]: crate::models::checkpoint::Scope
+
+mod convolution;
+mod linear;
+mod norm;
+
+pub use convolution::{Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d, Window};
+pub use linear::Linear;
+pub use norm::{ChannelNorm, LayerNorm};

@@ -1,0 +1,31 @@
+//! Normalisations that Burn lacks, or would compute with several copies.
+
+use burn::tensor::{Shape, Tensor};
+
+/// Normalises the channels of each pixel or voxel of `x` `[b, c, ..]` (biased variance), then scales and shifts
+/// them by `weight [c]` and `bias [c]`.
+pub fn channel_norm<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    eps: f64,
+) -> Tensor<D> {
+    let mut shape = [1; D];
+    shape[1] = weight.dims()[0];
+    let centred = x.clone() - x.mean_dim(1);
+    let variance = centred.clone().powi_scalar(2).mean_dim(1);
+    let unit = centred / (variance + eps).sqrt();
+    unit * weight.reshape(shape) + bias.reshape(shape)
+}
+
+/// Normalises each channel of each item of `x` `[b, c, ..]` over its places (biased variance), without learned
+/// scale: PyTorch's `InstanceNorm` as these systems use it, eps 1e-5.
+pub fn instance_norm<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    const EPS: f64 = 1e-5;
+    let shape: Shape = x.shape();
+    let (batch, channels) = (shape[0], shape[1]);
+    let flat: Tensor<3> = x.reshape([batch, channels, shape.num_elements() / (batch * channels)]);
+    let centred = flat.clone() - flat.mean_dim(2);
+    let variance = centred.clone().powi_scalar(2).mean_dim(2);
+    (centred / (variance + EPS).sqrt()).reshape(shape)
+}

@@ -1,0 +1,135 @@
+//! A recording: weights, inputs and expectations with the configuration that made them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::models::checkpoint::{HostTensor, TensorFile, WeightMap};
+
+use super::ParityError;
+
+/// An opened recording.
+pub struct Fixture {
+    file: Arc<TensorFile>,
+    config: Value,
+}
+
+impl Fixture {
+    /// Opens a file of a folder of recordings; PyTorch files have no configuration.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn open(path: &Path) -> Result<Self, ParityError> {
+        let file = TensorFile::open(path)?;
+        let config = file
+            .metadata()
+            .get("config")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or(Value::Null);
+        Ok(Self {
+            file: Arc::new(file),
+            config,
+        })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Arc<TensorFile> {
+        &self.file
+    }
+
+    /// Where the file lies.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// File name without its extensions.
+    pub fn stem(&self) -> String {
+        super::file_name(self.path())
+            .split('.')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Another file of the same folder.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.path().with_file_name(name)
+    }
+
+    /// The whole `config` of the header.
+    pub fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// A value of the configuration, by JSON pointer: `/encoder/depth`.
+    ///
+    /// # Errors
+    /// Not there, or of another type.
+    pub fn setting<T: DeserializeOwned>(&self, pointer: &str) -> Result<T, ParityError> {
+        let value = self.config.pointer(pointer).cloned();
+        value
+            .and_then(|value| serde_json::from_value(value).ok())
+            .ok_or_else(|| {
+                ParityError::NotUnderstood(format!("its configuration lacks a usable {pointer}"))
+            })
+    }
+
+    /// A text entry of the header beside `config`.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.file.metadata().get(key).map(String::as_str)
+    }
+
+    /// A text entry of the header, read as JSON.
+    ///
+    /// # Errors
+    /// Not there, or of another type.
+    pub fn note_json<T: DeserializeOwned>(&self, key: &str) -> Result<T, ParityError> {
+        self.note(key)
+            .and_then(|text| serde_json::from_str(text).ok())
+            .ok_or_else(|| ParityError::NotUnderstood(format!("its header lacks a usable '{key}'")))
+    }
+
+    /// The tensors under a prefix such as `w/`.
+    pub fn weights(&self, prefix: &str) -> WeightMap {
+        WeightMap::of_file(&self.file, prefix)
+    }
+
+    /// Whether the recording has this tensor.
+    pub fn contains(&self, name: &str) -> bool {
+        self.file.contains(name)
+    }
+
+    /// Names that start with `prefix`.
+    pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.file
+            .names()
+            .filter(move |name| name.starts_with(prefix))
+    }
+
+    /// A recorded tensor in main memory.
+    ///
+    /// # Errors
+    /// Not there.
+    pub fn host(&self, name: &str) -> Result<HostTensor, ParityError> {
+        Ok(self.file.read(name)?)
+    }
+
+    /// A recorded tensor on a device.
+    ///
+    /// # Errors
+    /// Not there, or of another rank.
+    pub fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        device: &Device,
+    ) -> Result<Tensor<D>, ParityError> {
+        let host = self.file.read(name)?;
+        let shape: [usize; D] = host.shape.as_slice().try_into().map_err(|_| {
+            ParityError::NotUnderstood(format!("{name} has {} axes, not {D}", host.shape.len()))
+        })?;
+        Ok(Tensor::from_data(TensorData::new(host.data, shape), device))
+    }
+}
