@@ -9,6 +9,7 @@ use crate::models::{ModelCard, Structure};
 use crate::volume::Modality;
 
 use super::TrainError;
+use super::losses::CrossEntropy;
 
 /// A training recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,6 +26,9 @@ pub struct TrainConfig {
     pub card: CardConfig,
     /// Optimiser and length.
     pub schedule: Schedule,
+    /// Loss of the automatic path. Structures fill little of a region, so their voxels count for more, above all
+    /// before they are found at all.
+    pub structure_loss: CrossEntropy,
     /// Share of samples of each kind.
     pub mix: Mix,
     /// What the automatic path learns, in the order of its output channels.

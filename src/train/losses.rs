@@ -2,6 +2,7 @@
 
 use burn::tensor::activation::{log_sigmoid, sigmoid};
 use burn::tensor::{Device, Tensor, TensorData};
+use serde::Deserialize;
 
 use crate::models::prosector1::region::SIDE;
 
@@ -14,8 +15,9 @@ pub(super) fn region_tensor(values: Vec<f32>, channels: usize, device: &Device) 
 }
 
 /// How the cross-entropy of a mask is weighed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CrossEntropy {
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrossEntropy {
     /// Weight of the voxels of the target relative to the others.
     pub target_weight: f64,
     /// Weight of the whole term; Dice has 1.

@@ -26,11 +26,6 @@ use super::losses::{CrossEntropy, mask_loss, region_tensor};
 use super::prompted::{self, PromptedSample};
 use super::{TrainError, ema};
 
-/// Structures fill little of a region, so their voxels count for more.
-const STRUCTURE: CrossEntropy = CrossEntropy {
-    target_weight: 12.0,
-    weight: 5.0,
-};
 /// A prompted target fills much of its region.
 const TARGET: CrossEntropy = CrossEntropy {
     target_weight: 1.0,
@@ -161,7 +156,7 @@ fn advance(
     for sample in samples {
         let loss = match sample {
             Sample::Automatic(dataset, sample) => {
-                let loss = automatic_loss(&net, sample, device);
+                let loss = automatic_loss(&net, sample, config.structure_loss, device);
                 meter.automatic(dataset, loss.clone().into_scalar::<f32>());
                 loss
             }
@@ -192,7 +187,12 @@ fn advance(
     }
 }
 
-fn automatic_loss(net: &ProsectorNet, sample: &AutomaticSample, device: &Device) -> Tensor<1> {
+fn automatic_loss(
+    net: &ProsectorNet,
+    sample: &AutomaticSample,
+    cross_entropy: CrossEntropy,
+    device: &Device,
+) -> Tensor<1> {
     let image = region_tensor(sample.image.channels.clone(), IMAGE_CHANNELS, device);
     let inside = region_tensor(sample.image.inside.clone(), 1, device);
     let logits = net.automatic(&net.encode(image));
@@ -201,7 +201,7 @@ fn automatic_loss(net: &ProsectorNet, sample: &AutomaticSample, device: &Device)
     for (channel, truth) in sample.truth.iter().enumerate() {
         if let Some(truth) = truth {
             let logits = logits.clone().narrow(4, channel, 1);
-            total = total + mask_loss(logits, truth.clone(), &inside, STRUCTURE);
+            total = total + mask_loss(logits, truth.clone(), &inside, cross_entropy);
         }
     }
     total / known as f64

@@ -28,7 +28,7 @@ impl HostTensor {
         assert_eq!(
             shape.iter().product::<usize>(),
             data.len(),
-            "as many values as the shape holds"
+            "as many values as its shape holds"
         );
         Self { shape, data }
     }

@@ -10,7 +10,7 @@ use super::{Fixture, ParityError};
 /// Largest deviation that is allowed anywhere but on the CPU, whose arithmetic is the reference.
 const GPU_TOLERANCE: f64 = 1e-3;
 
-/// One compared tensor.
+/// One compared tensor of a recording.
 #[derive(Debug, Clone, Serialize)]
 pub struct TensorRow {
     /// Its name in the recording.
