@@ -255,6 +255,43 @@ pub enum ModelsCommand {
         /// Only this model.
         id: Option<String>,
     },
+    /// Import checkpoint files as their authors publish them; nothing in them is ever executed.
+    Import(ImportArgs),
+}
+
+/// `prosector models import`
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// Checkpoint files: .pth, .pt, .pth.tar or .safetensors.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The architecture: sam, masam, 3dsam, autoprosam, swinunetr, autosam or desam.
+    #[arg(long, value_name = "NAME")]
+    pub system: String,
+    /// The plain SAM file, where the checkpoint holds only what was added to it.
+    #[arg(long, value_name = "SAM")]
+    pub base: Option<PathBuf>,
+    /// The name to install it under.
+    #[arg(long = "as", value_name = "ID")]
+    pub id: String,
+    /// Names of the classes: `modality = "ct"` and a table `[classes]` with a line `1 = "name"` for each.
+    #[arg(long, value_name = "NAMES")]
+    pub classes: Option<PathBuf>,
+    /// What the checkpoint does not tell, by the name of a data set or of a file that was published.
+    #[arg(long, value_name = "NAME")]
+    pub preset: Option<String>,
+    /// A TOML file of settings that replace those found out.
+    #[arg(long, value_name = "SETTINGS")]
+    pub config: Option<PathBuf>,
+    /// The kind of scan it is for, where no file of class names says it.
+    #[command(flatten)]
+    pub modality: ModalityArgs,
+    /// The licence of the weights, for the card.
+    #[arg(long, value_name = "TEXT")]
+    pub licence: Option<String>,
+    /// Store 2 bytes a value instead of 4.
+    #[arg(long)]
+    pub half: bool,
 }
 
 /// `prosector train`

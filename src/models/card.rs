@@ -50,6 +50,13 @@ pub struct ModelCard {
     /// Notices of the training data, one each.
     #[serde(default)]
     pub notices: Vec<String>,
+    /// The licence of the weights, as whoever imported them stated it; `None` for the model in the box, whose
+    /// licence is the program's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// The system's own settings: the sizes of its network, and how scans are prepared for it.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub config: toml::Table,
 }
 
 impl ModelCard {

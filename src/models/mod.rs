@@ -4,16 +4,22 @@
 
 mod card;
 pub mod checkpoint;
+pub(crate) mod classes;
 pub(crate) mod compute;
 mod device;
+mod import;
+mod installed;
 pub mod layers;
 pub mod ops;
 pub mod prosector1;
 pub(crate) mod registry;
 mod segmenter;
+mod system;
 pub(crate) mod weights;
 
 pub use card::{ModelCard, Structure};
 pub use device::{ComputeDevice, DeviceChoice};
+pub use import::{ImportOptions, import_model};
 pub use registry::{installed_models, open_model, verify_model};
 pub use segmenter::{AutoResult, ModelError, PromptedResult, ScanKey, Segmenter};
+pub use system::{ImportSource, Imported, System, system_named, systems};

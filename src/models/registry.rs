@@ -1,19 +1,24 @@
 //! Which models are installed.
 //!
-//! The model in the box travels inside the program, so one file is all there is to copy.
+//! The model in the box travels inside the program, so one file is all there is to copy; imported and trained models
+//! lie in a folder of the user.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::prosector1::Prosector1;
-use super::{DeviceChoice, ModelCard, ModelError, Segmenter};
+use super::system::system_named;
+use super::{DeviceChoice, ModelCard, ModelError, Segmenter, installed};
 
 /// A model that is part of the program.
 struct Boxed {
     card: &'static str,
     weights: &'static [u8],
 }
+
+/// The architecture of the model in the box, as on its card.
+const PROSECTOR1: &str = "prosector1";
 
 const BOXED: [Boxed; 1] = [Boxed {
     card: include_str!("../../weights/prosector1.toml"),
@@ -57,7 +62,10 @@ fn is_card(path: &Path) -> bool {
 
 /// The cards of the installed models; the first is the one in the box.
 pub fn installed_models() -> Vec<ModelCard> {
-    BOXED.iter().filter_map(|m| m.card().ok()).collect()
+    let boxed = BOXED.iter().filter_map(|m| m.card().ok());
+    boxed
+        .chain(installed::cards().into_iter().map(|(_, card)| card))
+        .collect()
 }
 
 fn find(id: Option<&str>) -> Result<(&'static Boxed, ModelCard), ModelError> {
@@ -70,8 +78,8 @@ fn find(id: Option<&str>) -> Result<(&'static Boxed, ModelCard), ModelError> {
     Err(ModelError::Unknown(id.unwrap_or_default().to_owned()))
 }
 
-/// A model outside the program, such as one that `prosector train` wrote: the path of its card.
-fn open_card(path: &Path, device: DeviceChoice) -> Result<Prosector1, ModelError> {
+/// A model outside the program, such as one that was imported or that `prosector train` wrote: the path of its card.
+fn open_card(path: &Path, device: DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError> {
     let failed = |path: &Path, reason: String| ModelError::Weights {
         path: path.to_owned(),
         reason,
@@ -82,7 +90,24 @@ fn open_card(path: &Path, device: DeviceChoice) -> Result<Prosector1, ModelError
     let weights_path = path.with_file_name(&card.weights);
     let weights = std::fs::read(&weights_path).map_err(|e| failed(&weights_path, e.to_string()))?;
     verify(&card, &weights)?;
-    Prosector1::open(card, weights, device)
+    if card.system == PROSECTOR1 {
+        return Ok(Box::new(Prosector1::open(card, weights, device)?));
+    }
+    let system = system_named(&card.system).ok_or_else(|| {
+        let reason = format!("this program does not know the system '{}'", card.system);
+        failed(path, reason)
+    })?;
+    drop(weights);
+    let weights = installed::weights_beside(path, &card)?;
+    (system.open)(card, weights, device)
+}
+
+/// The card of an installed model.
+fn installed_card(id: &str) -> Option<PathBuf> {
+    let found = installed::cards()
+        .into_iter()
+        .find(|(_, card)| card.id == id);
+    found.map(|(path, _)| path)
 }
 
 /// Opens a model by its id (`None`: the one in the box), or by the path of its card (`.toml`), on a device.
@@ -93,8 +118,8 @@ pub fn open_model(
     id: Option<&str>,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    if let Some(path) = id.map(Path::new).filter(|p| is_card(p)) {
-        return Ok(Box::new(open_card(path, device)?));
+    if let Some(path) = id.and_then(card_of) {
+        return open_card(&path, device);
     }
     let (model, card) = find(id)?;
     Ok(Box::new(Prosector1::open(
@@ -104,13 +129,21 @@ pub fn open_model(
     )?))
 }
 
+/// The card that an id stands for, where it is no model of the program.
+fn card_of(id: &str) -> Option<PathBuf> {
+    if is_card(Path::new(id)) {
+        return Some(id.into());
+    }
+    installed_card(id)
+}
+
 /// Checks that the weights of a model are those that its card names, and that they fit its network.
 ///
 /// # Errors
 /// No such model, or what is wrong with it.
 pub fn verify_model(id: &str) -> Result<(), ModelError> {
-    if is_card(Path::new(id)) {
-        return open_card(Path::new(id), DeviceChoice::Cpu).map(|_| ());
+    if let Some(path) = card_of(id) {
+        return open_card(&path, DeviceChoice::Cpu).map(|_| ());
     }
     let (model, card) = find(Some(id))?;
     verify(&card, model.weights)?;

@@ -6,6 +6,7 @@ use crate::prompt::{PromptError, PromptSet};
 use crate::util::{Cancelled, JobContext};
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
+use super::checkpoint::CheckpointError;
 use super::{ComputeDevice, ModelCard};
 
 /// Identifies a scan for caches: equal keys mean equal voxels, grid and modality.
@@ -86,6 +87,9 @@ pub enum ModelError {
     /// No such structure on the card.
     #[error("the model has no structure '{0}'; it has: {1}")]
     UnknownStructure(String, String),
+    /// A checkpoint cannot be read, or its tensors are not the network's.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// The device cannot be had.
     #[error("{0}")]
     Device(String),

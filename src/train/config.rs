@@ -133,6 +133,8 @@ impl TrainConfig {
                 .collect(),
             measured_dice: BTreeMap::new(),
             notices: self.card.notices.clone(),
+            licence: None,
+            config: toml::Table::new(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::cli::ModelsCommand;
-use crate::models::{ModelCard, installed_models, verify_model};
+use crate::cli::{ImportArgs, ModelsCommand};
+use crate::models::{ImportOptions, ModelCard, import_model, installed_models, verify_model};
 
 use super::Refusal;
 use super::console::Console;
@@ -16,7 +16,27 @@ pub(super) fn run(command: &ModelsCommand) -> Result<(), Refusal> {
             Ok(())
         }
         ModelsCommand::Verify { id } => verify(id.as_deref()),
+        ModelsCommand::Import(args) => import(args),
     }
+}
+
+fn import(args: &ImportArgs) -> Result<(), Refusal> {
+    let card = import_model(&ImportOptions {
+        files: args.files.clone(),
+        system: args.system.clone(),
+        base: args.base.clone(),
+        id: args.id.clone(),
+        classes: args.classes.clone(),
+        preset: args.preset.clone(),
+        config: args.config.clone(),
+        modality: args.modality.modality,
+        licence: args.licence.clone(),
+        half: args.half,
+    })?;
+    let id = &card.id;
+    let text = format!("{id}: imported; use it with --model {id}, or choose it in the window");
+    Console::new(false).line(&text);
+    Ok(())
 }
 
 /// Checks one model, or all; the first that fails is the refusal.

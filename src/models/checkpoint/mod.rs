@@ -3,11 +3,13 @@
 //! A [`TensorFile`] is a file on disk, a [`WeightMap`] a choice of its tensors under the names that a network
 //! expects, and a [`Loader`] hands them to modules and keeps account of what was missing, misshapen or left over.
 
+mod burnpack;
 mod loader;
 mod pickle_globals;
 mod tensor_file;
 mod weight_map;
 
+pub use burnpack::{Precision, write_burnpack};
 pub use loader::{Init, Loader, ParamEntry, Scope};
 pub use tensor_file::{HostTensor, TensorFile};
 pub use weight_map::WeightMap;

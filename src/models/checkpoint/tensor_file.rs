@@ -1,4 +1,4 @@
-//! Files of named tensors: safetensors and PyTorch's own formats.
+//! Files of named tensors: safetensors, PyTorch's own formats, and burnpack.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
-use super::{CheckpointError, pickle_globals};
+use super::{CheckpointError, burnpack, pickle_globals};
 
 /// A tensor in main memory, row-major f32 whatever it was stored as.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +36,7 @@ impl HostTensor {
 
 enum Entry {
     Torch(pytorch_reader::Tensor),
+    Pack(burn::store::burn_pack::Tensor),
     Safe {
         dtype: Dtype,
         shape: Vec<usize>,
@@ -58,7 +59,7 @@ impl std::fmt::Debug for TensorFile {
 }
 
 impl TensorFile {
-    /// Opens `.safetensors`, `.pth`, `.pt` or `.pth.tar` (zip or legacy pickle), told apart by content.
+    /// Opens `.safetensors`, `.bpk`, `.pth`, `.pt` or `.pth.tar` (zip or legacy pickle), told apart by content.
     ///
     /// Nested dictionaries and lists become dotted names: `encoder_dict.pos_embed`, `feature_dict.3.…`. Nothing in
     /// a pickle is ever executed, and one that names anything but the harmless rebuilding of tensors is refused.
@@ -68,6 +69,8 @@ impl TensorFile {
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
         if is_safetensors(path) {
             Self::open_safetensors(path)
+        } else if path.extension().is_some_and(|e| e == "bpk") {
+            Self::open_burnpack(path)
         } else {
             Self::open_torch(path)
         }
@@ -99,6 +102,16 @@ impl TensorFile {
             entries,
             bytes: Arc::new(bytes),
             metadata: metadata.into_iter().collect(),
+        })
+    }
+
+    fn open_burnpack(path: &Path) -> Result<Self, CheckpointError> {
+        let tensors = burnpack::read_burnpack(path)?.into_iter();
+        Ok(Self {
+            path: path.to_owned(),
+            entries: tensors.map(|t| (t.name.clone(), Entry::Pack(t))).collect(),
+            bytes: Arc::default(),
+            metadata: BTreeMap::new(),
         })
     }
 
@@ -143,6 +156,7 @@ impl TensorFile {
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.entries.get(name).map(|entry| match entry {
             Entry::Torch(tensor) => tensor.shape(),
+            Entry::Pack(tensor) => &tensor.shape,
             Entry::Safe { shape, .. } => shape,
         })
     }
@@ -162,6 +176,11 @@ impl TensorFile {
                     tensor.shape(),
                     torch_values(tensor.dtype(), &bytes),
                 ))
+            }
+            Some(Entry::Pack(tensor)) => {
+                let data = burnpack::values(tensor).map_err(|e| refuse(&e.to_string()))?;
+                let data = data.ok_or_else(|| refuse("its type is not understood"))?;
+                Ok(HostTensor::new(tensor.shape.to_vec(), data))
             }
             Some(Entry::Safe {
                 dtype,

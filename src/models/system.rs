@@ -1,0 +1,62 @@
+//! The architectures that this program knows, beside the model in the box.
+
+use std::sync::Arc;
+
+use super::checkpoint::{CheckpointError, TensorFile, WeightMap};
+use super::{DeviceChoice, ModelCard, ModelError, Segmenter};
+
+/// What a system makes a model from.
+pub struct ImportSource<'a> {
+    /// The authors' checkpoint files; several where results of several models are merged.
+    pub files: &'a [Arc<TensorFile>],
+    /// The plain SAM file beneath a checkpoint that holds only what was added to it.
+    pub base: Option<&'a Arc<TensorFile>>,
+    /// Named set of values for what a checkpoint does not tell, such as the data set it was trained on.
+    pub preset: Option<&'a str>,
+    /// Values that replace what was found out, over those of the preset.
+    pub overrides: &'a toml::Table,
+}
+
+/// What a system made of checkpoint files: enough to open it again without them.
+pub struct Imported {
+    /// Every tensor that the network takes, and nothing else.
+    pub weights: WeightMap,
+    /// The system's settings, for the card.
+    pub config: toml::Table,
+    /// Takes no prompt.
+    pub automatic: bool,
+    /// Takes clicks.
+    pub clicks: bool,
+    /// Takes a 3D box.
+    pub boxes: bool,
+    /// Foreground classes of the automatic path; 0 where it has none.
+    pub classes: usize,
+    /// One sentence: what it is.
+    pub description: String,
+}
+
+/// An architecture: how its checkpoints are imported and its models opened.
+pub struct System {
+    /// Short name, as in `--system` and on cards.
+    pub name: &'static str,
+    /// Name shown to users.
+    pub title: &'static str,
+    /// Makes a model of checkpoint files.
+    pub import: fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>,
+    /// Opens a model from its card and its weights.
+    pub open: fn(ModelCard, WeightMap, DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError>,
+}
+
+/// All architectures, in the order of the README.
+pub fn systems() -> &'static [System] {
+    &[]
+}
+
+/// The architecture of a name; case, hyphens and a trailing `adapter` do not count.
+pub fn system_named(name: &str) -> Option<&'static System> {
+    let plain = |name: &str| {
+        let name = name.to_lowercase().replace(['-', '_', ' '], "");
+        name.strip_suffix("adapter").unwrap_or(&name).to_owned()
+    };
+    systems().iter().find(|s| plain(s.name) == plain(name))
+}
