@@ -15,6 +15,7 @@ pub mod prosector1;
 pub(crate) mod registry;
 mod segmenter;
 mod system;
+pub mod trace;
 pub(crate) mod weights;
 
 pub use card::{ModelCard, Structure};

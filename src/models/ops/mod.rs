@@ -14,6 +14,7 @@ mod conv3d_kernel;
 mod interpolate;
 mod norm_kernel;
 mod normalise;
+mod pil_resize;
 mod pooling;
 mod shuffle;
 mod simd;
@@ -21,6 +22,7 @@ mod volume_ops;
 
 pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear};
 pub use normalise::{channel_norm, instance_norm};
+pub use pil_resize::pil_resize_bilinear;
 pub use pooling::max_pool3d_2;
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use volume_ops::{conv3d, norm_act};

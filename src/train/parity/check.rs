@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 
 use crate::models::checkpoint::HostTensor;
+use crate::models::trace::Recorder;
 
 use super::{Fixture, ParityError};
 
@@ -92,6 +93,34 @@ impl Check {
     ) -> Result<(), ParityError> {
         if fixture.contains(name) {
             self.tensor(fixture, name, found, tolerance)?;
+        }
+        Ok(())
+    }
+
+    /// Compares what a recorder kept with the recorded tensors of the same names under `prefix`, such as `mid/`;
+    /// names that end in `@0` are recorded for the first item of the batch only.
+    ///
+    /// # Errors
+    /// A tensor cannot be read.
+    pub fn activations(
+        &mut self,
+        fixture: &Fixture,
+        prefix: &str,
+        recorder: Recorder,
+        tolerance: f64,
+    ) -> Result<(), ParityError> {
+        for (name, (shape, values)) in recorder.into_kept() {
+            let limit = Limit::MaxAbs(tolerance);
+            let whole = format!("{prefix}{name}");
+            let first = format!("{whole}@0");
+            if fixture.contains(&whole) {
+                self.values(fixture, &whole, &shape, &read(values)?, limit)?;
+            } else if fixture.contains(&first) {
+                let expected = fixture.host(&first)?;
+                let found = read(values)?;
+                let item = &found[..found.len() / shape[0].max(1)];
+                self.host(&first, &expected, &expected.shape, item, limit);
+            }
         }
         Ok(())
     }
