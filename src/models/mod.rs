@@ -13,6 +13,7 @@ pub mod layers;
 pub mod ops;
 pub mod prosector1;
 pub(crate) mod registry;
+pub mod sam;
 mod segmenter;
 mod system;
 pub mod trace;

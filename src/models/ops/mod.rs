@@ -9,6 +9,7 @@
 //!
 //! The rest is what published networks need and Burn lacks; it is in PyTorch's layout, **channels first**.
 
+mod attention;
 mod autodiff;
 mod conv3d_kernel;
 mod interpolate;
@@ -19,10 +20,13 @@ mod pooling;
 mod shuffle;
 mod simd;
 mod volume_ops;
+mod windows;
 
+pub use attention::{attend, join_heads, split_heads};
 pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear};
 pub use normalise::{channel_norm, instance_norm};
 pub use pil_resize::pil_resize_bilinear;
 pub use pooling::max_pool3d_2;
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use volume_ops::{conv3d, norm_act};
+pub use windows::{join_windows, partition_windows};

@@ -1,0 +1,16 @@
+//! Segment Anything (Kirillov et al. 2023) and the parts of it that its medical descendants share.
+
+mod config;
+pub mod encoder_block;
+pub mod image_encoder;
+pub mod mask_decoder;
+pub mod prompt_encoder;
+pub mod relative_positions;
+pub mod two_way;
+
+pub use config::{DecoderConfig, EncoderConfig, PromptConfig, SamConfig, TransformerConfig};
+pub use encoder_block::{BlockAdaptation, NoAdaptation};
+pub use image_encoder::{Encoded, ImageEncoder};
+pub use mask_decoder::{DecodedMasks, Head, MaskDecoder, Upscaling};
+pub use prompt_encoder::{FourierCode, PromptEmbedding, PromptEncoder, PromptFrame, Prompts};
+pub use two_way::{CrossAttention, TwoWayLayer, TwoWayTransformer};
