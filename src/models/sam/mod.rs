@@ -4,6 +4,7 @@ mod config;
 pub mod encoder_block;
 pub mod image_encoder;
 pub mod mask_decoder;
+mod network;
 pub mod prompt_encoder;
 pub mod relative_positions;
 pub mod two_way;
@@ -12,5 +13,6 @@ pub use config::{DecoderConfig, EncoderConfig, PromptConfig, SamConfig, Transfor
 pub use encoder_block::{BlockAdaptation, NoAdaptation};
 pub use image_encoder::{Encoded, ImageEncoder};
 pub use mask_decoder::{DecodedMasks, Head, MaskDecoder, Upscaling};
+pub use network::{Sam, scale_places};
 pub use prompt_encoder::{FourierCode, PromptEmbedding, PromptEncoder, PromptFrame, Prompts};
 pub use two_way::{CrossAttention, TwoWayLayer, TwoWayTransformer};

@@ -6,6 +6,9 @@
 
 mod check;
 mod fixture;
+mod sam;
+mod sam_sizes;
+mod sam_whole;
 
 use std::path::{Path, PathBuf};
 
@@ -45,7 +48,7 @@ pub type Kind = (&'static str, Runner);
 
 /// The kinds of all systems.
 fn kinds() -> impl Iterator<Item = &'static Kind> {
-    const ALL: [&[Kind]; 0] = [];
+    const ALL: [&[Kind]; 2] = [sam::KINDS, sam_whole::KINDS];
     ALL.into_iter().flatten()
 }
 
