@@ -258,7 +258,8 @@ fn forward(
 ) -> Result<(), ParityError> {
     let config = Sizes::of(expected)?.sam();
     let network = load(weights, &config, device)?;
-    let embedding = network.embed(expected.tensor("in/image", device)?);
+    let image = config.prepare(expected.tensor("in/image", device)?);
+    let embedding = network.embed(image);
     let prompts = record_prompts(expected, device, "in/")?;
     let decoded = network
         .decode(embedding, prompts, config.frame())
