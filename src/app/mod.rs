@@ -5,6 +5,7 @@ pub mod desktop;
 mod logging;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::cli::{Cli, Command, OpenArgs};
 use crate::models::open_model;
@@ -34,7 +35,7 @@ fn open_window(args: OpenArgs) -> ExitCode {
     let device = args.device.device;
     let options = desktop::WindowOptions {
         paths: args.paths,
-        open_model: Box::new(move || open_model(None, device)),
+        open_model: Arc::new(move |id| open_model(id, device)),
         data_folder: desktop::data_folder(),
         dialogs: None,
         open_sample: false,

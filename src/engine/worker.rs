@@ -221,6 +221,7 @@ fn perform(
             image,
             structures,
         } => {
+            model.card().check_automatic()?;
             let result = model.segment_auto(&image, scan, structures.as_deref(), ctx)?;
             let seconds = start.elapsed().as_secs_f64();
             Ok(Some(Event::FinishedAuto {
@@ -235,6 +236,7 @@ fn perform(
             prompts,
             prior,
         } => {
+            model.card().check_prompts(&prompts)?;
             let result = model.segment_prompted(&image, scan, &prompts, prior.as_deref(), ctx)?;
             let seconds = start.elapsed().as_secs_f64();
             Ok(Some(Event::FinishedPrompt {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::prompt::PromptSet;
 use crate::volume::Modality;
+
+use super::ModelError;
 
 /// One structure that a model finds without a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +63,45 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
+    /// What the model takes, in words: "automatic, clicks, box".
+    pub fn takes(&self) -> String {
+        let kinds = [
+            (self.automatic, "automatic"),
+            (self.clicks, "clicks"),
+            (self.boxes, "box"),
+        ];
+        let taken: Vec<&str> = kinds.iter().filter(|k| k.0).map(|k| k.1).collect();
+        taken.join(", ")
+    }
+
+    /// Refuses to look for structures with a model that needs a prompt.
+    ///
+    /// # Errors
+    /// The model is not automatic.
+    pub fn check_automatic(&self) -> Result<(), ModelError> {
+        self.check(self.automatic, "does not find structures without a prompt")
+    }
+
+    /// Refuses prompts that the model does not take, rather than ignoring them.
+    ///
+    /// # Errors
+    /// Clicks or a box that it does not take.
+    pub fn check_prompts(&self, prompts: &PromptSet) -> Result<(), ModelError> {
+        self.check(self.clicks || prompts.clicks.is_empty(), "takes no clicks")?;
+        self.check(self.boxes || prompts.target_box.is_none(), "takes no box")
+    }
+
+    fn check(&self, fits: bool, refusal: &str) -> Result<(), ModelError> {
+        if fits {
+            return Ok(());
+        }
+        Err(ModelError::Unsupported(format!(
+            "the model '{}' {refusal}; it takes: {}",
+            self.id,
+            self.takes()
+        )))
+    }
+
     /// Spacing at which the automatic path looks at a modality; `None` where it knows nothing there.
     pub fn automatic_spacing_mm(&self, modality: Modality) -> Option<[f64; 3]> {
         self.automatic_spacing_mm.get(modality.name()).copied()

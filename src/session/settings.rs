@@ -32,6 +32,8 @@ pub struct Settings {
     pub take_from_others: bool,
     /// Size and shape of brush and eraser.
     pub brush: Brush,
+    /// The model that computes; `None`: the one in the box.
+    pub model: Option<String>,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             overlay_outline: display.overlay_outline,
             take_from_others: false,
             brush: Brush::default(),
+            model: None,
         }
     }
 }

@@ -68,6 +68,8 @@ pub struct UiModel<'a> {
     pub session: &'a Session,
     /// The model.
     pub engine: &'a EngineStatus,
+    /// The models that can be chosen; the first is the one in the box.
+    pub models: &'a [ModelCard],
     /// What is under way, the oldest first.
     pub jobs: &'a [Job],
     /// The scans opened last.
@@ -148,6 +150,8 @@ pub enum UiRequest {
     ChooseFrame(usize),
     /// The scan is read as another modality.
     ChooseModality(Modality),
+    /// Compute with another model (its id).
+    ChooseModel(String),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

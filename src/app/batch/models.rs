@@ -56,16 +56,8 @@ fn verify(id: Option<&str>) -> Result<(), Refusal> {
 fn describe(cards: &[ModelCard]) -> String {
     let mut text = String::new();
     for card in cards {
-        let takes: Vec<&str> = [
-            (card.automatic, "automatic"),
-            (card.clicks, "clicks"),
-            (card.boxes, "box"),
-        ]
-        .into_iter()
-        .filter_map(|(does, name)| does.then_some(name))
-        .collect();
         // Writing into a string cannot fail.
-        let _ = writeln!(text, "{}  {} ({})", card.id, card.title, takes.join(", "));
+        let _ = writeln!(text, "{}  {} ({})", card.id, card.title, card.takes());
         let _ = writeln!(text, "    {}", card.description);
         for s in &card.structures {
             let _ = writeln!(

@@ -5,6 +5,7 @@ mod file_flow;
 mod files;
 mod glue;
 mod jobs;
+mod model_choice;
 mod path_flow;
 mod recovery;
 mod recovery_flow;
@@ -24,14 +25,15 @@ use crate::render::device_descriptor;
 pub use dialogs::{FileDialogs, NativeDialogs, PathAnswer, PathPurpose};
 pub use window::Window;
 
-/// Opens the model on the engine's thread.
-pub type ModelOpener = Box<dyn FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send>;
+/// Opens a model by its id (`None`: the one in the box), on the engine's thread.
+pub type ModelOpener =
+    Arc<dyn Fn(Option<&str>) -> Result<Box<dyn Segmenter>, ModelError> + Send + Sync>;
 
 /// What a window starts with.
 pub struct WindowOptions {
     /// A scan to open, and label maps on it.
     pub paths: Vec<PathBuf>,
-    /// Opens the model.
+    /// Opens models.
     pub open_model: ModelOpener,
     /// Where settings and recovery files are kept; `None` keeps none.
     pub data_folder: Option<PathBuf>,

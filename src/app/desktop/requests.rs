@@ -18,6 +18,7 @@ impl Window {
             UiRequest::OpenRecent(path) => self.reach(Goal::open(path)),
             UiRequest::ChooseFrame(frame) => self.read_frame(frame),
             UiRequest::ChooseModality(modality) => self.read_as(modality),
+            UiRequest::ChooseModel(id) => self.choose_model(id),
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
                 Some(Owner::Engine(id, _)) => self.engine.cancel(id),

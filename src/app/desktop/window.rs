@@ -8,6 +8,7 @@ use egui::{Context, ViewportCommand};
 
 use crate::engine::Engine;
 use crate::geometry::Grid;
+use crate::models::{ModelCard, installed_models};
 use crate::session::Session;
 use crate::session::settings::Settings;
 use crate::ui::model::{EngineStatus, Question, UiModel};
@@ -17,9 +18,10 @@ use crate::ui::{self, Preferences, Severity, UiState};
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
 use super::jobs::Jobs;
+use super::model_choice::start_engine;
 use super::recovery::{FoundWork, RecoverySlot};
 use super::worker::Worker;
-use super::{FileDialogs, NativeDialogs, WindowOptions};
+use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
 /// How often unsaved work is looked at.
 const RECOVERY_CHECK: Duration = Duration::from_secs(1);
@@ -32,6 +34,11 @@ pub struct Window {
     pub(super) state: UiState,
     pub(super) canvas: Option<Canvas>,
     pub(super) engine: Engine,
+    pub(super) open_model: ModelOpener,
+    /// The models that can be chosen.
+    pub(super) models: Vec<ModelCard>,
+    /// For whoever must wake the window from another thread.
+    pub(super) context: Context,
     pub(super) engine_status: EngineStatus,
     pub(super) files: Worker<FileOutcome>,
     pub(super) flow: FileFlow,
@@ -80,7 +87,10 @@ impl Window {
             session: Session::new(&settings),
             state: preferences.state(),
             canvas: cc.wgpu_render_state.as_ref().map(canvas),
-            engine: Engine::start(options.open_model, waker(ctx)),
+            engine: start_engine(&options.open_model, settings.model.clone(), ctx),
+            open_model: options.open_model,
+            models: installed_models(),
+            context: ctx.clone(),
             engine_status: EngineStatus::default(),
             files: Worker::start("files", waker(ctx))?,
             flow: FileFlow::default(),
@@ -226,6 +236,7 @@ impl eframe::App for Window {
         let model = UiModel {
             session: &self.session,
             engine: &self.engine_status,
+            models: &self.models,
             jobs: self.jobs.shown(),
             recent: &self.settings.recent_files,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),
@@ -236,6 +247,7 @@ impl eframe::App for Window {
             self.act(request);
         }
         self.open_dropped(ui.ctx());
+        self.look_for_models(ui.ctx());
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

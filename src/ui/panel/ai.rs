@@ -1,6 +1,6 @@
 //! The model: organs without a prompt, the target of clicks and box, and the decision about a proposal.
 
-use egui::{Button, RichText, Ui, vec2};
+use egui::{Button, ComboBox, RichText, Ui, vec2};
 
 use crate::models::ModelCard;
 use crate::session::{Case, PromptCommand, Proposal, Proposed, Tool, ToolCommand};
@@ -11,6 +11,7 @@ use crate::volume::Modality;
 
 /// Draws the section.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    model_choice(ui, model, out);
     engine_line(ui, model.engine);
     let case = model.session.case();
     let automatic = model.engine.card().is_some_and(|card| card.automatic);
@@ -55,6 +56,28 @@ fn running(ui: &mut Ui, case: &Case) {
         ui.spinner();
         ui.label(text);
     });
+}
+
+/// The list of models, where there is a choice.
+fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    if model.models.len() < 2 {
+        return;
+    }
+    let current = model.engine.card();
+    let title = current.map_or("Model", |card| card.title.as_str());
+    ComboBox::from_id_salt("model")
+        .selected_text(title)
+        .width(ui.available_width())
+        .show_ui(ui, |ui| {
+            for card in model.models {
+                let chosen = current.is_some_and(|c| c.id == card.id);
+                let hint = format!("{} Takes: {}", card.description, card.takes());
+                let response = ui.selectable_label(chosen, &card.title).on_hover_text(hint);
+                if response.clicked() && !chosen {
+                    out.push(UiRequest::ChooseModel(card.id.clone()));
+                }
+            }
+        });
 }
 
 fn engine_line(ui: &mut Ui, engine: &EngineStatus) {

@@ -67,7 +67,7 @@ impl Bench {
         let script = Script::default();
         let options = WindowOptions {
             paths: Vec::new(),
-            open_model: Box::new(Toy::open),
+            open_model: Arc::new(|_| Toy::open()),
             data_folder: Some(folder.to_path_buf()),
             dialogs: Some(Box::new(ScriptedDialogs {
                 script: script.clone(),

@@ -1,0 +1,57 @@
+//! Which model computes.
+
+use std::sync::Arc;
+
+use egui::Context;
+
+use crate::engine::Engine;
+use crate::models::installed_models;
+use crate::session::AiCommand;
+use crate::ui::model::EngineStatus;
+
+use super::ModelOpener;
+use super::jobs::Owner;
+use super::window::Window;
+
+/// An engine on the model of this id that wakes the window.
+pub(super) fn start_engine(opener: &ModelOpener, id: Option<String>, ctx: &Context) -> Engine {
+    let (opener, ctx) = (Arc::clone(opener), ctx.clone());
+    Engine::start(move || opener(id.as_deref()), move || ctx.request_repaint())
+}
+
+impl Window {
+    /// Computes with another model from now on; what the old one was doing is cancelled.
+    pub(super) fn choose_model(&mut self, id: String) {
+        while let Some(Owner::Engine(_, ticket)) =
+            self.jobs.remove(|o| matches!(o, Owner::Engine(..)))
+        {
+            self.apply(AiCommand::JobEnded {
+                ticket,
+                failure: None,
+            });
+        }
+        let fresh = start_engine(&self.open_model, Some(id.clone()), &self.context);
+        let old = std::mem::replace(&mut self.engine, fresh);
+        // Stopping waits for the job that runs, which no frame may.
+        let ending = std::thread::Builder::new().name("engine-end".to_owned());
+        if let Err(error) = ending.spawn(move || drop(old)) {
+            tracing::warn!(%error, "the old engine was stopped in the window's thread");
+        }
+        self.engine_status = EngineStatus::Opening;
+        self.settings.model = Some(id);
+        self.save_settings();
+    }
+
+    /// Models are imported at the command line, so the list is read again when the user comes back.
+    pub(super) fn look_for_models(&mut self, ctx: &Context) {
+        let came_back = |i: &egui::InputState| {
+            let events = i.events.iter();
+            events
+                .into_iter()
+                .any(|e| matches!(e, egui::Event::WindowFocused(true)))
+        };
+        if ctx.input(came_back) {
+            self.models = installed_models();
+        }
+    }
+}
