@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod checkpoints;
 mod cli;
 mod desktop;
 mod dicom;
