@@ -101,3 +101,34 @@ fn shuffling_is_undone_and_keeps_neighbours_together() {
     back.into_data()
         .assert_approx_eq::<f32>(&x.into_data(), Tolerance::default());
 }
+
+/// Any adapter that computes, a software one too; the tests' machine has one.
+fn gpu() -> Option<Device> {
+    let device = Device::wgpu_options().init().ok();
+    let is_ci = std::env::var_os("CI").is_some_and(|v| v == "true");
+    assert!(device.is_some() || !is_ci, "no wgpu adapter");
+    device
+}
+
+#[test]
+fn the_definitions_for_the_gpu_equal_the_kernels_for_the_cpu() {
+    let Some(gpu) = gpu() else {
+        eprintln!("skipped: no wgpu adapter");
+        return;
+    };
+    let cpu = Device::flex();
+    let back = |t: Tensor<5>| t.to_device(&cpu);
+    let x: Tensor<5> = Tensor::random([1, 4, 6, 5, 16], Distribution::Normal(0.0, 1.0), &cpu);
+    let weight: Tensor<3> = Tensor::random([27, 16, 24], Distribution::Normal(0.0, 1.0), &cpu);
+    let on_gpu = conv3d(x.clone().to_device(&gpu), weight.clone().to_device(&gpu));
+    close(back(on_gpu), conv3d(x.clone(), weight), "convolution");
+    let gamma: Tensor<1> = Tensor::random([16], Distribution::Normal(0.0, 1.0), &cpu);
+    let beta: Tensor<1> = Tensor::random([16], Distribution::Normal(0.0, 1.0), &cpu);
+    let on_gpu = norm_act(
+        x.clone().to_device(&gpu),
+        gamma.clone().to_device(&gpu),
+        beta.clone().to_device(&gpu),
+        2,
+    );
+    close(back(on_gpu), norm_act(x, gamma, beta, 2), "normalisation");
+}
