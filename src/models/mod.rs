@@ -10,6 +10,7 @@ mod device;
 mod import;
 mod installed;
 pub mod layers;
+pub mod masam;
 pub mod ops;
 pub mod prosector1;
 pub(crate) mod registry;

@@ -10,6 +10,7 @@ mod checkpoint;
 mod config;
 mod ema;
 mod losses;
+pub mod masam;
 pub mod parity;
 mod procedural;
 mod prompted;

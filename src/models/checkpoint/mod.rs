@@ -4,12 +4,14 @@
 //! expects, and a [`Loader`] hands them to modules and keeps account of what was missing, misshapen or left over.
 
 mod burnpack;
+mod export;
 mod loader;
 mod pickle_globals;
 mod tensor_file;
 mod weight_map;
 
 pub use burnpack::{Precision, write_burnpack};
+pub use export::export;
 pub use loader::{Init, Loader, ParamEntry, Scope};
 pub use tensor_file::{HostTensor, TensorFile};
 pub use weight_map::WeightMap;

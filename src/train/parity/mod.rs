@@ -6,6 +6,8 @@
 
 mod check;
 mod fixture;
+mod masam;
+mod masam_training;
 mod sam;
 mod sam_sizes;
 mod sam_whole;
@@ -48,7 +50,12 @@ pub type Kind = (&'static str, Runner);
 
 /// The kinds of all systems.
 fn kinds() -> impl Iterator<Item = &'static Kind> {
-    const ALL: [&[Kind]; 2] = [sam::KINDS, sam_whole::KINDS];
+    const ALL: [&[Kind]; 4] = [
+        sam::KINDS,
+        sam_whole::KINDS,
+        masam::KINDS,
+        masam_training::KINDS,
+    ];
     ALL.into_iter().flatten()
 }
 

@@ -1,0 +1,16 @@
+//! MA-SAM (Chen et al. 2024): SAM for volumes and sequences, by tensor-train increments of its attention and adapters
+//! that look along the third axis.
+
+mod adaptation;
+mod adapter;
+mod config;
+pub mod losses;
+pub mod names;
+mod network;
+pub mod tables;
+
+pub use adaptation::{Adaptation, Mode, OnSlices};
+pub use adapter::SliceAdapter;
+pub use config::{AdapterPlaces, MasamConfig};
+pub use losses::{MasamLoss, masam_loss};
+pub use network::MaSam;
