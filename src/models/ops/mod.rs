@@ -19,6 +19,7 @@ mod pil_resize;
 mod pooling;
 mod shuffle;
 mod simd;
+mod spline_zoom;
 mod volume_ops;
 mod windows;
 
@@ -28,5 +29,6 @@ pub use normalise::{channel_norm, instance_norm};
 pub use pil_resize::pil_resize_bilinear;
 pub use pooling::max_pool3d_2;
 pub use shuffle::{depth_to_space, space_to_depth};
+pub use spline_zoom::{SplineOrder, spline_zoom};
 pub use volume_ops::{conv3d, norm_act};
 pub use windows::{join_windows, partition_windows};
