@@ -2,10 +2,12 @@
 //!
 //! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
 
+pub mod autosam;
 mod card;
 pub mod checkpoint;
 pub(crate) mod classes;
 pub(crate) mod compute;
+pub mod desam;
 mod device;
 mod import;
 mod installed;
@@ -16,6 +18,7 @@ pub mod prosector1;
 pub(crate) mod registry;
 pub mod sam;
 mod segmenter;
+mod slices;
 mod system;
 pub mod trace;
 pub(crate) mod weights;

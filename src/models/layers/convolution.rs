@@ -86,6 +86,17 @@ impl Conv2d {
         )
     }
 
+    /// What the input channels from `first` on contribute to [`Self::forward`], without the bias: the convolution of
+    /// a sum of parts of the input is the sum of theirs. Not for grouped kernels.
+    pub fn forward_channels(&self, x: Tensor<4>, first: usize) -> Tensor<4> {
+        let weight = self.weight.val().narrow(1, first, x.dims()[1]);
+        let Window {
+            stride, padding, ..
+        } = self.window;
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        module::conv2d(x, weight, None, options)
+    }
+
     /// The kernel.
     pub fn weight(&self) -> Tensor<4> {
         self.weight.val()

@@ -10,7 +10,7 @@ pub mod relative_positions;
 pub mod two_way;
 
 pub use config::{DecoderConfig, EncoderConfig, PromptConfig, SamConfig, TransformerConfig};
-pub(crate) use config::{dims, shape_of};
+pub(crate) use config::{count, dims, shape_of};
 pub use encoder_block::{BlockAdaptation, NoAdaptation};
 pub use image_encoder::{Encoded, ImageEncoder};
 pub use mask_decoder::{DecodedMasks, Head, MaskDecoder, Upscaling};

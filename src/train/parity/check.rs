@@ -1,15 +1,20 @@
 //! Comparing tensors with what was recorded.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Tensor;
 use serde::Serialize;
 
 use crate::models::checkpoint::HostTensor;
-use crate::models::trace::Recorder;
+use crate::models::trace::{Activation, Recorder};
 
 use super::{Fixture, ParityError};
 
 /// Largest deviation that is allowed anywhere but on the CPU, whose arithmetic is the reference.
 const GPU_TOLERANCE: f64 = 1e-3;
+
+/// Largest relative Euclidean difference of a gradient.
+pub(super) const GRADIENT_TOLERANCE: f64 = 1e-3;
 
 /// One compared tensor of a recording.
 #[derive(Debug, Clone, Serialize)]
@@ -109,7 +114,21 @@ impl Check {
         recorder: Recorder,
         tolerance: f64,
     ) -> Result<(), ParityError> {
-        for (name, (shape, values)) in recorder.into_kept() {
+        self.kept(fixture, prefix, recorder.into_kept(), tolerance)
+    }
+
+    /// As [`Self::activations`], with what a recorder kept taken out of it.
+    ///
+    /// # Errors
+    /// A tensor cannot be read.
+    pub fn kept(
+        &mut self,
+        fixture: &Fixture,
+        prefix: &str,
+        kept: BTreeMap<String, Activation>,
+        tolerance: f64,
+    ) -> Result<(), ParityError> {
+        for (name, (shape, values)) in kept {
             let limit = Limit::MaxAbs(tolerance);
             let whole = format!("{prefix}{name}");
             let first = format!("{whole}@0");
@@ -123,6 +142,21 @@ impl Check {
             }
         }
         Ok(())
+    }
+
+    /// Compares a gradient with the recorded tensor of this name: relative Euclidean difference of 1e-3.
+    ///
+    /// # Errors
+    /// The recording lacks the tensor.
+    pub fn gradient<const D: usize>(
+        &mut self,
+        fixture: &Fixture,
+        name: &str,
+        found: Tensor<D>,
+    ) -> Result<(), ParityError> {
+        let shape = found.dims();
+        let limit = Limit::RelL2(GRADIENT_TOLERANCE);
+        self.values(fixture, name, &shape, &read(found)?, limit)
     }
 
     /// Compares values in main memory with the recorded tensor of this name.

@@ -4,13 +4,21 @@
 //! in its header; or a checkpoint file that the authors' code wrote. The file's name says its kind, everything else
 //! comes from the file, so recordings of other sizes, seeds and class counts run as well.
 
+mod autosam;
+mod autosam_processing;
 mod check;
+mod desam;
+mod desam_blocks;
+mod desam_processing;
 mod fixture;
 mod masam;
 mod masam_training;
+mod parameters;
 mod sam;
 mod sam_sizes;
 mod sam_whole;
+mod slice_nets;
+mod slice_training;
 
 use std::path::{Path, PathBuf};
 
@@ -50,13 +58,19 @@ pub type Kind = (&'static str, Runner);
 
 /// The kinds of all systems.
 fn kinds() -> impl Iterator<Item = &'static Kind> {
-    const ALL: [&[Kind]; 4] = [
+    const ALL: &[&[Kind]] = &[
         sam::KINDS,
         sam_whole::KINDS,
         masam::KINDS,
         masam_training::KINDS,
+        desam::KINDS,
+        desam_blocks::KINDS,
+        desam_processing::KINDS,
+        autosam::KINDS,
+        autosam_processing::KINDS,
+        slice_training::KINDS,
     ];
-    ALL.into_iter().flatten()
+    ALL.iter().copied().flatten()
 }
 
 /// What became of one file.

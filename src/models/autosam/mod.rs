@@ -1,0 +1,33 @@
+//! AutoSAM: a frozen SAM encoder and a decoder for each class without prompts (Hu et al. 2023).
+
+use crate::models::System;
+
+mod cnn_head;
+mod config;
+mod linear_head;
+mod losses;
+mod model;
+mod names;
+mod net;
+mod preparation;
+mod settings;
+mod vit_head;
+
+pub use cnn_head::CnnHead;
+pub use config::{AutoSamConfig, CnnHeadConfig, HeadConfig, LinearHeadConfig, VitHeadConfig};
+pub use linear_head::LinearHead;
+pub use losses::{Loss, one_hot, soft_dice};
+pub use model::AutoSamModel;
+pub use names::{full_names, is_trained};
+pub use net::{AutoSam, ClassLogits, SegmentationHead};
+pub use preparation::{network_slice, resize_labels, volume_to_png};
+pub use settings::{AutoSamSettings, beneath, import};
+pub use vit_head::{ClassMasks, VitHead};
+
+/// AutoSAM among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "autosam",
+    title: "AutoSAM",
+    import,
+    open: |card, weights, device| Ok(Box::new(AutoSamModel::open(card, weights, device)?)),
+};

@@ -1,0 +1,212 @@
+//! The loaded model behind the common interface, and its way from a scan to labels.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+
+use crate::models::checkpoint::{CheckpointError, WeightMap};
+use crate::models::ops::{Corners, resize_linear};
+use crate::models::slices::{self, SliceCache, chosen_structures, host};
+use crate::models::trace::Trace;
+use crate::models::{
+    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
+    Segmenter, Structure, compute,
+};
+use crate::prompt::PromptSet;
+use crate::util::JobContext;
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+
+use super::settings::AutoSamSettings;
+use super::{AutoSam, network_slice, volume_to_png};
+
+/// Memory for embeddings of slices, in bytes.
+const CACHE_BYTES: usize = 1 << 29;
+
+/// The network and its cache of embeddings.
+pub struct AutoSamModel {
+    card: ModelCard,
+    compute: ComputeDevice,
+    settings: AutoSamSettings,
+    device: Device,
+    net: AutoSam,
+    png: Option<(ScanKey, Arc<Vec<u8>>)>,
+    cache: SliceCache<Tensor<4>>,
+}
+
+impl AutoSamModel {
+    /// Opens a model from its card and the tensors that importing left.
+    ///
+    /// # Errors
+    /// Settings, classes or tensors that do not fit, a device that cannot be had.
+    pub fn open(
+        card: ModelCard,
+        weights: WeightMap,
+        device: DeviceChoice,
+    ) -> Result<Self, ModelError> {
+        let (compute, device) = compute::open(device)?;
+        let misfit = |problem: String| {
+            ModelError::from(CheckpointError::Misfit {
+                network: "AutoSAM".to_owned(),
+                problems: vec![problem],
+            })
+        };
+        let settings: AutoSamSettings = card
+            .config
+            .clone()
+            .try_into()
+            .map_err(|e: toml::de::Error| misfit(e.message().to_owned()))?;
+        let classes = settings.network.head.classes();
+        if card.structures.len() + 1 != classes {
+            return Err(misfit(format!(
+                "the card names {} structures and the head has {} classes beside the background",
+                card.structures.len(),
+                classes.saturating_sub(1)
+            )));
+        }
+        let (net, _) = AutoSam::load(weights, &settings.network, &device)?;
+        let encoder = &settings.network.encoder;
+        let bytes = size_of::<f32>() * encoder.neck_width * encoder.grid().pow(2);
+        Ok(Self {
+            card,
+            compute,
+            cache: SliceCache::new(bytes, CACHE_BYTES),
+            settings,
+            device,
+            net,
+            png: None,
+        })
+    }
+
+    /// The scan as the authors store it.
+    fn png(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
+        if let Some((_, png)) = self.png.as_ref().filter(|(key, _)| *key == scan) {
+            return png.clone();
+        }
+        let png = Arc::new(volume_to_png(&slices::values(image)));
+        self.png = Some((scan, png.clone()));
+        png
+    }
+
+    /// The embedding of a slice, from the cache where it was encoded before.
+    fn embedding(&mut self, slice: &[u8], from: [usize; 2], scan: ScanKey, k: usize) -> Tensor<4> {
+        if let Some(found) = self.cache.find(scan, k) {
+            return found;
+        }
+        let side = self.settings.network.input_side;
+        let plane = network_slice(slice, from, side);
+        let plane =
+            Tensor::<4>::from_data(TensorData::new(plane, [1, 1, side, side]), &self.device);
+        let image = plane.expand([1, 3, side, side]);
+        let embedding = self.net.encode(image, &Trace::off());
+        self.cache.insert(scan, k, embedding.clone());
+        embedding
+    }
+
+    /// The highest class of each pixel of a slice `[rows, columns]`.
+    fn classes(&self, embedding: Tensor<4>, to: [usize; 2]) -> Result<Vec<usize>, ModelError> {
+        let logits = self.net.decode(embedding, &Trace::off()).logits;
+        let logits = host(resize_linear(logits, &to, Corners::HalfPixel))?;
+        let plane = to[0] * to[1];
+        let best = |pixel: usize| {
+            (0..logits.len() / plane).fold(0, |best, class| {
+                let logit = |class: usize| logits[class * plane + pixel];
+                if logit(class) > logit(best) {
+                    class
+                } else {
+                    best
+                }
+            })
+        };
+        Ok((0..plane).into_par_iter().map(best).collect())
+    }
+}
+
+impl Segmenter for AutoSamModel {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn device(&self) -> &ComputeDevice {
+        &self.compute
+    }
+
+    fn segment_auto(
+        &mut self,
+        image: &ImageVolume,
+        key: ScanKey,
+        structures: Option<&[String]>,
+        ctx: &JobContext,
+    ) -> Result<AutoResult, ModelError> {
+        let known = self.card.structures.clone();
+        let wanted = chosen_structures(&known, structures, image.modality())?;
+        let mut labels = LabelMap::empty(*image.grid());
+        if wanted.is_empty() {
+            let why = "the model knows no such structure in this kind of scan";
+            return Ok(result(labels, &wanted, vec![why.to_owned()]));
+        }
+        let value_of = |class: usize| {
+            let structure = wanted.iter().find(|(place, _)| place + 1 == class);
+            structure.map_or(0, |(_, structure)| structure.value)
+        };
+        let [ni, nj, nk] = image.grid().dims;
+        let plane = ni * nj;
+        ctx.step(0.0, "preparing the scan")?;
+        let png = self.png(image, key);
+        for k in 0..nk {
+            ctx.step(k as f32 / nk as f32, &format!("slice {} of {nk}", k + 1))?;
+            let slice = &png[k * plane..][..plane];
+            if slice.iter().all(|v| *v == slice[0]) {
+                continue;
+            }
+            let embedding = self.embedding(slice, [nj, ni], key, k);
+            let classes = self.classes(embedding, [nj, ni])?;
+            let target = &mut labels.voxels[k * plane..][..plane];
+            for (voxel, class) in target.iter_mut().zip(classes) {
+                *voxel = value_of(class);
+            }
+        }
+        Ok(result(labels, &wanted, Vec::new()))
+    }
+
+    fn segment_prompted(
+        &mut self,
+        _image: &ImageVolume,
+        _key: ScanKey,
+        prompts: &PromptSet,
+        _prior: Option<&Mask>,
+        _ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        self.card.check_prompts(prompts)?;
+        Err(crate::prompt::PromptError::Empty.into())
+    }
+
+    fn drop_caches(&mut self) {
+        self.png = None;
+        self.cache.clear();
+    }
+}
+
+/// The labels with the table of what occurs in them.
+fn result(
+    labels: LabelMap,
+    structures: &[(usize, &Structure)],
+    mut warnings: Vec<String>,
+) -> AutoResult {
+    let counts = labels.counts();
+    let mut table = LabelTable::default();
+    for (_, structure) in structures {
+        if counts.iter().any(|c| c.0 == structure.value && c.1 > 0) {
+            table.add(structure.value, &structure.name);
+        }
+    }
+    if table.labels().is_empty() && warnings.is_empty() {
+        warnings.push("no structure that the model knows was found".to_owned());
+    }
+    AutoResult {
+        labels,
+        table,
+        predicted_dice: None,
+        warnings,
+    }
+}

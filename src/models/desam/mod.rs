@@ -1,0 +1,39 @@
+//! DeSAM: SAM whose masks are decoded from image features, decoupled from the prompt (Gao et al., MICCAI 2024).
+
+use crate::models::System;
+
+mod config;
+mod losses;
+mod mask_selection;
+mod model;
+mod net;
+mod pimm;
+mod preparation;
+mod prim;
+mod regions;
+mod resampling;
+mod residual;
+mod segmentation;
+mod settings;
+
+pub use config::{DeSamConfig, DeSamDecoderConfig, PimmConfig};
+pub use losses::{IouError, LossConfig, cross_entropy, dice_loss, iou_loss, mask_loss};
+pub use mask_selection::{Candidate, SelectionConfig, finished, passing, select, without_overlaps};
+
+pub use model::DeSamModel;
+pub use net::{DeSam, DeSamDecoder, Decoded, ImageFeatures, PreparedImage, is_unused};
+pub use pimm::{ContextBlock, ImageContext, Pimm, UpBlock};
+pub use preparation::{encoder_input, resize_grey, resize_labels, volume_to_grey};
+pub use prim::{Prim, Relevance};
+pub use regions::remove_small_regions;
+pub use resampling::UpAndDown;
+pub use residual::{ChannelGate, GatedResidual, SkipTerms};
+pub use settings::{AutomaticMode, DeSamSettings, import};
+
+/// DeSAM among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "desam",
+    title: "DeSAM",
+    import,
+    open: |card, weights, device| Ok(Box::new(DeSamModel::open(card, weights, device)?)),
+};

@@ -1,0 +1,171 @@
+//! The loaded model: weights, device and cache behind the common interface.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
+use crate::models::sam::{ImageEncoder, NoAdaptation};
+use crate::models::slices::{self, SliceCache};
+use crate::models::trace::Trace;
+use crate::models::{
+    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
+    Segmenter, compute,
+};
+use crate::prompt::PromptSet;
+use crate::util::JobContext;
+use crate::volume::{ImageVolume, Mask};
+
+use super::settings::DeSamSettings;
+use super::{
+    DeSamDecoder, ImageFeatures, PreparedImage, encoder_input, is_unused, resize_grey,
+    volume_to_grey,
+};
+
+/// Memory for slices that were encoded, in bytes.
+const CACHE_BYTES: usize = 1 << 30;
+
+/// One encoder, and a decoder for each structure.
+pub struct DeSamModel {
+    card: ModelCard,
+    compute: ComputeDevice,
+    pub(super) settings: DeSamSettings,
+    pub(super) device: Device,
+    encoder: ImageEncoder,
+    pub(super) organs: Vec<DeSamDecoder>,
+    grey: Option<(ScanKey, Arc<Vec<u8>>)>,
+    cache: SliceCache<Arc<Vec<PreparedImage>>>,
+}
+
+impl DeSamModel {
+    /// Opens a model from its card and the tensors that importing left.
+    ///
+    /// # Errors
+    /// Settings or tensors that do not fit, a device that cannot be had.
+    pub fn open(
+        card: ModelCard,
+        weights: WeightMap,
+        device: DeviceChoice,
+    ) -> Result<Self, ModelError> {
+        let (compute, device) = compute::open(device)?;
+        let settings: DeSamSettings =
+            card.config
+                .clone()
+                .try_into()
+                .map_err(|e: toml::de::Error| {
+                    ModelError::from(CheckpointError::Misfit {
+                        network: "DeSAM".to_owned(),
+                        problems: vec![e.message().to_owned()],
+                    })
+                })?;
+        let network = &settings.network;
+        let loader = Loader::new(weights, &device).with_fresh(0, is_unused);
+        let root = loader.root();
+        let prompts = root.child("prompt_encoder");
+        let organ = |number: usize| {
+            let scope = root.child("organs").child(number).child("mask_decoder");
+            DeSamDecoder::load(&prompts, &scope, &network.decoder)
+        };
+        let organs: Vec<DeSamDecoder> = (0..settings.organs).map(organ).collect();
+        let encoder = ImageEncoder::load(&root.child("image_encoder"), &network.encoder);
+        loader.finish("DeSAM", is_unused)?;
+        Ok(Self {
+            card,
+            compute,
+            cache: SliceCache::new(prepared_bytes(&settings), CACHE_BYTES),
+            settings,
+            device,
+            encoder,
+            organs,
+            grey: None,
+        })
+    }
+
+    /// The scan as 8-bit grey.
+    pub(super) fn grey(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
+        if let Some((_, grey)) = self.grey.as_ref().filter(|(key, _)| *key == scan) {
+            return grey.clone();
+        }
+        let grey = Arc::new(volume_to_grey(&slices::values(image)));
+        self.grey = Some((scan, grey.clone()));
+        grey
+    }
+
+    /// A slice as each structure's decoder reads it, from the cache where it was encoded before.
+    pub(super) fn prepared(
+        &mut self,
+        slice: &[u8],
+        from: [usize; 2],
+        scan: ScanKey,
+        number: usize,
+    ) -> Arc<Vec<PreparedImage>> {
+        if let Some(found) = self.cache.find(scan, number) {
+            return found;
+        }
+        let network = &self.settings.network;
+        let (side, image_side) = (network.mask_side(), network.encoder.image_side);
+        let grey = resize_grey(slice, from, side);
+        let (mean, std) = (network.pixel_mean, network.pixel_std);
+        let (input, _) = encoder_input(&grey, 1, (side, image_side), mean, std);
+        let input = TensorData::new(input, [1, 3, image_side, image_side]);
+        let input = Tensor::<4>::from_data(input, &self.device);
+        let off = Trace::off();
+        let encoded =
+            self.encoder
+                .forward_with(input, &network.feature_blocks, &NoAdaptation, &off);
+        let channels_first = |x: Tensor<4>| x.permute([0, 3, 1, 2]);
+        let features = ImageFeatures {
+            features: encoded.blocks.into_iter().map(channels_first).collect(),
+            embedding: encoded.embedding,
+        };
+        let organs = self.organs.iter();
+        let prepared: Arc<Vec<_>> =
+            Arc::new(organs.map(|organ| organ.prepare(&features, &off)).collect());
+        self.cache.insert(scan, number, prepared.clone());
+        prepared
+    }
+}
+
+/// What a prepared slice takes: at each stage two maps of the stage's channels, for each structure.
+fn prepared_bytes(settings: &DeSamSettings) -> usize {
+    let decoder = &settings.network.decoder;
+    let stage = |n: usize| (decoder.pimm.width >> n) * (decoder.grid << n).pow(2) * 2;
+    let maps: usize = (0..decoder.pimm.stages).map(stage).sum();
+    settings.organs * size_of::<f32>() * (maps + decoder.pimm.width * decoder.grid.pow(2))
+}
+
+impl Segmenter for DeSamModel {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn device(&self) -> &ComputeDevice {
+        &self.compute
+    }
+
+    fn segment_auto(
+        &mut self,
+        image: &ImageVolume,
+        key: ScanKey,
+        structures: Option<&[String]>,
+        ctx: &JobContext,
+    ) -> Result<AutoResult, ModelError> {
+        super::segmentation::automatic(self, image, key, structures, ctx)
+    }
+
+    fn segment_prompted(
+        &mut self,
+        image: &ImageVolume,
+        key: ScanKey,
+        prompts: &PromptSet,
+        prior: Option<&Mask>,
+        ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        super::segmentation::prompted(self, image, key, prompts, prior, ctx)
+    }
+
+    fn drop_caches(&mut self) {
+        self.grey = None;
+        self.cache.clear();
+    }
+}

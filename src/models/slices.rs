@@ -1,0 +1,149 @@
+//! What networks that look at single slices have in common: slices of a scan, and a cache of what was computed of them.
+//!
+//! A slice is a plane of the scan's own third voxel axis, row by row as the file stores it: what the authors of these
+//! systems train on.
+
+use std::collections::VecDeque;
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::volume::{ImageVolume, Modality};
+use crate::with_voxels;
+
+use super::checkpoint::{CheckpointError, WeightMap};
+use super::{ModelError, ScanKey, Structure};
+
+/// All values of a scan, slice by slice; what is not a number counts as 0.
+pub(crate) fn values(image: &ImageVolume) -> Vec<f32> {
+    let rescale = image.rescale();
+    let value = |stored: f64| {
+        let value = rescale.apply(stored) as f32;
+        if value.is_finite() { value } else { 0.0 }
+    };
+    with_voxels!(image.voxels(), v => v.par_iter().map(|&x| value(x as f64)).collect())
+}
+
+/// The values of a tensor, or why the device could not compute them.
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
+    tensor.try_into_vec_as::<f32>().map_err(|e| {
+        ModelError::Device(format!(
+            "the device failed while computing ({e:?}): try again, or choose --device cpu"
+        ))
+    })
+}
+
+/// The structures to look for in a scan of this kind, with their places on the card.
+///
+/// # Errors
+/// A wanted structure that the card lacks.
+pub(crate) fn chosen_structures<'a>(
+    structures: &'a [Structure],
+    wanted: Option<&[String]>,
+    modality: Modality,
+) -> Result<Vec<(usize, &'a Structure)>, ModelError> {
+    let known: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
+    if let Some(unknown) = wanted.and_then(|w| w.iter().find(|n| !known.contains(&n.as_str()))) {
+        return Err(ModelError::UnknownStructure(
+            unknown.clone(),
+            known.join(", "),
+        ));
+    }
+    Ok(structures
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s.modality == modality)
+        .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
+        .collect())
+}
+
+/// Results for slices of scans; the ones longest unused go first.
+pub(crate) struct SliceCache<T> {
+    entries: VecDeque<((ScanKey, usize), T)>,
+    room: usize,
+}
+
+impl<T: Clone> SliceCache<T> {
+    /// Room for as many results of `bytes` each as fit in `budget` bytes, but for one at least.
+    pub fn new(bytes: usize, budget: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            room: (budget / bytes.max(1)).max(1),
+        }
+    }
+
+    /// The result for a slice.
+    pub fn find(&mut self, scan: ScanKey, slice: usize) -> Option<T> {
+        let place = self.entries.iter().position(|e| e.0 == (scan, slice))?;
+        let entry = self.entries.remove(place)?;
+        let found = entry.1.clone();
+        self.entries.push_back(entry);
+        Some(found)
+    }
+
+    /// Keeps a result.
+    pub fn insert(&mut self, scan: ScanKey, slice: usize, result: T) {
+        while self.entries.len() >= self.room {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(((scan, slice), result));
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+    }
+}
+
+/// A system's settings with those replaced that a user states; tables are merged.
+///
+/// # Errors
+/// Settings that the system does not have, or of the wrong type.
+pub(crate) fn with_overrides<C: Serialize + DeserializeOwned>(
+    system: &str,
+    settings: &C,
+    overrides: &toml::Table,
+) -> Result<(C, toml::Table), CheckpointError> {
+    let misfit = |problem: String| CheckpointError::Misfit {
+        network: system.to_owned(),
+        problems: vec![problem],
+    };
+    let mut table = toml::Table::try_from(settings).map_err(|e| misfit(e.to_string()))?;
+    merge(&mut table, overrides).map_err(misfit)?;
+    let settings = table
+        .clone()
+        .try_into()
+        .map_err(|e: toml::de::Error| misfit(e.message().to_owned()))?;
+    Ok((settings, table))
+}
+
+fn merge(into: &mut toml::Table, overrides: &toml::Table) -> Result<(), String> {
+    for (name, value) in overrides {
+        match (into.get_mut(name), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(overrides)) => {
+                merge(inner, overrides)?;
+            }
+            (Some(found), value) => *found = value.clone(),
+            (None, _) => return Err(format!("there is no setting '{name}'")),
+        }
+    }
+    Ok(())
+}
+
+/// Whether two sets of tensors are the same, by names and values.
+///
+/// # Errors
+/// A tensor cannot be read.
+pub(crate) fn same_tensors(a: &WeightMap, b: &WeightMap) -> Result<bool, CheckpointError> {
+    if !a.names().eq(b.names()) {
+        return Ok(false);
+    }
+    for name in a.names() {
+        if a.read(name)? != b.read(name)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
