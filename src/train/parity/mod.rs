@@ -12,6 +12,8 @@ mod desam_blocks;
 mod desam_processing;
 mod fixture;
 mod masam;
+mod masam_augmentation;
+mod masam_pipeline;
 mod masam_training;
 mod parameters;
 mod sam;
@@ -69,6 +71,8 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         autosam::KINDS,
         autosam_processing::KINDS,
         slice_training::KINDS,
+        masam_pipeline::KINDS,
+        masam_augmentation::KINDS,
     ];
     ALL.iter().copied().flatten()
 }
