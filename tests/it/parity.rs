@@ -39,3 +39,10 @@ fn desam_and_autosam_match_their_authors() {
         assert_parity(&folder);
     }
 }
+
+#[test]
+fn sam_and_ma_sam_match_their_authors() {
+    if let Some(folder) = shared("golden/masam") {
+        assert_parity(&folder);
+    }
+}
