@@ -16,8 +16,25 @@ pub struct Structure {
     pub value: u16,
     /// Snake case, side first.
     pub name: String,
-    /// The modality in which the model knows it.
-    pub modality: Modality,
+    /// The modality in which the model knows it; `None`: whichever it is given, as with imported models of which
+    /// nobody said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modality: Option<Modality>,
+}
+
+impl Structure {
+    /// Whether the model knows it in scans of this modality.
+    pub fn is_known_in(&self, modality: Modality) -> bool {
+        self.modality.is_none_or(|own| own == modality)
+    }
+
+    /// Name and modality, for lists.
+    pub fn described(&self) -> String {
+        match self.modality {
+            Some(modality) => format!("{} ({})", self.name, modality.name()),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// What a model is; one TOML file beside its weights.

@@ -9,11 +9,11 @@ use crate::volume::Modality;
 
 use super::{ModelError, Structure};
 
-/// `names.toml`: `modality = "ct"` and a table `[classes]` of value and name.
+/// `names.toml`: a table `[classes]` of value and name, and `modality = "ct"` where they are only known there.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClassFile {
-    modality: Modality,
+    modality: Option<Modality>,
     classes: BTreeMap<String, String>,
 }
 
@@ -29,7 +29,7 @@ pub fn read_classes(path: &Path, count: usize) -> Result<Vec<Structure>, ModelEr
     let text = std::fs::read_to_string(path).map_err(|e| refuse(e.to_string()))?;
     let file: ClassFile = toml::from_str(&text).map_err(|e| {
         refuse(format!(
-            "{}; it should read: modality = \"ct\", and [classes] with a line 1 = \"name\" for each class",
+            "{}; it should read: modality = \"ct\" (or nothing of it), and [classes] with a line 1 = \"name\" for each class",
             e.message()
         ))
     })?;
@@ -58,7 +58,7 @@ pub fn read_classes(path: &Path, count: usize) -> Result<Vec<Structure>, ModelEr
 }
 
 /// Names for classes that nobody named.
-pub fn unnamed(count: usize, modality: Modality) -> Vec<Structure> {
+pub fn unnamed(count: usize, modality: Option<Modality>) -> Vec<Structure> {
     (1..=count as u16)
         .map(|value| Structure {
             value,

@@ -62,7 +62,7 @@ pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
     })?;
     let structures = match &options.classes {
         Some(path) => read_classes(path, imported.classes)?,
-        None => unnamed(imported.classes, options.modality.unwrap_or(Modality::Ct)),
+        None => unnamed(imported.classes, options.modality),
     };
     let card = ModelCard {
         id: options.id.clone(),

@@ -54,7 +54,7 @@ pub(crate) fn chosen_structures<'a>(
     Ok(structures
         .iter()
         .enumerate()
-        .filter(|(_, s)| s.modality == modality)
+        .filter(|(_, s)| s.is_known_in(modality))
         .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
         .collect())
 }

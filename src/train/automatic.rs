@@ -74,7 +74,7 @@ fn is_known_absent(dataset: &Dataset, structures: &[Structure], channel: usize) 
         .structures
         .values()
         .any(|name| name == &structure.name);
-    structure.modality == dataset.config.modality
+    structure.is_known_in(dataset.config.modality)
         && !(is_one_of_its_own && dataset.config.absent_is_unknown)
 }
 

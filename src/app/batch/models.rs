@@ -60,13 +60,7 @@ fn describe(cards: &[ModelCard]) -> String {
         let _ = writeln!(text, "{}  {} ({})", card.id, card.title, card.takes());
         let _ = writeln!(text, "    {}", card.description);
         for s in &card.structures {
-            let _ = writeln!(
-                text,
-                "    {:>3}  {} ({})",
-                s.value,
-                s.name,
-                s.modality.name()
-            );
+            let _ = writeln!(text, "    {:>3}  {}", s.value, s.described());
         }
     }
     text

@@ -90,7 +90,7 @@ fn choose<'a>(
     Ok(structures
         .iter()
         .enumerate()
-        .filter(|(_, s)| s.modality == modality)
+        .filter(|(_, s)| s.is_known_in(modality))
         .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
         .collect())
 }

@@ -106,7 +106,7 @@ fn structures_text(card: &ModelCard, modality: Option<Modality>) -> String {
     let names: Vec<String> = card
         .structures
         .iter()
-        .filter(|s| modality.is_none_or(|m| s.modality == m))
+        .filter(|s| modality.is_none_or(|m| s.is_known_in(m)))
         .map(|s| s.name.replace('_', " "))
         .collect();
     match (names.is_empty(), modality) {
