@@ -20,6 +20,14 @@ impl Recorder {
         self.kept.into_inner()
     }
 
+    /// Keeps what is kept under `name` under another name too.
+    pub fn again(&self, name: &str, other: &str) {
+        let found = self.kept.borrow().get(name).cloned();
+        if let Some(found) = found {
+            self.kept.borrow_mut().insert(other.to_owned(), found);
+        }
+    }
+
     /// Names start here.
     pub fn trace(&self) -> Trace<'_> {
         Trace {

@@ -1,5 +1,6 @@
 //! Sampled data and the grid it is sampled on; the two never part.
 
+mod array;
 mod brush_tip;
 pub mod components;
 pub mod distance;
@@ -15,6 +16,7 @@ pub mod surface;
 pub mod window;
 
 pub use crate::geometry::Grid;
+pub use array::VolumeArray;
 pub use brush_tip::{BrushTip, sweep};
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
 pub use label_map::{Label, LabelMap, LabelTable};

@@ -225,6 +225,17 @@ impl<'a> Scope<'a> {
         self.register(name, tensor, false, loaded)
     }
 
+    /// A single number, stored without axes or with one.
+    pub fn scalar(&self, name: &str, init: Init) -> Param<Tensor<1>> {
+        let shape: &[usize] = match self.shape(name) {
+            Some([1]) => &[1],
+            _ => &[],
+        };
+        let (tensor, loaded) = self.take(name, shape, init);
+        let tensor = Tensor::from_data(TensorData::new(tensor.data, [1]), self.device());
+        self.register(name, tensor, false, loaded)
+    }
+
     /// A matrix `[out, in]` of the checkpoint as the `[in, out]` that our linear layers hold.
     pub fn param_transposed(&self, name: &str, shape: [usize; 2], init: Init) -> Param<Tensor<2>> {
         let (tensor, loaded) = self.take(name, &shape, init);

@@ -22,15 +22,17 @@ mod simd;
 mod skimage_resize;
 mod spline_zoom;
 mod volume_ops;
+mod volume_windows;
 mod windows;
 
 pub use attention::{attend, join_heads, split_heads};
 pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear};
 pub use normalise::{channel_norm, instance_norm};
 pub use pil_resize::pil_resize_bilinear;
-pub use pooling::max_pool3d_2;
+pub use pooling::{max_pool3d, max_pool3d_2};
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use skimage_resize::{Beyond, Spline, resize_label_slice_smoothed, resize_slice};
 pub use spline_zoom::{SplineOrder, spline_zoom};
 pub use volume_ops::{conv3d, norm_act};
+pub use volume_windows::{VolumeWindows, WindowPadding};
 pub use windows::{join_windows, partition_windows};
