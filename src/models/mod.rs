@@ -2,6 +2,7 @@
 //!
 //! Nothing of Burn leaves this module: callers see [`Segmenter`], plain volumes and cards.
 
+pub mod autoprosam;
 pub mod autosam;
 mod card;
 pub mod checkpoint;
@@ -12,6 +13,7 @@ mod device;
 mod import;
 mod installed;
 pub mod layers;
+pub mod losses;
 pub mod masam;
 pub mod ops;
 pub mod prosector1;
@@ -19,9 +21,14 @@ pub(crate) mod registry;
 pub mod sam;
 mod segmenter;
 mod slices;
+pub mod sliding_window;
+pub mod swinunetr;
 mod system;
+pub mod threedsam;
 pub mod trace;
+pub mod volumes;
 pub(crate) mod weights;
+pub(crate) mod window_model;
 
 pub use card::{ModelCard, Structure};
 pub use device::{ComputeDevice, DeviceChoice};

@@ -49,7 +49,13 @@ pub struct System {
 
 /// All architectures, in the order of the README.
 pub fn systems() -> &'static [System] {
-    const ALL: &[System] = &[super::autosam::SYSTEM, super::desam::SYSTEM];
+    const ALL: &[System] = &[
+        super::autosam::SYSTEM,
+        super::desam::SYSTEM,
+        super::threedsam::SYSTEM,
+        super::autoprosam::SYSTEM,
+        super::swinunetr::SYSTEM,
+    ];
     ALL
 }
 

@@ -1,0 +1,28 @@
+//! AutoProSAM: 3DSAM-adapter's encoder and decoder with a network that writes the prompt.
+//!
+//! Li et al. 2023, after the authors' `ChengyinLee/AutoProSAM_2024` at `50bb75ca`.
+
+mod config;
+mod net;
+mod prompt_generator;
+mod settings;
+
+pub use config::{AutoProSamConfig, GeneratorConfig};
+pub use net::AutoProSamNet;
+pub use prompt_generator::PromptGenerator;
+pub use settings::{AutoProSamSettings, import, volume_settings};
+
+use crate::models::System;
+use crate::models::window_model::WindowModel;
+
+/// AutoProSAM among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "autoprosam",
+    title: "AutoProSAM",
+    import,
+    open: |card, weights, device| {
+        Ok(Box::new(WindowModel::<AutoProSamNet>::open(
+            card, weights, device,
+        )?))
+    },
+};

@@ -1,0 +1,114 @@
+//! Attention within windows with a table of relative position biases.
+
+use burn::module::{Module, Param};
+use burn::tensor::ops::AttentionModuleOptions;
+use burn::tensor::{Device, Int, Tensor, TensorData, module};
+
+use crate::models::checkpoint::{Init, Scope};
+use crate::models::layers::Linear;
+use crate::models::ops::{VolumeWindows, join_heads};
+
+/// What a masked pair of tokens loses: the authors' value, not infinity.
+const MASKED: f64 = -100.0;
+/// Tokens that are attended together; more only takes more memory.
+const CHUNK: usize = 16_384;
+
+/// Multi-head attention in windows.
+#[derive(Module, Debug)]
+pub(super) struct WindowAttention {
+    qkv: Linear,
+    proj: Linear,
+    bias_table: Param<Tensor<2>>,
+    heads: usize,
+    side: usize,
+}
+
+impl WindowAttention {
+    pub(super) fn load(scope: &Scope<'_>, width: usize, heads: usize, side: usize) -> Self {
+        scope.ignore("relative_position_index");
+        let rows = (2 * side - 1).pow(3);
+        Self {
+            qkv: Linear::load(&scope.child("qkv"), width, 3 * width, true),
+            proj: Linear::load(&scope.child("proj"), width, width, true),
+            bias_table: scope.param(
+                "relative_position_bias_table",
+                [rows, heads],
+                Init::Normal(0.02),
+            ),
+            heads,
+            side,
+        }
+    }
+
+    /// Tokens of the grid `[tokens, c]`, same shape.
+    pub(super) fn forward(&self, x: &Tensor<2>, windows: &VolumeWindows) -> Tensor<2> {
+        let device = x.device();
+        let bias = self.bias(windows.tokens(), &device);
+        let regions = (windows.regions_per_window() > 1)
+            .then(|| windows.region_channels(&device).unsqueeze_dim::<4>(1));
+        let together = (CHUNK / windows.tokens()).max(1);
+        let all = windows.count();
+        let parts = (0..all).step_by(together).map(|first| {
+            let count = together.min(all - first);
+            let regions = regions.as_ref().map(|r| r.clone().narrow(0, first, count));
+            self.attend(windows.partition(x, first, count), bias.clone(), regions)
+        });
+        windows.merge(Tensor::cat(parts.collect(), 0))
+    }
+
+    fn attend(&self, x: Tensor<3>, bias: Tensor<4>, regions: Option<Tensor<4>>) -> Tensor<3> {
+        let [count, tokens, width] = x.dims();
+        let head = width / self.heads;
+        let qkv: Tensor<5> = self
+            .qkv
+            .forward(x)
+            .reshape([count, tokens, 3, self.heads, head]);
+        let part = |index: usize| -> Tensor<4> {
+            let part = qkv.clone().narrow(2, index, 1).squeeze_dim(2);
+            part.swap_dims(1, 2)
+        };
+        let mut query = part(0) * (head as f64).powf(-0.5);
+        let mut key = part(1);
+        if let Some(regions) = regions {
+            // Regions as further channels: a pair of different regions comes out 100 lower.
+            let channels = regions.dims()[3];
+            let shape = [count, self.heads, tokens, channels];
+            let apart = (regions.clone() - 1.0) * -MASKED;
+            query = Tensor::cat(vec![query, regions.expand(shape)], 3);
+            key = Tensor::cat(vec![key, apart.expand(shape)], 3);
+        }
+        let options = AttentionModuleOptions {
+            scale: Some(1.0),
+            ..Default::default()
+        };
+        let mixed = module::attention(query, key, part(2), None, Some(bias), options);
+        self.proj.forward(join_heads(mixed))
+    }
+
+    /// Biases of each pair of a window's tokens, `[1, heads, tokens, tokens]`.
+    ///
+    /// Where the window had to shrink, the authors take the first rows and columns of the full window's table, which
+    /// are other distances than the shrunk window's.
+    fn bias(&self, tokens: usize, device: &Device) -> Tensor<4> {
+        let side = self.side as i64;
+        let reach = 2 * side - 1;
+        let place = |token: usize| {
+            let token = token as i64;
+            [token / (side * side), token / side % side, token % side]
+        };
+        let pairs: Vec<i64> = (0..tokens)
+            .flat_map(|a| (0..tokens).map(move |b| (a, b)))
+            .map(|(a, b)| {
+                let (a, b) = (place(a), place(b));
+                (0..3).fold(0, |index, d| index * reach + a[d] - b[d] + side - 1)
+            })
+            .collect();
+        let count = pairs.len();
+        let index: Tensor<1, Int> = Tensor::from_data(TensorData::new(pairs, [count]), device);
+        self.bias_table
+            .val()
+            .select(0, index)
+            .transpose()
+            .reshape([1, self.heads, tokens, tokens])
+    }
+}

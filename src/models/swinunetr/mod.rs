@@ -1,0 +1,29 @@
+//! SwinUNETR: a shifted-window transformer with a convolutional decoder.
+//!
+//! Hatamizadeh et al. 2022, after MONAI 1.1.0, which AutoProSAM's authors copied and distil into.
+
+mod attention;
+mod config;
+mod net;
+mod residual;
+mod settings;
+mod stage;
+
+pub use config::{PatchMerging, SwinUnetrConfig};
+pub use net::SwinUnetr;
+pub use settings::{SwinUnetrSettings, import};
+
+use crate::models::System;
+use crate::models::window_model::WindowModel;
+
+/// SwinUNETR among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "swinunetr",
+    title: "SwinUNETR",
+    import,
+    open: |card, weights, device| {
+        Ok(Box::new(WindowModel::<SwinUnetr>::open(
+            card, weights, device,
+        )?))
+    },
+};
