@@ -7,6 +7,7 @@ mod augment;
 mod automatic;
 mod cases;
 mod checkpoint;
+mod clipping;
 mod config;
 mod ema;
 mod losses;

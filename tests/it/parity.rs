@@ -46,3 +46,10 @@ fn sam_and_ma_sam_match_their_authors() {
         assert_parity(&folder);
     }
 }
+
+#[test]
+fn volume_networks_match_their_authors() {
+    if let Some(folder) = shared("golden/autoprosam") {
+        assert_parity(&folder);
+    }
+}

@@ -16,11 +16,15 @@ mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
 mod parameters;
+mod recorded;
 mod sam;
 mod sam_sizes;
 mod sam_whole;
 mod slice_nets;
 mod slice_training;
+mod volume_nets;
+mod volume_runs;
+mod volume_training;
 
 use std::path::{Path, PathBuf};
 
@@ -73,6 +77,9 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         slice_training::KINDS,
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
+        volume_nets::KINDS,
+        volume_runs::KINDS,
+        volume_training::KINDS,
     ];
     ALL.iter().copied().flatten()
 }

@@ -41,6 +41,20 @@ fn host<const D: usize>(tensor: &Tensor<D>) -> HostTensor {
     HostTensor::new(tensor.dims(), values)
 }
 
+/// A network's parameters as the authors' file has them, by name.
+pub(super) fn values_by_name<M: Module>(
+    net: &M,
+    entries: &[ParamEntry],
+) -> HashMap<String, HostTensor> {
+    let mut visitor = Values(HashMap::new());
+    net.visit(&mut visitor);
+    let named = entries.iter().filter_map(|entry| {
+        let value = visitor.0.remove(&entry.id)?;
+        Some((entry.name.clone(), as_stored(value, entry)))
+    });
+    named.collect()
+}
+
 /// As the authors' file has it.
 fn as_stored(tensor: HostTensor, entry: &ParamEntry) -> HostTensor {
     if !entry.transposed {
