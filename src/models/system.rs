@@ -50,10 +50,12 @@ pub struct System {
 /// All architectures, in the order of the README.
 pub fn systems() -> &'static [System] {
     const ALL: &[System] = &[
-        super::autosam::SYSTEM,
-        super::desam::SYSTEM,
+        super::sam::SYSTEM,
+        super::masam::SYSTEM,
         super::threedsam::SYSTEM,
         super::autoprosam::SYSTEM,
+        super::autosam::SYSTEM,
+        super::desam::SYSTEM,
         super::swinunetr::SYSTEM,
     ];
     ALL

@@ -77,25 +77,25 @@ pub fn window_slices(centre: usize, count: usize, slices: usize) -> impl Iterato
     })
 }
 
-/// Class probabilities of a volume, added up over its windows: `[slices, classes, rows · columns]`.
+/// Class probabilities of a volume's slices, each `[classes, places]`, added up over its windows.
 #[derive(Debug, Clone)]
 pub struct WindowAverage {
-    sums: Vec<f32>,
+    sums: Vec<Vec<f32>>,
     counts: Vec<usize>,
-    slice: usize,
     classes: usize,
+    places: usize,
     reach: usize,
 }
 
 impl WindowAverage {
     /// Nothing added yet, for windows of `window` slices of `classes` maps of `places` values.
     pub fn new(slices: usize, window: usize, [classes, places]: [usize; 2]) -> Self {
-        let (reach, slice) = (window / 2, classes * places);
+        let reach = window / 2;
         Self {
-            sums: vec![0.0; (slices + 2 * reach) * slice],
+            sums: vec![Vec::new(); slices + 2 * reach],
             counts: vec![0; slices + 2 * reach],
-            slice,
             classes,
+            places,
             reach,
         }
     }
@@ -103,48 +103,46 @@ impl WindowAverage {
     /// Adds what was found in the window around `centre`, for each of its slices; what was found for repeated slices
     /// counts for none (`test.py`).
     pub fn add(&mut self, centre: usize, probabilities: &[f32]) {
-        let start = centre * self.slice;
-        let sums = &mut self.sums[start..][..probabilities.len()];
-        for (sum, probability) in sums.iter_mut().zip(probabilities) {
-            *sum += probability;
-        }
-        for count in &mut self.counts[centre..][..probabilities.len() / self.slice] {
-            *count += 1;
+        let slices = probabilities.chunks_exact(self.classes * self.places);
+        for (slice, found) in slices.enumerate() {
+            let sums = &mut self.sums[centre + slice];
+            self.counts[centre + slice] += 1;
+            if sums.is_empty() {
+                *sums = found.to_vec();
+            } else {
+                for (sum, probability) in sums.iter_mut().zip(found) {
+                    *sum += probability;
+                }
+            }
         }
     }
 
-    /// How many windows there were on each slice, `reach` more at both ends.
+    /// How many windows there were on each slice, those beyond both ends included.
     pub fn counts(&self) -> &[usize] {
         &self.counts
     }
 
-    /// Slices beyond each end.
-    pub fn reach(&self) -> usize {
-        self.reach
-    }
-
-    /// The sums of a slice, counted from the first repeated one.
+    /// The sums of a slice, counted from the first one beyond the end.
     pub fn sums(&self, padded: usize) -> &[f32] {
-        &self.sums[padded * self.slice..][..self.slice]
+        &self.sums[padded]
     }
 
-    /// The most probable class at each place of a slice, and what share of the probability it has.
-    pub fn decide(&self, slice: usize) -> Vec<(u16, f32)> {
-        let padded = slice + self.reach;
-        let count = self.counts[padded].max(1) as f32;
-        let sums = self.sums(padded);
-        let places = self.slice / self.classes.max(1);
-        (0..places)
-            .map(|place| {
-                let mut best = (0, sums[place]);
-                for class in 1..self.classes {
-                    let sum = sums[class * places + place];
-                    if sum > best.1 {
-                        best = (class as u16, sum);
-                    }
-                }
-                (best.0, best.1 / count)
-            })
-            .collect()
+    /// The sums of a slice, which are then forgotten; empty where no window was.
+    pub fn take(&mut self, slice: usize) -> Vec<f32> {
+        std::mem::take(&mut self.sums[slice + self.reach])
     }
+}
+
+/// The most probable class at each of `places`, of `[classes, places]`.
+pub fn most_probable(probabilities: &[f32], places: usize) -> Vec<u16> {
+    let classes = probabilities.len() / places.max(1);
+    (0..places)
+        .map(|place| {
+            let at = |class: usize| probabilities[class * places + place];
+            (1..classes).fold(
+                0,
+                |best, class| if at(class) > at(best) { class } else { best },
+            ) as u16
+        })
+        .collect()
 }

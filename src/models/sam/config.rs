@@ -59,6 +59,7 @@ impl EncoderConfig {
         let shape = |name: &str| shape_of(weights, name, "SAM's image encoder");
         let [width, channels, patch] = dims(shape("patch_embed.proj.weight")?, [0, 1, 2]);
         let [grid] = dims(shape("pos_embed")?, [1]);
+        let patch = patch.max(1);
         let depth = count(weights, "blocks.", ".norm1.weight");
         let [mlp_width] = dims(shape("blocks.0.mlp.lin1.weight")?, [0]);
         let [neck_width] = dims(shape("neck.0.weight")?, [0]);
@@ -219,6 +220,70 @@ impl SamConfig {
             decoder: DecoderConfig::infer(&weights.under("mask_decoder."))?,
             pixel_mean: [123.675, 116.28, 103.53],
             pixel_std: [58.395, 57.12, 57.375],
+        })
+    }
+}
+
+impl SamConfig {
+    /// Refuses sizes that no network can have, whoever stated them.
+    ///
+    /// # Errors
+    /// What does not fit together.
+    pub fn check(&self) -> Result<(), CheckpointError> {
+        let (encoder, decoder) = (&self.encoder, &self.decoder);
+        let transformer = &decoder.transformer;
+        let divides =
+            |part: usize, whole: usize| part > 0 && whole > 0 && whole.is_multiple_of(part);
+        let inner = transformer.width / transformer.cross_divisor.max(1);
+        let rules = [
+            (
+                "image_side is not a multiple of patch",
+                divides(encoder.patch, encoder.image_side),
+            ),
+            ("the image has no 3 channels", encoder.channels == 3),
+            (
+                "width is not a multiple of heads",
+                divides(encoder.heads, encoder.width),
+            ),
+            (
+                "the encoder has no block",
+                encoder.depth > 0 && encoder.mlp_width > 0,
+            ),
+            (
+                "the transformer's inner width is not a multiple of heads",
+                divides(transformer.cross_divisor, transformer.width)
+                    && divides(transformer.heads, inner)
+                    && divides(transformer.heads, transformer.width),
+            ),
+            (
+                "prompt, neck and transformer have different widths",
+                self.prompt.width == transformer.width && encoder.neck_width == transformer.width,
+            ),
+            ("the prompt width is odd", divides(2, self.prompt.width)),
+            (
+                "mask_channels is not a multiple of 4",
+                divides(4, self.prompt.mask_channels),
+            ),
+            (
+                "the decoder makes no masks",
+                decoder.masks > 0 && decoder.iou_depth > 0 && !decoder.upscaling.contains(&0),
+            ),
+            (
+                "the decoder does not raise the resolution",
+                !decoder.upscaling.is_empty(),
+            ),
+        ];
+        let problems: Vec<String> = rules
+            .iter()
+            .filter(|(_, holds)| !holds)
+            .map(|(problem, _)| (*problem).to_owned())
+            .collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(CheckpointError::Misfit {
+            network: "SAM".to_owned(),
+            problems,
         })
     }
 }

@@ -1,12 +1,18 @@
 //! Segment Anything (Kirillov et al. 2023) and the parts of it that its medical descendants share.
 
+use crate::models::System;
+
 mod config;
 pub mod encoder_block;
 pub mod image_encoder;
 pub mod mask_decoder;
+mod model;
 mod network;
+mod picture;
 pub mod prompt_encoder;
 pub mod relative_positions;
+mod segmentation;
+mod settings;
 pub mod two_way;
 
 pub use config::{DecoderConfig, EncoderConfig, PromptConfig, SamConfig, TransformerConfig};
@@ -14,6 +20,17 @@ pub(crate) use config::{count, dims, shape_of};
 pub use encoder_block::{BlockAdaptation, NoAdaptation};
 pub use image_encoder::{Encoded, ImageEncoder};
 pub use mask_decoder::{DecodedMasks, Head, MaskDecoder, Upscaling};
+pub use model::SamModel;
 pub use network::{Sam, scale_places};
 pub use prompt_encoder::{FourierCode, PromptEmbedding, PromptEncoder, PromptFrame, Prompts};
+pub(crate) use settings::plain_names;
+pub use settings::{Framing, SamSettings, import};
 pub use two_way::{CrossAttention, TwoWayLayer, TwoWayTransformer};
+
+/// SAM among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "sam",
+    title: "Segment Anything",
+    import,
+    open: |card, weights, device| Ok(Box::new(SamModel::open(card, weights, device)?)),
+};

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 
 use crate::models::checkpoint::HostTensor;
 use crate::models::masam::intensity::{quantile, scale_window};
-use crate::models::masam::windows::{SliceStack, WindowAverage};
+use crate::models::masam::windows::{SliceStack, WindowAverage, most_probable};
 use crate::models::masam::{Intensity, MaSam, Mode};
 use crate::models::ops::{SplineOrder, spline_zoom};
 use crate::train::masam::merge_adrenals;
@@ -176,7 +176,7 @@ fn volume(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), P
     let shape = [counts.len(), columns, classes];
     let limit = Limit::MaxAbs(1e-4);
     check.values(fixture, "out/slide.probability_row", &shape, &row, limit)?;
-    decision(fixture, check, &average, [count, rows, columns])
+    decision(fixture, check, average, [count, rows, columns])
 }
 
 fn probabilities(
@@ -194,13 +194,12 @@ fn probabilities(
 fn decision(
     fixture: &Fixture,
     check: &mut Check,
-    average: &WindowAverage,
+    mut average: WindowAverage,
     shape: [usize; 3],
 ) -> Result<(), ParityError> {
     let [count, rows, columns] = shape;
     let decided: Vec<u16> = (0..count)
-        .flat_map(|slice| average.decide(slice))
-        .map(|(class, _)| class)
+        .flat_map(|slice| most_probable(&average.take(slice), rows * columns))
         .collect();
     let as_values =
         |classes: &[u16]| -> Vec<f32> { classes.iter().map(|&class| f32::from(class)).collect() };

@@ -1,0 +1,161 @@
+//! From a scan to classes: windows of slices, averaged where they overlap.
+
+use std::ops::RangeInclusive;
+
+use crate::models::ops::{SplineOrder, spline_zoom};
+use crate::models::slices::{chosen_structures, values};
+use crate::models::{AutoResult, ModelError, PromptedResult, Segmenter as _};
+use crate::prompt::{PromptError, PromptSet};
+use crate::util::JobContext;
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+
+use super::intensity::scale_window;
+use super::model::MasamModel;
+use super::windows::{SliceStack, WindowAverage, most_probable};
+
+/// Finds the card's structures; see [`crate::models::Segmenter::segment_auto`].
+pub(super) fn automatic(
+    model: &MasamModel,
+    image: &ImageVolume,
+    wanted: Option<&[String]>,
+    ctx: &JobContext,
+) -> Result<AutoResult, ModelError> {
+    let structures = chosen_structures(&model.card().structures, wanted, image.modality())?;
+    let mut labels = LabelMap::empty(*image.grid());
+    let mut table = LabelTable::default();
+    if structures.is_empty() {
+        return Ok(AutoResult {
+            labels,
+            table,
+            predicted_dice: None,
+            warnings: vec!["the model knows no such structure in this kind of scan".to_owned()],
+        });
+    }
+    let mut value_of = vec![0; model.settings.network.classes() + 1];
+    for &(place, structure) in &structures {
+        if let Some(value) = value_of.get_mut(place + 1) {
+            *value = structure.value;
+        }
+    }
+    let slices = image.grid().dims[2];
+    let classes = classes(model, image, 0..=slices.saturating_sub(1), None, ctx)?;
+    for (voxel, class) in labels.voxels.iter_mut().zip(classes) {
+        *voxel = value_of.get(usize::from(class)).copied().unwrap_or(0);
+    }
+    for (value, _) in labels.counts() {
+        let named = structures.iter().find(|(_, s)| s.value == value);
+        if let Some((_, structure)) = named {
+            table.add(value, &structure.name);
+        }
+    }
+    let nothing = table.labels().is_empty();
+    let warnings = nothing.then(|| "no structure that the model knows was found".to_owned());
+    Ok(AutoResult {
+        labels,
+        table,
+        predicted_dice: None,
+        warnings: warnings.into_iter().collect(),
+    })
+}
+
+/// Segments what lies in a box: the same rectangle prompts each slice of its range, the rest stays empty.
+pub(super) fn prompted(
+    model: &MasamModel,
+    image: &ImageVolume,
+    prompts: &PromptSet,
+    prior: Option<&Mask>,
+    ctx: &JobContext,
+) -> Result<PromptedResult, ModelError> {
+    model.card().check_prompts(prompts)?;
+    let prompts = prompts.on_grid(image.grid())?;
+    let target = prompts.target_box.ok_or(PromptError::Empty)?;
+    let [low, high] = [target.min, target.max].map(|corner| corner.map(|v| v as usize));
+    let corners = [low[0], low[1], high[0] + 1, high[1] + 1];
+    let range = low[2]..=high[2];
+    let classes = classes(model, image, range, Some(corners), ctx)?;
+    let mut warnings = Vec::new();
+    if prior.is_some_and(|mask| mask.bounds().is_some()) {
+        warnings.push("the model does not refine: the mask so far was not used".to_owned());
+    }
+    Ok(PromptedResult {
+        mask: Mask {
+            grid: *image.grid(),
+            voxels: classes
+                .into_iter()
+                .map(|class| u8::from(class > 0))
+                .collect(),
+        },
+        predicted_dice: None,
+        warnings,
+    })
+}
+
+/// The class of each voxel of the slices of `range`; others are background. `corners`: i0, j0, i1, j1, the second ones
+/// beyond the box.
+fn classes(
+    model: &MasamModel,
+    image: &ImageVolume,
+    range: RangeInclusive<usize>,
+    corners: Option<[usize; 4]>,
+    ctx: &JobContext,
+) -> Result<Vec<u16>, ModelError> {
+    let settings = &model.settings;
+    let (side, window) = (
+        settings.network.sam.encoder.image_side,
+        settings.network.slices,
+    );
+    let dims = image.grid().dims;
+    ctx.step(0.0, "preparing the scan")?;
+    let mut grey = values(image);
+    settings.intensity.apply(&mut grey);
+    let stack = SliceStack::from_volume(&grey, dims);
+    drop(grey);
+    let [slices, rows, columns] = stack.shape;
+    let source = [rows, columns];
+    let stack = stack.resized([side; 2], SplineOrder::Cubic);
+    let corners = corners.map(|corners| turned(corners, source, side));
+    let shape = [settings.network.classes() + 1, side * side];
+    let mut average = WindowAverage::new(slices, window, shape);
+    let mut found = vec![0; slices * rows * columns];
+    let count = range.end() + 1 - range.start();
+    for (done, centre) in range.clone().enumerate() {
+        let stage = format!("slice {} of {count}", done + 1);
+        ctx.step(done as f32 / count as f32, &stage)?;
+        let mut values = stack.window(centre, window);
+        scale_window(&mut values);
+        average.add(centre, &model.probabilities(values, corners)?);
+        // No later window reaches a slice that lies further back than half a window.
+        let finished = if centre == *range.end() {
+            (centre + 1).saturating_sub(window / 2 + 1)..=centre
+        } else {
+            match centre.checked_sub(window / 2) {
+                Some(slice) => slice..=slice,
+                None => continue,
+            }
+        };
+        for slice in finished.filter(|slice| range.contains(slice)) {
+            let decided = decide(&average.take(slice), side, source);
+            found[slice * rows * columns..][..rows * columns].copy_from_slice(&decided);
+        }
+    }
+    Ok(SliceStack::into_volume(&found, [slices, rows, columns]))
+}
+
+/// The most probable class of each pixel of a slice of `size`, its probabilities resized as the authors do.
+fn decide(sums: &[f32], side: usize, size: [usize; 2]) -> Vec<u16> {
+    let [rows, columns] = size;
+    if size == [side; 2] {
+        return most_probable(sums, rows * columns);
+    }
+    let classes = sums.len() / (side * side);
+    let shape = [classes, rows, columns];
+    let resized = spline_zoom(sums, &[classes, side, side], &shape, SplineOrder::Cubic);
+    most_probable(&resized, rows * columns)
+}
+
+/// A box i0, j0, i1, j1 of the scan as x0, y0, x1, y1 in the network's image: slices are turned round.
+fn turned([i0, j0, i1, j1]: [usize; 4], [rows, columns]: [usize; 2], side: usize) -> [f32; 4] {
+    let x = |i: usize| (columns - i) as f32 * side as f32 / columns as f32;
+    let y = |j: usize| (rows - j) as f32 * side as f32 / rows as f32;
+    [x(i1), y(j1), x(i0), y(j0)]
+}

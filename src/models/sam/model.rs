@@ -1,0 +1,143 @@
+//! The loaded model: weights, device and caches behind the common interface.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+
+use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
+use crate::models::slices::{self, SliceCache};
+use crate::models::{
+    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
+    Segmenter, compute,
+};
+use crate::prompt::PromptSet;
+use crate::util::JobContext;
+use crate::volume::{ImageVolume, Mask};
+
+use super::Sam;
+use super::segmentation::SliceAnswer;
+use super::settings::SamSettings;
+
+/// Memory for the embeddings of slices, in bytes.
+const CACHE_BYTES: usize = 1 << 28;
+
+/// A SAM with its embeddings and answers of slices.
+pub struct SamModel {
+    card: ModelCard,
+    compute: ComputeDevice,
+    pub(super) device: Device,
+    pub(super) network: Sam,
+    pub(super) settings: SamSettings,
+    grey: Option<(ScanKey, Arc<Vec<u8>>)>,
+    embeddings: SliceCache<Tensor<4>>,
+    pub(super) answers: SliceCache<SliceAnswer>,
+}
+
+impl SamModel {
+    /// Opens a model from its card and the tensors that importing left.
+    ///
+    /// # Errors
+    /// Settings or tensors that do not fit, a device that cannot be had.
+    pub fn open(
+        card: ModelCard,
+        weights: WeightMap,
+        device: DeviceChoice,
+    ) -> Result<Self, ModelError> {
+        let (compute, device) = compute::open(device)?;
+        let settings: SamSettings =
+            card.config
+                .clone()
+                .try_into()
+                .map_err(|e: toml::de::Error| CheckpointError::Misfit {
+                    network: "SAM".to_owned(),
+                    problems: vec![e.message().to_owned()],
+                })?;
+        settings.network.check()?;
+        let loader = Loader::new(weights, &device).with_trainable(|_| false);
+        let network = Sam::load(&loader.root(), &settings.network);
+        loader.finish("SAM", |_| false)?;
+        let encoder = &settings.network.encoder;
+        let embedding = size_of::<f32>() * encoder.neck_width * encoder.grid().pow(2);
+        Ok(Self {
+            card,
+            compute,
+            device,
+            network,
+            grey: None,
+            embeddings: SliceCache::new(embedding, CACHE_BYTES),
+            answers: SliceCache::new(
+                16 * encoder.grid().pow(2) * size_of::<f32>(),
+                CACHE_BYTES / 4,
+            ),
+            settings,
+        })
+    }
+
+    /// The scan as 8-bit grey.
+    pub(super) fn grey(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
+        if let Some((_, grey)) = self.grey.as_ref().filter(|(key, _)| *key == scan) {
+            return grey.clone();
+        }
+        let values = slices::values(image);
+        let grey = Arc::new(self.settings.grey(&values, image.modality()));
+        self.grey = Some((scan, grey.clone()));
+        grey
+    }
+
+    /// The embedding of a slice of `size` (rows, columns), from the cache where it was encoded before.
+    pub(super) fn embedding(
+        &mut self,
+        slice: &[u8],
+        size: [usize; 2],
+        scan: ScanKey,
+        number: usize,
+    ) -> Tensor<4> {
+        if let Some(found) = self.embeddings.find(scan, number) {
+            return found;
+        }
+        let image = self.settings.image(slice, size, &self.device);
+        let embedding = self.network.embed(image);
+        self.embeddings.insert(scan, number, embedding.clone());
+        embedding
+    }
+}
+
+impl Segmenter for SamModel {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn device(&self) -> &ComputeDevice {
+        &self.compute
+    }
+
+    fn segment_auto(
+        &mut self,
+        _: &ImageVolume,
+        _: ScanKey,
+        _: Option<&[String]>,
+        _: &JobContext,
+    ) -> Result<AutoResult, ModelError> {
+        Err(ModelError::Unsupported(
+            "this model finds nothing by itself: click on the target or draw a box around it"
+                .to_owned(),
+        ))
+    }
+
+    fn segment_prompted(
+        &mut self,
+        image: &ImageVolume,
+        key: ScanKey,
+        prompts: &PromptSet,
+        prior: Option<&Mask>,
+        ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        super::segmentation::prompted(self, image, key, prompts, prior, ctx)
+    }
+
+    fn drop_caches(&mut self) {
+        self.grey = None;
+        self.embeddings.clear();
+        self.answers.clear();
+    }
+}
