@@ -25,6 +25,7 @@ mod nifti_output;
 mod parity;
 mod phantom;
 mod render;
+mod sam_models;
 mod session;
 mod slice_view;
 mod support;
