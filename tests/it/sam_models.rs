@@ -29,11 +29,7 @@ fn scan(dims: [usize; 3]) -> ImageVolume {
     ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct)
 }
 
-fn imported(
-    system: &System,
-    names: [&str; 2],
-    settings: &str,
-) -> Option<Result<Imported, String>> {
+fn imported(system: &System, names: [&str; 2], settings: &str) -> Option<Result<Imported, String>> {
     let open = |name: &str| {
         let path = shared(&format!("golden/masam/{name}"))?;
         Some(Arc::new(TensorFile::open(&path).unwrap()))
@@ -101,7 +97,10 @@ fn in_box(min: [i64; 3], max: [i64; 3]) -> PromptSet {
 fn slices(mask: &Mask) -> Vec<usize> {
     let [ni, nj, _] = mask.grid.dims;
     let planes = mask.voxels.chunks(ni * nj).enumerate();
-    planes.filter(|(_, p)| p.contains(&1)).map(|(k, _)| k).collect()
+    planes
+        .filter(|(_, p)| p.contains(&1))
+        .map(|(k, _)| k)
+        .collect()
 }
 
 #[test]
@@ -109,14 +108,20 @@ fn sam_answers_a_click_on_its_slice_and_a_box_on_every_slice_of_its_range() {
     let Some(mut model) = sam() else { return };
     let (image, ctx) = (scan([36, 28, 6]), JobContext::silent());
     let clicked = click([18, 14, 3], Polarity::Positive);
-    let found = model.segment_prompted(&image, SCAN, &clicked, None, &ctx).unwrap();
+    let found = model
+        .segment_prompted(&image, SCAN, &clicked, None, &ctx)
+        .unwrap();
     assert_eq!(found.mask.grid, *image.grid());
     assert!(slices(&found.mask).iter().all(|&k| k == 3));
     assert!(found.predicted_dice.is_some());
     let boxed = in_box([10, 8, 1], [26, 20, 4]);
-    let found = model.segment_prompted(&image, SCAN, &boxed, None, &ctx).unwrap();
+    let found = model
+        .segment_prompted(&image, SCAN, &boxed, None, &ctx)
+        .unwrap();
     assert!(slices(&found.mask).iter().all(|k| (1..=4).contains(k)));
-    let again = model.segment_prompted(&image, SCAN, &boxed, None, &ctx).unwrap();
+    let again = model
+        .segment_prompted(&image, SCAN, &boxed, None, &ctx)
+        .unwrap();
     assert_eq!(found.mask, again.mask, "the cache changes nothing");
 }
 
@@ -127,7 +132,9 @@ fn sam_keeps_the_mask_so_far_where_nothing_was_pointed_at() {
     let mut prior = Mask::empty(*image.grid());
     prior.voxels[..5].fill(1);
     let clicked = click([18, 14, 3], Polarity::Positive);
-    let found = model.segment_prompted(&image, SCAN, &clicked, Some(&prior), &ctx).unwrap();
+    let found = model
+        .segment_prompted(&image, SCAN, &clicked, Some(&prior), &ctx)
+        .unwrap();
     assert_eq!(found.mask.voxels[..36 * 28], prior.voxels[..36 * 28]);
 }
 
@@ -156,22 +163,33 @@ fn ma_sam_labels_a_scan_of_any_size_on_its_own_grid() {
     assert_eq!(found.labels.grid, *image.grid());
     assert!(found.labels.voxels.iter().all(|&v| v <= 3));
     for (value, _) in found.labels.counts() {
-        assert_eq!(found.table.get(value).unwrap().name, format!("part_{value}"));
+        assert_eq!(
+            found.table.get(value).unwrap().name,
+            format!("part_{value}")
+        );
     }
     let one = ["part_2".to_owned()];
     let only = model.segment_auto(&image, SCAN, Some(&one), &ctx).unwrap();
     assert_eq!(only.labels.mask_of(2), found.labels.mask_of(2));
     assert!(only.labels.voxels.iter().all(|&v| v == 0 || v == 2));
     let boxed = in_box([10, 8, 1], [26, 20, 4]);
-    assert!(model.segment_prompted(&image, SCAN, &boxed, None, &ctx).is_err());
+    assert!(
+        model
+            .segment_prompted(&image, SCAN, &boxed, None, &ctx)
+            .is_err()
+    );
 }
 
 #[test]
 fn ma_sam_trained_with_boxes_answers_in_the_box_s_slices() {
-    let Some(mut model) = masam("boxes = true\n") else { return };
+    let Some(mut model) = masam("boxes = true\n") else {
+        return;
+    };
     let (image, ctx) = (scan([30, 24, 7]), JobContext::silent());
     let boxed = in_box([10, 8, 2], [22, 18, 4]);
-    let found = model.segment_prompted(&image, SCAN, &boxed, None, &ctx).unwrap();
+    let found = model
+        .segment_prompted(&image, SCAN, &boxed, None, &ctx)
+        .unwrap();
     assert!(slices(&found.mask).iter().all(|k| (2..=4).contains(k)));
     assert!(model.segment_auto(&image, SCAN, None, &ctx).is_err());
 }
