@@ -102,3 +102,18 @@ pub(super) fn weights_beside(card_path: &Path, card: &ModelCard) -> Result<Weigh
     let file = TensorFile::open(&card_path.with_file_name(&card.weights))?;
     Ok(WeightMap::of_file(&Arc::new(file), ""))
 }
+
+/// Installs a trained model; `open` opens what was written.
+///
+/// # Errors
+/// An id that is taken or no file name, weights that cannot be written, whatever `open` finds.
+pub(crate) fn install_model(
+    card: ModelCard,
+    weights: &WeightMap,
+    precision: Precision,
+    open: impl FnOnce(&ModelCard, WeightMap) -> Result<(), ModelError>,
+) -> Result<ModelCard, ModelError> {
+    install(card, weights, precision, |card, path| {
+        open(card, weights_beside(path, card)?)
+    })
+}

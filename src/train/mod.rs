@@ -15,6 +15,7 @@ pub mod masam;
 pub mod parity;
 mod procedural;
 mod prompted;
+mod slices;
 mod trainer;
 
 use std::path::{Path, PathBuf};
@@ -69,7 +70,20 @@ pub fn run(
     resume: bool,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
+    if slices::is_recipe(&table_of(config)?) {
+        return slices::run(config, device, ctx);
+    }
     let config = TrainConfig::load(config)?;
     let cases = cases::load(&config, ctx)?;
     trainer::train(&config, &cases, device, resume, ctx)
+}
+
+/// A recipe's text, to see which system it is for.
+fn table_of(path: &Path) -> Result<toml::Table, TrainError> {
+    let error = |reason: String| TrainError::Config {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
+    toml::from_str(&text).map_err(|e| error(e.message().to_owned()))
 }

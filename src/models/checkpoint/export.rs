@@ -15,12 +15,7 @@ pub fn export<M: Module>(module: &M, entries: &[ParamEntry]) -> WeightMap {
     let mut weights = WeightMap::default();
     for entry in entries {
         if let Some(tensor) = found.0.remove(&entry.id) {
-            let tensor = if entry.transposed {
-                transposed(&tensor)
-            } else {
-                tensor
-            };
-            weights.insert(&entry.name, tensor);
+            weights.insert(&entry.name, entry.as_stored(tensor));
         }
     }
     weights
@@ -30,10 +25,26 @@ struct Collect(HashMap<ParamId, HostTensor>);
 
 impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let tensor = param.val();
-        let shape = tensor.dims().to_vec();
-        let data = tensor.into_data().iter::<f32>().collect();
-        self.0.insert(param.id, HostTensor::new(shape, data));
+        self.0.insert(param.id, HostTensor::of(&param.val()));
+    }
+}
+
+impl ParamEntry {
+    /// A value of this parameter, or its gradient, with the axes as in checkpoint files.
+    pub fn as_stored(&self, tensor: HostTensor) -> HostTensor {
+        if self.transposed {
+            transposed(&tensor)
+        } else {
+            tensor
+        }
+    }
+}
+
+impl HostTensor {
+    /// A copy of a tensor in main memory.
+    pub fn of<const D: usize>(tensor: &Tensor<D>) -> Self {
+        let data = tensor.to_data().iter::<f32>().collect();
+        Self::new(tensor.dims(), data)
     }
 }
 

@@ -1,0 +1,134 @@
+//! Training of the networks that look at single slices, AutoSAM and DeSAM, from encoder results on disk.
+
+mod autosam;
+mod batches;
+mod cache;
+mod desam;
+mod recipe;
+mod scans;
+mod start;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::models::checkpoint::{Precision, WeightMap};
+use crate::models::{
+    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, compute, install_model, system_named,
+};
+use crate::util::JobContext;
+use crate::volume::metrics::dice;
+
+use super::TrainError;
+use recipe::{SliceRecipe, SliceSystem};
+use scans::{CaseNames, Scan};
+use start::StartingSam;
+
+/// What training leaves: all that a model is made of.
+struct Trained {
+    weights: WeightMap,
+    config: toml::Table,
+}
+
+/// A system's settings for a card.
+fn table(settings: &impl Serialize) -> Result<toml::Table, TrainError> {
+    toml::Table::try_from(settings).map_err(|e| TrainError::Config {
+        path: "settings".into(),
+        reason: e.to_string(),
+    })
+}
+
+/// Whether a recipe is for one of these systems.
+pub(super) fn is_recipe(text: &toml::Table) -> bool {
+    let system = text.get("system").and_then(toml::Value::as_str);
+    matches!(system, Some("autosam" | "desam"))
+}
+
+/// Trains by the recipe at `path`, measures the model on the validation patients, and installs it.
+///
+/// # Errors
+/// A bad recipe, unreadable data, a cache that cannot be written, an id that is taken.
+pub(super) fn run(path: &Path, choice: DeviceChoice, ctx: &JobContext) -> Result<(), TrainError> {
+    let recipe = SliceRecipe::load(path)?;
+    let (_, device) = compute::open(choice)?;
+    let cases = CaseNames::of(&recipe)?;
+    ctx.step(0.0, "reading the encoder")?;
+    let sam = StartingSam::of(&recipe.encoder)?;
+    let trained = match (&recipe.autosam, &recipe.desam) {
+        (Some(own), None) => autosam::train(&recipe, own, &sam, &cases, &device, ctx)?,
+        (None, Some(own)) => desam::train(&recipe, own, &sam, &cases, &device, ctx)?,
+        _ => unreachable!("the recipe has the table of its own system alone"),
+    };
+    let system = match recipe.system {
+        SliceSystem::AutoSam => "autosam",
+        SliceSystem::DeSam => "desam",
+    };
+    let system = system_named(system).expect("it is one of ours");
+    let mut card = card(&recipe, system.name, trained.config);
+    ctx.step(0.9, "measuring on the validation patients")?;
+    let mut model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
+    card.measured_dice = measure(&recipe, &cases, model.as_mut(), ctx)?;
+    install_model(
+        card,
+        &trained.weights,
+        Precision::Single,
+        |card, weights| (system.open)(card.clone(), weights, choice).map(|_| ()),
+    )?;
+    Ok(())
+}
+
+fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
+    let structure = |(place, (_, name)): (usize, (u16, String))| Structure {
+        value: place as u16 + 1,
+        name,
+        modality: recipe.dataset.modality,
+    };
+    let names = recipe.label_values().unwrap_or_default();
+    ModelCard {
+        id: recipe.model.id.clone(),
+        title: recipe.model.title.clone(),
+        system: system.to_owned(),
+        description: recipe.model.description.clone(),
+        weights: String::new(),
+        sha256: String::new(),
+        automatic: true,
+        clicks: false,
+        boxes: recipe.system == SliceSystem::DeSam,
+        structures: names.into_iter().enumerate().map(structure).collect(),
+        automatic_spacing_mm: BTreeMap::new(),
+        measured_dice: BTreeMap::new(),
+        notices: recipe.model.notices.clone(),
+        licence: recipe.model.licence.clone(),
+        config,
+    }
+}
+
+/// Mean Dice of each structure over the validation patients.
+fn measure(
+    recipe: &SliceRecipe,
+    cases: &CaseNames,
+    model: &mut dyn Segmenter,
+    ctx: &JobContext,
+) -> Result<BTreeMap<String, f64>, TrainError> {
+    let values = recipe.label_values().unwrap_or_default();
+    let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
+    for (number, case) in cases.validation.iter().enumerate() {
+        ctx.check()?;
+        let scan = Scan::read(recipe, case)?;
+        let silent = JobContext::silent();
+        let key = ScanKey(number as u64);
+        let found = model.segment_auto(&scan.image, key, None, &silent)?;
+        model.drop_caches();
+        for (place, (value, name)) in values.iter().enumerate() {
+            let truth = scan.labels.mask_of(*value);
+            let predicted = found.labels.mask_of(place as u16 + 1);
+            let score = dice(&predicted.voxels, &truth.voxels);
+            let sum = sums.entry(name.clone()).or_default();
+            *sum = (sum.0 + score, sum.1 + 1);
+            tracing::info!("{case}: {name} Dice {score:.3}");
+        }
+    }
+    let mean = |(name, (sum, count)): (String, (f64, usize))| (name, sum / count.max(1) as f64);
+    Ok(sums.into_iter().map(mean).collect::<BTreeMap<_, _>>())
+}

@@ -1,0 +1,239 @@
+//! The recipe of a slice network: a TOML file, its paths relative to itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::models::desam::{AutomaticMode, LossConfig};
+use crate::train::TrainError;
+use crate::volume::Modality;
+
+/// A recipe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SliceRecipe {
+    /// `autosam` or `desam`.
+    pub system: SliceSystem,
+    /// Folder of the encoder's results, computed once and read at every step.
+    pub cache: PathBuf,
+    /// File that names the validation patients, which are never trained on.
+    pub splits: PathBuf,
+    /// The trained model.
+    pub model: ModelEntry,
+    /// What the encoder is.
+    pub encoder: EncoderStart,
+    /// The labelled scans.
+    pub dataset: SliceDataset,
+    /// Optimiser and length.
+    pub schedule: SliceSchedule,
+    /// AutoSAM's own.
+    pub autosam: Option<AutoSamRecipe>,
+    /// DeSAM's own.
+    pub desam: Option<DeSamRecipe>,
+}
+
+/// Which network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SliceSystem {
+    AutoSam,
+    DeSam,
+}
+
+/// The trained model as it is installed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelEntry {
+    /// Short name.
+    pub id: String,
+    /// Name shown to users.
+    pub title: String,
+    /// One sentence.
+    pub description: String,
+    /// Notices of the training data.
+    #[serde(default)]
+    pub notices: Vec<String>,
+    /// Licence of the weights, where they come from a file with one.
+    #[serde(default)]
+    pub licence: Option<String>,
+}
+
+/// Where the encoder comes from: one of the two.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EncoderStart {
+    /// A plain SAM file.
+    #[serde(default)]
+    pub sam: Option<PathBuf>,
+    /// Random weights: for trying things out, and to be honest about.
+    #[serde(default)]
+    pub random: Option<RandomSam>,
+}
+
+/// A small network of SAM's layout with random weights.
+#[derive(Debug, Clone, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RandomSam {
+    /// Seed of the weights.
+    pub seed: u64,
+    /// Side of the image in pixels.
+    pub image_side: usize,
+    /// Side of a patch in pixels.
+    pub patch: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// Blocks.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Side of the attention windows in tokens.
+    pub window: usize,
+    /// Blocks whose attention sees the whole image.
+    pub global_blocks: Vec<usize>,
+    /// Channels of the embedding, and width of the decoder's tokens.
+    pub embedding: usize,
+}
+
+/// One collection of labelled scans.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SliceDataset {
+    /// Name, as in the splits file.
+    pub name: String,
+    /// Folder that holds the images.
+    pub folder: PathBuf,
+    /// How an image's path, relative to the folder, ends; what stands before is the case.
+    pub image: String,
+    /// Label map's path relative to the folder, `{}` standing for the case.
+    pub labels: String,
+    /// Kind of scan.
+    pub modality: Modality,
+    /// Structure of each label value.
+    pub structures: BTreeMap<String, String>,
+    /// Training cases at most, in the order of their names; AutoSAM's few-shot experiments use as few as one.
+    #[serde(default)]
+    pub most_cases: Option<usize>,
+}
+
+/// Optimiser and length.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SliceSchedule {
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Times that every slice is seen.
+    pub epochs: usize,
+    /// Slices a step.
+    pub batch: usize,
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+}
+
+/// Which of AutoSAM's heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum HeadKind {
+    Vit,
+    Cnn,
+    Linear,
+}
+
+/// AutoSAM's own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AutoSamRecipe {
+    /// Which head.
+    pub head: HeadKind,
+    /// Side of the slices: 224.
+    pub input_side: usize,
+    /// Widest stage of the CNN head: 1024.
+    #[serde(default = "cnn_width")]
+    pub cnn_width: usize,
+    /// Stages of the CNN head: 4.
+    #[serde(default = "cnn_depth")]
+    pub cnn_depth: usize,
+    /// Whether each slice is also seen mirrored. Of the authors' augmentations this is the one that a cache of
+    /// embeddings leaves room for.
+    #[serde(default)]
+    pub mirrored: bool,
+}
+
+fn cnn_width() -> usize {
+    1024
+}
+
+fn cnn_depth() -> usize {
+    4
+}
+
+/// DeSAM's own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeSamRecipe {
+    /// What prompts it.
+    pub prompts: AutomaticMode,
+    /// The terms of the loss.
+    pub loss: LossConfig,
+    /// Of each point that is drawn inside the structure, how many are drawn outside: 1.
+    pub outside_points: usize,
+}
+
+impl SliceRecipe {
+    /// Reads a recipe and makes its paths absolute.
+    ///
+    /// # Errors
+    /// A file that cannot be read, unknown or missing keys, parts that do not fit together.
+    pub fn load(path: &Path) -> Result<Self, TrainError> {
+        let error = |reason: String| TrainError::Config {
+            path: path.to_owned(),
+            reason,
+        };
+        let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
+        let mut recipe: Self = toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        recipe.cache = base.join(&recipe.cache);
+        recipe.splits = base.join(&recipe.splits);
+        recipe.dataset.folder = base.join(&recipe.dataset.folder);
+        recipe.encoder.sam = recipe.encoder.sam.map(|sam| base.join(sam));
+        if recipe.encoder.sam.is_some() == recipe.encoder.random.is_some() {
+            return Err(error("[encoder] needs either 'sam' or 'random'".to_owned()));
+        }
+        let own = match recipe.system {
+            SliceSystem::AutoSam => recipe.autosam.is_some() && recipe.desam.is_none(),
+            SliceSystem::DeSam => recipe.desam.is_some() && recipe.autosam.is_none(),
+        };
+        if !own {
+            return Err(error(
+                "it needs the table of its own system, [autosam] or [desam], and no other"
+                    .to_owned(),
+            ));
+        }
+        if recipe.schedule.batch == 0 || recipe.schedule.epochs == 0 {
+            return Err(error("batch and epochs must be at least 1".to_owned()));
+        }
+        recipe.label_values().map_err(error)?;
+        if recipe.system == SliceSystem::DeSam && recipe.dataset.structures.len() != 1 {
+            return Err(error(
+                "DeSAM learns one structure: train one model each, and merge them when importing"
+                    .to_owned(),
+            ));
+        }
+        Ok(recipe)
+    }
+
+    /// Label values and names of the structures, in the order of the network's classes.
+    pub fn label_values(&self) -> Result<Vec<(u16, String)>, String> {
+        let mut values = Vec::new();
+        for (value, name) in &self.dataset.structures {
+            let number = value.parse::<u16>().ok().filter(|&v| v > 0);
+            let number = number.ok_or_else(|| format!("'{value}' is not a label value"))?;
+            values.push((number, name.clone()));
+        }
+        values.sort_unstable();
+        if values.is_empty() {
+            return Err("[dataset.structures] names no structure".to_owned());
+        }
+        Ok(values)
+    }
+}
