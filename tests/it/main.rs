@@ -27,6 +27,7 @@ mod phantom;
 mod render;
 mod sam_models;
 mod session;
+mod slice_systems;
 mod slice_view;
 mod support;
 mod window;

@@ -19,6 +19,8 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 const MODULE: f64 = 2e-5;
+/// Of the whole of PIMM; the specification allows twice as much for its logits.
+const PIMM: f64 = 1e-4;
 
 /// Length of an axis of a tensor of `weights`.
 fn length(weights: &WeightMap, name: &str, axis: usize) -> Result<usize, ParityError> {
@@ -83,17 +85,17 @@ fn pimm(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), Par
         &context,
         &trace,
     );
-    check.tensor(fixture, "out/mask_logits", logits, MODULE)?;
+    check.tensor(fixture, "out/mask_logits", logits, PIMM)?;
     let kept = recorder.into_kept();
     for n in 1..config.stages {
         let name = format!("out/deep_supervision_{n}");
         let head = format!("seg_outputs.{}", config.stages - 2 - n);
         if let (true, Some((shape, values))) = (fixture.contains(&name), kept.get(&head)) {
             let shape: [usize; 4] = std::array::from_fn(|axis| shape[axis]);
-            check.tensor(fixture, &name, values.clone().reshape(shape), MODULE)?;
+            check.tensor(fixture, &name, values.clone().reshape(shape), PIMM)?;
         }
     }
-    check.kept(fixture, "mid/mask_decoder.pimm.", kept, MODULE)
+    check.kept(fixture, "mid/mask_decoder.pimm.", kept, PIMM)
 }
 
 /// Whether the MONAI of a recording computes a cross-entropy for a single channel; 1.1.0, which the authors pin, does

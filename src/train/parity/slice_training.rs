@@ -24,8 +24,8 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 const LOSS: f64 = 1e-4;
-/// Adam turns rounding into steps where gradients are small.
-const WEIGHTS: Limit = Limit::MaxAbs(1e-4);
+/// As for gradients; single weights may differ by more, where Adam turns a gradient's rounding into a step.
+const WEIGHTS: Limit = Limit::RelL2(1e-3);
 
 /// PyTorch's Adam.
 fn adam() -> ModuleOptimizer {
