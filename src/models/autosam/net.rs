@@ -14,6 +14,10 @@ use super::vit_head::VitHead;
 use super::{AutoSamConfig, HeadConfig};
 
 /// One of the three heads.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network has one head, and holds it in place"
+)]
 #[derive(Module, Debug)]
 pub enum SegmentationHead {
     /// SAM's mask decoder without prompts.

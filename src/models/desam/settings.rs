@@ -69,10 +69,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         network: "DeSAM".to_owned(),
         problems: vec![problem],
     };
-    let base = source
-        .base
-        .map(|file| plain_names(file))
-        .unwrap_or_default();
+    let base = source.base.map(plain_names).unwrap_or_default();
     let mut shared: Option<WeightMap> = None;
     let mut weights = WeightMap::default();
     let mut network: Option<DeSamConfig> = None;
