@@ -82,7 +82,7 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
     let structure = |(place, (_, name)): (usize, (u16, String))| Structure {
         value: place as u16 + 1,
         name,
-        modality: recipe.dataset.modality,
+        modality: Some(recipe.dataset.modality),
     };
     let names = recipe.label_values().unwrap_or_default();
     ModelCard {
