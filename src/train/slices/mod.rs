@@ -1,9 +1,10 @@
-//! Training of the networks that look at single slices, AutoSAM and DeSAM, from encoder results on disk.
+//! Training of the networks that look at slices: AutoSAM and DeSAM from encoder results on disk, MA-SAM from the scans.
 
 mod autosam;
 mod batches;
 mod cache;
 mod desam;
+mod masam;
 mod recipe;
 mod scans;
 mod start;
@@ -17,8 +18,10 @@ use crate::models::checkpoint::{Precision, WeightMap};
 use crate::models::{
     DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, compute, install_model, system_named,
 };
+use crate::prompt::PromptSet;
 use crate::util::JobContext;
 use crate::volume::metrics::dice;
+use crate::volume::{ImageVolume, Mask};
 
 use super::TrainError;
 use recipe::{SliceRecipe, SliceSystem};
@@ -42,7 +45,7 @@ fn table(settings: &impl Serialize) -> Result<toml::Table, TrainError> {
 /// Whether a recipe is for one of these systems.
 pub(super) fn is_recipe(text: &toml::Table) -> bool {
     let system = text.get("system").and_then(toml::Value::as_str);
-    matches!(system, Some("autosam" | "desam"))
+    matches!(system, Some("autosam" | "desam" | "masam"))
 }
 
 /// Trains by the recipe at `path`, measures the model on the validation patients, and installs it.
@@ -55,14 +58,16 @@ pub(super) fn run(path: &Path, choice: DeviceChoice, ctx: &JobContext) -> Result
     let cases = CaseNames::of(&recipe)?;
     ctx.step(0.0, "reading the encoder")?;
     let sam = StartingSam::of(&recipe.encoder)?;
-    let trained = match (&recipe.autosam, &recipe.desam) {
-        (Some(own), None) => autosam::train(&recipe, own, &sam, &cases, &device, ctx)?,
-        (None, Some(own)) => desam::train(&recipe, own, &sam, &cases, &device, ctx)?,
+    let trained = match (&recipe.autosam, &recipe.desam, &recipe.masam) {
+        (Some(own), None, None) => autosam::train(&recipe, own, &sam, &cases, &device, ctx)?,
+        (None, Some(own), None) => desam::train(&recipe, own, &sam, &cases, &device, ctx)?,
+        (None, None, Some(own)) => masam::train(&recipe, own, &sam, &cases, &device, ctx)?,
         _ => unreachable!("the recipe has the table of its own system alone"),
     };
     let system = match recipe.system {
         SliceSystem::AutoSam => "autosam",
         SliceSystem::DeSam => "desam",
+        SliceSystem::MaSam => "masam",
     };
     let system = system_named(system).expect("it is one of ours");
     let mut card = card(&recipe, system.name, trained.config);
@@ -85,6 +90,7 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
         modality: Some(recipe.dataset.modality),
     };
     let names = recipe.label_values().unwrap_or_default();
+    let in_boxes = recipe.masam.as_ref().is_some_and(|own| own.boxes);
     ModelCard {
         id: recipe.model.id.clone(),
         title: recipe.model.title.clone(),
@@ -92,9 +98,9 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
         description: recipe.model.description.clone(),
         weights: String::new(),
         sha256: String::new(),
-        automatic: true,
+        automatic: !in_boxes,
         clicks: false,
-        boxes: recipe.system == SliceSystem::DeSam,
+        boxes: in_boxes || recipe.system == SliceSystem::DeSam,
         structures: names.into_iter().enumerate().map(structure).collect(),
         automatic_spacing_mm: BTreeMap::new(),
         measured_dice: BTreeMap::new(),
@@ -118,17 +124,43 @@ fn measure(
         let scan = Scan::read(recipe, case)?;
         let silent = JobContext::silent();
         let key = ScanKey(number as u64);
-        let found = model.segment_auto(&scan.image, key, None, &silent)?;
-        model.drop_caches();
+        let found = if model.card().automatic {
+            Some(model.segment_auto(&scan.image, key, None, &silent)?.labels)
+        } else {
+            None
+        };
         for (place, (value, name)) in values.iter().enumerate() {
             let truth = scan.labels.mask_of(*value);
-            let predicted = found.labels.mask_of(place as u16 + 1);
+            let predicted = match &found {
+                Some(labels) => labels.mask_of(place as u16 + 1),
+                None => boxed(model, &scan.image, key, &truth)?,
+            };
             let score = dice(&predicted.voxels, &truth.voxels);
             let sum = sums.entry(name.clone()).or_default();
             *sum = (sum.0 + score, sum.1 + 1);
             tracing::info!("{case}: {name} Dice {score:.3}");
         }
+        model.drop_caches();
     }
     let mean = |(name, (sum, count)): (String, (f64, usize))| (name, sum / count.max(1) as f64);
     Ok(sums.into_iter().map(mean).collect::<BTreeMap<_, _>>())
+}
+
+/// What a model that works in a box finds in the tight box of the truth; nothing where there is none.
+fn boxed(
+    model: &mut dyn Segmenter,
+    image: &ImageVolume,
+    key: ScanKey,
+    truth: &Mask,
+) -> Result<Mask, TrainError> {
+    let Some(bounds) = truth.bounds() else {
+        return Ok(Mask::empty(*image.grid()));
+    };
+    let prompts = PromptSet {
+        clicks: Vec::new(),
+        target_box: Some(bounds),
+    };
+    let silent = JobContext::silent();
+    let found = model.segment_prompted(image, key, &prompts, None, &silent)?;
+    Ok(found.mask)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::models::desam::{AutomaticMode, LossConfig};
+use crate::models::masam::Intensity;
 use crate::train::TrainError;
 use crate::volume::Modality;
 
@@ -13,9 +14,11 @@ use crate::volume::Modality;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SliceRecipe {
-    /// `autosam` or `desam`.
+    /// `autosam`, `desam` or `masam`.
     pub system: SliceSystem,
-    /// Folder of the encoder's results, computed once and read at every step.
+    /// Folder of the encoder's results, computed once and read at every step; MA-SAM changes inside the encoder and has
+    /// none.
+    #[serde(default)]
     pub cache: PathBuf,
     /// File that names the validation patients, which are never trained on.
     pub splits: PathBuf,
@@ -31,6 +34,8 @@ pub(super) struct SliceRecipe {
     pub autosam: Option<AutoSamRecipe>,
     /// DeSAM's own.
     pub desam: Option<DeSamRecipe>,
+    /// MA-SAM's own.
+    pub masam: Option<MasamRecipe>,
 }
 
 /// Which network.
@@ -39,6 +44,7 @@ pub(super) struct SliceRecipe {
 pub(super) enum SliceSystem {
     AutoSam,
     DeSam,
+    MaSam,
 }
 
 /// The trained model as it is installed.
@@ -179,6 +185,64 @@ pub(super) struct DeSamRecipe {
     pub outside_points: usize,
 }
 
+/// MA-SAM's own; numbers left out are the authors'.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MasamRecipe {
+    /// Side of the slices: 512.
+    pub image_side: usize,
+    /// Slices seen together: 5.
+    #[serde(default = "slices")]
+    pub slices: usize,
+    /// Rank of the increments: 32.
+    #[serde(default = "rank")]
+    pub rank: usize,
+    /// Factor of the increments: 1.
+    #[serde(default = "scale")]
+    pub scale: f64,
+    /// Inner width of the adapters: 384.
+    #[serde(default = "adapter_width")]
+    pub adapter_width: usize,
+    /// How intensities are prepared.
+    pub intensity: Intensity,
+    /// Whether it learns with a box on every slice.
+    #[serde(default)]
+    pub boxes: bool,
+    /// Iterations until the learning rate is reached: 250.
+    #[serde(default = "warmup")]
+    pub warmup: usize,
+    /// Exponent of the learning rate's decay: 7.
+    #[serde(default = "decay_power")]
+    pub decay_power: f64,
+    /// Windows of an epoch at most; all of them where it is left out.
+    #[serde(default)]
+    pub windows_per_epoch: Option<usize>,
+}
+
+fn slices() -> usize {
+    5
+}
+
+fn rank() -> usize {
+    32
+}
+
+fn scale() -> f64 {
+    1.0
+}
+
+fn adapter_width() -> usize {
+    384
+}
+
+fn warmup() -> usize {
+    250
+}
+
+fn decay_power() -> f64 {
+    7.0
+}
+
 impl SliceRecipe {
     /// Reads a recipe and makes its paths absolute.
     ///
@@ -199,15 +263,26 @@ impl SliceRecipe {
         if recipe.encoder.sam.is_some() == recipe.encoder.random.is_some() {
             return Err(error("[encoder] needs either 'sam' or 'random'".to_owned()));
         }
-        let own = match recipe.system {
-            SliceSystem::AutoSam => recipe.autosam.is_some() && recipe.desam.is_none(),
-            SliceSystem::DeSam => recipe.desam.is_some() && recipe.autosam.is_none(),
-        };
-        if !own {
+        let own = [
+            (SliceSystem::AutoSam, recipe.autosam.is_some()),
+            (SliceSystem::DeSam, recipe.desam.is_some()),
+            (SliceSystem::MaSam, recipe.masam.is_some()),
+        ];
+        if own
+            .iter()
+            .any(|&(system, there)| there != (system == recipe.system))
+        {
             return Err(error(
-                "it needs the table of its own system, [autosam] or [desam], and no other"
+                "it needs the table of its own system, [autosam], [desam] or [masam], and no other"
                     .to_owned(),
             ));
+        }
+        if recipe.masam.as_ref().is_some_and(|own| own.warmup == 0) {
+            return Err(error("warmup must be at least 1".to_owned()));
+        }
+        let boxes = recipe.masam.as_ref().is_some_and(|own| own.boxes);
+        if boxes && recipe.dataset.structures.len() != 1 {
+            return Err(error("with boxes MA-SAM learns one structure".to_owned()));
         }
         if recipe.schedule.batch == 0 || recipe.schedule.epochs == 0 {
             return Err(error("batch and epochs must be at least 1".to_owned()));
