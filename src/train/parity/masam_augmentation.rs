@@ -67,8 +67,8 @@ fn box_augmentation(fixture: &Fixture, _: &Device, check: &mut Check) -> Result<
 }
 
 fn number(text: &str) -> Result<f64, ParityError> {
-    text.parse()
-        .map_err(|_| ParityError::NotUnderstood(format!("a case without a number: '{text}'")))
+    text.parse::<f64>()
+        .map_err(|e| ParityError::NotUnderstood(format!("a case's number '{text}': {e}")))
 }
 
 fn augmentation(fixture: &Fixture, _: &Device, check: &mut Check) -> Result<(), ParityError> {
