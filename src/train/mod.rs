@@ -60,7 +60,8 @@ pub enum TrainError {
 /// Trains by the recipe at `config`, on `device`; with `resume`, from the last checkpoint on.
 ///
 /// Progress is reported through `ctx`. The checkpoint folder of the recipe ends up holding the weights
-/// (`model.bpk`, f16, with its card `model.toml`) and what is needed to resume.
+/// (`model.bpk`, f16, with its card `model.toml`) and what is needed to resume. Recipes with a `system` end in an
+/// installed model instead.
 ///
 /// # Errors
 /// A bad recipe, unreadable data, a checkpoint that cannot be written.
@@ -71,7 +72,7 @@ pub fn run(
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
     if slices::is_recipe(&table_of(config)?) {
-        return slices::run(config, device, ctx);
+        return slices::run(config, device, resume, ctx);
     }
     let config = TrainConfig::load(config)?;
     let cases = cases::load(&config, ctx)?;

@@ -21,7 +21,9 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), Refusal> {
         logged_context(console)
     };
     crate::train::run(&args.config, args.device.device, args.resume, &ctx)?;
-    console.line("trained; the weights are in the checkpoint folder of the recipe");
+    console.line(
+        "trained; the recipe names the folder of the weights, or the model that is now installed",
+    );
     Ok(())
 }
 

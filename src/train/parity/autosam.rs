@@ -9,7 +9,7 @@ use crate::models::autosam::{
 use crate::models::checkpoint::{Loader, WeightMap};
 use crate::models::trace::{Recorder, Trace};
 
-use super::slice_nets::{Sizes, forward_of, named_checkpoint, opened};
+use super::slice_nets::{Sizes, checkpoint_of, forward_of, opened};
 use super::{Check, Fixture, Kind, ParityError};
 
 /// The kinds of this file.
@@ -132,6 +132,7 @@ fn compare_classes(
 ) -> Result<(), ParityError> {
     let expected = fixture.host("out/argmax")?;
     let plane = side * side;
+    let tolerance = check.allowed(TOLERANCE) as f32;
     let mut found = Vec::with_capacity(images * plane);
     for place in 0..images * plane {
         let (image, pixel) = (place / plane, place % plane);
@@ -139,7 +140,7 @@ fn compare_classes(
         let best = (0..classes).fold(0, |best, c| if logit(c) > logit(best) { c } else { best });
         let wanted = expected.data.get(place).copied().unwrap_or(-1.0);
         let known = (0.0..classes as f32).contains(&wanted);
-        let near = known && logit(best) - logit(wanted as usize) < TOLERANCE as f32;
+        let near = known && logit(best) - logit(wanted as usize) < tolerance;
         found.push(if near { wanted } else { best as f32 });
     }
     let limit = super::Limit::MaxAbs(0.0);
@@ -176,7 +177,7 @@ fn variants(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(),
 
 /// The recorded forward pass of a checkpoint file.
 fn forward_pass(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
-    let file = opened(check, &named_checkpoint(fixture)?)?;
+    let file = opened(check, &checkpoint_of(fixture)?)?;
     let decoder = full_names(WeightMap::of_file(&file, ""));
     run(fixture, fixture.weights("w/").with(decoder), device, check)
 }

@@ -59,6 +59,15 @@ impl Check {
         }
     }
 
+    /// A tolerance for the CPU as it is on this device.
+    pub fn allowed(&self, tolerance: f64) -> f64 {
+        if self.exact_device {
+            tolerance
+        } else {
+            tolerance.max(GPU_TOLERANCE)
+        }
+    }
+
     /// The rows so far.
     pub fn into_rows(self) -> Vec<TensorRow> {
         self.rows
@@ -196,11 +205,7 @@ impl Check {
             Limit::RelL2(tolerance) => (difference.rel_l2, tolerance),
             Limit::RelMax(tolerance) => (difference.rel_max, tolerance),
         };
-        let tolerance = if self.exact_device {
-            tolerance
-        } else {
-            tolerance.max(GPU_TOLERANCE)
-        };
+        let tolerance = self.allowed(tolerance);
         self.rows.push(TensorRow {
             name: name.to_owned(),
             shape: shape.to_vec(),

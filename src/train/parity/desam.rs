@@ -11,7 +11,7 @@ use crate::models::sam::{ImageEncoder, NoAdaptation, PromptEncoder, PromptFrame,
 use crate::models::trace::{Recorder, Trace};
 
 use super::desam_processing::{Column, RECORDS, SelectionRun, Slack};
-use super::slice_nets::{Sizes, forward_of, named_checkpoint, opened};
+use super::slice_nets::{Sizes, checkpoint_of, forward_of, opened};
 use super::{Check, Fixture, Kind, Limit, ParityError};
 
 /// The kinds of this file.
@@ -212,7 +212,7 @@ fn end_to_end(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(
     ];
     let slack = Slack {
         logits: &upscaled,
-        tolerance: LOGITS as f32,
+        tolerance: check.allowed(LOGITS) as f32,
     };
     run.compare(check, fixture, &copies, &columns, Some(&slack))?;
     let records = finished(without_overlaps(copies, &run.config), run.side, &run.config);
@@ -332,7 +332,7 @@ fn decoded(
 
 /// The recorded forward pass of a checkpoint file.
 fn forward_pass(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
-    let file = opened(check, &named_checkpoint(fixture)?)?;
+    let file = opened(check, &checkpoint_of(fixture)?)?;
     run_forward(fixture, WeightMap::of_file(&file, ""), device, check)
 }
 

@@ -90,32 +90,65 @@ impl Sizes {
     }
 }
 
-/// The checkpoint file that the recording of a forward pass names in its header.
-pub(super) fn named_checkpoint(fixture: &Fixture) -> Result<PathBuf, ParityError> {
-    let text = fixture.note("fixture").unwrap_or_default();
-    let mut words = text.split([' ', ',', '(', ')']);
-    words
-        .find(|word| word.ends_with(".pth") || word.ends_with(".pth.tar"))
-        .map(|name| fixture.beside(name))
-        .ok_or_else(|| ParityError::NotUnderstood("its header names no checkpoint file".to_owned()))
+/// The checkpoint file of a recorded forward pass: the one that its header names, else one of the same network in its
+/// folder.
+pub(super) fn checkpoint_of(fixture: &Fixture) -> Result<PathBuf, ParityError> {
+    if let Some(path) = named_checkpoint(fixture).filter(|path| path.exists()) {
+        return Ok(path);
+    }
+    let network = network_of(fixture.path());
+    let is_of_network = |path: &PathBuf| {
+        let name = super::file_name(path);
+        name.starts_with(&network) && !name.ends_with(".safetensors")
+    };
+    let mut beside = beside(fixture.path())?.into_iter();
+    beside.find(is_of_network).ok_or_else(|| {
+        ParityError::NotUnderstood("the checkpoint file that it is of is not beside it".to_owned())
+    })
 }
 
-/// The recording of a forward pass with a checkpoint file: the one in its folder that names it.
+fn named_checkpoint(fixture: &Fixture) -> Option<PathBuf> {
+    let text = fixture.note("fixture")?;
+    let mut words = text.split([' ', ',', '(', ')']);
+    let name = words.find(|word| word.ends_with(".pth") || word.ends_with(".pth.tar"))?;
+    Some(fixture.beside(name))
+}
+
+/// `autosam_vit_` of `autosam_vit_ckpt_forward.safetensors` and `autosam_vit_checkpoint_b4.pth.tar`; `desam_` of
+/// DeSAM's.
+fn network_of(path: &Path) -> String {
+    let name = super::file_name(path);
+    let parts = if name.starts_with("autosam") { 2 } else { 1 };
+    let words: Vec<&str> = name.split('_').take(parts).collect();
+    format!("{}_", words.join("_"))
+}
+
+fn beside(path: &Path) -> Result<Vec<PathBuf>, ParityError> {
+    super::recordings(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// The recording of a forward pass with a checkpoint file: the one in its folder that names it, else one of the same
+/// network.
 pub(super) fn forward_of(checkpoint: &Path) -> Result<Fixture, ParityError> {
     let name = super::file_name(checkpoint).replace("_cudatag", "");
-    let beside = super::recordings(checkpoint.parent().unwrap_or(Path::new(".")))?;
-    for path in beside {
-        if super::file_name(&path).contains("ckpt_forward") {
-            let fixture = Fixture::open(&path)?;
-            let named = named_checkpoint(&fixture).ok();
-            if named.is_some_and(|named| super::file_name(&named) == name) {
-                return Ok(fixture);
-            }
+    let network = network_of(checkpoint);
+    let mut likely = None;
+    for path in beside(checkpoint)? {
+        let file = super::file_name(&path);
+        if !file.contains("ckpt_forward") || !file.starts_with(&network) {
+            continue;
         }
+        let fixture = Fixture::open(&path)?;
+        if named_checkpoint(&fixture).is_some_and(|named| super::file_name(&named) == name) {
+            return Ok(fixture);
+        }
+        likely.get_or_insert(fixture);
     }
-    Err(ParityError::NotUnderstood(format!(
-        "no *ckpt_forward*.safetensors beside it names {name}"
-    )))
+    likely.ok_or_else(|| {
+        ParityError::NotUnderstood(format!(
+            "there is no {network}ckpt_forward*.safetensors beside it"
+        ))
+    })
 }
 
 /// Opens a checkpoint file and compares sums of its tensors with the authors' list of them, where it is there.

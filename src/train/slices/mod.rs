@@ -51,8 +51,20 @@ pub(super) fn is_recipe(text: &toml::Table) -> bool {
 /// Trains by the recipe at `path`, measures the model on the validation patients, and installs it.
 ///
 /// # Errors
-/// A bad recipe, unreadable data, a cache that cannot be written, an id that is taken.
-pub(super) fn run(path: &Path, choice: DeviceChoice, ctx: &JobContext) -> Result<(), TrainError> {
+/// A bad recipe or one to be resumed, unreadable data, a cache that cannot be written, an id that is taken.
+pub(super) fn run(
+    path: &Path,
+    choice: DeviceChoice,
+    resume: bool,
+    ctx: &JobContext,
+) -> Result<(), TrainError> {
+    if resume {
+        return Err(TrainError::Config {
+            path: path.to_owned(),
+            reason: "this recipe cannot be resumed: run it again, encoded slices are kept"
+                .to_owned(),
+        });
+    }
     let recipe = SliceRecipe::load(path)?;
     let (_, device) = compute::open(choice)?;
     let cases = CaseNames::of(&recipe)?;
