@@ -10,9 +10,7 @@ use crate::models::ModelError;
 use crate::models::checkpoint::{HostTensor, Loader, ParamEntry, WeightMap, export};
 use crate::models::masam::intensity::scale_window;
 use crate::models::masam::windows::{SliceStack, window_slices};
-use crate::models::masam::{
-    AdapterPlaces, MaSam, MasamConfig, MasamSettings, Mode, masam_loss, names, tables,
-};
+use crate::models::masam::{MaSam, MasamConfig, MasamSettings, Mode, masam_loss, names, tables};
 use crate::models::ops::SplineOrder;
 use crate::models::slices::values;
 use crate::train::TrainError;
@@ -88,7 +86,7 @@ fn settings(recipe: &SliceRecipe, own: &MasamRecipe, sam: &StartingSam) -> Masam
             rank: own.rank,
             scale: own.scale,
             adapter_width: own.adapter_width,
-            adapters: AdapterPlaces::BOTH,
+            adapters: own.adapters,
             slices: own.slices,
         },
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::models::desam::{AutomaticMode, LossConfig};
-use crate::models::masam::Intensity;
+use crate::models::masam::{AdapterPlaces, Intensity};
 use crate::train::TrainError;
 use crate::volume::Modality;
 
@@ -207,6 +207,9 @@ pub(super) struct MasamRecipe {
     /// Inner width of the adapters: 384.
     #[serde(default = "adapter_width")]
     pub adapter_width: usize,
+    /// Where a block's adapters are: before the attention and before the perceptron.
+    #[serde(default = "adapters")]
+    pub adapters: AdapterPlaces,
     /// How intensities are prepared.
     pub intensity: Intensity,
     /// Whether it learns with a box on every slice.
@@ -237,6 +240,10 @@ fn scale() -> f64 {
 
 fn adapter_width() -> usize {
     384
+}
+
+fn adapters() -> AdapterPlaces {
+    AdapterPlaces::BOTH
 }
 
 fn warmup() -> usize {
