@@ -117,3 +117,14 @@ pub(crate) fn install_model(
         open(card, weights_beside(path, card)?)
     })
 }
+
+/// The card and the tensors of an installed model.
+///
+/// # Errors
+/// No such model, weights that cannot be read.
+pub(crate) fn installed_tensors(id: &str) -> Result<(ModelCard, WeightMap), ModelError> {
+    let found = cards().into_iter().find(|(_, card)| card.id == id);
+    let (path, card) = found.ok_or_else(|| ModelError::Unknown(id.to_owned()))?;
+    let weights = weights_beside(&path, &card)?;
+    Ok((card, weights))
+}

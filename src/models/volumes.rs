@@ -152,6 +152,12 @@ impl Layout {
         }
     }
 
+    /// Values of a scan, `i` fastest, along the network's axes.
+    fn arranged(self, values: Vec<f32>, [ni, nj, nk]: [usize; 3]) -> VolumeArray {
+        let (axes, flipped) = self.in_array();
+        VolumeArray::new([nk, nj, ni], values).transposed(axes, flipped)
+    }
+
     /// The same among the axes of an array whose last axis is the scan's first.
     fn in_array(self) -> ([usize; 3], [bool; 3]) {
         (self.axes.map(|a| 2 - a), self.flipped)
@@ -161,18 +167,21 @@ impl Layout {
 impl PreparedVolume {
     /// Brings a scan before a network.
     pub fn of(image: &ImageVolume, settings: &VolumeSettings) -> Self {
+        let mut prepared = Self::unnormalised(image, settings);
+        settings.intensity.apply(&mut prepared.array.values);
+        prepared
+    }
+
+    /// As [`Self::of`] with the scan's own values.
+    fn unnormalised(image: &ImageVolume, settings: &VolumeSettings) -> Self {
         let grid = *image.grid();
         let layout = Layout::of(&grid.affine, settings.axes);
-        let [ni, nj, nk] = grid.dims;
-        let stored = VolumeArray::new([nk, nj, ni], slices::values(image));
-        let (axes, flipped) = layout.in_array();
-        let mut array = stored.transposed(axes, flipped);
+        let mut array = layout.arranged(slices::values(image), grid.dims);
         if let [a, b, c] = settings.spacing_mm[..] {
             let spacing = grid.spacing_mm();
             let factors = std::array::from_fn(|d| spacing[layout.axes[d]] / [a, b, c][d]);
             array = array.rescaled(factors);
         }
-        settings.intensity.apply(&mut array.values);
         Self {
             array,
             grid,
@@ -209,6 +218,55 @@ impl PreparedVolume {
             .resized(self.source_dims())
             .transposed_back(axes, flipped)
             .values
+    }
+}
+
+/// A labelled scan along a network's axes, to train on.
+pub(crate) struct LabelledVolume {
+    /// Values as in the scan where a fixed range normalises them; normalised where the scan itself does.
+    pub image: VolumeArray,
+    /// The class of each voxel, 0 being the background.
+    pub classes: VolumeArray,
+    /// Offsets of voxels that are not background, thinned out to a few thousand.
+    pub labelled: Vec<u32>,
+}
+
+impl LabelledVolume {
+    /// Brings a labelled scan before a network; `class` is 0 for labels that are not learned. A single class is resampled
+    /// as a share of voxels, which is what 3DSAM-adapter does; several keep the nearest label.
+    pub fn of(
+        image: &ImageVolume,
+        labels: &LabelMap,
+        settings: &VolumeSettings,
+        class: impl Fn(u16) -> u16,
+    ) -> Self {
+        const KEPT: usize = 8192;
+        let mut prepared = PreparedVolume::unnormalised(image, settings);
+        if let Intensity::Percentiles { .. } = settings.intensity {
+            settings.intensity.apply(&mut prepared.array.values);
+        }
+        let values: Vec<f32> = labels.voxels.iter().map(|&v| f32::from(class(v))).collect();
+        let several = values.iter().any(|&v| v > 1.0);
+        let dims = prepared.array.dims;
+        let arranged = prepared.layout.arranged(values, image.grid().dims);
+        let classes = if several {
+            arranged.nearest(dims)
+        } else {
+            let mut share = arranged.resized(dims);
+            for value in &mut share.values {
+                *value = f32::from(u8::from(*value > 0.5));
+            }
+            share
+        };
+        let labelled: Vec<u32> = (0..classes.values.len() as u32)
+            .filter(|&v| classes.values[v as usize] > 0.0)
+            .collect();
+        let every = labelled.len().div_ceil(KEPT).max(1);
+        Self {
+            image: prepared.array,
+            labelled: labelled.into_iter().step_by(every).collect(),
+            classes,
+        }
     }
 }
 

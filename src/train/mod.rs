@@ -17,6 +17,7 @@ mod procedural;
 mod prompted;
 mod slices;
 mod trainer;
+mod volumes;
 
 use std::path::{Path, PathBuf};
 
@@ -71,8 +72,12 @@ pub fn run(
     resume: bool,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
-    if slices::is_recipe(&table_of(config)?) {
+    let table = table_of(config)?;
+    if slices::is_recipe(&table) {
         return slices::run(config, device, resume, ctx);
+    }
+    if volumes::is_recipe(&table) {
+        return volumes::run(config, device, resume, ctx);
     }
     let config = TrainConfig::load(config)?;
     let cases = cases::load(&config, ctx)?;

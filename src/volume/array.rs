@@ -82,6 +82,26 @@ impl VolumeArray {
         }))
     }
 
+    /// Resized to these lengths, each voxel the value of the nearest one.
+    #[must_use]
+    pub fn nearest(&self, dims: [usize; 3]) -> Self {
+        let places: [Vec<usize>; 3] = std::array::from_fn(|d| {
+            let step = self.dims[d] as f64 / dims[d] as f64;
+            let place = |at: usize| ((at as f64 + 0.5) * step) as usize;
+            (0..dims[d])
+                .map(|at| place(at).min(self.dims[d] - 1))
+                .collect()
+        });
+        let [_, dj, dk] = self.dims;
+        let mut values = Vec::with_capacity(dims.iter().product());
+        for i in &places[0] {
+            for j in &places[1] {
+                values.extend(places[2].iter().map(|k| self.values[(i * dj + j) * dk + k]));
+            }
+        }
+        Self { dims, values }
+    }
+
     /// For each axis the new length and the step between samples.
     fn sampled(&self, axes: [(usize, f32); 3]) -> Self {
         let places: [Vec<(usize, usize, f32)>; 3] =

@@ -158,7 +158,7 @@ fn encode(
     ctx: &JobContext,
 ) -> Result<Vec<PathBuf>, TrainError> {
     let encoder_weights = sam.weights.under("image_encoder.");
-    let labels = recipe.label_values().unwrap_or_default();
+    let labels = recipe.dataset.label_values().unwrap_or_default();
     let preparation = format!(
         "autosam {} {labels:?} {:?}",
         own.input_side, sam.config.encoder
@@ -174,7 +174,7 @@ fn encode(
     for (number, case) in cases.training.iter().enumerate() {
         let progress = 0.3 * number as f32 / cases.training.len() as f32;
         ctx.step(progress, &format!("encoding {case}"))?;
-        let scan = Scan::read(recipe, case)?;
+        let scan = Scan::read(&recipe.dataset, case)?;
         let png = volume_to_png(&values(&scan.image));
         let [ni, nj, nk] = scan.image.grid().dims;
         for k in 0..nk {

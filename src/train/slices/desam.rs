@@ -161,7 +161,7 @@ fn encode(
     ctx: &JobContext,
 ) -> Result<(Vec<PathBuf>, Vec<PathBuf>), TrainError> {
     let encoder_weights = sam.weights.under("image_encoder.");
-    let labels = recipe.label_values().unwrap_or_default();
+    let labels = recipe.dataset.label_values().unwrap_or_default();
     let preparation = format!(
         "desam {labels:?} {:?} {:?}",
         config.encoder, config.feature_blocks
@@ -181,7 +181,7 @@ fn encode(
             0.3 * number as f32 / count as f32,
             &format!("encoding {case}"),
         )?;
-        let scan = Scan::read(recipe, case)?;
+        let scan = Scan::read(&recipe.dataset, case)?;
         let grey = volume_to_grey(&values(&scan.image));
         let [ni, nj, nk] = scan.image.grid().dims;
         for k in 0..nk {

@@ -133,13 +133,13 @@ fn read(
     cases: &CaseNames,
     ctx: &JobContext,
 ) -> Result<Vec<Stack>, TrainError> {
-    let label_values = recipe.label_values().unwrap_or_default();
+    let label_values = recipe.dataset.label_values().unwrap_or_default();
     let size = [own.image_side; 2];
     let mut stacks = Vec::with_capacity(cases.training.len());
     for (number, case) in cases.training.iter().enumerate() {
         let progress = 0.1 * number as f32 / cases.training.len() as f32;
         ctx.step(progress, &format!("reading {case}"))?;
-        let scan = Scan::read(recipe, case)?;
+        let scan = Scan::read(&recipe.dataset, case)?;
         let dims = scan.image.grid().dims;
         let mut grey = values(&scan.image);
         own.intensity.apply(&mut grey);

@@ -25,8 +25,10 @@ use crate::volume::{ImageVolume, Mask};
 
 use super::TrainError;
 use recipe::{SliceRecipe, SliceSystem};
-use scans::{CaseNames, Scan};
-use start::StartingSam;
+
+pub(super) use recipe::{EncoderStart, ModelEntry, SliceDataset};
+pub(super) use scans::{CaseNames, Scan};
+pub(super) use start::StartingSam;
 
 /// What training leaves: all that a model is made of.
 struct Trained {
@@ -67,7 +69,7 @@ pub(super) fn run(
     }
     let recipe = SliceRecipe::load(path)?;
     let (_, device) = compute::open(choice)?;
-    let cases = CaseNames::of(&recipe)?;
+    let cases = CaseNames::of(&recipe.splits, &recipe.dataset)?;
     ctx.step(0.0, "reading the encoder")?;
     let sam = StartingSam::of(&recipe.encoder)?;
     let trained = match (&recipe.autosam, &recipe.desam, &recipe.masam) {
@@ -101,7 +103,7 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
         name,
         modality: Some(recipe.dataset.modality),
     };
-    let names = recipe.label_values().unwrap_or_default();
+    let names = recipe.dataset.label_values().unwrap_or_default();
     let in_boxes = recipe.masam.as_ref().is_some_and(|own| own.boxes);
     ModelCard {
         id: recipe.model.id.clone(),
@@ -129,11 +131,11 @@ fn measure(
     model: &mut dyn Segmenter,
     ctx: &JobContext,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
-    let values = recipe.label_values().unwrap_or_default();
+    let values = recipe.dataset.label_values().unwrap_or_default();
     let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
     for (number, case) in cases.validation.iter().enumerate() {
         ctx.check()?;
-        let scan = Scan::read(recipe, case)?;
+        let scan = Scan::read(&recipe.dataset, case)?;
         let silent = JobContext::silent();
         let key = ScanKey(number as u64);
         let found = if model.card().automatic {

@@ -54,7 +54,7 @@ pub(super) enum SliceSystem {
 /// The trained model as it is installed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ModelEntry {
+pub(in crate::train) struct ModelEntry {
     /// Short name.
     pub id: String,
     /// Name shown to users.
@@ -72,7 +72,7 @@ pub(super) struct ModelEntry {
 /// Where the encoder comes from: one of the two.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EncoderStart {
+pub(in crate::train) struct EncoderStart {
     /// A plain SAM file.
     #[serde(default)]
     pub sam: Option<PathBuf>,
@@ -84,7 +84,7 @@ pub(super) struct EncoderStart {
 /// A small network of SAM's layout with random weights.
 #[derive(Debug, Clone, Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RandomSam {
+pub(in crate::train) struct RandomSam {
     /// Seed of the weights.
     pub seed: u64,
     /// Side of the image in pixels.
@@ -108,7 +108,7 @@ pub(super) struct RandomSam {
 /// One collection of labelled scans.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SliceDataset {
+pub(in crate::train) struct SliceDataset {
     /// Name, as in the splits file.
     pub name: String,
     /// Folder that holds the images.
@@ -298,7 +298,7 @@ impl SliceRecipe {
         if recipe.schedule.batch == 0 || recipe.schedule.epochs == 0 {
             return Err(error("batch and epochs must be at least 1".to_owned()));
         }
-        recipe.label_values().map_err(error)?;
+        recipe.dataset.label_values().map_err(error)?;
         if recipe.system == SliceSystem::DeSam && recipe.dataset.structures.len() != 1 {
             return Err(error(
                 "DeSAM learns one structure: train one model each, and merge them when importing"
@@ -307,11 +307,13 @@ impl SliceRecipe {
         }
         Ok(recipe)
     }
+}
 
+impl SliceDataset {
     /// Label values and names of the structures, in the order of the network's classes.
     pub fn label_values(&self) -> Result<Vec<(u16, String)>, String> {
         let mut values = Vec::new();
-        for (value, name) in &self.dataset.structures {
+        for (value, name) in &self.structures {
             let number = value.parse::<u16>().ok().filter(|&v| v > 0);
             let number = number.ok_or_else(|| format!("'{value}' is not a label value"))?;
             values.push((number, name.clone()));

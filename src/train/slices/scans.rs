@@ -11,17 +11,17 @@ use crate::train::TrainError;
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap};
 
-use super::recipe::SliceRecipe;
+use super::recipe::SliceDataset;
 
 /// One labelled scan.
-pub(super) struct Scan {
+pub(in crate::train) struct Scan {
     pub image: ImageVolume,
     /// On the same grid; the values are the file's.
     pub labels: LabelMap,
 }
 
 /// Names of the cases to train on, and of those that are never trained on.
-pub(super) struct CaseNames {
+pub(in crate::train) struct CaseNames {
     pub training: Vec<String>,
     pub validation: Vec<String>,
 }
@@ -36,20 +36,19 @@ impl CaseNames {
     ///
     /// # Errors
     /// A splits file that cannot be read or does not know the dataset; no case at all.
-    pub fn of(recipe: &SliceRecipe) -> Result<Self, TrainError> {
+    pub fn of(splits_path: &Path, dataset: &SliceDataset) -> Result<Self, TrainError> {
         let error = |path: &Path, reason: String| TrainError::Config {
             path: path.to_owned(),
             reason,
         };
-        let text = std::fs::read_to_string(&recipe.splits)
-            .map_err(|e| error(&recipe.splits, e.to_string()))?;
+        let text =
+            std::fs::read_to_string(splits_path).map_err(|e| error(splits_path, e.to_string()))?;
         let splits: BTreeMap<String, Split> =
-            toml::from_str(&text).map_err(|e| error(&recipe.splits, e.message().to_owned()))?;
-        let dataset = &recipe.dataset;
+            toml::from_str(&text).map_err(|e| error(splits_path, e.message().to_owned()))?;
         let group = dataset.name.split('-').next().unwrap_or_default();
         let held_out = splits
             .get(group)
-            .ok_or_else(|| error(&recipe.splits, format!("no patients are named for {group}")))?;
+            .ok_or_else(|| error(splits_path, format!("no patients are named for {group}")))?;
         let mut names: Vec<String> = WalkDir::new(&dataset.folder)
             .into_iter()
             .filter_map(Result::ok)
@@ -82,9 +81,8 @@ impl Scan {
     ///
     /// # Errors
     /// Files that cannot be read, or whose grids differ.
-    pub fn read(recipe: &SliceRecipe, name: &str) -> Result<Self, TrainError> {
+    pub fn read(dataset: &SliceDataset, name: &str) -> Result<Self, TrainError> {
         let ctx = JobContext::silent();
-        let dataset = &recipe.dataset;
         let options = OpenOptions {
             modality: Some(dataset.modality),
             ..OpenOptions::default()

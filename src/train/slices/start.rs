@@ -16,7 +16,7 @@ pub(super) const POSITION_MATRIX: &str =
     "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix";
 
 /// Weights under SAM's names, and their sizes.
-pub(super) struct StartingSam {
+pub(in crate::train) struct StartingSam {
     pub weights: WeightMap,
     pub config: SamConfig,
 }
