@@ -30,4 +30,6 @@ mod session;
 mod slice_systems;
 mod slice_view;
 mod support;
+mod volume_arrays;
+mod volume_systems;
 mod window;

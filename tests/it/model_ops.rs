@@ -3,7 +3,7 @@
 use burn::tensor::module::conv3d as burn_conv3d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, Tolerance};
-use prosector::models::ops::{conv3d, depth_to_space, norm_act, space_to_depth};
+use prosector::models::ops::{conv3d, depth_to_space, depthwise3d, gelu, norm_act, space_to_depth};
 
 fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
     let scale = expected.clone().abs().max().into_scalar::<f32>().max(1e-3);
@@ -48,6 +48,40 @@ fn convolution_and_its_gradients_equal_burns() {
         let gradient = |g| weight.grad(g).expect("tracked");
         close(gradient(&ours), gradient(&theirs), "weight gradient");
     }
+}
+
+#[test]
+fn depthwise_convolution_and_its_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    for (b, [d, h, w], c) in [(1, [5, 6, 7], 12), (2, [3, 4, 3], 5), (1, [1, 2, 1], 3)] {
+        let x = random([b, d, h, w, c], &device);
+        let weight = random([27, c], &device);
+        let upstream = random([b, d, h, w, c], &device);
+        let ours = depthwise3d(x.clone(), weight.clone());
+        let kernel = weight.clone().transpose().reshape([c, 1, 3, 3, 3]);
+        let options = ConvOptions::new([1; 3], [1; 3], [1; 3], c);
+        let first = x.clone().permute([0, 4, 1, 2, 3]);
+        let theirs = burn_conv3d(first, kernel, None, options).permute([0, 2, 3, 4, 1]);
+        close(ours.clone().inner(), theirs.clone().inner(), "output");
+        let ours = (ours * upstream.clone()).sum().backward();
+        let theirs = (theirs * upstream).sum().backward();
+        let gradient = |g| x.grad(g).expect("tracked");
+        close(gradient(&ours), gradient(&theirs), "input gradient");
+        let gradient = |g| weight.grad(g).expect("tracked");
+        close(gradient(&ours), gradient(&theirs), "weight gradient");
+    }
+}
+
+#[test]
+fn gelu_and_its_gradient_equal_burns() {
+    let device = Device::flex().autodiff();
+    let places: Vec<f32> = (-800..=800).map(|v| v as f32 / 100.0).collect();
+    let x = Tensor::<1>::from_data(places.as_slice(), &device).require_grad();
+    let (ours, theirs) = (gelu(x.clone()), burn::tensor::activation::gelu(x.clone()));
+    close(ours.clone().inner(), theirs.clone().inner(), "output");
+    let ours = x.grad(&ours.sum().backward()).expect("tracked");
+    let theirs = x.grad(&theirs.sum().backward()).expect("tracked");
+    close(ours, theirs, "gradient");
 }
 
 fn reference_norm(x: Tensor<5>, gamma: Tensor<1>, beta: Tensor<1>, groups: usize) -> Tensor<5> {

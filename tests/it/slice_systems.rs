@@ -33,18 +33,18 @@ fn extract(recording: &Path, prefix: &str, to: &Path) {
     std::fs::write(to, file).unwrap();
 }
 
-struct Workplace {
+pub(super) struct Workplace {
     folder: tempfile::TempDir,
 }
 
 impl Workplace {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -56,14 +56,14 @@ impl Workplace {
             .unwrap()
     }
 
-    fn succeed(&self, arguments: &[&str]) -> Output {
+    pub(super) fn succeed(&self, arguments: &[&str]) -> Output {
         let output = self.run(arguments);
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {text}");
         output
     }
 
-    fn refusal(&self, arguments: &[&str]) -> String {
+    pub(super) fn refusal(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(!output.status.success(), "{arguments:?} should be refused");
         String::from_utf8_lossy(&output.stderr).into_owned()

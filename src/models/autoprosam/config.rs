@@ -42,10 +42,14 @@ impl GeneratorConfig {
             in_ch: axis_of(weights, "inc.conv1.weight", 1)?,
             base_ch: axis_of(weights, "inc.conv1.weight", 0)?,
             num_classes: axis_of(weights, "outc.weight", 0)?,
-            scale: (1..=LEVELS)
-                .map(|level| [if side >> level >= 2 { 2 } else { 1 }; 3])
-                .collect(),
+            scale: Self::scales(side),
         })
+    }
+
+    /// How much each level is smaller than the one above for maps of `side`: half, but not below 2 voxels.
+    pub fn scales(side: usize) -> Vec<[usize; 3]> {
+        let factor = |level: usize| if side >> level >= 2 { 2 } else { 1 };
+        (1..=LEVELS).map(|level| [factor(level); 3]).collect()
     }
 }
 

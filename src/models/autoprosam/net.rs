@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{CheckpointError, Loader, Scope, WeightMap};
-use crate::models::threedsam::CropNet;
+use crate::models::threedsam::{CropNet, channels_first};
 use crate::models::trace::Trace;
 use crate::models::volumes::VolumeSettings;
 use crate::models::window_model::WindowNet;
@@ -38,6 +38,7 @@ impl AutoProSamNet {
         config: &AutoProSamConfig,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
+        config.net.checked("AutoProSAM")?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
         loader.finish("AutoProSAM", |_| false)?;
@@ -48,9 +49,9 @@ impl AutoProSamNet {
     pub fn forward(&self, crop: Tensor<5>, trace: &Trace<'_>) -> Tensor<5> {
         let features = self.net.encode(crop, trace);
         let map = self.net.unprompted(&features);
-        trace.keep("apg_input", &map);
+        trace.keep("apg_input", &channels_first(&map));
         let prompted = self.generator.forward(map, &trace.child("apg"));
-        trace.keep("apg_output", &prompted);
+        trace.keep("apg_output", &channels_first(&prompted));
         self.net.decode(&features, Some(prompted), trace)
     }
 

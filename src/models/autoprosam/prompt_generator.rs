@@ -2,11 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 
 use crate::models::checkpoint::Scope;
-use crate::models::layers::{Conv3d, Window};
-use crate::models::ops::{Corners, instance_norm, max_pool3d, resize_linear};
+use crate::models::layers::{Conv3dLast, PointConv3d};
+use crate::models::ops::{Corners, instance_norm_relu_last, max_pool3d_last, resize_volume_last};
+use crate::models::threedsam::channels_first;
 use crate::models::trace::Trace;
 
 use super::config::GeneratorConfig;
@@ -14,11 +14,11 @@ use super::config::GeneratorConfig;
 /// `AutomaticPromptEncoder` of the authors' code.
 #[derive(Module, Debug)]
 pub struct PromptGenerator {
-    stem: Conv3d,
+    stem: Conv3dLast,
     inc: ConvNormRelu,
     downs: Vec<Pair>,
     ups: Vec<Pair>,
-    outc: Conv3d,
+    outc: PointConv3d,
     #[module(skip)]
     scale: Vec<[usize; 3]>,
 }
@@ -39,40 +39,30 @@ impl PromptGenerator {
             Pair::load(&scope, 0, [skip + up_width(&widths, step), skip])
         });
         Self {
-            stem: Conv3d::load(
-                &inc.child("conv1"),
-                [widths[0], config.in_ch, 3, 3, 3],
-                false,
-                Window::same(3),
-            ),
+            stem: Conv3dLast::load(&inc.child("conv1"), config.in_ch, widths[0]),
             inc: ConvNormRelu::load(&inc.child("conv2").child("conv"), widths[0], widths[0]),
             downs: downs.collect(),
             ups: ups.collect(),
-            outc: Conv3d::load(
-                &scope.child("outc"),
-                [config.num_classes, widths[0], 1, 1, 1],
-                true,
-                Window::same(1),
-            ),
+            outc: PointConv3d::load(&scope.child("outc"), widths[0], config.num_classes, true),
             scale: config.scale.clone(),
         }
     }
 
-    /// `[1, c, h, w, d]` → `[1, c', h, w, d]`.
+    /// `[1, h, w, d, c]` → `[1, h, w, d, c']`.
     pub fn forward(&self, feature: Tensor<5>, trace: &Trace<'_>) -> Tensor<5> {
         let mut x = self.inc.forward(self.stem.forward(feature));
-        trace.keep("inc", &x);
+        trace.keep("inc", &channels_first(&x));
         let mut skips = Vec::with_capacity(self.downs.len());
         for (level, (down, scale)) in self.downs.iter().zip(&self.scale).enumerate() {
             skips.push(x.clone());
-            x = down.forward(max_pool3d(x, *scale));
-            trace.keep(&format!("down{}", level + 1), &x);
+            x = down.forward(max_pool3d_last(x, *scale));
+            trace.keep(&format!("down{}", level + 1), &channels_first(&x));
         }
         for (step, (up, skip)) in self.ups.iter().zip(skips.into_iter().rev()).enumerate() {
-            let [_, _, h, w, d] = skip.dims();
-            let larger = resize_linear(x, &[h, w, d], Corners::Aligned);
-            x = up.forward(Tensor::cat(vec![skip, larger], 1));
-            trace.keep(&format!("up{}", step + 1), &x);
+            let [_, h, w, d, _] = skip.dims();
+            let larger = resize_volume_last(x, [h, w, d], Corners::Aligned);
+            x = up.forward(Tensor::cat(vec![skip, larger], 4));
+            trace.keep(&format!("up{}", step + 1), &channels_first(&x));
         }
         self.outc.forward(x)
     }
@@ -108,22 +98,17 @@ impl Pair {
 
 #[derive(Module, Debug)]
 struct ConvNormRelu {
-    conv: Conv3d,
+    conv: Conv3dLast,
 }
 
 impl ConvNormRelu {
     fn load(scope: &Scope<'_>, from: usize, to: usize) -> Self {
         Self {
-            conv: Conv3d::load(
-                &scope.child("conv"),
-                [to, from, 3, 3, 3],
-                false,
-                Window::same(3),
-            ),
+            conv: Conv3dLast::load(&scope.child("conv"), from, to),
         }
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        relu(instance_norm(self.conv.forward(x)))
+        instance_norm_relu_last(self.conv.forward(x))
     }
 }

@@ -5,6 +5,7 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Tensor, module};
 
 use crate::models::checkpoint::{Init, Scope};
+use crate::models::ops;
 
 /// How a kernel moves over its input: the same along every axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +163,81 @@ impl Conv3d {
     /// The bias.
     pub fn bias(&self) -> Option<Tensor<1>> {
         self.bias.as_ref().map(Param::val)
+    }
+}
+
+/// 3×3×3 convolution of channels-last maps, stride 1, zero padding, no bias; weight `[out, in, 3, 3, 3]`.
+///
+/// [`ops::conv3d`] is two to three times as fast on a CPU as Burn's, and its neighbours (layer normalisation, products
+/// with matrices, resizing) want channels last too.
+#[derive(Module, Debug)]
+pub struct Conv3dLast {
+    weight: Param<Tensor<5>>,
+}
+
+impl Conv3dLast {
+    /// Takes `weight [out, in, 3, 3, 3]`.
+    pub fn load(scope: &Scope<'_>, channels_in: usize, channels_out: usize) -> Self {
+        let init = uniform(27 * channels_in);
+        Self {
+            weight: scope.param("weight", [channels_out, channels_in, 3, 3, 3], init),
+        }
+    }
+
+    /// `[b, d, h, w, in]` → `[b, d, h, w, out]`.
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let [to, from, ..] = self.weight.dims();
+        let kernel = self.weight.val().permute([2, 3, 4, 1, 0]);
+        ops::conv3d(x, kernel.reshape([27, from, to]))
+    }
+}
+
+/// 1×1×1 convolution of channels-last maps; weight `[out, in, 1, 1, 1]`.
+#[derive(Module, Debug)]
+pub struct PointConv3d {
+    weight: Param<Tensor<5>>,
+    bias: Option<Param<Tensor<1>>>,
+}
+
+impl PointConv3d {
+    /// Takes `weight [out, in, 1, 1, 1]` and, with `bias`, `bias [out]`.
+    pub fn load(scope: &Scope<'_>, channels_in: usize, channels_out: usize, bias: bool) -> Self {
+        let init = uniform(channels_in);
+        Self {
+            weight: scope.param("weight", [channels_out, channels_in, 1, 1, 1], init),
+            bias: bias.then(|| scope.param("bias", [channels_out], init)),
+        }
+    }
+
+    /// `[b, d, h, w, in]` → `[b, d, h, w, out]`.
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let [to, from, ..] = self.weight.dims();
+        let matrix: Tensor<2> = self.weight.val().reshape([to, from]).transpose();
+        module::linear(x, matrix, self.bias.as_ref().map(Param::val))
+    }
+}
+
+/// 2×2×2 transposed convolution of channels-last maps, stride 2, no bias; weight `[in, out, 2, 2, 2]`.
+#[derive(Module, Debug)]
+pub struct Doubling3d {
+    weight: Param<Tensor<5>>,
+}
+
+impl Doubling3d {
+    /// Takes `weight [in, out, 2, 2, 2]`.
+    pub fn load(scope: &Scope<'_>, channels_in: usize, channels_out: usize) -> Self {
+        let init = uniform(8 * channels_out);
+        Self {
+            weight: scope.param("weight", [channels_in, channels_out, 2, 2, 2], init),
+        }
+    }
+
+    /// `[b, d, h, w, in]` → `[b, 2d, 2h, 2w, out]`.
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let [from, to, ..] = self.weight.dims();
+        let matrix = self.weight.val().permute([0, 2, 3, 4, 1]);
+        let matrix: Tensor<2> = matrix.reshape([from, 8 * to]);
+        ops::depth_to_space(module::linear(x, matrix, None))
     }
 }
 

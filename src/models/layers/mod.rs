@@ -2,7 +2,7 @@
 //! checkpoint, and holds nothing but its parameters.
 //!
 //! Tensors are laid out as in PyTorch: channels first for convolutions, channels last for [`Linear`] and
-//! [`LayerNorm`].
+//! [`LayerNorm`]. [`Conv3dLast`], [`PointConv3d`] and [`Doubling3d`] take channels-last maps.
 //!
 //! [`Scope`]: crate::models::checkpoint::Scope
 
@@ -10,6 +10,8 @@ mod convolution;
 mod linear;
 mod norm;
 
-pub use convolution::{Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d, Window};
+pub use convolution::{
+    Conv2d, Conv3d, Conv3dLast, ConvTranspose2d, ConvTranspose3d, Doubling3d, PointConv3d, Window,
+};
 pub use linear::Linear;
 pub use norm::{ChannelNorm, LayerNorm};

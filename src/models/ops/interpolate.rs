@@ -18,6 +18,11 @@ pub fn resize_linear<const D: usize>(x: Tensor<D>, sizes: &[usize], corners: Cor
     })
 }
 
+/// Resizes a channels-last map `[b, d, h, w, c]` to `sizes`, trilinear.
+pub fn resize_volume_last(x: Tensor<5>, sizes: [usize; 3], corners: Corners) -> Tensor<5> {
+    (0..3).fold(x, |x, d| resize_axis(x, d + 1, sizes[d], corners))
+}
+
 /// Resizes one axis to `size`.
 pub fn resize_axis<const D: usize>(
     x: Tensor<D>,

@@ -4,12 +4,12 @@ use burn::tensor::Tensor;
 
 /// Maximum of each block of 2×2×2 of `[b, c, d, h, w]`; an odd last plane is left out, as in PyTorch.
 pub fn max_pool3d_2(x: Tensor<5>) -> Tensor<5> {
-    max_pool3d(x, [2; 3])
+    (2..5).fold(x, |x, axis| max_of_runs(x, axis, 2))
 }
 
-/// Maximum of each block of `[b, c, d, h, w]`; an incomplete last block is left out, as in PyTorch.
-pub fn max_pool3d(x: Tensor<5>, block: [usize; 3]) -> Tensor<5> {
-    (0..3).fold(x, |x, d| max_of_runs(x, d + 2, block[d]))
+/// Maximum of each block of `[b, d, h, w, c]`; an incomplete last block is left out, as in PyTorch.
+pub fn max_pool3d_last(x: Tensor<5>, block: [usize; 3]) -> Tensor<5> {
+    (0..3).fold(x, |x, d| max_of_runs(x, d + 1, block[d]))
 }
 
 fn max_of_runs(x: Tensor<5>, axis: usize, run: usize) -> Tensor<5> {

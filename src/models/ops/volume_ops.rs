@@ -224,12 +224,12 @@ impl VolumeKernels for Flex {
     }
 }
 
-fn values(t: &FloatTensor<Flex>) -> &[f32] {
+pub(super) fn values(t: &FloatTensor<Flex>) -> &[f32] {
     t.as_slice()
         .expect("the networks compute in f32, on contiguous tensors")
 }
 
-fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> FloatTensor<Flex> {
+pub(super) fn tensor<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> FloatTensor<Flex> {
     FloatTensor::<Flex>::from_data(burn::tensor::TensorData::new(values, dims))
 }
 
@@ -255,11 +255,11 @@ fn padded() -> ConvOptions<3> {
     ConvOptions::new([1; 3], [1; 3], [1; 3], 1)
 }
 
-fn channels_first<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+pub(super) fn channels_first<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     B::float_permute(x, &[0, 4, 1, 2, 3])
 }
 
-fn channels_last<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+pub(super) fn channels_last<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
     B::float_permute(x, &[0, 2, 3, 4, 1])
 }
 

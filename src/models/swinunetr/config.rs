@@ -82,6 +82,24 @@ impl SwinUnetrConfig {
         }
     }
 
+    /// Refuses sizes that do not fit together.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let divides = |stage: usize| {
+            let heads = self.num_heads[stage];
+            heads > 0 && self.width(stage) >= heads && self.width(stage).is_multiple_of(heads)
+        };
+        if self.feature_size == 0 || !(0..STAGES).all(divides) {
+            return Err("its widths are no multiples of the attention heads".to_owned());
+        }
+        if self.out_channels < 2 {
+            return Err("it has no class beside the background".to_owned());
+        }
+        Ok(())
+    }
+
     /// Channels of a level: level 0 is after the patch embedding.
     pub fn width(&self, level: usize) -> usize {
         self.feature_size << level

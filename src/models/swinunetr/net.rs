@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{CheckpointError, Loader, Scope, WeightMap};
-use crate::models::layers::{Conv3d, Window};
+use crate::models::layers::PointConv3d;
+use crate::models::threedsam::channels_first;
 use crate::models::trace::Trace;
 
 use super::config::{STAGES, SwinUnetrConfig};
@@ -21,7 +22,7 @@ pub struct SwinUnetr {
     bottom: ResidualBlock,
     /// `decoder5` to `decoder1`.
     ups: Vec<UpBlock>,
-    out: Conv3d,
+    out: PointConv3d,
 }
 
 impl SwinUnetr {
@@ -54,11 +55,11 @@ impl SwinUnetr {
             skips,
             bottom: encoder(10, deepest, deepest),
             ups: ups.collect(),
-            out: Conv3d::load(
+            out: PointConv3d::load(
                 &scope.child("out").child("conv").child("conv"),
-                [config.out_channels, feature, 1, 1, 1],
+                feature,
+                config.out_channels,
                 true,
-                Window::same(1),
             ),
         }
     }
@@ -72,6 +73,10 @@ impl SwinUnetr {
         config: &SwinUnetrConfig,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
+        config.check().map_err(|problem| CheckpointError::Misfit {
+            network: "SwinUNETR".to_owned(),
+            problems: vec![problem],
+        })?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
         loader.finish("SwinUNETR", |_| false)?;
@@ -81,31 +86,32 @@ impl SwinUnetr {
     /// Logits `[1, classes, d, h, w]` of `[1, channels, d, h, w]`, each side a multiple of 32.
     pub fn forward(&self, x: Tensor<5>, trace: &Trace<'_>) -> Tensor<5> {
         let hidden = self.hidden(x.clone(), trace);
-        let inputs = [&x, &hidden[0], &hidden[1], &hidden[2]];
+        let scan = x.permute([0, 2, 3, 4, 1]);
+        let inputs = [&scan, &hidden[0], &hidden[1], &hidden[2]];
         let mut skips: Vec<Tensor<5>> = Vec::with_capacity(5);
         for (index, (block, input)) in self.skips.iter().zip(inputs).enumerate() {
             let skip = block.forward(input.clone());
-            trace.keep(&format!("encoder{}", index + 1), &skip);
+            trace.keep(&format!("encoder{}", index + 1), &channels_first(&skip));
             skips.push(skip);
         }
         skips.push(hidden[3].clone());
         let mut x = self.bottom.forward(hidden[4].clone());
-        trace.keep("encoder10", &x);
+        trace.keep("encoder10", &channels_first(&x));
         for (step, up) in self.ups.iter().enumerate() {
             let number = self.ups.len() - step;
             x = up.forward(x, skips[number - 1].clone());
-            trace.keep(&format!("decoder{number}"), &x);
+            trace.keep(&format!("decoder{number}"), &channels_first(&x));
         }
-        self.out.forward(x)
+        channels_first(&self.out.forward(x))
     }
 
-    /// The five hidden states, channels first, normalised for the decoder.
+    /// The five hidden states `[1, d, h, w, c]`, normalised for the decoder.
     fn hidden(&self, x: Tensor<5>, trace: &Trace<'_>) -> Vec<Tensor<5>> {
         let mut tokens = self.patch_embed.forward(x);
         let mut hidden = Vec::with_capacity(STAGES + 1);
         let keep = |tokens: &Tensor<5>, hidden: &mut Vec<Tensor<5>>| {
-            let state = plain_norm(tokens.clone()).permute([0, 4, 1, 2, 3]);
-            trace.keep(&format!("hidden{}", hidden.len()), &state);
+            let state = plain_norm(tokens.clone());
+            trace.keep(&format!("hidden{}", hidden.len()), &channels_first(&state));
             hidden.push(state);
         };
         keep(&tokens, &mut hidden);

@@ -5,39 +5,35 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::leaky_relu;
 
 use crate::models::checkpoint::Scope;
-use crate::models::layers::{Conv3d, ConvTranspose3d, Window};
-use crate::models::ops::instance_norm;
+use crate::models::layers::{Conv3dLast, Doubling3d, PointConv3d};
+use crate::models::ops::{instance_norm_last, instance_norm_leaky_last};
 
 const SLOPE: f64 = 0.01;
 
 /// Two convolutions and a way around them: `UnetResBlock`.
 #[derive(Module, Debug)]
 pub(super) struct ResidualBlock {
-    conv1: Conv3d,
-    conv2: Conv3d,
-    around: Option<Conv3d>,
+    conv1: Conv3dLast,
+    conv2: Conv3dLast,
+    around: Option<PointConv3d>,
 }
 
 impl ResidualBlock {
     pub(super) fn load(scope: &Scope<'_>, from: usize, to: usize) -> Self {
-        let conv = |name: &str, from, kernel| {
-            let shape = [to, from, kernel, kernel, kernel];
-            let scope = scope.child(name).child("conv");
-            Conv3d::load(&scope, shape, false, Window::same(kernel))
-        };
+        let place = |name: &str| scope.child(name).child("conv");
         Self {
-            conv1: conv("conv1", from, 3),
-            conv2: conv("conv2", to, 3),
-            around: (from != to).then(|| conv("conv3", from, 1)),
+            conv1: Conv3dLast::load(&place("conv1"), from, to),
+            conv2: Conv3dLast::load(&place("conv2"), to, to),
+            around: (from != to).then(|| PointConv3d::load(&place("conv3"), from, to, false)),
         }
     }
 
-    /// `[1, c, d, h, w]` → `[1, c', d, h, w]`.
+    /// `[1, d, h, w, c]` → `[1, d, h, w, c']`.
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let inner = leaky_relu(instance_norm(self.conv1.forward(x.clone())), SLOPE);
-        let inner = instance_norm(self.conv2.forward(inner));
+        let inner = instance_norm_leaky_last(self.conv1.forward(x.clone()));
+        let inner = instance_norm_last(self.conv2.forward(inner));
         let around = match &self.around {
-            Some(conv) => instance_norm(conv.forward(x)),
+            Some(conv) => instance_norm_last(conv.forward(x)),
             None => x,
         };
         leaky_relu(inner + around, SLOPE)
@@ -47,7 +43,7 @@ impl ResidualBlock {
 /// One level up: `UnetrUpBlock`.
 #[derive(Module, Debug)]
 pub(super) struct UpBlock {
-    up: ConvTranspose3d,
+    up: Doubling3d,
     block: ResidualBlock,
 }
 
@@ -55,7 +51,7 @@ impl UpBlock {
     pub(super) fn load(scope: &Scope<'_>, from: usize, to: usize) -> Self {
         let up = scope.child("transp_conv").child("conv");
         Self {
-            up: ConvTranspose3d::load(&up, [from, to, 2], false),
+            up: Doubling3d::load(&up, from, to),
             block: ResidualBlock::load(&scope.child("conv_block"), 2 * to, to),
         }
     }
@@ -63,6 +59,6 @@ impl UpBlock {
     /// `x` one level below `skip`, which has as many channels as come out.
     pub(super) fn forward(&self, x: Tensor<5>, skip: Tensor<5>) -> Tensor<5> {
         self.block
-            .forward(Tensor::cat(vec![self.up.forward(x), skip], 1))
+            .forward(Tensor::cat(vec![self.up.forward(x), skip], 4))
     }
 }

@@ -2,11 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::gelu;
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::{LayerNorm, Linear};
-use crate::models::ops::{VolumeWindows, WindowPadding};
+use crate::models::ops::{VolumeWindows, WindowPadding, gelu};
 use crate::models::trace::Trace;
 
 use super::attention::WindowAttention;

@@ -1,12 +1,12 @@
 //! The 3D adapter in front of each block.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use burn::tensor::{Shape, Tensor};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::Linear;
-use burn::module::Param;
+use crate::models::ops::depthwise3d;
 
 /// x + ReLU(L2(ReLU(DWConv3(ReLU(L1 x))))): it can only add what is not negative.
 #[derive(Module, Debug)]
@@ -50,21 +50,11 @@ impl DepthwiseConv3d {
         }
     }
 
-    /// `[1, h, w, d, c]`, same shape: the sum of 27 shifted copies, each weighted by channel.
+    /// `[1, h, w, d, c]`, same shape.
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let shape: Shape = x.shape();
-        let [_, h, w, d, c] = shape.dims();
-        let padded = x.pad([(0, 0), (1, 1), (1, 1), (1, 1), (0, 0)], 0.0);
-        let weight = self.weight.val().reshape([c, 27]).transpose();
-        let mut sum: Tensor<5> = self.bias.val().reshape([1, 1, 1, 1, c]);
-        for place in 0..27 {
-            let (i, j, k) = (place / 9, place / 3 % 3, place % 3);
-            let shifted = padded
-                .clone()
-                .slice([0..1, i..i + h, j..j + w, k..k + d, 0..c]);
-            let factor = weight.clone().narrow(0, place, 1).reshape([1, 1, 1, 1, c]);
-            sum = sum + shifted * factor;
-        }
-        sum
+        let channels = self.bias.dims()[0];
+        let weight = self.weight.val().reshape([channels, 27]).transpose();
+        let bias = self.bias.val().reshape([1, 1, 1, 1, channels]);
+        depthwise3d(x, weight) + bias
     }
 }

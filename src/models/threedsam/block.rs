@@ -2,10 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::gelu;
 
 use crate::models::checkpoint::Scope;
 use crate::models::layers::{LayerNorm, Linear};
+use crate::models::ops::gelu;
 use crate::models::trace::Trace;
 
 use super::adapter::Adapter;

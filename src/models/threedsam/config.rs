@@ -223,6 +223,55 @@ pub struct NetConfig {
 }
 
 impl NetConfig {
+    /// Refuses sizes that do not fit together.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let encoder = &self.encoder;
+        let side = encoder.position_side() / 2;
+        let fits = [
+            (
+                encoder.depth > 0 && encoder.depth.is_multiple_of(4),
+                "its encoder needs a multiple of 4 blocks",
+            ),
+            (
+                encoder.num_heads > 0 && encoder.embed_dim.is_multiple_of(encoder.num_heads),
+                "its tokens' width is no multiple of the attention heads",
+            ),
+            (encoder.patch_depth == side, "its tokens do not form a cube"),
+            (
+                side > 0 && self.crop > 0 && self.crop.is_multiple_of(side),
+                "the side of its crops is no multiple of the tokens a side",
+            ),
+            (
+                (1..=side).contains(&encoder.cubic_window_size),
+                "its attention windows are larger than the token grid",
+            ),
+            (
+                encoder.out_chans == self.decoder.mla_channels,
+                "its encoder gives other channels than its decoder takes",
+            ),
+            (
+                self.decoder.num_classes > 1,
+                "its decoder has no class beside the background",
+            ),
+        ];
+        let wrong = fits.into_iter().find(|(fits, _)| !fits);
+        wrong.map_or(Ok(()), |(_, problem)| Err(problem.to_owned()))
+    }
+
+    /// As [`Self::check`], for checkpoints.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn checked(&self, network: &str) -> Result<(), CheckpointError> {
+        self.check().map_err(|problem| CheckpointError::Misfit {
+            network: network.to_owned(),
+            problems: vec![problem],
+        })
+    }
+
     /// How crops relate to tokens and to the decoder's grid.
     pub fn geometry(&self) -> CropGeometry {
         let side = self.encoder.position_side() / 2;

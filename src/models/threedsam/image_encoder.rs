@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{Init, Scope};
-use crate::models::layers::{ChannelNorm, Conv3d, Window};
+use crate::models::layers::{Conv3dLast, LayerNorm, PointConv3d};
 use crate::models::ops::{VolumeWindows, WindowPadding};
 use crate::models::trace::Trace;
 
@@ -13,6 +13,8 @@ use super::block::Block;
 use super::config::EncoderConfig;
 use super::patch_embedding::PatchEmbedding;
 
+/// Of the necks' normalisations.
+const NORM_EPS: f64 = 1e-6;
 /// Feature maps that the decoder takes.
 pub const TAPS: usize = 4;
 
@@ -52,7 +54,7 @@ impl ImageEncoder {
         }
     }
 
-    /// The four feature maps `[1, c, h, w, d]`, shallow to deep, of a crop `[1, 1, d, h, w]`.
+    /// The four feature maps `[1, h, w, d, c]`, shallow to deep, of a crop `[1, 1, d, h, w]`.
     pub fn forward(&self, crop: Tensor<5>, trace: &Trace<'_>) -> Vec<Tensor<5>> {
         let voxels = crop.dims()[2] / self.grid[2];
         let tokens = self.embedding.of_crop(crop, voxels);
@@ -79,8 +81,7 @@ impl ImageEncoder {
             x = block.forward(x, &contexts[index % 2], &place);
             trace.keep(&format!("block{index}"), &x);
             if (index + 1) % every == 0 && features.len() < TAPS {
-                let map = x.clone().permute([0, 4, 1, 2, 3]);
-                features.push(self.necks[features.len()].forward(map));
+                features.push(self.necks[features.len()].forward(x.clone()));
             }
         }
         features
@@ -127,29 +128,19 @@ impl ImageEncoder {
 /// From tokens to a feature map.
 #[derive(Module, Debug)]
 struct Neck {
-    narrow: Conv3d,
-    norm1: ChannelNorm,
-    smooth: Conv3d,
-    norm2: ChannelNorm,
+    narrow: PointConv3d,
+    norm1: LayerNorm,
+    smooth: Conv3dLast,
+    norm2: LayerNorm,
 }
 
 impl Neck {
     fn load(scope: &Scope<'_>, width: usize, channels: usize) -> Self {
         Self {
-            narrow: Conv3d::load(
-                &scope.child(0),
-                [channels, width, 1, 1, 1],
-                false,
-                Window::same(1),
-            ),
-            norm1: ChannelNorm::load(&scope.child(1), channels),
-            smooth: Conv3d::load(
-                &scope.child(2),
-                [channels, channels, 3, 3, 3],
-                false,
-                Window::same(3),
-            ),
-            norm2: ChannelNorm::load(&scope.child(3), channels),
+            narrow: PointConv3d::load(&scope.child(0), width, channels, false),
+            norm1: LayerNorm::load(&scope.child(1), channels, NORM_EPS),
+            smooth: Conv3dLast::load(&scope.child(2), channels, channels),
+            norm2: LayerNorm::load(&scope.child(3), channels, NORM_EPS),
         }
     }
 

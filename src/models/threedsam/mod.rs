@@ -24,6 +24,7 @@ pub(in crate::models) use config::{axis_of, count_of};
 pub use image_encoder::ImageEncoder;
 pub use inflation::inflated;
 pub use mask_decoder::MaskDecoder;
+pub(in crate::models) use mask_decoder::channels_first;
 pub use model::ThreedsamModel;
 pub use net::{
     CropFeatures, CropNet, ThreedsamConfig, ThreedsamNet, canonical, is_trained, without_masks,

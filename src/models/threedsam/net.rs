@@ -9,15 +9,15 @@ use crate::models::trace::Trace;
 
 use super::config::{CropGeometry, DecoderConfig, EncoderConfig, NetConfig, PromptConfig, Wiring};
 use super::image_encoder::ImageEncoder;
-use super::mask_decoder::MaskDecoder;
+use super::mask_decoder::{MaskDecoder, channels_first};
 use super::prompt_encoder::PromptEncoder;
 
 /// What is computed once for a crop, whatever the clicks.
 #[derive(Debug, Clone)]
 pub struct CropFeatures {
-    /// Feature maps `[1, c, h, w, d]`, shallow to deep.
+    /// Feature maps `[1, h, w, d, c]`, shallow to deep.
     pub maps: Vec<Tensor<5>>,
-    /// The crop on the decoder's grid, `[1, 1, h, w, d]`.
+    /// The crop on the decoder's grid, `[1, h, w, d, 1]`.
     pub image: Tensor<5>,
 }
 
@@ -50,6 +50,8 @@ impl CropNet {
         let image = resize_linear(image, &[side; 3], Corners::HalfPixel);
         trace.keep("img_resize", &image);
         let maps = self.encoder.forward(crop, trace);
+        // One channel lies the same first and last.
+        let image = image.reshape([1, side, side, side, 1]);
         CropFeatures { maps, image }
     }
 
@@ -80,7 +82,7 @@ impl CropNet {
             maps.reverse();
         }
         for (index, map) in maps.iter().enumerate() {
-            trace.keep(&format!("decoder_input{index}"), map);
+            trace.keep(&format!("decoder_input{index}"), &channels_first(map));
         }
         let image = features.image.clone();
         let logits = self.decoder.forward(maps, image, self.geometry.crop, trace);
@@ -162,6 +164,7 @@ impl ThreedsamNet {
         config: &ThreedsamConfig,
         device: &burn::tensor::Device,
     ) -> Result<Self, CheckpointError> {
+        config.net.checked("3DSAM-adapter")?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
         loader.finish("3DSAM-adapter", |_| false)?;
@@ -183,7 +186,7 @@ impl ThreedsamNet {
         let prompted = self.prompt.as_ref().map(|prompt| {
             let map = self.net.unprompted(features);
             let map = prompt.forward(map, clicks, self.net.crop_side(), trace);
-            trace.keep("prompted_feature", &map);
+            trace.keep("prompted_feature", &channels_first(&map));
             map
         });
         self.net.decode(features, prompted, trace)

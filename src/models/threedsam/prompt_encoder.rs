@@ -33,7 +33,7 @@ impl PromptEncoder {
         }
     }
 
-    /// The prompted map of `feature [1, c, h, w, d]`; `points` are voxels (d, w, h) of a crop of `crop` a side.
+    /// The prompted map of `feature [1, h, w, d, c]`; `points` are voxels (d, w, h) of a crop of `crop` a side.
     pub fn forward(
         &self,
         feature: Tensor<5>,
@@ -42,8 +42,8 @@ impl PromptEncoder {
         trace: &Trace<'_>,
     ) -> Tensor<5> {
         let shape = feature.dims();
-        let [_, channels, h, w, d] = shape;
-        let image: Tensor<2> = feature.reshape([channels, h * w * d]).transpose();
+        let [_, h, w, d, channels] = shape;
+        let image: Tensor<2> = feature.reshape([h * w * d, channels]);
         let mut points = sample(&image, [h, w, d], points, crop);
         trace.keep("sampled_point_tokens", &points);
         let mut image: Tensor<3> = image.unsqueeze_dim(0);
@@ -51,7 +51,7 @@ impl PromptEncoder {
             let place = trace.child(format_args!("layer{index}"));
             (image, points) = layer.forward(image, points, &place);
         }
-        image.swap_dims(1, 2).reshape(shape)
+        image.reshape(shape)
     }
 }
 

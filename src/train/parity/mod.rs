@@ -22,6 +22,7 @@ mod sam_sizes;
 mod sam_whole;
 mod slice_nets;
 mod slice_training;
+mod volume_metrics;
 mod volume_nets;
 mod volume_runs;
 mod volume_training;
@@ -77,6 +78,7 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         slice_training::KINDS,
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
+        volume_metrics::KINDS,
         volume_nets::KINDS,
         volume_runs::KINDS,
         volume_training::KINDS,
