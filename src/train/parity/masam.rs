@@ -13,7 +13,7 @@ use crate::models::trace::{Recorder, Trace};
 use super::check::read;
 use super::sam::activations;
 use super::sam_sizes::Sizes;
-use super::sam_whole::{expectation, same_tensors};
+use super::sam_whole::{is_expectation, partner, same_tensors};
 use super::{Check, Fixture, Kind, Limit, ParityError};
 
 pub(super) const KINDS: &[Kind] = &[
@@ -22,7 +22,6 @@ pub(super) const KINDS: &[Kind] = &[
     ("masam_bbox", boxes),
     ("masam_base_sam", base),
     ("masam_small", adapted),
-    ("masam_small_pth_expected", expected),
 ];
 
 const TOLERANCE: f64 = 1e-4;
@@ -138,7 +137,7 @@ fn boxes(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), Pa
 
 /// The plain SAM file beneath an adapted one: its position tables at the smaller size, and what is taken over.
 fn base(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
-    let expected = Fixture::open(&expectation(fixture, "masam_small")?)?;
+    let expected = Fixture::open(&partner(fixture, "masam_small", true)?)?;
     let config = config_of(&expected)?;
     let side = config.sam.encoder.image_side;
     let resampled = tables::resample_positions(&fixture.weights(""), side)?;
@@ -197,33 +196,21 @@ fn base(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), Par
     }
     forward_files(
         fixture.path().to_owned(),
-        &adapted_beside(fixture)?,
+        &partner(fixture, "masam_small", false)?,
         &expected,
         device,
         check,
     )
 }
 
-/// The adapted file that belongs to a base file: `masam_small` for `masam_base_sam`, whatever follows.
-fn adapted_beside(fixture: &Fixture) -> Result<PathBuf, ParityError> {
-    counterpart(fixture, "masam_base_sam", "masam_small")
-}
-
-fn counterpart(fixture: &Fixture, own: &str, other: &str) -> Result<PathBuf, ParityError> {
-    let stem = fixture.stem();
-    let suffix = stem.strip_prefix(own).unwrap_or_default();
-    [suffix, ""]
-        .map(|suffix| fixture.beside(&format!("{other}{suffix}.pth")))
-        .into_iter()
-        .find(|path| path.is_file())
-        .ok_or_else(|| ParityError::NotUnderstood(format!("there is no {other}.pth beside it")))
-}
-
 /// What MA-SAM's authors save: every tensor, then the forward pass on the base file beside it.
 fn adapted(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
-    let expected = Fixture::open(&expectation(fixture, "masam_small")?)?;
+    if is_expectation(fixture) {
+        return expected(fixture, device, check);
+    }
+    let expected = Fixture::open(&partner(fixture, "masam_small", true)?)?;
     same_tensors(&expected, "pth/", &fixture.weights(""), check)?;
-    let base = counterpart(fixture, "masam_small", "masam_base_sam")?;
+    let base = partner(fixture, "masam_base_sam", false)?;
     forward_files(base, fixture.path(), &expected, device, check)
 }
 
@@ -263,18 +250,7 @@ fn forward(
 
 /// The recording itself: its forward pass with its own copy of the adapted weights.
 fn expected(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
-    let stem = fixture.stem();
-    let suffix = stem
-        .strip_prefix("masam_small_pth_expected")
-        .unwrap_or_default();
-    let base = [suffix, ""]
-        .map(|suffix| fixture.beside(&format!("masam_base_sam{suffix}.pth")))
-        .into_iter()
-        .find(|path| path.is_file())
-        .ok_or_else(|| {
-            ParityError::NotUnderstood("there is no masam_base_sam.pth beside it".to_owned())
-        })?;
-    let base = Fixture::open(&base)?;
+    let base = Fixture::open(&partner(fixture, "masam_base_sam", false)?)?;
     forward(
         &base.weights(""),
         fixture.weights("pth/"),

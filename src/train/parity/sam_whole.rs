@@ -13,11 +13,7 @@ use super::check::read;
 use super::sam_sizes::Sizes;
 use super::{Check, Fixture, Kind, Limit, ParityError};
 
-pub(super) const KINDS: &[Kind] = &[
-    ("sam_e2e", end_to_end),
-    ("sam_small", checkpoint),
-    ("sam_small_pth_expected", expected),
-];
+pub(super) const KINDS: &[Kind] = &[("sam_e2e", end_to_end), ("sam_small", checkpoint)];
 
 const TOLERANCE: f64 = 1e-4;
 /// Elements of a mask that may lie on the other side of the threshold: those whose logit is nearly 0.
@@ -240,10 +236,18 @@ fn predicted(
 
 /// A SAM file: every tensor against those of the `.._pth_expected` recording beside it, then its forward pass.
 fn checkpoint(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
-    let expected = Fixture::open(&expectation(fixture, "sam_small")?)?;
+    if is_expectation(fixture) {
+        return expected(fixture, device, check);
+    }
+    let expected = Fixture::open(&partner(fixture, "sam_small", true)?)?;
     let weights = fixture.weights("");
     same_tensors(&expected, "w/", &weights, check)?;
     forward(&expected, weights, device, check)
+}
+
+/// Whether a recording is of what a checkpoint file holds, wherever its name says so.
+pub(super) fn is_expectation(fixture: &Fixture) -> bool {
+    fixture.stem().contains(EXPECTED)
 }
 
 fn expected(fixture: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityError> {
@@ -268,29 +272,39 @@ fn forward(
     check.tensor(expected, "out/low_res_logits", decoded.logits, TOLERANCE)
 }
 
-/// The recording of what a checkpoint file of this kind holds: `<kind><suffix>_pth_expected`, or the only one of its
-/// kind in the folder.
-pub(super) fn expectation(fixture: &Fixture, kind: &str) -> Result<PathBuf, ParityError> {
-    let named = fixture.beside(&format!("{}_pth_expected.safetensors", fixture.stem()));
-    if named.is_file() {
-        return Ok(named);
-    }
+/// What the name of a recording of what a checkpoint file holds has beside the file's.
+const EXPECTED: &str = "_pth_expected";
+
+/// The file of `kind` in a recording's folder that belongs to it: the checkpoint file, or where `expected` the recording of
+/// what it holds. Of several the one whose name has the same additions to its kind.
+pub(super) fn partner(
+    fixture: &Fixture,
+    kind: &str,
+    expected: bool,
+) -> Result<PathBuf, ParityError> {
+    let stem = |path: &PathBuf| {
+        let name = super::file_name(path);
+        name.split('.').next().unwrap_or_default().to_owned()
+    };
     let folder = fixture.beside("");
-    let entries = std::fs::read_dir(&folder)
-        .map_err(|e| ParityError::NotUnderstood(format!("its folder cannot be read: {e}")))?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let name = super::file_name(path);
-            name.starts_with(&format!("{kind}_pth_expected")) && name.ends_with(".safetensors")
-        })
-        .collect();
-    files.sort();
-    files.into_iter().next().ok_or_else(|| {
-        ParityError::NotUnderstood(format!(
-            "there is no {kind}_pth_expected.safetensors beside it"
-        ))
+    let mut files = super::recordings(&folder)?;
+    files.retain(|path| {
+        let stem = stem(path);
+        stem.starts_with(kind) && stem.contains(EXPECTED) == expected
+    });
+    let own = addition(&fixture.stem());
+    let same = files.iter().find(|path| addition(&stem(path)) == own);
+    same.or(files.first()).cloned().ok_or_else(|| {
+        let ending = if expected { EXPECTED } else { "" };
+        ParityError::NotUnderstood(format!("there is no file {kind}{ending} beside it"))
     })
+}
+
+/// What a file's name says beside its kind.
+fn addition(stem: &str) -> String {
+    ["masam_base_sam", "masam_small", "sam_small", EXPECTED]
+        .iter()
+        .fold(stem.to_owned(), |stem, known| stem.replacen(known, "", 1))
 }
 
 /// Compares the tensors of a checkpoint with the recorded ones, which must have the same names.
