@@ -23,6 +23,7 @@ const PARTS: [Part; 6] = [
     ("swinunetr-48", |d| swinunetr(d, 48)),
 ];
 
+#[allow(clippy::print_stdout, reason = "a benchmark reports on stdout")]
 fn main() {
     let wanted: Vec<String> = std::env::args()
         .skip(1)

@@ -39,7 +39,7 @@ pub fn read_classes(path: &Path, count: usize) -> Result<Vec<Structure>, ModelEr
         .map(|(value, name)| {
             let value = value
                 .parse()
-                .map_err(|_| refuse(format!("class '{value}' is no number")));
+                .map_err(|e| refuse(format!("class '{value}' is no value of a label: {e}")));
             Ok(Structure {
                 value: value?,
                 name,

@@ -44,8 +44,11 @@ pub struct System {
     /// Makes a model of checkpoint files.
     pub import: fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>,
     /// Opens a model from its card and its weights.
-    pub open: fn(ModelCard, WeightMap, DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError>,
+    pub open: Opener,
 }
+
+/// Opens a model from its card and its weights, on a device.
+pub type Opener = fn(ModelCard, WeightMap, DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError>;
 
 /// All architectures, in the order of the README.
 pub fn systems() -> &'static [System] {

@@ -127,9 +127,11 @@ impl Fixture {
         device: &Device,
     ) -> Result<Tensor<D>, ParityError> {
         let host = self.file.read(name)?;
-        let shape: [usize; D] = host.shape.as_slice().try_into().map_err(|_| {
-            ParityError::NotUnderstood(format!("{name} has {} axes, not {D}", host.shape.len()))
-        })?;
+        let Ok(shape) = <[usize; D]>::try_from(host.shape.as_slice()) else {
+            let axes = host.shape.len();
+            let reason = format!("{name} has {axes} axes, not {D}");
+            return Err(ParityError::NotUnderstood(reason));
+        };
         Ok(Tensor::from_data(TensorData::new(host.data, shape), device))
     }
 }
