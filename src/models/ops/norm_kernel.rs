@@ -67,25 +67,27 @@ fn group_sum(values: &mut [f64], groups: usize) {
     }
 }
 
+/// In two passes: the difference of large sums would lose what a channel of small spread has.
 fn moments(x: &[f32], shape: NormShape) -> Moments {
-    let c = shape.channels;
-    let (mut sum, mut squares) = channel_sums(x, c, |_, row, a, b| {
-        for ((&v, a), b) in row.iter().zip(a).zip(b) {
-            *a += v;
-            *b += v * v;
+    let count = (x.len() / shape.groups) as f64;
+    let mean: Vec<f32> = {
+        let (mut sum, _) = channel_sums(x, shape.channels, |_, row, a, _| {
+            for (&v, a) in row.iter().zip(a) {
+                *a += v;
+            }
+        });
+        group_sum(&mut sum, shape.groups);
+        sum.iter().map(|s| (s / count) as f32).collect()
+    };
+    let (mut squares, _) = channel_sums(x, shape.channels, |_, row, a, _| {
+        for ((&v, a), mean) in row.iter().zip(a).zip(&mean) {
+            *a += (v - mean) * (v - mean);
         }
     });
-    group_sum(&mut sum, shape.groups);
     group_sum(&mut squares, shape.groups);
-    let count = (x.len() / shape.groups) as f64;
-    let mean: Vec<f32> = sum.iter().map(|s| (s / count) as f32).collect();
-    let inverse_std = sum
+    let inverse_std = squares
         .iter()
-        .zip(&squares)
-        .map(|(s, q)| {
-            let variance = (q / count - (s / count).powi(2)).max(0.0);
-            (1.0 / (variance + f64::from(EPSILON)).sqrt()) as f32
-        })
+        .map(|q| (1.0 / (q / count + f64::from(EPSILON)).sqrt()) as f32)
         .collect();
     Moments { mean, inverse_std }
 }
@@ -98,13 +100,12 @@ pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], shape: NormShape) 
     for (x, out) in x.chunks_exact(volume).zip(out.chunks_exact_mut(volume)) {
         let m = moments(x, shape);
         let scale: Vec<f32> = (0..c).map(|i| m.inverse_std[i] * gamma[i]).collect();
-        let shift: Vec<f32> = (0..c).map(|i| beta[i] - m.mean[i] * scale[i]).collect();
         out.par_chunks_mut(TASK_VOXELS * c)
             .zip(x.par_chunks(TASK_VOXELS * c))
             .for_each(|(out, x)| {
                 for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
                     for i in 0..c {
-                        let v = x[i] * scale[i] + shift[i];
+                        let v = (x[i] - m.mean[i]) * scale[i] + beta[i];
                         out[i] = if v < 0.0 { v * NEGATIVE_SLOPE } else { v };
                     }
                 }
