@@ -198,7 +198,13 @@ fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
         let (dz, dy) = (offset / 3, offset % 3);
         let start = ((dz * (h + 2) + y + dy) * (w + 2) + at) * ci;
         let rows: [&[f32]; R] = std::array::from_fn(|r| &x[start + r * ci..][..run]);
-        sum = multiply_rows::<R, N, FUSED>(&rows, weight, sum);
+        // A sum of its own for each run of three voxels: one chain over all 27 would lose digits.
+        let part = multiply_rows::<R, N, FUSED>(&rows, weight, [[0.0; N]; R]);
+        for (sum, part) in sum.iter_mut().zip(&part) {
+            for (sum, part) in sum.iter_mut().zip(part) {
+                *sum += part;
+            }
+        }
     }
     let width = N.min(shape.channels_out - block * N);
     for (r, sum) in sum.iter().enumerate() {
