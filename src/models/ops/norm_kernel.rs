@@ -27,33 +27,43 @@ struct Moments {
     inverse_std: Vec<f32>,
 }
 
+/// Voxels whose terms are summed in single precision before they join the rest in double.
+const SHORT_SUM: usize = 64;
+
 /// Sums over voxels of two quantities per channel, made in parallel; `term` adds one voxel's row.
 fn channel_sums(
     rows: &[f32],
     channels: usize,
     term: impl Fn(usize, &[f32], &mut [f32], &mut [f32]) + Sync,
 ) -> (Vec<f64>, Vec<f64>) {
-    let partial: Vec<(Vec<f32>, Vec<f32>)> = rows
+    let add = |total: &mut [f64], part: &[f32]| {
+        for (total, &part) in total.iter_mut().zip(part) {
+            *total += f64::from(part);
+        }
+    };
+    let partial: Vec<(Vec<f64>, Vec<f64>)> = rows
         .par_chunks(TASK_VOXELS * channels)
         .enumerate()
         .map(|(task, rows)| {
+            let mut sums = (vec![0.0; channels], vec![0.0; channels]);
             let (mut a, mut b) = (vec![0.0; channels], vec![0.0; channels]);
-            for (i, row) in rows.chunks_exact(channels).enumerate() {
-                term(task * TASK_VOXELS + i, row, &mut a, &mut b);
+            for (short, rows) in rows.chunks(SHORT_SUM * channels).enumerate() {
+                a.fill(0.0);
+                b.fill(0.0);
+                for (i, row) in rows.chunks_exact(channels).enumerate() {
+                    let voxel = task * TASK_VOXELS + short * SHORT_SUM + i;
+                    term(voxel, row, &mut a, &mut b);
+                }
+                add(&mut sums.0, &a);
+                add(&mut sums.1, &b);
             }
-            (a, b)
+            sums
         })
         .collect();
-    let mut sums = (vec![0.0f64; channels], vec![0.0f64; channels]);
+    let mut sums = (vec![0.0; channels], vec![0.0; channels]);
     for (a, b) in &partial {
-        sums.0
-            .iter_mut()
-            .zip(a)
-            .for_each(|(s, &v)| *s += f64::from(v));
-        sums.1
-            .iter_mut()
-            .zip(b)
-            .for_each(|(s, &v)| *s += f64::from(v));
+        sums.0.iter_mut().zip(a).for_each(|(s, v)| *s += v);
+        sums.1.iter_mut().zip(b).for_each(|(s, v)| *s += v);
     }
     sums
 }
