@@ -1,6 +1,11 @@
 //! Time of the volume networks' parts at their published sizes, random weights: `cargo bench --bench
 //! volume_networks -- [PART..]`.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "a benchmark reports on standard output"
+)]
+
 use std::time::Instant;
 
 use burn::tensor::ops::ConvOptions;
@@ -23,7 +28,6 @@ const PARTS: [Part; 6] = [
     ("swinunetr-48", |d| swinunetr(d, 48)),
 ];
 
-#[allow(clippy::print_stdout, reason = "a benchmark reports on stdout")]
 fn main() {
     let wanted: Vec<String> = std::env::args()
         .skip(1)

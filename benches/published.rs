@@ -1,0 +1,143 @@
+//! The published networks at their full sizes with random weights: one case, best time and peak memory as a line of
+//! JSON. `benches/peers/published.py` runs every case beside PyTorch.
+
+#![allow(
+    clippy::print_stdout,
+    reason = "a benchmark reports on standard output"
+)]
+
+use std::time::Instant;
+
+use burn::module::Module as _;
+use burn::tensor::{Device, Distribution, Tensor};
+use prosector::models::checkpoint::{Loader, WeightMap};
+use prosector::models::desam::{Pimm, PimmConfig};
+use prosector::models::masam::{AdapterPlaces, MaSam, MasamConfig, Mode};
+use prosector::models::sam::{
+    DecoderConfig, EncoderConfig, ImageEncoder, PromptConfig, SamConfig, TransformerConfig,
+};
+use prosector::models::trace::Trace;
+
+fn main() {
+    // Cargo adds `--bench` of its own.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let Some(case) = words.first() else {
+        println!("name a case; benches/peers/published.py runs them all");
+        return;
+    };
+    let repeats = words.get(1).and_then(|n| n.parse().ok()).unwrap_or(2);
+    let run = network(case);
+    let mut best = f64::INFINITY;
+    for _ in 0..repeats {
+        let started = Instant::now();
+        run();
+        best = best.min(started.elapsed().as_secs_f64());
+    }
+    let peak = peak_mb();
+    println!("{{\"case\": \"{case}\", \"seconds\": {best}, \"peak_mb\": {peak}}}");
+}
+
+/// The forward pass of a case, its network and inputs made.
+fn network(case: &str) -> Box<dyn Fn()> {
+    let device = Device::flex();
+    let loader = Loader::new(WeightMap::default(), &device).with_fresh(1, |_| true);
+    let scope = loader.root();
+    let noise4 = |dims: [usize; 4]| Tensor::<4>::random(dims, Distribution::Default, &device);
+    match case {
+        "sam_vit_b_512" | "sam_vit_b_1024" => {
+            let side = if case == "sam_vit_b_512" { 512 } else { 1024 };
+            let encoder = ImageEncoder::load(&scope, &vit_b(side)).no_grad();
+            let image = noise4([1, 3, side, side]);
+            Box::new(move || read(encoder.forward(image.clone())))
+        }
+        "masam_vit_b" => {
+            let net = MaSam::load(&scope, &masam()).no_grad();
+            let volume = noise4([5, 3, 512, 512]).reshape([1, 5, 3, 512, 512]);
+            Box::new(move || read(net.forward(volume.clone(), None, Mode::Inference)))
+        }
+        "desam_decoder" => {
+            let config = PimmConfig {
+                encoder_width: 1280,
+                width: 256,
+                stages: 3,
+            };
+            let pimm = Pimm::load(&scope, &config).no_grad();
+            let features = [0, 1, 2].map(|_| noise4([1, 1280, 64, 64]));
+            let mask = noise4([1, 256, 64, 64]);
+            let trace = Trace::default();
+            // As for further prompts on an image: what does not depend on the prompt is there already.
+            let context = pimm.image_context(&features, &trace);
+            Box::new(move || read(pimm.forward(mask.clone(), &context, &Trace::default())))
+        }
+        other => panic!("no case {other}"),
+    }
+}
+
+fn read(result: Tensor<4>) {
+    let values = result.try_into_vec_as::<f32>().expect("the CPU computes");
+    assert!(
+        values.iter().all(|v| v.is_finite()),
+        "random weights give numbers"
+    );
+}
+
+fn vit_b(image_side: usize) -> EncoderConfig {
+    EncoderConfig {
+        image_side,
+        patch: 16,
+        channels: 3,
+        width: 768,
+        depth: 12,
+        heads: 12,
+        mlp_width: 3072,
+        neck_width: 256,
+        window: 14,
+        global_blocks: vec![2, 5, 8, 11],
+        qkv_bias: true,
+        relative_positions: true,
+        norm_eps: 1e-6,
+    }
+}
+
+fn masam() -> MasamConfig {
+    MasamConfig {
+        sam: SamConfig {
+            encoder: vit_b(512),
+            prompt: PromptConfig {
+                width: 256,
+                mask_channels: 16,
+            },
+            decoder: DecoderConfig {
+                transformer: TransformerConfig {
+                    width: 256,
+                    depth: 2,
+                    heads: 8,
+                    mlp_width: 2048,
+                    cross_divisor: 2,
+                },
+                masks: 13,
+                upscaling: vec![64, 32, 16, 8],
+                iou_depth: 3,
+                iou_width: 256,
+            },
+            pixel_mean: [0.0; 3],
+            pixel_std: [1.0; 3],
+        },
+        rank: 32,
+        scale: 1.0,
+        adapter_width: 384,
+        adapters: AdapterPlaces::BOTH,
+        slices: 5,
+    }
+}
+
+/// Highest memory use of this process so far; 0 where the system does not say.
+fn peak_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) / 1024.0
+}
