@@ -26,10 +26,10 @@ fn color_of(label: u32) -> vec4<f32> {
 
 fn label_at(layer: u32, voxel: vec3<i32>) -> u32 {
     if layer == LABELS {
-        let texel = texel_of(voxel, view.label_texels);
+        let texel = texel_of(voxel, view.label_texels, FLAT_LABELS);
         return textureLoad(labels, min(texel, vec3<i32>(textureDimensions(labels)) - 1), 0).x;
     }
-    let texel = texel_of(voxel, view.proposal_texels);
+    let texel = texel_of(voxel, view.proposal_texels, FLAT_PROPOSAL);
     let value = textureLoad(proposal, min(texel, vec3<i32>(textureDimensions(proposal)) - 1), 0).x;
     if view.proposal_label == 0u || value == 0u {
         return value;

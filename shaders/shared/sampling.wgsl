@@ -7,7 +7,7 @@
 @group(0) @binding(1) var image: texture_3d<Stored>;
 
 fn stored(voxel: vec3<i32>) -> f32 {
-    let texel = texel_of(voxel, view.image_texels);
+    let texel = texel_of(voxel, view.image_texels, FLAT_IMAGE);
     let last = vec3<i32>(textureDimensions(image)) - 1;
     return f32(textureLoad(image, min(texel, last), 0).x);
 }

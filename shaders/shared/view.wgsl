@@ -28,7 +28,8 @@ struct SliceUniforms {
     active_label: u32,
     // The label that a proposed mask stands for; 0: the proposal's texels are labels themselves.
     proposal_label: u32,
-    // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal.
+    // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture
+    // of image, labels, proposal holds only this slice, laid flat.
     flags: u32,
     // 1 when the target turns what is written into sRGB itself.
     target_is_srgb: u32,
@@ -39,6 +40,9 @@ struct SliceUniforms {
 const INTERPOLATE: u32 = 1u;
 const HAS_LABELS: u32 = 2u;
 const HAS_PROPOSAL: u32 = 4u;
+const FLAT_IMAGE: u32 = 8u;
+const FLAT_LABELS: u32 = 16u;
+const FLAT_PROPOSAL: u32 = 32u;
 
 @group(0) @binding(0) var<uniform> view: SliceUniforms;
 
@@ -58,8 +62,14 @@ fn nearest(voxel: vec3<f32>) -> vec3<i32> {
     return vec3<i32>(floor(voxel + 0.5));
 }
 
-// The texel that holds a voxel, for a texture that starts at `texels.xyz` with `texels.w` voxels per texel.
-fn texel_of(voxel: vec3<i32>, texels: vec4<i32>) -> vec3<i32> {
+// The texel that holds a voxel, for a texture that starts at `texels.xyz` with `texels.w` voxels per texel. Where
+// `flat_flag` is set, the texture's last axis is the slice's normal, and the other two follow in the volume's order.
+fn texel_of(voxel: vec3<i32>, texels: vec4<i32>, flat_flag: u32) -> vec3<i32> {
     let clamped = clamp(voxel, vec3<i32>(0), view.dims.xyz - 1);
-    return max((clamped - texels.xyz) / texels.w, vec3<i32>(0));
+    let texel = max((clamped - texels.xyz) / texels.w, vec3<i32>(0));
+    let normal = 1 - view.axis_across.xyz - view.axis_down.xyz;
+    if !has(flat_flag) || normal.z == 1 {
+        return texel;
+    }
+    return select(texel.xzy, texel.yzx, normal.x == 1);
 }

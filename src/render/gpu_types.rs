@@ -44,7 +44,7 @@ pub struct SliceUniforms {
     pub active_label: u32,
     /// The label of a proposed mask; 0 when the proposal holds label values.
     pub proposal_label: u32,
-    /// [`Self::INTERPOLATE`], [`Self::HAS_LABELS`], [`Self::HAS_PROPOSAL`].
+    /// [`Self::INTERPOLATE`], [`Self::HAS_LABELS`], [`Self::HAS_PROPOSAL`], [`Self::FLAT`].
     pub flags: u32,
     /// 1 when the target encodes sRGB itself.
     pub target_is_srgb: u32,
@@ -61,6 +61,8 @@ impl SliceUniforms {
     pub const HAS_LABELS: u32 = 2;
     /// Flag: there is a proposal.
     pub const HAS_PROPOSAL: u32 = 4;
+    /// Flags: the texture of scan, labels, proposal holds only the view's slice, whose normal is its last axis.
+    pub const FLAT: [u32; 3] = [8, 16, 32];
 
     /// The uniforms of a view, with textures that start at voxel 0 and hold every voxel.
     pub(super) fn new(view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> Self {

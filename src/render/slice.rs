@@ -128,6 +128,9 @@ impl SliceRenderer {
         uniforms.image_texels = bindings[0].texels;
         uniforms.label_texels = bindings[1].texels;
         uniforms.proposal_texels = bindings[2].texels;
+        for (binding, flag) in bindings.iter().zip(SliceUniforms::FLAT) {
+            uniforms.flags |= if binding.is_flat { flag } else { 0 };
+        }
         self.colors.update(&self.context, scene.table);
         let image_format = Source::Image(scene.image).format();
         let buffer = match self.views.remove(&view_id) {
@@ -186,6 +189,7 @@ impl SliceRenderer {
                 Binding {
                     view: self.nothing.clone(),
                     texels: [0, 0, 0, 1],
+                    is_flat: false,
                 }
             }
         })

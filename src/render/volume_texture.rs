@@ -51,10 +51,32 @@ struct Part {
     step: usize,
 }
 
+impl Part {
+    /// Texels along the texture's axes, which are these of the volume.
+    fn size(&self, axes: [usize; 3]) -> [usize; 3] {
+        axes.map(|axis| self.of.size()[axis].div_ceil(self.step))
+    }
+}
+
+/// The axes of a texture that holds a volume as it is.
+const VOLUME_AXES: [usize; 3] = [0, 1, 2];
+
+/// The axes of a texture that holds one slice: its normal comes last, so that the device copies long rows and not
+/// single texels. In memory nothing moves, because a slice is one voxel deep.
+fn flat_axes(normal: usize) -> [usize; 3] {
+    match normal {
+        0 => [1, 2, 0],
+        1 => [0, 2, 1],
+        _ => VOLUME_AXES,
+    }
+}
+
 /// A texture to bind, and where it lies: the voxel of its first texel and the voxels per texel.
 pub(super) struct Binding {
     pub(super) view: wgpu::TextureView,
     pub(super) texels: [i32; 4],
+    /// The texture is one slice, and its last axis the slice's normal.
+    pub(super) is_flat: bool,
 }
 
 impl Layer {
@@ -116,6 +138,7 @@ impl Layer {
                 Binding {
                     view: whole.view.clone(),
                     texels: [0, 0, 0, 1],
+                    is_flat: false,
                 }
             }
             _ => self.bind_slice(context, source, view_id, view),
@@ -152,6 +175,7 @@ impl Layer {
             slab.min,
             source,
             Part { of: slab, step: 1 },
+            VOLUME_AXES,
         );
         whole.pending = (planes < nk).then(|| VoxelBox {
             min: [pending.min[0], pending.min[1], slab.max[2] + 1],
@@ -167,7 +191,8 @@ impl Layer {
         view: &SliceView,
     ) -> Binding {
         let part = visible_part(view, source.dims(), context.limits.side as usize);
-        let size = part.of.size().map(|n| n.div_ceil(part.step));
+        let axes = flat_axes(view.normal_axis());
+        let size = part.size(axes);
         let reusable = self.slices.remove(&view_id).filter(|slice| {
             let t = &slice.texture;
             t.format() == source.format()
@@ -183,13 +208,14 @@ impl Layer {
             }
         });
         if slice.version != self.version || slice.holds != part {
-            write(context, &slice.texture, [0; 3], source, part);
+            write(context, &slice.texture, [0; 3], source, part, axes);
             (slice.version, slice.holds) = (self.version, part);
         }
         let [i, j, k] = part.of.min.map(|v| v as i32);
         let binding = Binding {
             view: slice.view.clone(),
             texels: [i, j, k, part.step as i32],
+            is_flat: true,
         };
         self.slices.insert(view_id, slice);
         binding
@@ -268,8 +294,9 @@ fn write(
     at: [i64; 3],
     source: &Source<'_>,
     part: Part,
+    axes: [usize; 3],
 ) {
-    let size = part.of.size().map(|n| n.div_ceil(part.step));
+    let size = part.size(axes);
     let [x, y, z] = at.map(|v| v as u32);
     context.queue.write_texture(
         wgpu::TexelCopyTextureInfo {
