@@ -42,6 +42,27 @@ pub(super) fn cards() -> Vec<(PathBuf, ModelCard)> {
     cards
 }
 
+/// Refuses an id that cannot name a model, or that another has: what takes hours asks before it begins.
+///
+/// # Errors
+/// Such an id.
+pub(crate) fn check_free(id: &str) -> Result<(), ModelError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.is_empty() || id.starts_with('.') || !id.chars().all(plain) {
+        return Err(ModelError::Unsupported(format!(
+            "'{id}' cannot name a model: use letters, digits, '-' and '_'"
+        )));
+    }
+    let target = folder()?.join(id);
+    if target.exists() {
+        return Err(ModelError::Unsupported(format!(
+            "a model '{id}' is installed already: choose another name, or delete {}",
+            target.display()
+        )));
+    }
+    Ok(())
+}
+
 /// Installs a model under the card's id: the folder appears complete, or not at all. `check` opens what was written.
 ///
 /// # Errors
@@ -52,26 +73,13 @@ pub(super) fn install(
     precision: Precision,
     check: impl FnOnce(&ModelCard, &Path) -> Result<(), ModelError>,
 ) -> Result<ModelCard, ModelError> {
+    check_free(&card.id)?;
     let folder = folder()?;
     let target = folder.join(&card.id);
     let failed = |e: std::io::Error| ModelError::Weights {
         path: target.clone(),
         reason: e.to_string(),
     };
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if card.id.is_empty() || card.id.starts_with('.') || !card.id.chars().all(plain) {
-        return Err(ModelError::Unsupported(format!(
-            "'{}' cannot name a model: use letters, digits, '-' and '_'",
-            card.id
-        )));
-    }
-    if target.exists() {
-        return Err(ModelError::Unsupported(format!(
-            "a model '{}' is installed already: choose another name, or delete {}",
-            card.id,
-            target.display()
-        )));
-    }
     std::fs::create_dir_all(&folder).map_err(failed)?;
     let parts = tempfile::Builder::new()
         .prefix(".prosector-")

@@ -18,6 +18,8 @@ use super::config::TrainConfig;
 
 /// File name of the shipped weights.
 const WEIGHTS: &str = "model.bpk";
+/// File that names the last complete checkpoint.
+const PROGRESS: &str = "progress.toml";
 
 /// The state of a run between two steps.
 pub(super) struct RunState {
@@ -31,42 +33,98 @@ pub(super) struct RunState {
     pub step: usize,
 }
 
+/// What the last complete checkpoint says of itself.
 #[derive(Serialize, Deserialize)]
-struct Progress {
-    step: usize,
+pub(super) struct Progress {
+    /// Steps done, or epochs where the run counts those.
+    pub step: usize,
+    /// The epochs so far, where the run counts those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epochs: Vec<EpochRecord>,
 }
 
-fn failed(path: &Path, reason: impl ToString) -> TrainError {
+/// What an epoch showed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct EpochRecord {
+    /// Mean loss.
+    pub mean: f64,
+    /// Loss of the last batch.
+    pub last: f64,
+    /// The measure that chooses the best epoch, lower being better, where it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+}
+
+pub(super) fn failed(path: &Path, reason: impl ToString) -> TrainError {
     TrainError::Checkpoint {
         path: path.to_owned(),
         reason: reason.to_string(),
     }
 }
 
-/// Writes the state; a run killed at any moment finds either the old one or the new one whole.
-pub(super) fn save(config: &TrainConfig, state: &RunState) -> Result<(), TrainError> {
-    let folder = config.checkpoints.as_path();
-    std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
-    let step = folder.join(format!("step_{}", state.step));
+/// Replaces the state in `folder`: `write` puts files into a folder of this step's own, and only then is it named as the
+/// last. A run killed at any moment finds either the old state or the new one whole.
+pub(super) fn replace(
+    folder: &Path,
+    progress: &Progress,
+    write: impl FnOnce(&Path) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    let step = folder.join(format!("step_{}", progress.step));
     std::fs::create_dir_all(&step).map_err(|e| failed(&step, e))?;
-    let record = |module: &ProsectorNet, name: &str| {
-        let path = step.join(name);
-        let saved = module.clone().into_record().save(&path);
-        saved.map_err(|e| failed(&path, e))
-    };
-    record(&state.net, "net.bpk")?;
-    record(&state.average, "average.bpk")?;
-    let moments = step.join("optimizer.bpk");
-    state
-        .optimizer
-        .save(&moments)
-        .map_err(|e| failed(&moments, e))?;
-    save_model(folder, config, state.average.clone())?;
-    let progress = folder.join("progress.toml");
-    let text = toml::to_string(&Progress { step: state.step }).map_err(|e| failed(&progress, e))?;
-    write_text(&progress, &text)?;
+    write(&step)?;
+    let path = folder.join(PROGRESS);
+    let text = toml::to_string(progress).map_err(|e| failed(&path, e))?;
+    write_text(&path, &text)?;
     remove_others(folder, &step);
     Ok(())
+}
+
+/// The last complete state in `folder`, and the folder of its files.
+pub(super) fn last(folder: &Path) -> Result<(PathBuf, Progress), TrainError> {
+    let path = folder.join(PROGRESS);
+    let text = std::fs::read_to_string(&path).map_err(|e| failed(&path, e))?;
+    let found: Progress = toml::from_str(&text).map_err(|e| failed(&path, e.message()))?;
+    Ok((folder.join(format!("step_{}", found.step)), found))
+}
+
+/// Writes a module's parameters.
+pub(super) fn save_module<M: Module>(module: &M, path: &Path) -> Result<(), TrainError> {
+    let saved = module.clone().into_record().save(path);
+    saved.map_err(|e| failed(path, e))
+}
+
+/// Reads a module's parameters, and with them their ids, which the optimiser's moments are kept by.
+pub(super) fn load_module<M: Module>(into: M, path: &Path) -> Result<M, TrainError> {
+    let record = ModuleRecord::load(path).map_err(|e| failed(path, e))?;
+    into.try_load_record(record).map_err(|e| failed(path, e))
+}
+
+/// Writes an optimiser's moments.
+pub(super) fn save_optimizer(optimizer: &ModuleOptimizer, path: &Path) -> Result<(), TrainError> {
+    optimizer.save(path).map_err(|e| failed(path, e))
+}
+
+/// Reads an optimiser's moments.
+pub(super) fn load_optimizer(
+    into: ModuleOptimizer,
+    path: &Path,
+) -> Result<ModuleOptimizer, TrainError> {
+    into.load(path).map_err(|e| failed(path, e))
+}
+
+/// Writes the state of a run of the model in the box.
+pub(super) fn save(config: &TrainConfig, state: &RunState) -> Result<(), TrainError> {
+    let folder = config.checkpoints.as_path();
+    let progress = Progress {
+        step: state.step,
+        epochs: Vec::new(),
+    };
+    replace(folder, &progress, |step| {
+        save_module(&state.net, &step.join("net.bpk"))?;
+        save_module(&state.average, &step.join("average.bpk"))?;
+        save_optimizer(&state.optimizer, &step.join("optimizer.bpk"))?;
+        save_model(folder, config, state.average.clone())
+    })
 }
 
 /// Writes the averaged weights in the form that is shipped, with their card.
@@ -101,33 +159,14 @@ fn remove_others(folder: &Path, keep: &Path) {
     }
 }
 
-/// The step folder that the last complete checkpoint names.
-fn last_step(folder: &Path) -> Result<(PathBuf, usize), TrainError> {
-    let progress = folder.join("progress.toml");
-    let text = std::fs::read_to_string(&progress).map_err(|e| failed(&progress, e))?;
-    let found: Progress = toml::from_str(&text).map_err(|e| failed(&progress, e.message()))?;
-    Ok((folder.join(format!("step_{}", found.step)), found.step))
-}
-
-/// Reads the last state back. `fresh` gives the structure to load into.
+/// Reads the last state of a run of the model in the box. `fresh` gives the structure to load into.
 pub(super) fn load(folder: &Path, fresh: RunState) -> Result<RunState, TrainError> {
-    let (step_folder, step) = last_step(folder)?;
-    let module = |into: ProsectorNet, name: &str| {
-        let path = step_folder.join(name);
-        let record = ModuleRecord::load(&path).map_err(|e| failed(&path, e))?;
-        into.try_load_record(record).map_err(|e| failed(&path, e))
-    };
-    let moments = step_folder.join("optimizer.bpk");
-    let net = module(fresh.net, "net.bpk")?;
-    let optimizer = fresh
-        .optimizer
-        .load(&moments)
-        .map_err(|e| failed(&moments, e))?;
+    let (step_folder, progress) = last(folder)?;
     Ok(RunState {
-        net,
-        average: module(fresh.average, "average.bpk")?,
-        optimizer,
-        step,
+        net: load_module(fresh.net, &step_folder.join("net.bpk"))?,
+        average: load_module(fresh.average, &step_folder.join("average.bpk"))?,
+        optimizer: load_optimizer(fresh.optimizer, &step_folder.join("optimizer.bpk"))?,
+        step: progress.step,
     })
 }
 

@@ -10,6 +10,7 @@ mod checkpoint;
 mod clipping;
 mod config;
 mod ema;
+mod epochs;
 mod losses;
 pub mod masam;
 pub mod parity;
@@ -49,6 +50,14 @@ pub enum TrainError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The loss of an epoch, counted from 1, is no number any more.
+    #[error(
+        "training went astray in epoch {epoch}: the loss is no number; try a lower learning_rate"
+    )]
+    Diverged {
+        /// The epoch.
+        epoch: usize,
     },
     /// The device cannot be had.
     #[error(transparent)]

@@ -15,7 +15,7 @@ use crate::models::prosector1::prompt_channels;
 use crate::models::prosector1::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, ProsectorNet};
 use crate::models::weights::load_net;
 use crate::models::{DeviceChoice, compute};
-use crate::util::JobContext;
+use crate::util::{JobContext, peak_memory_note};
 use crate::volume::metrics::dice;
 
 use super::automatic::{self, AutomaticSample};
@@ -291,9 +291,10 @@ impl Meter {
             .map(|(dataset, loss)| format!("{dataset} {}", shown(loss)))
             .collect();
         format!(
-            "step {step}: automatic loss {}; prompted Dice {}; {per_step:.2} s a step",
+            "step {step}: automatic loss {}; prompted Dice {}; {per_step:.2} s a step{}",
             automatic.join(", "),
             shown(&self.prompted),
+            peak_memory_note(),
         )
     }
 }

@@ -1,5 +1,7 @@
-//! Small things without a home in the field: progress and cancellation.
+//! Small things without a home in the field: progress, cancellation, and how much memory was used.
 
+mod memory;
 mod progress;
 
+pub use memory::{peak_memory_mb, peak_memory_note};
 pub use progress::{CancelToken, Cancelled, JobContext};

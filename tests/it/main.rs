@@ -30,6 +30,7 @@ mod session;
 mod slice_systems;
 mod slice_view;
 mod support;
+mod training;
 mod volume_arrays;
 mod volume_systems;
 mod window;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::{RngExt as _, SeedableRng as _};
+use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::{CheckpointError, HostTensor, WeightMap};
@@ -173,8 +173,8 @@ fn initialised(shape: &[usize], init: Init, rng: &mut ChaCha8Rng) -> HostTensor 
     HostTensor::new(shape, data)
 }
 
-/// Box and Muller's transform of two uniform numbers.
-fn normal(rng: &mut ChaCha8Rng) -> f32 {
+/// A number of the standard normal distribution, by Box and Muller's transform of two uniform ones.
+pub(crate) fn normal(rng: &mut impl Rng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
 }

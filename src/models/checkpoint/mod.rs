@@ -12,6 +12,7 @@ mod weight_map;
 
 pub use burnpack::{Precision, write_burnpack};
 pub use export::export;
+pub(crate) use loader::normal;
 pub use loader::{Init, Loader, ParamEntry, Scope};
 pub use tensor_file::{HostTensor, TensorFile};
 pub use weight_map::WeightMap;

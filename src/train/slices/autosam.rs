@@ -1,10 +1,8 @@
 //! AutoSAM's training: one of three heads on a frozen encoder.
 
-use std::path::PathBuf;
-
-use burn::optim::{AdamConfig, GradientsParams};
+use burn::module::Module as _;
+use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use crate::models::ModelError;
@@ -13,80 +11,82 @@ use crate::models::autosam::{
     SegmentationHead, VitHeadConfig, beneath, is_trained, network_slice, resize_labels,
     volume_to_png,
 };
-use crate::models::checkpoint::{HostTensor, Loader, WeightMap, export};
+use crate::models::checkpoint::{Loader, WeightMap};
 use crate::models::ops::{Corners, resize_linear};
 use crate::models::sam::ImageEncoder;
 use crate::models::slices::values;
 use crate::models::trace::Trace;
 use crate::train::TrainError;
-use crate::util::JobContext;
+use crate::train::checkpoint::EpochRecord;
+use crate::train::epochs::{At, Lesson, shuffle};
 
-use super::batches::{Batch, shuffle};
-use super::cache::{EmbeddingCache, EncodedSlice};
-use super::recipe::{AutoSamRecipe, HeadKind, SliceRecipe};
-use super::scans::{CaseNames, Scan};
+use super::recipe::{AutoSamRecipe, HeadKind};
+use super::samples::{ENCODING, Encoding, Place, PlainSlice, Preparation, Sample, Trainee};
+use super::scans::Scan;
 use super::start::StartingSam;
-use super::{Trained, table};
+use super::{Job, Trained, table, variation};
 
 /// Trains the head; the authors keep the last epoch's.
 ///
 /// # Errors
 /// Data that cannot be read, a cache that cannot be written, a job asked to stop.
 pub(super) fn train(
-    recipe: &SliceRecipe,
+    job: &Job<'_>,
     own: &AutoSamRecipe,
     sam: &StartingSam,
-    cases: &CaseNames,
-    device: &Device,
-    ctx: &JobContext,
 ) -> Result<Trained, TrainError> {
-    let classes = recipe.dataset.structures.len() + 1;
+    let recipe = job.recipe;
+    let labels = recipe.dataset.label_values().unwrap_or_default();
     let config = AutoSamConfig {
         encoder: sam.config.encoder.clone(),
-        head: head_config(own, sam, classes),
+        head: head_config(own, sam, labels.len() + 1),
         input_side: own.input_side,
     };
-    let mut slices = encode(recipe, own, sam, cases, device, ctx)?;
-    let autodiff = device.clone().autodiff();
-    let loader = Loader::new(start(&sam.weights, &config.head), &autodiff)
-        .with_fresh(recipe.schedule.seed, |_| true)
-        .with_trainable(is_trained);
-    let mut head = SegmentationHead::load(&loader.root(), &config.head);
-    let entries = loader
-        .finish("AutoSAM's head", |name| name.starts_with("pe_layer."))
-        .map_err(ModelError::from)?;
-    let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let mut rate = Plateau::new(recipe.schedule.learning_rate);
-    let schedule = &recipe.schedule;
-    let mut rng = ChaCha8Rng::seed_from_u64(schedule.seed);
-    for epoch in 0..schedule.epochs {
-        shuffle(&mut slices, &mut rng);
-        let (mut sum, mut last, mut steps) = (0.0, 0.0, 0.0);
-        for batch in slices.chunks(schedule.batch) {
-            let progress = 0.3 + 0.6 * epoch as f32 / schedule.epochs as f32;
-            ctx.step(
-                progress,
-                &format!("epoch {} of {}", epoch + 1, schedule.epochs),
-            )?;
-            let batch = Batch::read(batch, 1, &autodiff)?;
-            let logits = head
-                .forward_to(batch.maps[0].clone(), own.input_side, &Trace::off())
-                .logits;
-            let labels = batch.labels(own.input_side, &autodiff);
-            let loss = Loss::of(logits, labels).total();
-            last = f64::from(loss.clone().inner().into_scalar::<f32>());
-            sum += last;
-            steps += 1.0;
-            let gradients = GradientsParams::from_grads(loss.backward(), &head);
-            head = optimizer.step(rate.value, head, gradients);
-        }
-        tracing::info!("epoch {}: mean loss {:.4}", epoch + 1, sum / steps);
-        // The authors watch the last batch's loss, from the eleventh epoch on.
-        if epoch >= 10 {
-            rate.watch(last);
-        }
+    let encoding = Encoding {
+        config: &sam.config.encoder,
+        weights: sam.weights.under("image_encoder."),
+        preparation: AutoSamSlices {
+            labels,
+            side: own.input_side,
+            mirrored: own.mirrored,
+            varied: own.varied,
+            image_side: sam.config.encoder.image_side,
+        },
+        device: job.device,
+    };
+    let cache = recipe.cache.as_deref();
+    let cases = &job.cases.training;
+    let samples = encoding.samples(&recipe.dataset, cases, cache, job.ctx)?;
+    let autodiff = job.device.clone().autodiff();
+    let (with_encoder, train_encoder) = (cache.is_none(), recipe.encoder.trained);
+    let mut weights = start(&sam.weights, &config.head);
+    if with_encoder {
+        weights = weights.with(image_encoder_of(&sam.weights));
     }
-    let weights = beneath(&sam.weights).with(export(&head, &entries));
+    let loader = Loader::new(weights, &autodiff)
+        .with_fresh(recipe.schedule.seed, |_| true)
+        .with_trainable(move |name| {
+            is_trained(name) || (train_encoder && name.starts_with("image_encoder."))
+        });
+    let root = loader.root();
+    let encoder = || ImageEncoder::load(&root.child("image_encoder"), &config.encoder);
+    let net = Trainee {
+        image_encoder: with_encoder.then(encoder),
+        decoder: SegmentationHead::load(&root, &config.head),
+    };
+    let entries = loader
+        .finish("AutoSAM", |name| name.starts_with("pe_layer."))
+        .map_err(ModelError::from)?;
+    let lesson = AutoSamLesson {
+        samples: samples.iter().flatten().collect(),
+        encoding,
+        batch: recipe.schedule.batch,
+        learning_rate: recipe.schedule.learning_rate,
+        device: autodiff,
+    };
+    let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+    let trained = job.course(ENCODING).run(net, entries, optimizer, &lesson)?;
+    let weights = beneath(&sam.weights).with(trained);
     let uses_positions = matches!(config.head, HeadConfig::Vit(_));
     let weights = weights.renamed(|name| {
         let kept = uses_positions || !name.starts_with("pe_layer.");
@@ -95,6 +95,14 @@ pub(super) fn train(
     Ok(Trained {
         weights,
         config: table(&AutoSamSettings { network: config })?,
+    })
+}
+
+/// The encoder's tensors under their full names.
+pub(super) fn image_encoder_of(sam: &WeightMap) -> WeightMap {
+    sam.clone().renamed(|name| {
+        let kept = name.starts_with("image_encoder.");
+        kept.then(|| name.to_owned())
     })
 }
 
@@ -148,68 +156,107 @@ fn start(sam: &WeightMap, head: &HeadConfig) -> WeightMap {
     own.with(code)
 }
 
-/// Encodes the training cases' slices that the cache does not hold yet.
-fn encode(
-    recipe: &SliceRecipe,
-    own: &AutoSamRecipe,
-    sam: &StartingSam,
-    cases: &CaseNames,
-    device: &Device,
-    ctx: &JobContext,
-) -> Result<Vec<PathBuf>, TrainError> {
-    let encoder_weights = sam.weights.under("image_encoder.");
-    let labels = recipe.dataset.label_values().unwrap_or_default();
-    let preparation = format!(
-        "autosam {} {labels:?} {:?}",
-        own.input_side, sam.config.encoder
-    );
-    let cache = EmbeddingCache::open(&recipe.cache, &encoder_weights, &preparation)?;
-    let loader = Loader::new(encoder_weights, device);
-    let encoder = ImageEncoder::load(&loader.root(), &sam.config.encoder);
-    loader
-        .finish("SAM's image encoder", |_| false)
-        .map_err(ModelError::from)?;
-    let side = own.input_side;
-    let mut paths = Vec::new();
-    for (number, case) in cases.training.iter().enumerate() {
-        let progress = 0.3 * number as f32 / cases.training.len() as f32;
-        ctx.step(progress, &format!("encoding {case}"))?;
-        let scan = Scan::read(&recipe.dataset, case)?;
+/// Slices as the authors' ACDC conversion and loader make them.
+struct AutoSamSlices {
+    labels: Vec<(u16, String)>,
+    side: usize,
+    mirrored: bool,
+    varied: bool,
+    image_side: usize,
+}
+
+impl Preparation for AutoSamSlices {
+    fn name(&self) -> String {
+        format!("autosam {} {:?}", self.side, self.labels)
+    }
+
+    fn wanted_blocks(&self) -> &[usize] {
+        &[]
+    }
+
+    fn places(&self, scan: &Scan) -> (Vec<u8>, Vec<Place>) {
         let png = volume_to_png(&values(&scan.image));
         let [ni, nj, nk] = scan.image.grid().dims;
-        for k in 0..nk {
-            let slice = &png[k * ni * nj..][..ni * nj];
-            if slice.iter().all(|v| *v == slice[0]) {
-                continue;
-            }
-            let variants: &[(&str, bool)] = if own.mirrored {
-                &[("", false), ("_mirrored", true)]
-            } else {
-                &[("", false)]
-            };
-            for &(name, mirrored) in variants {
-                let path = cache.path(case, k, name);
-                if !path.exists() {
-                    let mut image = network_slice(slice, [nj, ni], side);
-                    let classes = scan.classes(k, &labels);
-                    let mut classes = resize_labels(&classes, [nj, ni], side);
-                    if mirrored {
-                        image.chunks_mut(side).for_each(<[f32]>::reverse);
-                        classes.chunks_mut(side).for_each(<[u8]>::reverse);
-                    }
-                    let image = TensorData::new(image, [1, 1, side, side]);
-                    let image = Tensor::<4>::from_data(image, device).expand([1, 3, side, side]);
-                    let to = [sam.config.encoder.image_side; 2];
-                    let image = resize_linear(image, &to, Corners::HalfPixel);
-                    let embedding: Tensor<3> = encoder.forward(image).squeeze_dim(0);
-                    let maps = vec![HostTensor::of(&embedding)];
-                    EmbeddingCache::write(&path, &EncodedSlice { maps, classes })?;
-                }
-                paths.push(path);
+        let variants: &[bool] = if self.mirrored {
+            &[false, true]
+        } else {
+            &[false]
+        };
+        let mut places = Vec::new();
+        for slice in 0..nk {
+            let pixels = &png[slice * ni * nj..][..ni * nj];
+            if pixels.iter().any(|v| *v != pixels[0]) {
+                places.extend(variants.iter().map(|&mirrored| Place { slice, mirrored }));
             }
         }
+        (png, places)
     }
-    Ok(paths)
+
+    fn slice(&self, scan: &Scan, grey: &[u8], place: Place) -> PlainSlice {
+        let [ni, nj, _] = scan.image.grid().dims;
+        let pixels = &grey[place.slice * ni * nj..][..ni * nj];
+        let mut picture = network_slice(pixels, [nj, ni], self.side);
+        let classes = scan.classes(place.slice, &self.labels);
+        let mut classes = resize_labels(&classes, [nj, ni], self.side);
+        if place.mirrored {
+            picture.chunks_mut(self.side).for_each(<[f32]>::reverse);
+            classes.chunks_mut(self.side).for_each(<[u8]>::reverse);
+        }
+        PlainSlice { picture, classes }
+    }
+
+    fn varied(&self, slice: &PlainSlice, rng: &mut ChaCha8Rng) -> Option<PlainSlice> {
+        self.varied
+            .then(|| variation::varied(slice, self.side, rng))
+    }
+
+    fn images(&self, pictures: &[&[f32]], device: &Device) -> Tensor<4> {
+        let (count, side) = (pictures.len(), self.side);
+        let channels = pictures[0].len() / (side * side);
+        let values = TensorData::new(pictures.concat(), [count, channels, side, side]);
+        let channels = Tensor::<4>::from_data(values, device).expand([count, 3, side, side]);
+        resize_linear(channels, &[self.image_side; 2], Corners::HalfPixel)
+    }
+}
+
+/// What the steps need.
+struct AutoSamLesson<'a> {
+    encoding: Encoding<'a, AutoSamSlices>,
+    samples: Vec<&'a Sample>,
+    batch: usize,
+    learning_rate: f64,
+    device: Device,
+}
+
+impl<'a> Lesson<Trainee<SegmentationHead>> for AutoSamLesson<'a> {
+    type Batch = Vec<&'a Sample>;
+
+    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
+        let mut samples = self.samples.clone();
+        shuffle(&mut samples, rng);
+        samples.chunks(self.batch).map(<[_]>::to_vec).collect()
+    }
+
+    fn loss(
+        &self,
+        net: &Trainee<SegmentationHead>,
+        batch: &Self::Batch,
+        _epoch: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Tensor<1>, TrainError> {
+        let encoder = net.image_encoder.as_ref();
+        let batch = self
+            .encoding
+            .batch(batch, encoder, &self.device, Some(rng))?;
+        let (off, side) = (Trace::off(), self.encoding.preparation.side);
+        let found = net.decoder.forward_to(batch.maps[0].clone(), side, &off);
+        let labels = batch.labels(side, &self.device);
+        Ok(Loss::of(found.logits, labels).total())
+    }
+
+    fn rate(&self, at: &At<'_>) -> f64 {
+        Plateau::after(self.learning_rate, at.history)
+    }
 }
 
 /// PyTorch's `ReduceLROnPlateau` with its defaults: a tenth after more than ten epochs without a better value.
@@ -220,12 +267,17 @@ struct Plateau {
 }
 
 impl Plateau {
-    fn new(value: f64) -> Self {
-        Self {
-            value,
+    /// The rate after these epochs. The authors watch the last batch's loss, from the eleventh epoch on.
+    fn after(start: f64, history: &[EpochRecord]) -> f64 {
+        let mut plateau = Self {
+            value: start,
             best: f64::INFINITY,
             waited: 0,
+        };
+        for epoch in history.iter().skip(10) {
+            plateau.watch(epoch.last);
         }
+        plateau.value
     }
 
     fn watch(&mut self, loss: f64) {

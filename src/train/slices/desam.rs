@@ -1,31 +1,29 @@
 //! DeSAM's training: PRIM and PIMM on frozen encoders.
 
-use std::path::PathBuf;
-
-use burn::optim::{AdamConfig, GradientsParams};
+use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use crate::models::ModelError;
-use crate::models::checkpoint::{HostTensor, Loader, WeightMap, export};
+use crate::models::checkpoint::{Loader, WeightMap};
 use crate::models::desam::{
     AutomaticMode, DeSamConfig, DeSamDecoder, DeSamDecoderConfig, DeSamSettings, ImageFeatures,
     PimmConfig, dice_loss, encoder_input, iou_loss, is_unused, mask_loss, resize_grey,
     resize_labels, volume_to_grey,
 };
-use crate::models::sam::{ImageEncoder, NoAdaptation, Prompts};
+use crate::models::sam::{ImageEncoder, Prompts};
 use crate::models::slices::values;
 use crate::models::trace::Trace;
 use crate::train::TrainError;
-use crate::util::JobContext;
+use crate::train::epochs::{At, Lesson, shuffle};
 
-use super::batches::{Batch, shuffle};
-use super::cache::{EmbeddingCache, EncodedSlice};
+use super::autosam::image_encoder_of;
 use super::recipe::{DeSamRecipe, SliceRecipe};
-use super::scans::{CaseNames, Scan};
+use super::samples::{ENCODING, Encoding, Place, PlainSlice, Preparation, Sample, Trainee};
+use super::scans::Scan;
 use super::start::{POSITION_MATRIX, StartingSam};
-use super::{Trained, table};
+use super::{Job, Trained, table};
 
 /// Exponent of the learning rate's fall.
 const POWER: f64 = 0.9;
@@ -37,63 +35,67 @@ const CHOOSING: usize = 10;
 /// # Errors
 /// An encoder without features for PIMM, data that cannot be read, a cache that cannot be written, a job asked to stop.
 pub(super) fn train(
-    recipe: &SliceRecipe,
+    job: &Job<'_>,
     own: &DeSamRecipe,
     sam: &StartingSam,
-    cases: &CaseNames,
-    device: &Device,
-    ctx: &JobContext,
 ) -> Result<Trained, TrainError> {
+    let recipe = job.recipe;
     let config = network(recipe, sam)?;
-    let (mut training, choosing) = encode(recipe, sam, &config, cases, device, ctx)?;
-    let autodiff = device.clone().autodiff();
-    let loader = Loader::new(start(&sam.weights), &autodiff)
+    let encoding = Encoding {
+        config: &config.encoder,
+        weights: sam.weights.under("image_encoder."),
+        preparation: DeSamSlices {
+            labels: recipe.dataset.label_values().unwrap_or_default(),
+            config: &config,
+        },
+        device: job.device,
+    };
+    let cache = recipe.cache.as_deref();
+    let cases = &job.cases.training;
+    let samples = encoding.samples(&recipe.dataset, cases, cache, job.ctx)?;
+    let choosing = (cases.len() / CHOOSING).max(1).min(cases.len() - 1);
+    let (training, choosing) = samples.split_at(cases.len() - choosing);
+    // A single case has to do for both.
+    let choosing = if choosing.is_empty() {
+        training
+    } else {
+        choosing
+    };
+    let autodiff = job.device.clone().autodiff();
+    let (with_encoder, train_encoder) = (cache.is_none(), recipe.encoder.trained);
+    let mut weights = start(&sam.weights);
+    if with_encoder {
+        weights = weights.with(image_encoder_of(&sam.weights));
+    }
+    let loader = Loader::new(weights, &autodiff)
         .with_fresh(recipe.schedule.seed, |_| true)
-        .with_trainable(|name| name.starts_with("mask_decoder."));
+        .with_trainable(move |name| {
+            name.starts_with("mask_decoder.")
+                || (train_encoder && name.starts_with("image_encoder."))
+        });
     let root = loader.root();
     let (prompts, decoder) = (root.child("prompt_encoder"), root.child("mask_decoder"));
-    let net = DeSamDecoder::load(&prompts, &decoder, &config.decoder);
+    let encoder = || ImageEncoder::load(&root.child("image_encoder"), &config.encoder);
+    let net = Trainee {
+        image_encoder: with_encoder.then(encoder),
+        decoder: DeSamDecoder::load(&prompts, &decoder, &config.decoder),
+    };
     let entries = loader
         .finish("DeSAM", is_unused)
         .map_err(ModelError::from)?;
-    let run = Run {
+    let lesson = DeSamLesson {
         own,
+        recipe,
         config: &config,
+        encoding,
+        training: training.iter().flatten().collect(),
+        choosing: choosing.iter().flatten().collect(),
         device: autodiff,
+        plain: job.device,
     };
-    let schedule = &recipe.schedule;
-    let mut rng = ChaCha8Rng::seed_from_u64(schedule.seed);
-    let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let (mut net, mut best) = (net, (f64::INFINITY, WeightMap::default()));
-    for epoch in 0..schedule.epochs {
-        let left = 1.0 - epoch as f64 / schedule.epochs as f64;
-        let rate = schedule.learning_rate * left.powf(POWER);
-        shuffle(&mut training, &mut rng);
-        let (mut sum, mut steps) = (0.0, 0.0);
-        for batch in training.chunks(schedule.batch) {
-            let progress = 0.3 + 0.6 * epoch as f32 / schedule.epochs as f32;
-            ctx.step(
-                progress,
-                &format!("epoch {} of {}", epoch + 1, schedule.epochs),
-            )?;
-            let loss = run.loss(&net, batch, &mut rng)?;
-            sum += f64::from(loss.clone().inner().into_scalar::<f32>());
-            steps += 1.0;
-            let gradients = GradientsParams::from_grads(loss.backward(), &net);
-            net = optimizer.step(rate, net, gradients);
-        }
-        let mut chosen = 0.0;
-        for batch in choosing.chunks(schedule.batch) {
-            chosen += run.dice(&net, batch, &mut rng)? * batch.len() as f64;
-        }
-        let chosen = chosen / choosing.len() as f64;
-        let (number, mean) = (epoch + 1, sum / steps);
-        tracing::info!("epoch {number}: mean loss {mean:.4}, Dice loss {chosen:.4} when choosing");
-        if chosen < best.0 {
-            best = (chosen, export(&net, &entries));
-        }
-    }
-    let kept = best.1.renamed(|name| match name {
+    let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+    let best = job.course(ENCODING).run(net, entries, optimizer, &lesson)?;
+    let kept = best.renamed(|name| match name {
         _ if is_unused(name) => None,
         _ if name.starts_with("mask_decoder.") => Some(format!("organs.0.{name}")),
         _ => Some(name.to_owned()),
@@ -104,7 +106,7 @@ pub(super) fn train(
     });
     let settings = DeSamSettings {
         mode: own.prompts,
-        ..DeSamSettings::of(config, 1)
+        ..DeSamSettings::of(config.clone(), 1)
     };
     Ok(Trained {
         weights: encoder.with(kept),
@@ -118,7 +120,7 @@ fn network(recipe: &SliceRecipe, sam: &StartingSam) -> Result<DeSamConfig, Train
     feature_blocks.pop();
     if feature_blocks.len() < 2 {
         return Err(TrainError::Config {
-            path: recipe.cache.clone(),
+            path: recipe.dataset.folder.clone(),
             reason: "DeSAM needs an encoder with at least three blocks of global attention"
                 .to_owned(),
         });
@@ -151,79 +153,70 @@ fn start(sam: &WeightMap) -> WeightMap {
     })
 }
 
-/// Encodes the labelled slices that the cache does not hold yet; those of the last cases choose the best epoch.
-fn encode(
-    recipe: &SliceRecipe,
-    sam: &StartingSam,
-    config: &DeSamConfig,
-    cases: &CaseNames,
-    device: &Device,
-    ctx: &JobContext,
-) -> Result<(Vec<PathBuf>, Vec<PathBuf>), TrainError> {
-    let encoder_weights = sam.weights.under("image_encoder.");
-    let labels = recipe.dataset.label_values().unwrap_or_default();
-    let preparation = format!(
-        "desam {labels:?} {:?} {:?}",
-        config.encoder, config.feature_blocks
-    );
-    let cache = EmbeddingCache::open(&recipe.cache, &encoder_weights, &preparation)?;
-    let loader = Loader::new(encoder_weights, device);
-    let encoder = ImageEncoder::load(&loader.root(), &config.encoder);
-    loader
-        .finish("SAM's image encoder", |_| false)
-        .map_err(ModelError::from)?;
-    let count = cases.training.len();
-    let first_choosing = count - (count / CHOOSING).max(1);
-    let (side, image_side) = (config.mask_side(), config.encoder.image_side);
-    let (mut training, mut choosing) = (Vec::new(), Vec::new());
-    for (number, case) in cases.training.iter().enumerate() {
-        ctx.step(
-            0.3 * number as f32 / count as f32,
-            &format!("encoding {case}"),
-        )?;
-        let scan = Scan::read(&recipe.dataset, case)?;
-        let grey = volume_to_grey(&values(&scan.image));
-        let [ni, nj, nk] = scan.image.grid().dims;
-        for k in 0..nk {
-            let classes = scan.classes(k, &labels);
-            if classes.iter().all(|c| *c == 0) {
-                continue;
-            }
-            let path = cache.path(case, k, "");
-            if !path.exists() {
-                let slice = resize_grey(&grey[k * ni * nj..][..ni * nj], [nj, ni], side);
-                let (mean, std) = (config.pixel_mean, config.pixel_std);
-                let (input, _) = encoder_input(&slice, 1, (side, image_side), mean, std);
-                let input = TensorData::new(input, [1, 3, image_side, image_side]);
-                let input = Tensor::<4>::from_data(input, device);
-                let wanted = &config.feature_blocks;
-                let found = encoder.forward_with(input, wanted, &NoAdaptation, &Trace::off());
-                let blocks = found.blocks.into_iter().map(|x| x.permute([0, 3, 1, 2]));
-                let maps = blocks
-                    .chain([found.embedding])
-                    .map(|map| HostTensor::of(&map.squeeze_dim::<3>(0)))
-                    .collect();
-                let classes = resize_labels(&classes, [nj, ni], side);
-                EmbeddingCache::write(&path, &EncodedSlice { maps, classes })?;
-            }
-            if number >= first_choosing && first_choosing > 0 {
-                choosing.push(path);
-            } else {
-                training.push(path);
-            }
+/// Labelled slices as the authors make them of prostate MR.
+struct DeSamSlices<'a> {
+    labels: Vec<(u16, String)>,
+    config: &'a DeSamConfig,
+}
+
+impl Preparation for DeSamSlices<'_> {
+    fn name(&self) -> String {
+        format!("desam {:?} {:?}", self.labels, self.config.feature_blocks)
+    }
+
+    fn wanted_blocks(&self) -> &[usize] {
+        &self.config.feature_blocks
+    }
+
+    fn places(&self, scan: &Scan) -> (Vec<u8>, Vec<Place>) {
+        let labelled = |k: &usize| scan.classes(*k, &self.labels).iter().any(|c| *c > 0);
+        let slices = (0..scan.image.grid().dims[2]).filter(labelled);
+        let place = |slice| Place {
+            slice,
+            mirrored: false,
+        };
+        let mut places: Vec<Place> = slices.map(place).collect();
+        // The authors' range ends before the last labelled slice.
+        places.pop();
+        (volume_to_grey(&values(&scan.image)), places)
+    }
+
+    fn slice(&self, scan: &Scan, grey: &[u8], place: Place) -> PlainSlice {
+        let [ni, nj, _] = scan.image.grid().dims;
+        let side = self.config.mask_side();
+        let pixels = &grey[place.slice * ni * nj..][..ni * nj];
+        let picture = resize_grey(pixels, [nj, ni], side);
+        let classes = scan.classes(place.slice, &self.labels);
+        PlainSlice {
+            picture: picture.into_iter().map(f32::from).collect(),
+            classes: resize_labels(&classes, [nj, ni], side),
         }
     }
-    if choosing.is_empty() {
-        choosing.clone_from(&training);
+
+    fn images(&self, pictures: &[&[f32]], device: &Device) -> Tensor<4> {
+        let (mean, std) = (self.config.pixel_mean, self.config.pixel_std);
+        let sides = (self.config.mask_side(), self.config.encoder.image_side);
+        let mut values = Vec::new();
+        for picture in pictures {
+            let grey: Vec<u8> = picture.iter().map(|&v| v as u8).collect();
+            values.extend(encoder_input(&grey, 1, sides, mean, std).0);
+        }
+        let values = TensorData::new(values, [pictures.len(), 3, sides.1, sides.1]);
+        Tensor::from_data(values, device)
     }
-    Ok((training, choosing))
 }
 
 /// What steps and choosing share.
-struct Run<'a> {
+struct DeSamLesson<'a> {
     own: &'a DeSamRecipe,
+    recipe: &'a SliceRecipe,
     config: &'a DeSamConfig,
+    encoding: Encoding<'a, DeSamSlices<'a>>,
+    training: Vec<&'a Sample>,
+    choosing: Vec<&'a Sample>,
     device: Device,
+    /// The device without gradients.
+    plain: &'a Device,
 }
 
 /// A batch as the decoder sees it.
@@ -235,14 +228,24 @@ struct Decoded {
     inside: Tensor<2>,
 }
 
-impl Run<'_> {
+impl<'a> Lesson<Trainee<DeSamDecoder>> for DeSamLesson<'a> {
+    type Batch = Vec<&'a Sample>;
+
+    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
+        let mut samples = self.training.clone();
+        shuffle(&mut samples, rng);
+        let batches = samples.chunks(self.recipe.schedule.batch);
+        batches.map(<[_]>::to_vec).collect()
+    }
+
     fn loss(
         &self,
-        net: &DeSamDecoder,
-        paths: &[PathBuf],
+        net: &Trainee<DeSamDecoder>,
+        batch: &Self::Batch,
+        _epoch: usize,
         rng: &mut ChaCha8Rng,
     ) -> Result<Tensor<1>, TrainError> {
-        let found = self.decode(net, paths, rng)?;
+        let found = self.decode(net, batch, &self.device, rng)?;
         let config = &self.own.loss;
         let mask = mask_loss(found.logits, found.truth, config);
         if self.own.prompts == AutomaticMode::WholeBox {
@@ -251,29 +254,40 @@ impl Run<'_> {
         Ok(mask + iou_loss(found.iou, found.inside, config.iou_error) * config.iou)
     }
 
-    fn dice(
-        &self,
-        net: &DeSamDecoder,
-        paths: &[PathBuf],
-        rng: &mut ChaCha8Rng,
-    ) -> Result<f64, TrainError> {
-        let found = self.decode(net, paths, rng)?;
-        let loss = dice_loss(found.logits, found.truth).inner();
-        Ok(f64::from(loss.into_scalar::<f32>()))
+    fn rate(&self, at: &At<'_>) -> f64 {
+        let schedule = &self.recipe.schedule;
+        let left = 1.0 - at.epoch as f64 / schedule.epochs as f64;
+        schedule.learning_rate * left.powf(POWER)
     }
 
+    /// The mean Dice loss on the choosing slices. The authors draw other points every time; here they stay the same, so
+    /// that epochs can be compared.
+    fn score(&self, net: &Trainee<DeSamDecoder>, _epoch: usize) -> Result<Option<f64>, TrainError> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.recipe.schedule.seed ^ 1);
+        let mut sum = 0.0;
+        for batch in self.choosing.chunks(self.recipe.schedule.batch) {
+            let found = self.decode(net, batch, self.plain, &mut rng)?;
+            let loss = dice_loss(found.logits, found.truth);
+            sum += f64::from(loss.into_scalar::<f32>()) * batch.len() as f64;
+        }
+        Ok(Some(sum / self.choosing.len() as f64))
+    }
+}
+
+impl DeSamLesson<'_> {
     fn decode(
         &self,
-        net: &DeSamDecoder,
-        paths: &[PathBuf],
+        net: &Trainee<DeSamDecoder>,
+        samples: &[&Sample],
+        device: &Device,
         rng: &mut ChaCha8Rng,
     ) -> Result<Decoded, TrainError> {
-        let stages = self.config.decoder.pimm.stages;
-        let mut batch = Batch::read(paths, stages + 1, &self.device)?;
-        let embedding = batch.maps.split_off(stages).swap_remove(0);
+        let encoder = net.image_encoder.as_ref();
+        let mut batch = self.encoding.batch(samples, encoder, device, None)?;
+        let embedding = batch.maps.split_off(self.config.decoder.pimm.stages);
         let image = ImageFeatures {
             features: batch.maps,
-            embedding,
+            embedding: embedding[0].clone(),
         };
         let side = self.config.mask_side();
         let rows = batch.classes.len();
@@ -284,18 +298,20 @@ impl Run<'_> {
             inside.push(f32::from(u8::from(is_inside)));
         }
         let prompts = match self.own.prompts {
-            AutomaticMode::WholeBox => net.whole_box(rows, &self.device),
+            AutomaticMode::WholeBox => net.decoder.whole_box(rows, device),
             AutomaticMode::GridPoints => {
                 let places = TensorData::new(places, [rows, 1, 2]);
-                let labels = Tensor::<2>::ones([rows, 1], &self.device);
+                let labels = Tensor::<2>::ones([rows, 1], device);
                 Prompts {
-                    points: Some((Tensor::from_data(places, &self.device), labels)),
+                    points: Some((Tensor::from_data(places, device), labels)),
                     ..Prompts::default()
                 }
             }
         };
         let off = Trace::off();
-        let found = net.decode(&net.prepare(&image, &off), prompts, &off);
+        let found = net
+            .decoder
+            .decode(&net.decoder.prepare(&image, &off), prompts, &off);
         let truth: Vec<f32> = batch
             .classes
             .iter()
@@ -307,8 +323,8 @@ impl Run<'_> {
         Ok(Decoded {
             logits: found.logits,
             iou: found.iou,
-            truth: Tensor::from_data(truth, &self.device),
-            inside: Tensor::from_data(inside, &self.device),
+            truth: Tensor::from_data(truth, device),
+            inside: Tensor::from_data(inside, device),
         })
     }
 

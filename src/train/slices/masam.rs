@@ -1,47 +1,45 @@
 //! MA-SAM's training: increments, adapters, prompt encoder and mask decoder on a frozen SAM encoder.
 
-use burn::module::Module as _;
-use burn::optim::{AdamWConfig, GradientsParams};
+use burn::optim::AdamWConfig;
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use crate::models::ModelError;
-use crate::models::checkpoint::{HostTensor, Loader, ParamEntry, WeightMap, export};
+use crate::models::checkpoint::{HostTensor, Loader, ParamEntry, WeightMap};
 use crate::models::masam::intensity::scale_window;
 use crate::models::masam::windows::{SliceStack, window_slices};
 use crate::models::masam::{MaSam, MasamConfig, MasamSettings, Mode, masam_loss, names, tables};
 use crate::models::ops::SplineOrder;
 use crate::models::slices::values;
 use crate::train::TrainError;
+use crate::train::epochs::{At, Lesson, shuffle};
 use crate::train::masam::LearningRate;
 use crate::train::masam::augment::{Sample, augment, augment_with_box};
 use crate::util::JobContext;
 
-use super::batches::shuffle;
-use super::recipe::{MasamRecipe, SliceRecipe};
+use super::recipe::{Augmentation, MasamRecipe, SliceRecipe};
 use super::scans::{CaseNames, Scan};
 use super::start::{POSITION_MATRIX, StartingSam};
-use super::{Trained, table};
+use super::{Job, Trained, table};
 
 /// AdamW's weight decay, on every trained tensor.
 const WEIGHT_DECAY: f32 = 0.1;
+/// Share of a job that reading the scans takes.
+const READING: f32 = 0.1;
 
 /// Trains; the last epoch's weights are kept.
 ///
 /// # Errors
 /// Data that cannot be read, a SAM that does not fit, a job asked to stop.
 pub(super) fn train(
-    recipe: &SliceRecipe,
+    job: &Job<'_>,
     own: &MasamRecipe,
     sam: &StartingSam,
-    cases: &CaseNames,
-    device: &Device,
-    ctx: &JobContext,
 ) -> Result<Trained, TrainError> {
+    let recipe = job.recipe;
     let settings = settings(recipe, own, sam);
     settings.check().map_err(ModelError::from)?;
-    let stacks = read(recipe, own, cases, ctx)?;
+    let stacks = read(recipe, own, job.cases, job.ctx)?;
     let windows = windows(own, &stacks);
     if windows.is_empty() {
         return Err(TrainError::Config {
@@ -49,17 +47,33 @@ pub(super) fn train(
             reason: "no slice of its training cases holds one of the structures".to_owned(),
         });
     }
-    let autodiff = device.clone().autodiff();
-    device.seed(recipe.schedule.seed);
+    let autodiff = job.device.clone().autodiff();
     let (network, entries) = load(recipe, &settings.network, sam, &autodiff)?;
-    let run = Run {
-        recipe,
+    let used = own.windows_per_epoch.unwrap_or(windows.len());
+    let used = used.min(windows.len());
+    let schedule = &recipe.schedule;
+    let lesson = MasamLesson {
         own,
         stacks,
+        windows,
+        used,
+        batch: schedule.batch,
+        rate: LearningRate {
+            base: schedule.learning_rate,
+            warmup: own.warmup,
+            // The authors stop after three quarters of the length that the rate is made for.
+            iterations: (schedule.epochs * used.div_ceil(schedule.batch) * 4).div_ceil(3),
+            power: own.decay_power,
+        },
         device: autodiff,
     };
-    let network = run.epochs(network, windows, ctx)?;
-    let mut weights = export(&network.valid(), &entries);
+    let optimizer = AdamWConfig::new()
+        .with_weight_decay(WEIGHT_DECAY)
+        .with_epsilon(1e-8)
+        .init();
+    let mut weights = job
+        .course(READING)
+        .run(network, entries, optimizer, &lesson)?;
     let matrix = sam
         .weights
         .read(POSITION_MATRIX)
@@ -108,9 +122,10 @@ fn load(
         let zeros = HostTensor::new(shape, vec![0.0; shape[0] * shape[1]]);
         start.insert("image_encoder.FacTv.weight", zeros);
     }
+    let train_encoder = recipe.encoder.trained;
     let loader = Loader::new(start, device)
         .with_fresh(recipe.schedule.seed, |_| true)
-        .with_trainable(names::is_trained);
+        .with_trainable(move |name| train_encoder || names::is_trained(name));
     let network = MaSam::load(&loader.root(), config);
     let entries = loader
         .finish("MA-SAM", |_| false)
@@ -137,7 +152,7 @@ fn read(
     let size = [own.image_side; 2];
     let mut stacks = Vec::with_capacity(cases.training.len());
     for (number, case) in cases.training.iter().enumerate() {
-        let progress = 0.1 * number as f32 / cases.training.len() as f32;
+        let progress = READING * number as f32 / cases.training.len() as f32;
         ctx.step(progress, &format!("reading {case}"))?;
         let scan = Scan::read(&recipe.dataset, case)?;
         let dims = scan.image.grid().dims;
@@ -175,60 +190,46 @@ fn windows(own: &MasamRecipe, stacks: &[Stack]) -> Vec<Place> {
     places
 }
 
-/// What one run of the training needs.
-struct Run<'a> {
-    recipe: &'a SliceRecipe,
+/// What the steps need.
+struct MasamLesson<'a> {
     own: &'a MasamRecipe,
     stacks: Vec<Stack>,
+    windows: Vec<Place>,
+    /// Windows of an epoch.
+    used: usize,
+    batch: usize,
+    rate: LearningRate,
     device: Device,
 }
 
-impl Run<'_> {
-    fn epochs(
-        &self,
-        mut network: MaSam,
-        mut windows: Vec<Place>,
-        ctx: &JobContext,
-    ) -> Result<MaSam, TrainError> {
-        let schedule = &self.recipe.schedule;
-        let used = self
-            .own
-            .windows_per_epoch
-            .unwrap_or(windows.len())
-            .min(windows.len());
-        let steps = used.div_ceil(schedule.batch);
-        let rate = LearningRate {
-            base: schedule.learning_rate,
-            warmup: self.own.warmup,
-            // The authors stop after three quarters of the length that the rate is made for.
-            iterations: (schedule.epochs * steps * 4).div_ceil(3),
-            power: self.own.decay_power,
-        };
-        let mut optimizer = AdamWConfig::new()
-            .with_weight_decay(WEIGHT_DECAY)
-            .with_epsilon(1e-8)
-            .init();
-        let mut rng = ChaCha8Rng::seed_from_u64(schedule.seed);
-        let mut iteration = 0;
-        for epoch in 0..schedule.epochs {
-            shuffle(&mut windows, &mut rng);
-            let mut sum = 0.0;
-            for batch in windows[..used].chunks(schedule.batch) {
-                let done = 0.1 + 0.8 * epoch as f32 / schedule.epochs as f32;
-                ctx.step(done, &format!("epoch {} of {}", epoch + 1, schedule.epochs))?;
-                let loss = self.loss(&network, batch, &mut rng);
-                sum += f64::from(loss.clone().inner().into_scalar::<f32>());
-                let gradients = GradientsParams::from_grads(loss.backward(), &network);
-                network = optimizer.step(rate.at(iteration), network, gradients);
-                iteration += 1;
-            }
-            tracing::info!("epoch {}: mean loss {:.4}", epoch + 1, sum / steps as f64);
-        }
-        Ok(network)
+impl Lesson<MaSam> for MasamLesson<'_> {
+    type Batch = Vec<Place>;
+
+    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
+        let mut windows = self.windows.clone();
+        shuffle(&mut windows, rng);
+        let batches = windows[..self.used].chunks(self.batch);
+        batches.map(<[_]>::to_vec).collect()
     }
 
+    fn loss(
+        &self,
+        net: &MaSam,
+        batch: &Self::Batch,
+        _epoch: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Tensor<1>, TrainError> {
+        Ok(self.loss_of(net, batch, rng))
+    }
+
+    fn rate(&self, at: &At<'_>) -> f64 {
+        self.rate.at(at.epoch * at.steps + at.step)
+    }
+}
+
+impl MasamLesson<'_> {
     /// The loss of a batch of windows.
-    fn loss(&self, network: &MaSam, batch: &[Place], rng: &mut ChaCha8Rng) -> Tensor<1> {
+    fn loss_of(&self, network: &MaSam, batch: &[Place], rng: &mut ChaCha8Rng) -> Tensor<1> {
         let (slices, side) = (self.own.slices, self.own.image_side);
         let mut images = Vec::with_capacity(batch.len() * slices * side * side);
         let mut labels = Vec::with_capacity(images.capacity());
@@ -241,7 +242,7 @@ impl Run<'_> {
                 for _ in 0..slices {
                     corners.extend(around.map(|v| v as f32));
                 }
-            } else {
+            } else if self.own.augmentation == Augmentation::Authors {
                 augment(&mut sample, rng);
             }
             images.extend(sample.images.into_iter().flatten());

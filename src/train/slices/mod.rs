@@ -1,22 +1,26 @@
-//! Training of the networks that look at slices: AutoSAM and DeSAM from encoder results on disk, MA-SAM from the scans.
+//! Training of the networks that look at slices: AutoSAM and DeSAM from encoder results on disk or from slices, MA-SAM
+//! from stacks of slices.
 
 mod autosam;
-mod batches;
 mod cache;
 mod desam;
 mod masam;
 mod recipe;
+mod samples;
 mod scans;
 mod start;
+mod variation;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::models::checkpoint::{Precision, WeightMap};
 use crate::models::{
-    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, compute, install_model, system_named,
+    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, check_free, compute, install_model,
+    system_named,
 };
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
@@ -24,6 +28,7 @@ use crate::volume::metrics::dice;
 use crate::volume::{ImageVolume, Mask};
 
 use super::TrainError;
+use super::epochs::Course;
 use recipe::{SliceRecipe, SliceSystem};
 
 pub(super) use recipe::{EncoderStart, ModelEntry, SliceDataset};
@@ -34,6 +39,30 @@ pub(super) use start::StartingSam;
 struct Trained {
     weights: WeightMap,
     config: toml::Table,
+}
+
+/// What the trainers share.
+struct Job<'a> {
+    recipe: &'a SliceRecipe,
+    cases: &'a CaseNames,
+    device: &'a Device,
+    resume: bool,
+    ctx: &'a JobContext,
+}
+
+impl Job<'_> {
+    /// The run of this job, of which a share is done by then.
+    fn course(&self, done: f32) -> Course<'_> {
+        Course {
+            seed: self.recipe.schedule.seed,
+            epochs: self.recipe.schedule.epochs,
+            checkpoints: self.recipe.checkpoints.as_ref(),
+            resume: self.resume,
+            start: done,
+            device: self.device,
+            ctx: self.ctx,
+        }
+    }
 }
 
 /// A system's settings for a card.
@@ -53,29 +82,31 @@ pub(super) fn is_recipe(text: &toml::Table) -> bool {
 /// Trains by the recipe at `path`, measures the model on the validation patients, and installs it.
 ///
 /// # Errors
-/// A bad recipe or one to be resumed, unreadable data, a cache that cannot be written, an id that is taken.
+/// A bad recipe, unreadable data, a cache or checkpoint that cannot be written or read, an id that is taken.
 pub(super) fn run(
     path: &Path,
     choice: DeviceChoice,
     resume: bool,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
-    if resume {
-        return Err(TrainError::Config {
-            path: path.to_owned(),
-            reason: "this recipe cannot be resumed: run it again, encoded slices are kept"
-                .to_owned(),
-        });
-    }
     let recipe = SliceRecipe::load(path)?;
+    check_resumable(path, recipe.checkpoints.is_some(), resume)?;
+    check_free(&recipe.model.id)?;
     let (_, device) = compute::open(choice)?;
     let cases = CaseNames::of(&recipe.splits, &recipe.dataset)?;
     ctx.step(0.0, "reading the encoder")?;
     let sam = StartingSam::of(&recipe.encoder)?;
+    let job = Job {
+        recipe: &recipe,
+        cases: &cases,
+        device: &device,
+        resume,
+        ctx,
+    };
     let trained = match (&recipe.autosam, &recipe.desam, &recipe.masam) {
-        (Some(own), None, None) => autosam::train(&recipe, own, &sam, &cases, &device, ctx)?,
-        (None, Some(own), None) => desam::train(&recipe, own, &sam, &cases, &device, ctx)?,
-        (None, None, Some(own)) => masam::train(&recipe, own, &sam, &cases, &device, ctx)?,
+        (Some(own), None, None) => autosam::train(&job, own, &sam)?,
+        (None, Some(own), None) => desam::train(&job, own, &sam)?,
+        (None, None, Some(own)) => masam::train(&job, own, &sam)?,
         _ => unreachable!("the recipe has the table of its own system alone"),
     };
     let system = match recipe.system {
@@ -95,6 +126,17 @@ pub(super) fn run(
         |card, weights| (system.open)(card.clone(), weights, choice).map(|_| ()),
     )?;
     Ok(())
+}
+
+/// Refuses to resume a run that keeps no state.
+pub(super) fn check_resumable(path: &Path, kept: bool, resume: bool) -> Result<(), TrainError> {
+    if kept || !resume {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        path: path.to_owned(),
+        reason: "it has no [checkpoints], so there is nothing to resume from".to_owned(),
+    })
 }
 
 fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
@@ -118,7 +160,7 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
         structures: names.into_iter().enumerate().map(structure).collect(),
         automatic_spacing_mm: BTreeMap::new(),
         measured_dice: BTreeMap::new(),
-        notices: recipe.model.notices.clone(),
+        notices: recipe.model.notices_from(Some(&recipe.encoder)),
         licence: recipe.model.licence.clone(),
         config,
     }

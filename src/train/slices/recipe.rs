@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::models::desam::{AutomaticMode, LossConfig};
 use crate::models::masam::{AdapterPlaces, Intensity};
 use crate::train::TrainError;
+use crate::train::epochs::Checkpoints;
 use crate::volume::Modality;
 
 /// A recipe.
@@ -16,10 +17,13 @@ use crate::volume::Modality;
 pub(super) struct SliceRecipe {
     /// `autosam`, `desam` or `masam`.
     pub system: SliceSystem,
-    /// Folder of the encoder's results, computed once and read at every step; MA-SAM changes inside the encoder and has
-    /// none.
+    /// Folder of the encoder's results, computed once and read at every step. Where it is left out the encoder runs in
+    /// every step; MA-SAM changes inside the encoder and has none.
     #[serde(default)]
-    pub cache: PathBuf,
+    pub cache: Option<PathBuf>,
+    /// Where the state of the run is kept, to resume from.
+    #[serde(default)]
+    pub checkpoints: Option<Checkpoints>,
     /// File that names the validation patients, which are never trained on.
     pub splits: PathBuf,
     /// The trained model.
@@ -69,6 +73,24 @@ pub(in crate::train) struct ModelEntry {
     pub licence: Option<String>,
 }
 
+impl ModelEntry {
+    /// The notices for a card, with the truth about an encoder that started at random.
+    pub fn notices_from(&self, encoder: Option<&EncoderStart>) -> Vec<String> {
+        let mut notices = self.notices.clone();
+        if let Some(encoder) = encoder.filter(|e| e.random.is_some()) {
+            let since = if encoder.trained {
+                "trained together with the rest"
+            } else {
+                "left as they were"
+            };
+            notices.push(format!(
+                "The image encoder started from random weights, not from SAM's; its own weights were {since}."
+            ));
+        }
+        notices
+    }
+}
+
 /// Where the encoder comes from: one of the two.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +101,10 @@ pub(in crate::train) struct EncoderStart {
     /// Random weights: for trying things out, and to be honest about.
     #[serde(default)]
     pub random: Option<RandomSam>,
+    /// Whether the encoder's own weights are trained too. The authors freeze SAM's; of random weights there is nothing
+    /// to keep.
+    #[serde(default)]
+    pub trained: bool,
 }
 
 /// A small network of SAM's layout with random weights.
@@ -167,6 +193,9 @@ pub(super) struct AutoSamRecipe {
     /// embeddings leaves room for.
     #[serde(default)]
     pub mirrored: bool,
+    /// Whether slices are varied in every step as the authors do it, which needs the encoder in every step.
+    #[serde(default)]
+    pub varied: bool,
 }
 
 fn cnn_width() -> usize {
@@ -224,6 +253,20 @@ pub(super) struct MasamRecipe {
     /// Windows of an epoch at most; all of them where it is left out.
     #[serde(default)]
     pub windows_per_epoch: Option<usize>,
+    /// How windows are varied on the automatic path.
+    #[serde(default)]
+    pub augmentation: Augmentation,
+}
+
+/// How MA-SAM's windows are varied.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Augmentation {
+    /// Turned, flipped, erased and two more operations: what the authors do in runs of hundreds of epochs.
+    #[default]
+    Authors,
+    /// Not at all: for runs too short to learn a structure in every position.
+    None,
 }
 
 fn slices() -> usize {
@@ -267,12 +310,27 @@ impl SliceRecipe {
         let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
         let mut recipe: Self = toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
         let base = path.parent().unwrap_or(Path::new("."));
-        recipe.cache = base.join(&recipe.cache);
+        recipe.cache = recipe.cache.map(|cache| base.join(cache));
+        if let Some(checkpoints) = &mut recipe.checkpoints {
+            checkpoints.folder = base.join(&checkpoints.folder);
+        }
         recipe.splits = base.join(&recipe.splits);
         recipe.dataset.folder = base.join(&recipe.dataset.folder);
         recipe.encoder.sam = recipe.encoder.sam.map(|sam| base.join(sam));
         if recipe.encoder.sam.is_some() == recipe.encoder.random.is_some() {
             return Err(error("[encoder] needs either 'sam' or 'random'".to_owned()));
+        }
+        if recipe.cache.is_some() && recipe.encoder.trained {
+            return Err(error(
+                "an encoder that is trained cannot be read from a cache: leave out 'cache', or 'trained'"
+                    .to_owned(),
+            ));
+        }
+        if recipe.cache.is_some() && recipe.autosam.as_ref().is_some_and(|own| own.varied) {
+            return Err(error(
+                "varied slices cannot be read from a cache: leave out 'cache', or 'varied'"
+                    .to_owned(),
+            ));
         }
         let own = [
             (SliceSystem::AutoSam, recipe.autosam.is_some()),

@@ -21,6 +21,8 @@ pub(super) struct Variation {
     pub shift: (f64, f32),
     /// How far the crop lies from where it was drawn at most, as a share of its side.
     pub jitter: f64,
+    /// Share of crops that lie on a labelled voxel, where the scan has any.
+    pub on_target: f64,
 }
 
 impl Variation {
@@ -32,6 +34,7 @@ impl Variation {
         zoom: (0.8, [0.85, 1.25]),
         shift: (0.5, 20.0),
         jitter: 0.1,
+        on_target: 2.0 / 3.0,
     };
     /// AutoProSAM's.
     pub const AUTOPROSAM: Self = Self {
@@ -41,11 +44,13 @@ impl Variation {
         zoom: (0.0, [1.0, 1.0]),
         shift: (0.0, 0.0),
         jitter: 0.0,
+        on_target: 2.0 / 3.0,
     };
-    /// None: for choosing the best epoch.
-    pub const NONE: Self = Self {
+    /// None, on the target: 3DSAM-adapter's transforms for choosing the best epoch.
+    pub const CHOOSING: Self = Self {
         flip: 0.0,
         turn: 0.0,
+        on_target: 1.0,
         ..Self::AUTOPROSAM
     };
 }
@@ -57,9 +62,6 @@ pub(super) struct Crop {
     /// The class of each voxel.
     pub classes: VolumeArray,
 }
-
-/// Of three crops two lie on a labelled voxel.
-const ON_TARGET: f64 = 2.0 / 3.0;
 
 /// Draws a crop of `side`.
 pub(super) fn draw(
@@ -76,7 +78,7 @@ pub(super) fn draw(
         1.0
     };
     let reach = ((side as f64 / zoom).round() as usize).max(1);
-    let start = place(case, reach, variation.jitter, rng);
+    let start = place(case, reach, variation, rng);
     let mut image = case.image.cut(start, [reach; 3], f32::NAN);
     let mut classes = case.classes.cut(start, [reach; 3], 0.0);
     vary_values(&mut image, intensity, variation, rng);
@@ -88,9 +90,14 @@ pub(super) fn draw(
 }
 
 /// First voxel of the crop: around a labelled voxel or any other, and inside the scan as far as it is large enough.
-fn place(case: &LabelledVolume, side: usize, jitter: f64, rng: &mut ChaCha8Rng) -> [i64; 3] {
+fn place(
+    case: &LabelledVolume,
+    side: usize,
+    variation: &Variation,
+    rng: &mut ChaCha8Rng,
+) -> [i64; 3] {
     let dims = case.image.dims;
-    let on_target = !case.labelled.is_empty() && rng.random_bool(ON_TARGET);
+    let on_target = !case.labelled.is_empty() && rng.random_bool(variation.on_target);
     let voxel = if on_target {
         case.labelled[rng.random_range(0..case.labelled.len())] as usize
     } else {
@@ -102,7 +109,7 @@ fn place(case: &LabelledVolume, side: usize, jitter: f64, rng: &mut ChaCha8Rng) 
         voxel % dims[2],
     ];
     std::array::from_fn(|d| {
-        let most = (jitter * side as f64) as i64;
+        let most = (variation.jitter * side as f64) as i64;
         let start = at[d] as i64 - side as i64 / 2 + rng.random_range(-most..=most);
         let room = dims[d] as i64 - side as i64;
         // A scan smaller than the crop lies in its middle.
@@ -128,15 +135,29 @@ fn vary_values(
         0.0
     };
     for value in &mut image.values {
-        *value = match intensity {
-            _ if value.is_nan() => 0.0,
-            Intensity::Range(range) => {
-                let clipped = value.clamp(range.clip[0], range.clip[1]);
-                (clipped + shift - range.mean) / range.std
-            }
-            // The whole scan was normalised before.
-            Intensity::Percentiles { .. } => *value,
-        };
+        *value = normal(*value, intensity, shift);
+    }
+}
+
+/// A whole scan as its crops are normalised.
+pub(super) fn normalised(image: &VolumeArray, intensity: &Intensity) -> VolumeArray {
+    let mut image = image.clone();
+    for value in &mut image.values {
+        *value = normal(*value, intensity, 0.0);
+    }
+    image
+}
+
+/// A value normalised, after `shift` was added.
+fn normal(value: f32, intensity: &Intensity, shift: f32) -> f32 {
+    match intensity {
+        _ if value.is_nan() => 0.0,
+        Intensity::Range(range) => {
+            let clipped = value.clamp(range.clip[0], range.clip[1]);
+            (clipped + shift - range.mean) / range.std
+        }
+        // The whole scan was normalised before.
+        Intensity::Percentiles { .. } => value,
     }
 }
 

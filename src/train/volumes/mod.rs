@@ -13,26 +13,35 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::models::checkpoint::{Precision, WeightMap};
 use crate::models::sliding_window::{Blend, SlidingWindow};
-use crate::models::volumes::{AxisOrder, Blended, LabelledVolume, VolumeSettings, crop_tensor};
+use crate::models::volumes::{
+    AxisOrder, Blended, LabelledVolume, VolumeSettings, channels, crop_tensor,
+};
 use crate::models::{
-    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, compute, install_model, system_named,
+    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, check_free, compute, install_model,
+    system_named,
 };
 use crate::prompt::{PromptSet, correcting_click};
 use crate::util::JobContext;
-use crate::volume::Mask;
 use crate::volume::metrics::dice;
+use crate::volume::{Mask, VolumeArray};
 
 use super::TrainError;
-use super::slices::{CaseNames, Scan};
+use super::epochs::Course;
+use super::slices::{CaseNames, Scan, check_resumable};
 use crops::{Crop, Variation};
 use recipe::{VolumeRecipe, VolumeSystem};
 
 /// One case in so many of the training cases chooses the best epoch.
 const CHOOSING: usize = 10;
+
+/// Share of a job that reading the scans takes.
+const READING: f32 = 0.05;
 
 /// What training leaves: all that a model is made of.
 struct Trained {
@@ -49,6 +58,7 @@ struct Run<'a> {
     /// Classes, the background included.
     classes: usize,
     device: Device,
+    resume: bool,
     ctx: &'a JobContext,
 }
 
@@ -61,23 +71,20 @@ pub(super) fn is_recipe(text: &toml::Table) -> bool {
 /// Trains by the recipe at `path`, measures the model on the validation patients, and installs it.
 ///
 /// # Errors
-/// A bad recipe or one to be resumed, unreadable data, an encoder that is not SAM's, an id that is taken.
+/// A bad recipe, unreadable data, an encoder that is not SAM's, a checkpoint that cannot be written or read, an id that
+/// is taken.
 pub(super) fn run(
     path: &Path,
     choice: DeviceChoice,
     resume: bool,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
-    if resume {
-        return Err(TrainError::Config {
-            path: path.to_owned(),
-            reason: "this recipe cannot be resumed: run it again".to_owned(),
-        });
-    }
     let recipe = VolumeRecipe::load(path)?;
+    check_resumable(path, recipe.checkpoints.is_some(), resume)?;
+    check_free(&recipe.model.id)?;
     let (_, device) = compute::open(choice)?;
     let cases = CaseNames::of(&recipe.splits, &recipe.dataset)?;
-    let run = Run::read(&recipe, &cases, device, ctx)?;
+    let run = Run::read(&recipe, &cases, device, resume, ctx)?;
     let trained = match recipe.system {
         VolumeSystem::Threedsam => threedsam::train(&run)?,
         VolumeSystem::AutoProSam => autoprosam::train(&run)?,
@@ -102,6 +109,7 @@ impl<'a> Run<'a> {
         recipe: &'a VolumeRecipe,
         cases: &CaseNames,
         device: Device,
+        resume: bool,
         ctx: &'a JobContext,
     ) -> Result<Self, TrainError> {
         let settings = settings(recipe);
@@ -115,7 +123,7 @@ impl<'a> Run<'a> {
         let (mut training, mut choosing) = (Vec::new(), Vec::new());
         for (number, case) in cases.training.iter().enumerate() {
             ctx.step(
-                0.05 * number as f32 / count as f32,
+                READING * number as f32 / count as f32,
                 &format!("reading {case}"),
             )?;
             let scan = Scan::read(&recipe.dataset, case)?;
@@ -133,12 +141,32 @@ impl<'a> Run<'a> {
             choosing,
             classes: values.len() + 1,
             device,
+            resume,
             ctx,
         })
     }
 
+    /// The run over the epochs.
+    fn course(&self) -> Course<'_> {
+        Course {
+            seed: self.recipe.schedule.seed,
+            epochs: self.recipe.schedule.epochs,
+            checkpoints: self.recipe.checkpoints.as_ref(),
+            resume: self.resume,
+            start: READING,
+            device: &self.device,
+            ctx: self.ctx,
+        }
+    }
+
+    /// Whether the epoch that just ended is measured: every so often, and the last.
+    fn is_measured(&self, epoch: usize) -> bool {
+        let schedule = &self.recipe.schedule;
+        epoch + 1 == schedule.epochs || (epoch + 1).is_multiple_of(schedule.choose_every)
+    }
+
     /// A varied crop of a training scan.
-    fn crop(&self, scan: usize, variation: &Variation, rng: &mut rand_chacha::ChaCha8Rng) -> Crop {
+    fn crop(&self, scan: usize, variation: &Variation, rng: &mut ChaCha8Rng) -> Crop {
         let case = &self.training[scan];
         crops::draw(
             case,
@@ -149,25 +177,68 @@ impl<'a> Run<'a> {
         )
     }
 
-    /// The mean of `loss` over crops of the choosing scans (of the training scans where there is only one scan).
-    fn mean_over_choosing(
-        &self,
-        rng: &mut rand_chacha::ChaCha8Rng,
-        loss: impl Fn(&Crop, &mut rand_chacha::ChaCha8Rng) -> Tensor<1>,
-    ) -> f64 {
-        let scans = if self.choosing.is_empty() {
+    /// Scans that choose the best epoch: the training scans where there is only one scan.
+    fn choosing(&self) -> &[LabelledVolume] {
+        if self.choosing.is_empty() {
             &self.training
         } else {
             &self.choosing
-        };
+        }
+    }
+
+    /// The mean of `loss` over a crop of each choosing scan, the same ones every time.
+    fn mean_over_crops(&self, loss: impl Fn(&Crop, &mut ChaCha8Rng) -> Tensor<1>) -> f64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.recipe.schedule.seed ^ 1);
+        let (scans, side) = (self.choosing(), self.recipe.crops.side);
         let mut sum = 0.0;
         for case in scans {
-            let side = self.recipe.crops.side;
-            let crop = crops::draw(case, side, &self.settings.intensity, &Variation::NONE, rng);
-            sum += f64::from(loss(&crop, rng).into_scalar::<f32>());
+            let (intensity, none) = (&self.settings.intensity, &Variation::CHOOSING);
+            let crop = crops::draw(case, side, intensity, none, &mut rng);
+            sum += f64::from(loss(&crop, &mut rng).into_scalar::<f32>());
         }
         sum / scans.len().max(1) as f64
     }
+
+    /// 1 less the mean Dice of the whole choosing scans, found with sliding windows: over all classes, the background
+    /// too, that a scan has.
+    fn mean_over_scans(&self, predict: impl Fn(Tensor<5>) -> Tensor<5>) -> Result<f64, TrainError> {
+        let (mut sum, mut count) = (0.0, 0usize);
+        for case in self.choosing() {
+            let image = crops::normalised(&case.image, &self.settings.intensity);
+            let fields = self.settings.window.run(&image, |crop, _| {
+                self.ctx.check()?;
+                Ok::<_, TrainError>(channels(predict(crop_tensor(&crop, &self.device)))?)
+            })?;
+            let found = highest(&fields);
+            for class in 0..self.classes {
+                let of_class = |v: &u8| u8::from(usize::from(*v) == class);
+                let truth: Vec<u8> = case.classes.values.iter().map(|&v| v as u8).collect();
+                let truth: Vec<u8> = truth.iter().map(of_class).collect();
+                if truth.contains(&1) {
+                    let found: Vec<u8> = found.iter().map(of_class).collect();
+                    sum += dice(&found, &truth);
+                    count += 1;
+                }
+            }
+        }
+        Ok(1.0 - sum / count.max(1) as f64)
+    }
+}
+
+/// The class with the highest value at each voxel, the first where several have it.
+fn highest(fields: &[VolumeArray]) -> Vec<u8> {
+    let voxels = fields.first().map_or(0, |field| field.values.len());
+    let value = |class: usize, voxel: usize| fields[class].values[voxel];
+    let best = |voxel: usize| {
+        (1..fields.len()).fold(0, |best, class| {
+            if value(class, voxel) > value(best, voxel) {
+                class
+            } else {
+                best
+            }
+        })
+    };
+    (0..voxels).map(|voxel| best(voxel) as u8).collect()
 }
 
 /// A crop's image and labels on a device.
@@ -235,7 +306,7 @@ fn card(recipe: &VolumeRecipe, config: toml::Table) -> ModelCard {
         structures: structures.filter(|_| !clicks).collect(),
         automatic_spacing_mm: BTreeMap::new(),
         measured_dice: BTreeMap::new(),
-        notices: recipe.model.notices.clone(),
+        notices: recipe.model.notices_from(recipe.encoder.as_ref()),
         licence: recipe.model.licence.clone(),
         config,
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::models::threedsam::Wiring;
 use crate::models::volumes::Intensity;
 use crate::train::TrainError;
+use crate::train::epochs::Checkpoints;
 use crate::train::slices::{EncoderStart, ModelEntry, SliceDataset};
 
 /// A recipe.
@@ -17,6 +18,9 @@ pub(super) struct VolumeRecipe {
     pub system: VolumeSystem,
     /// File that names the validation patients, which are never trained on.
     pub splits: PathBuf,
+    /// Where the state of the run is kept, to resume from.
+    #[serde(default)]
+    pub checkpoints: Option<Checkpoints>,
     /// The trained model.
     pub model: ModelEntry,
     /// What the image encoder starts from; SwinUNETR has none.
@@ -84,6 +88,10 @@ fn one() -> usize {
     1
 }
 
+fn five() -> usize {
+    5
+}
+
 /// Optimiser and length.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +105,10 @@ pub(super) struct VolumeSchedule {
     /// Epochs between two measurements on the scans that choose the best epoch.
     #[serde(default = "one")]
     pub choose_every: usize,
+    /// Epochs in which the rate rises, for AutoProSAM and SwinUNETR: 5. The first of them hardly learn anything, so runs
+    /// of a few epochs do without.
+    #[serde(default = "five")]
+    pub warmup_epochs: usize,
 }
 
 /// Sizes of the parts beside the encoder.
@@ -170,6 +182,9 @@ impl VolumeRecipe {
         let base = path.parent().unwrap_or(Path::new("."));
         recipe.splits = base.join(&recipe.splits);
         recipe.dataset.folder = base.join(&recipe.dataset.folder);
+        if let Some(checkpoints) = &mut recipe.checkpoints {
+            checkpoints.folder = base.join(&checkpoints.folder);
+        }
         if let Some(encoder) = &mut recipe.encoder {
             encoder.sam = encoder.sam.take().map(|sam| base.join(sam));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::models::ModelError;
 use crate::models::checkpoint::{CheckpointError, HostTensor, TensorFile, WeightMap};
-use crate::models::threedsam::{EncoderConfig, inflated};
+use crate::models::threedsam::{EncoderConfig, inflated, is_trained};
 use crate::train::TrainError;
 use crate::train::slices::{EncoderStart, StartingSam};
 
@@ -38,6 +38,12 @@ impl StartingEncoder {
             config,
         })
     }
+}
+
+/// Which parameters are trained: the authors' choice, or everything but the scale of relative positions, which they
+/// never train, where the encoder's own weights are `trained` too.
+pub(super) fn trains(trained: bool) -> impl Fn(&str) -> bool + 'static {
+    move |name| is_trained(name) || (trained && !name.ends_with(".attn.lr"))
 }
 
 fn config(sam: &WeightMap, network: &NetworkRecipe) -> Result<EncoderConfig, CheckpointError> {

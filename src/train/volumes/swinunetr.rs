@@ -1,24 +1,25 @@
 //! SwinUNETR's training, by labels alone or with AutoProSAM as its teacher.
 
 use burn::tensor::{Tensor, activation};
+use rand_chacha::ChaCha8Rng;
 
 use crate::models::autoprosam::{AutoProSamNet, AutoProSamSettings};
 use crate::models::checkpoint::{Loader, WeightMap};
-use crate::models::losses::{DiceCe, dice_ce, dice_per_class, one_hot};
+use crate::models::losses::{DiceCe, dice_ce};
 use crate::models::swinunetr::{SwinUnetr, SwinUnetrConfig, SwinUnetrSettings};
 use crate::models::trace::Trace;
 use crate::models::{ModelError, installed_tensors};
 use crate::train::TrainError;
 
 use super::crops::Variation;
-use super::fit::{Fit, warm_rate};
+use super::fit::{CropLesson, optimizer, warm_rate};
 use super::recipe::DistillationRecipe;
 use super::{Run, Trained, table, tensors};
 
 /// Longest gradient of each part.
 const LONGEST: f64 = 1.0;
 
-/// Trains; the epoch with the lowest Dice loss on crops of the choosing scans is kept.
+/// Trains; the epoch with the highest Dice on the whole choosing scans, the background included, is kept.
 ///
 /// # Errors
 /// A teacher that is not installed or learned other classes, a job asked to stop.
@@ -42,33 +43,23 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
     let entries = loader
         .finish("SwinUNETR", |_| false)
         .map_err(ModelError::from)?;
-    let fit = Fit {
-        recipe: run.recipe,
-        scans: run.training.len(),
+    let off = Trace::off();
+    let lesson = CropLesson {
+        run,
         rate: warm_rate,
         longest: LONGEST,
-    };
-    let off = Trace::off();
-    let weights = fit.run(
-        net,
-        &entries,
-        run.ctx,
-        |net, scan, epoch, rng| {
+        loss: |net: &SwinUnetr, scan: usize, epoch: usize, rng: &mut ChaCha8Rng| {
             let crop = run.crop(scan, &Variation::AUTOPROSAM, rng);
             let (image, labels) = tensors(&crop, &autodiff);
             let logits = net.forward(image.clone(), &off);
-            Ok(match &teacher {
+            match &teacher {
                 Some(teacher) => teacher.loss(image, logits, labels, epoch),
                 None => dice_ce(logits, labels, DiceCe::ALL_CLASSES),
-            })
+            }
         },
-        |net, rng| {
-            Ok(run.mean_over_choosing(rng, |crop, _| {
-                let (image, labels) = tensors(crop, &run.device);
-                dice_per_class(net.forward(image, &off), one_hot(labels, run.classes)).mean()
-            }))
-        },
-    )?;
+        score: |net: &SwinUnetr| run.mean_over_scans(|crop| net.forward(crop, &off)),
+    };
+    let weights = run.course().run(net, entries, optimizer(), &lesson)?;
     let settings = SwinUnetrSettings {
         volume: run.settings.clone(),
         network: config,

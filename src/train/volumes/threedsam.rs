@@ -1,18 +1,19 @@
 //! 3DSAM-adapter's training with clicks.
 
+use rand_chacha::ChaCha8Rng;
+
 use crate::models::ModelError;
 use crate::models::checkpoint::Loader;
 use crate::models::losses::{DiceCe, dice_ce, dice_per_class, one_hot};
 use crate::models::threedsam::{
     DecoderConfig, NetConfig, PromptConfig, ThreedsamConfig, ThreedsamNet, ThreedsamSettings,
-    is_trained,
 };
 use crate::models::trace::Trace;
 use crate::train::TrainError;
 
 use super::crops::{Variation, choosing_clicks, training_clicks};
-use super::fit::{Fit, linear_rate};
-use super::start::StartingEncoder;
+use super::fit::{CropLesson, linear_rate, optimizer};
+use super::start::{StartingEncoder, trains};
 use super::{Run, Trained, table, tensors};
 
 /// Longest gradient of each part.
@@ -28,6 +29,7 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
     let (Some(start), Some(sizes)) = (&run.recipe.encoder, &run.recipe.network) else {
         unreachable!("the recipe was checked to have both");
     };
+    let start_trained = start.trained;
     let start = StartingEncoder::of(start, sizes)?;
     let config = ThreedsamConfig {
         net: NetConfig {
@@ -50,31 +52,25 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
     let autodiff = run.device.clone().autodiff();
     let loader = Loader::new(start.weights, &autodiff)
         .with_fresh(run.recipe.schedule.seed, |_| true)
-        .with_trainable(is_trained);
+        .with_trainable(trains(start_trained));
     let net = ThreedsamNet::load(&loader.root(), &config);
     let entries = loader
         .finish("3DSAM-adapter", |_| false)
         .map_err(ModelError::from)?;
-    let fit = Fit {
-        recipe: run.recipe,
-        scans: run.training.len(),
+    let off = Trace::off();
+    let lesson = CropLesson {
+        run,
         rate: linear_rate,
         longest: LONGEST,
-    };
-    let off = Trace::off();
-    let weights = fit.run(
-        net,
-        &entries,
-        run.ctx,
-        |net, scan, _, rng| {
+        loss: |net: &ThreedsamNet, scan: usize, _: usize, rng: &mut ChaCha8Rng| {
             let crop = run.crop(scan, &Variation::THREEDSAM, rng);
             let clicks = training_clicks(&crop.classes, rng);
             let (image, labels) = tensors(&crop, &autodiff);
             let logits = net.decode(&net.encode(image, &off), &clicks, &off);
-            Ok(dice_ce(logits, labels, DiceCe::TARGET))
+            dice_ce(logits, labels, DiceCe::TARGET)
         },
-        |net, rng| {
-            Ok(run.mean_over_choosing(rng, |crop, rng| {
+        score: |net: &ThreedsamNet| -> Result<f64, TrainError> {
+            Ok(run.mean_over_crops(|crop, rng| {
                 let clicks = choosing_clicks(&crop.classes, rng);
                 let (image, labels) = tensors(crop, &run.device);
                 let logits = net.decode(&net.encode(image, &off), &clicks, &off);
@@ -84,7 +80,8 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
                     .mean()
             }))
         },
-    )?;
+    };
+    let weights = run.course().run(net, entries, optimizer(), &lesson)?;
     let settings = ThreedsamSettings {
         volume: run.settings.clone(),
         threshold: THRESHOLD,

@@ -1,0 +1,321 @@
+//! Recipes of the published systems, from a few scans to an installed model; runs that were cut short and resumed.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use super::support::shared;
+
+/// A folder with three small scans, a split, and room for models.
+struct Workshop {
+    folder: tempfile::TempDir,
+}
+
+const CASES: [&str; 3] = ["hippocampus_001", "hippocampus_003", "hippocampus_004"];
+
+impl Workshop {
+    fn new() -> Option<Self> {
+        let source = shared("data/train/hippocampus")?;
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["images", "labels"] {
+            std::fs::create_dir(folder.path().join(part)).unwrap();
+            for case in CASES {
+                let file = format!("{part}/{case}.nii.gz");
+                std::fs::copy(source.join(&file), folder.path().join(&file)).unwrap();
+            }
+        }
+        let split = format!("[hippocampus]\nvalidation = [\"{}\"]\n", CASES[2]);
+        std::fs::write(folder.path().join("splits.toml"), split).unwrap();
+        Some(Self { folder })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a recipe that installs `id`: what every system has, then `own`.
+    fn recipe(&self, id: &str, own: &str) -> PathBuf {
+        let path = self.path(&format!("{id}.toml"));
+        let text = format!(
+            r#"
+splits = "splits.toml"
+{own}
+[model]
+id = "{id}"
+title = "Tiny"
+description = "Tiny."
+
+[dataset]
+name = "hippocampus"
+folder = "images"
+image = ".nii.gz"
+labels = "../labels/{{}}.nii.gz"
+modality = "mr"
+structures = {{ 1 = "anterior_hippocampus" }}
+
+[checkpoints]
+folder = "checkpoints-{id}"
+every_minutes = 0.0
+"#
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_prosector"));
+        command
+            .args(arguments)
+            .env("PROSECTOR_MODELS", self.path("models"))
+            .env("PROSECTOR_LOG", "info");
+        command
+    }
+
+    fn train(&self, recipe: &Path, more: &[&str]) -> Output {
+        let arguments = ["train", recipe.to_str().unwrap(), "--device", "cpu"];
+        self.command(&[&arguments[..], more].concat())
+            .output()
+            .unwrap()
+    }
+
+    fn succeed(&self, recipe: &Path, more: &[&str]) {
+        let output = self.train(recipe, more);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {text}", recipe.display());
+    }
+
+    /// Trains until the second epoch is done, and is killed there.
+    fn cut_short(&self, recipe: &Path) {
+        let arguments = ["train", recipe.to_str().unwrap(), "--device", "cpu"];
+        let mut child = self
+            .command(&arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = Vec::new();
+        for line in lines.map_while(Result::ok) {
+            let is_second = line.contains("epoch 2: mean loss");
+            said.push(line);
+            if is_second {
+                child.kill().unwrap();
+                break;
+            }
+        }
+        let ended = child.wait().unwrap();
+        assert!(!ended.success(), "it ended by itself: {said:#?}");
+    }
+
+    /// The curve so far: mean losses of the epochs and the measures that choose.
+    fn curve(&self, id: &str) -> Vec<f64> {
+        let path = self.path(&format!("checkpoints-{id}/progress.toml"));
+        let progress: toml::Table =
+            toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let epochs = progress["epochs"].as_array().unwrap();
+        epochs
+            .iter()
+            .flat_map(|epoch| ["mean", "last", "score"].map(|key| epoch.get(key)))
+            .flatten()
+            .map(|value| value.as_float().unwrap())
+            .collect()
+    }
+
+    /// The installed weights.
+    fn weights(&self, id: &str) -> Vec<u8> {
+        std::fs::read(self.path(&format!("models/{id}/weights.bpk"))).unwrap()
+    }
+}
+
+const EPOCHS: usize = 5;
+
+/// Six square patches a side, so that every system's smallest shapes fit.
+const ENCODER: &str = r#"
+[encoder]
+trained = true
+
+[encoder.random]
+seed = 7
+image_side = 64
+patch = 16
+width = 16
+depth = 4
+heads = 2
+window = 4
+global_blocks = [0, 1, 2, 3]
+embedding = 32
+"#;
+
+fn masam() -> String {
+    format!(
+        r#"system = "masam"
+{ENCODER}
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+batch = 2
+learning_rate = 1e-3
+
+[masam]
+image_side = 64
+rank = 2
+adapter_width = 4
+intensity = {{ kind = "percentile" }}
+warmup = 2
+windows_per_epoch = 4
+"#
+    )
+}
+
+fn desam() -> String {
+    format!(
+        r#"system = "desam"
+{ENCODER}
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+batch = 8
+learning_rate = 1e-3
+
+[desam]
+prompts = "whole-box"
+loss = {{ cross_entropy = 1.0, iou = 10.0, iou_error = "mse" }}
+outside_points = 1
+"#
+    )
+}
+
+fn autosam(encoder: &str, cache: &str) -> String {
+    format!(
+        r#"system = "autosam"
+{cache}
+{encoder}
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+batch = 8
+learning_rate = 1e-3
+
+[autosam]
+head = "linear"
+input_side = 16
+"#
+    )
+}
+
+fn autoprosam() -> String {
+    let encoder = ENCODER.replace("image_side = 64", "image_side = 256");
+    format!(
+        r#"system = "autoprosam"
+{encoder}
+[network]
+channels = 8
+head_channels = 4
+window = 4
+generator_channels = 2
+
+[crops]
+side = 16
+spacing_mm = [2.0, 2.0, 2.0]
+intensity = {{ percentiles = [0.5, 99.5] }}
+
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+learning_rate = 1e-3
+choose_every = 2
+"#
+    )
+}
+
+/// Trains in one go, and again cut short and resumed: the curve is the same, and so are the weights.
+fn resumes(id: &str, own: &str) {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let (whole, cut) = (format!("{id}-whole"), format!("{id}-cut"));
+    workshop.succeed(&workshop.recipe(&whole, own), &[]);
+    let recipe = workshop.recipe(&cut, own);
+    workshop.cut_short(&recipe);
+    let (curve, so_far) = (workshop.curve(&whole), workshop.curve(&cut));
+    assert!(!so_far.is_empty() && so_far.len() < curve.len());
+    workshop.succeed(&recipe, &["--resume"]);
+    assert_eq!(workshop.curve(&cut), curve);
+    assert!(workshop.weights(&cut) == workshop.weights(&whole));
+}
+
+#[test]
+fn masam_resumes_with_its_dropout() {
+    resumes("masam", &masam());
+}
+
+#[test]
+fn desam_resumes_with_its_best_epoch() {
+    resumes("desam", &desam());
+}
+
+#[test]
+fn autosam_resumes_from_cached_embeddings() {
+    let frozen = ENCODER.replace("trained = true", "trained = false");
+    resumes("autosam", &autosam(&frozen, "cache = \"embeddings\""));
+}
+
+#[test]
+fn autoprosam_resumes_with_clipped_gradients() {
+    resumes("autoprosam", &autoprosam());
+}
+
+/// The cache keeps half precision; beyond that it changes nothing.
+#[test]
+fn a_cache_of_embeddings_changes_nothing_but_the_time() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let frozen = ENCODER.replace("trained = true", "trained = false");
+    let cached = autosam(&frozen, "cache = \"embeddings\"");
+    workshop.succeed(&workshop.recipe("cached", &cached), &[]);
+    workshop.succeed(&workshop.recipe("plain", &autosam(&frozen, "")), &[]);
+    let pairs: Vec<(f64, f64)> = workshop
+        .curve("cached")
+        .into_iter()
+        .zip(workshop.curve("plain"))
+        .collect();
+    assert_eq!(pairs.len(), 2 * EPOCHS);
+    assert!(pairs.iter().all(|(a, b)| (a - b).abs() < 5e-3), "{pairs:?}");
+}
+
+#[test]
+fn a_recipe_without_checkpoints_is_not_resumed() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = workshop.recipe("kept", &desam());
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    let without = text.split("[checkpoints]").next().unwrap();
+    std::fs::write(&recipe, without).unwrap();
+    let output = workshop.train(&recipe, &["--resume"]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("no [checkpoints]"), "{said}");
+}
+
+#[test]
+fn a_trained_encoder_is_not_read_from_a_cache() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = workshop.recipe("both", &autosam(ENCODER, "cache = \"embeddings\""));
+    let output = workshop.train(&recipe, &[]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("cannot be read from a cache"), "{said}");
+}
+
+#[test]
+fn the_card_says_that_the_encoder_was_random() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.succeed(&workshop.recipe("honest", &autosam(ENCODER, "")), &[]);
+    let card = std::fs::read_to_string(workshop.path("models/honest/card.toml")).unwrap();
+    assert!(card.contains("started from random weights"), "{card}");
+}
