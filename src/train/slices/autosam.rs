@@ -1,6 +1,5 @@
 //! AutoSAM's training: one of three heads on a frozen encoder.
 
-use burn::module::Module as _;
 use burn::optim::AdamConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
