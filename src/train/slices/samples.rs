@@ -187,7 +187,7 @@ impl<P: Preparation> Encoding<'_, P> {
         rng: Option<&mut ChaCha8Rng>,
     ) -> Result<Batch, TrainError> {
         let Some(encoder) = encoder else {
-            return self.from_cache(samples, device);
+            return self.read_cached(samples, device);
         };
         let mut slices: Vec<Cow<'_, PlainSlice>> = samples
             .iter()
@@ -210,7 +210,7 @@ impl<P: Preparation> Encoding<'_, P> {
         })
     }
 
-    fn from_cache(&self, samples: &[&Sample], device: &Device) -> Result<Batch, TrainError> {
+    fn read_cached(&self, samples: &[&Sample], device: &Device) -> Result<Batch, TrainError> {
         let count = self.preparation.wanted_blocks().len() + 1;
         let mut slices = Vec::with_capacity(samples.len());
         for sample in samples {
