@@ -1,17 +1,18 @@
 //! The model's work: jobs asked for, results that come back, accept and reject.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::geometry::VoxelBox;
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::{Polarity, PromptSet};
-use crate::volume::components::{Connectivity, connected_components};
-use crate::volume::morphology::{Crop, label_bounds, rows};
-use crate::volume::{LabelMap, LabelTable, Mask};
+use crate::volume::components::{Connectivity, Pieces};
+use crate::volume::morphology::Crop;
+use crate::volume::{LabelMap, LabelTable, Mask, Runs};
 
 use super::change::{Delta, Locks};
 use super::effect::{Effect, Effects};
+use super::proposal::PackedProposal;
 use super::{AiCommand, Case, Proposal, Proposed, Ticket, Tools};
 
 /// Jobs whose results are expected.
@@ -166,36 +167,37 @@ impl Case {
         let Some(proposal) = &self.target.proposal else {
             return true;
         };
+        let packed = Arc::clone(&proposal.packed);
         match proposal.content.clone() {
-            Proposed::Target { label, mask } => self.accept_target(label, &mask, tools, out),
-            Proposed::Structures { labels, table } => {
-                let found = proposal.packed.values();
-                self.accept_structures(&labels, &found, &table, tools, out);
+            Proposed::Target { label, .. } => self.accept_target(label, packed.runs(), tools, out),
+            Proposed::Structures { table, .. } => {
+                self.accept_structures(&packed, &table, tools, out);
                 true
             }
         }
     }
 
-    fn accept_target(&mut self, label: u16, mask: &Mask, tools: Tools, out: &mut Effects) -> bool {
+    fn accept_target(
+        &mut self,
+        label: u16,
+        target: &Runs<u16>,
+        tools: Tools,
+        out: &mut Effects,
+    ) -> bool {
         if self.is_locked(label, out) {
             return false;
         }
         self.cancel_prompt_job(out);
         let mark = self.mark();
         let mut kept = 0usize;
-        let bounds = union(mask.bounds(), label_bounds(&self.labels, label));
-        let delta = bounds.and_then(|within| {
-            self.rewrite(within, |offset, old| {
-                match (mask.voxels[offset] != 0, old) {
-                    (true, old) if old == 0 || old == label || tools.take_from_others => label,
-                    (true, old) => {
-                        kept += 1;
-                        old
-                    }
-                    (false, old) if old == label => 0,
-                    (false, old) => old,
-                }
-            })
+        let delta = self.rewrite_proposed(target, |proposed, old, voxels| match proposed != 0 {
+            true if old == 0 || old == label || tools.take_from_others => label,
+            true => {
+                kept += voxels;
+                old
+            }
+            false if old == label => 0,
+            false => old,
         });
         if kept > 0 {
             out.info(format!("{kept} voxels stay with the labels that have them"));
@@ -207,15 +209,14 @@ impl Case {
 
     fn accept_structures(
         &mut self,
-        proposed: &LabelMap,
-        found: &BTreeSet<u16>,
+        proposed: &PackedProposal,
         names: &LabelTable,
         tools: Tools,
         out: &mut Effects,
     ) {
         let mark = self.mark();
-        let value_of = self.adopt_labels(found, names);
-        let delta = self.write_structures(proposed, &value_of, tools);
+        let value_of = self.adopt_labels(&proposed.values(), names);
+        let delta = self.write_structures(proposed.runs(), &value_of, tools);
         let skipped: Vec<&str> = value_of
             .values()
             .filter_map(|&v| self.table.get(v))
@@ -256,7 +257,7 @@ impl Case {
 
     fn write_structures(
         &mut self,
-        proposed: &LabelMap,
+        proposed: &Runs<u16>,
         value_of: &BTreeMap<u16, u16>,
         tools: Tools,
     ) -> Option<Delta> {
@@ -270,8 +271,8 @@ impl Case {
                 replaced[usize::from(value)] = true;
             }
         }
-        self.rewrite(self.grid().bounds(), |offset, old| {
-            let new = mine[usize::from(proposed.voxels[offset])];
+        self.rewrite_proposed(proposed, |proposed, old, _| {
+            let new = mine[usize::from(proposed)];
             if replaced[usize::from(old)] || (new != 0 && tools.take_from_others) {
                 new
             } else {
@@ -309,25 +310,25 @@ impl Case {
     }
 }
 
-fn union(a: Option<VoxelBox>, b: Option<VoxelBox>) -> Option<VoxelBox> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.union(b)),
-        (one, other) => one.or(other),
-    }
-}
-
 /// Adds to a result those pieces of the label that it does not touch and that no negative click lies in:
 /// the model looked elsewhere.
 fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts: &PromptSet) {
     let Some(crop) = Crop::of_label(labels, label) else {
         return;
     };
-    let dims = labels.grid.dims;
-    let (pieces, sizes) = connected_components(&crop.voxels, crop.dims(), Connectivity::TwentySix);
-    let mut looked_at = vec![false; sizes.len() + 1];
-    let offsets = || rows(dims, crop.bounds).flatten().zip(&pieces);
-    for (offset, &piece) in offsets() {
-        looked_at[piece as usize] |= mask.voxels[offset] != 0;
+    let pieces = Pieces::of(&crop.voxels, crop.dims(), Connectivity::TwentySix);
+    let mut looked_at = vec![false; pieces.sizes().len() + 1];
+    // No run goes over the end of a row, so it is a range of the whole volume's offsets too.
+    let [ni, nj, _] = crop.dims();
+    let in_volume = |run: &Range<usize>| {
+        let at = [run.start % ni, run.start / ni % nj, run.start / (ni * nj)];
+        let [i, j, k] = std::array::from_fn(|d| at[d] + crop.bounds.min[d] as usize);
+        let start = labels.grid.offset(i, j, k);
+        start..start + run.len()
+    };
+    for (run, piece) in pieces.runs() {
+        let found = &mask.voxels[in_volume(run)];
+        looked_at[piece as usize] |= found.iter().fold(0, |all, &v| all | v) != 0;
     }
     let negative = prompts
         .clicks
@@ -336,15 +337,11 @@ fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts
     for click in negative {
         let at: [usize; 3] =
             std::array::from_fn(|d| (click.voxel.0[d] - crop.bounds.min[d]) as usize);
-        let [ni, nj, _] = crop.dims();
-        looked_at[pieces[at[0] + ni * (at[1] + nj * at[2])] as usize] = true;
+        looked_at[pieces.at(at[0] + ni * (at[1] + nj * at[2])) as usize] = true;
     }
-    looked_at[0] = true;
-    let kept: Vec<usize> = offsets()
-        .filter(|&(_, &piece)| !looked_at[piece as usize])
-        .map(|(offset, _)| offset)
-        .collect();
-    for offset in kept {
-        mask.voxels[offset] = 1;
+    for (run, piece) in pieces.runs() {
+        if !looked_at[piece as usize] {
+            mask.voxels[in_volume(run)].fill(1);
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! How a change becomes a step of the history: mark, change, commit.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::geometry::VoxelBox;
 use crate::prompt::PromptSet;
 use crate::volume::morphology::rows;
-use crate::volume::{LabelMap, LabelTable, Runs};
+use crate::volume::{LabelMap, LabelTable, Run, Runs};
 
 use super::effect::{Effect, Effects};
 use super::history::{Change, Step};
@@ -153,6 +154,43 @@ impl Case {
         })
     }
 
+    /// As [`Case::rewrite`] over all voxels, for a rule that needs only the proposed value of a voxel (0 where no run
+    /// lies) and its old one: it is asked once for each run of voxels that have both in common, and told its length.
+    /// So a large organ costs a pass over memory, not a decision a voxel.
+    pub(super) fn rewrite_proposed(
+        &mut self,
+        proposed: &Runs<u16>,
+        mut rule: impl FnMut(u16, u16, usize) -> u16,
+    ) -> Option<Delta> {
+        let locks = Locks::of(&self.table);
+        let labels = Arc::make_mut(&mut self.labels);
+        let mut runs = Runs::default();
+        let mut rewrite_segment = |segment: Range<usize>, proposed: u16| {
+            let mut start = segment.start;
+            while start < segment.end {
+                let len = equal_prefix(&labels.voxels[start..segment.end]);
+                let old = labels.voxels[start];
+                let new = rule(proposed, old, len);
+                if new != old && locks.allow(old, new) {
+                    labels.voxels[start..start + len].fill(new);
+                    let (len, value) = (len as u32, (old, new));
+                    runs.push_run(Run { start, len, value });
+                }
+                start += len;
+            }
+        };
+        let mut at = 0;
+        for run in proposed.iter() {
+            rewrite_segment(at..run.start, 0);
+            rewrite_segment(run.range(), run.value);
+            at = run.range().end;
+        }
+        rewrite_segment(at..labels.grid.len(), 0);
+        runs.shrink();
+        let bounds = bounds_of_runs(&runs, self.grid().dims)?;
+        Some(Delta { bounds, runs })
+    }
+
     /// Makes the change since `mark` one step of the history, and tells about it. Voxels in `labels` are
     /// already changed. Nothing changed: no step.
     pub(super) fn commit(
@@ -270,6 +308,47 @@ impl Case {
             self.target.active = self.table.labels().first().map(|l| l.value);
         }
     }
+}
+
+/// How many voxels from the first on hold the same value.
+fn equal_prefix(voxels: &[u16]) -> usize {
+    /// Compared at once; far more than a vector, far less than a row.
+    const BLOCK: usize = 64;
+    let first = voxels[0];
+    let mixed = voxels
+        .chunks(BLOCK)
+        .position(|block| block.iter().fold(0, |apart, v| apart | (v ^ first)) != 0);
+    let start = mixed.map_or(voxels.len(), |block| block * BLOCK);
+    let rest = &voxels[start..];
+    start + rest.iter().position(|&v| v != first).unwrap_or(rest.len())
+}
+
+/// A box around the voxels of all runs; `None` when there are none.
+fn bounds_of_runs(runs: &Runs<(u16, u16)>, [ni, nj, _]: [usize; 3]) -> Option<VoxelBox> {
+    let place = |offset: usize| [offset % ni, offset / ni % nj, offset / (ni * nj)];
+    let box_of = |range: Range<usize>| {
+        let (first, last) = (place(range.start), place(range.end - 1));
+        let is_one_row = first[1..] == last[1..];
+        // A run that goes on in the next row takes the whole width, one that goes on in the next slice the whole slice.
+        let is_one_slice = first[2] == last[2];
+        let min = [
+            if is_one_row { first[0] } else { 0 },
+            if is_one_slice { first[1] } else { 0 },
+            first[2],
+        ];
+        let max = [
+            if is_one_row { last[0] } else { ni - 1 },
+            if is_one_slice { last[1] } else { nj - 1 },
+            last[2],
+        ];
+        VoxelBox {
+            min: min.map(|v| v as i64),
+            max: max.map(|v| v as i64),
+        }
+    };
+    runs.iter()
+        .map(|run| box_of(run.range()))
+        .reduce(VoxelBox::union)
 }
 
 /// Tells what differs between two targets.

@@ -153,6 +153,11 @@ impl Proposal {
 }
 
 impl PackedProposal {
+    /// The voxels proposed; of value 1 for a target.
+    pub fn runs(&self) -> &Runs<u16> {
+        &self.runs
+    }
+
     /// The values that occur; 1 for a target.
     pub fn values(&self) -> BTreeSet<u16> {
         self.runs.iter().map(|r| r.value).collect()

@@ -46,7 +46,7 @@ pub fn connected_components(
 ) -> (Vec<u32>, Vec<usize>) {
     let pieces = Pieces::of(mask, dims, connectivity);
     let mut labels = vec![0u32; mask.len()];
-    for (run, &label) in pieces.runs.iter().zip(&pieces.labels) {
+    for (run, label) in pieces.runs() {
         labels[run.clone()].fill(label);
     }
     (labels, pieces.sizes)
@@ -65,7 +65,7 @@ pub fn largest_component(
     let sizes = &pieces.sizes;
     let best = (0..sizes.len()).max_by_key(|&c| (sizes[c], std::cmp::Reverse(c)))?;
     let mut largest = vec![0u8; mask.len()];
-    for (run, &label) in pieces.runs.iter().zip(&pieces.labels) {
+    for (run, label) in pieces.runs() {
         if label as usize == best + 1 {
             largest[run.clone()].fill(1);
         }
@@ -74,7 +74,8 @@ pub fn largest_component(
 }
 
 /// The runs of a mask and the component of each.
-struct Pieces {
+#[derive(Debug, Clone)]
+pub struct Pieces {
     /// Array offsets, ascending; no run goes over the end of a row.
     runs: Vec<Range<usize>>,
     /// From 1, in the order of first runs.
@@ -84,7 +85,11 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn of(mask: &[u8], dims: [usize; 3], connectivity: Connectivity) -> Self {
+    /// The components of `mask` (`i` fastest, any non-zero voxel is inside).
+    ///
+    /// # Panics
+    /// If the mask does not fill `dims`.
+    pub fn of(mask: &[u8], dims: [usize; 3], connectivity: Connectivity) -> Self {
         assert_eq!(
             mask.len(),
             dims.iter().product::<usize>(),
@@ -106,6 +111,25 @@ impl Pieces {
             }
         }
         Self::numbered(runs, parents)
+    }
+
+    /// Each run (array offsets, within one row, ascending) with the label of its component, from 1.
+    pub fn runs(&self) -> impl Iterator<Item = (&Range<usize>, u32)> {
+        self.runs.iter().zip(self.labels.iter().copied())
+    }
+
+    /// Voxels of each component; label 1's come first.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// The label of the component at an array offset, 0 where there is none.
+    pub fn at(&self, offset: usize) -> u32 {
+        let after = self.runs.partition_point(|run| run.end <= offset);
+        match self.runs.get(after) {
+            Some(run) if run.contains(&offset) => self.labels[after],
+            _ => 0,
+        }
     }
 
     /// Numbers the components in the order of their first runs.
