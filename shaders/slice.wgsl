@@ -29,7 +29,7 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
     let voxel = voxel_from_pixel(in.pixel);
     var color = vec3<f32>(0.0);
     if is_inside(voxel) {
-        color = vec3<f32>(brightness(voxel));
+        color = brightness(voxel);
         if has(HAS_LABELS) {
             color = with_labels(color, in.pixel, voxel);
         }

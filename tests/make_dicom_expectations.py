@@ -49,7 +49,7 @@ ALSO_OPENS = {
     "data/dicom/dicom2nifti/generic_compressed_jpeg_001": "JPEG lossless, equals the same conversion",
     "data/dicom/dicom2nifti/generic_compressed_jpegls_001": "JPEG-LS lossless, equals the same conversion",
     "data/dicom/dicom2nifti/generic_compressed_rle_001": "RLE, equals the same conversion",
-    "data/dicom/dicom2nifti/generic_rgb_001": "colour shown as luminance, with a warning",
+    "data/dicom/dicom2nifti/generic_rgb_001": "in colour, with a warning",
     "data/dicom/pydicom_test_files/MR_small_RLE.dcm": "equals MR_small.dcm",
     "data/dicom/pydicom_test_files/MR_small_jp2klossless.dcm": "equals MR_small.dcm",
     "data/dicom/pydicom_test_files/MR_small_jpeg_ls_lossless.dcm": "equals MR_small.dcm",

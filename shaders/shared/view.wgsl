@@ -29,7 +29,7 @@ struct SliceUniforms {
     // The label that a proposed mask stands for; 0: the proposal's texels are labels themselves.
     proposal_label: u32,
     // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture
-    // of image, labels, proposal holds only this slice, laid flat.
+    // of image, labels, proposal holds only this slice, laid flat; bit 6: the image is in colour.
     flags: u32,
     // 1 when the target turns what is written into sRGB itself.
     target_is_srgb: u32,
@@ -43,6 +43,7 @@ const HAS_PROPOSAL: u32 = 4u;
 const FLAT_IMAGE: u32 = 8u;
 const FLAT_LABELS: u32 = 16u;
 const FLAT_PROPOSAL: u32 = 32u;
+const IN_COLOUR: u32 = 64u;
 
 @group(0) @binding(0) var<uniform> view: SliceUniforms;
 

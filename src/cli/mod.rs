@@ -71,7 +71,7 @@ pub struct DeviceArgs {
 /// Which part of a file or folder is meant.
 #[derive(Debug, Clone, Args)]
 pub struct ScanArgs {
-    /// NIfTI file, DICOM file, or folder of DICOM files.
+    /// NIfTI file, DICOM file, folder of DICOM files, or folder of pictures (PNG, JPEG) that are frames.
     pub path: PathBuf,
     /// The DICOM series to read (its UID, as `info` lists it).
     #[arg(long, value_name = "UID")]
@@ -79,6 +79,9 @@ pub struct ScanArgs {
     /// The frame of a 4D scan, from 0.
     #[arg(long, value_name = "N")]
     pub frame: Option<usize>,
+    /// All frames of this slice of a 4D scan, from 0: the third axis is time then.
+    #[arg(long, value_name = "K", conflicts_with = "frame")]
+    pub frames_of_slice: Option<usize>,
 }
 
 /// The kind of scan, where the file does not say or says it wrong.

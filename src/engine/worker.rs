@@ -222,7 +222,8 @@ fn perform(
             structures,
         } => {
             model.card().check_automatic()?;
-            let result = model.segment_auto(&image, scan, structures.as_deref(), ctx)?;
+            let mut result = model.segment_auto(&image, scan, structures.as_deref(), ctx)?;
+            result.warnings.extend(model.card().time_warning(&image));
             let seconds = start.elapsed().as_secs_f64();
             Ok(Some(Event::FinishedAuto {
                 id,
@@ -237,7 +238,9 @@ fn perform(
             prior,
         } => {
             model.card().check_prompts(&prompts)?;
-            let result = model.segment_prompted(&image, scan, &prompts, prior.as_deref(), ctx)?;
+            let mut result =
+                model.segment_prompted(&image, scan, &prompts, prior.as_deref(), ctx)?;
+            result.warnings.extend(model.card().time_warning(&image));
             let seconds = start.elapsed().as_secs_f64();
             Ok(Some(Event::FinishedPrompt {
                 id,

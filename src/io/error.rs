@@ -70,6 +70,18 @@ pub enum IoError {
         /// Number of frames, at least 1.
         frames: usize,
     },
+    /// The slice whose frames are asked for is not there, or has no frames.
+    #[error("{}: has no frames of slice {slice}: {}", .path.display(), frames_to_choose(*.slices, *.frames))]
+    NoSuchSequence {
+        /// The file or folder.
+        path: PathBuf,
+        /// The slice asked for.
+        slice: usize,
+        /// Number of slices, at least 1.
+        slices: usize,
+        /// Number of frames, at least 1.
+        frames: usize,
+    },
     /// It can be read, but its values are no labels.
     #[error("{}: is not a label map: {reason}", .path.display())]
     NotLabels {
@@ -126,6 +138,14 @@ impl IoError {
     pub fn output(path: &Path, reason: impl Into<String>) -> Self {
         let (path, reason) = (path.to_owned(), reason.into());
         Self::Output { path, reason }
+    }
+}
+
+/// What to do about a sequence that is not there.
+fn frames_to_choose(slices: usize, frames: usize) -> String {
+    match frames {
+        1 => "it has one frame only, leave --frames-of-slice out".to_owned(),
+        _ => format!("give --frames-of-slice 0 to {}", slices - 1),
     }
 }
 

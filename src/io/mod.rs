@@ -1,4 +1,4 @@
-//! Files in and out: NIfTI and DICOM scans, label maps.
+//! Files in and out: NIfTI and DICOM scans, folders of pictures, label maps.
 //!
 //! What a file is, is decided by its content, never by its name. Every function here either gives
 //! what the file says, with the doubts as [`ScanInfo::warnings`], or refuses with an [`IoError`].
@@ -7,11 +7,12 @@ pub mod atomic;
 mod dicom;
 mod error;
 mod nifti;
+mod pictures;
 mod scan;
 mod sniff;
 
 pub use error::IoError;
-pub use scan::{OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo};
+pub use scan::{OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
 
 use std::path::Path;
 
@@ -20,7 +21,8 @@ use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
 use sniff::{Content, sniff};
 
-/// Opens one scan: a NIfTI file (or either file of an .hdr/.img pair), a DICOM file or a folder.
+/// Opens one scan: a NIfTI file (or either file of an .hdr/.img pair), a DICOM file or a folder, or a folder of
+/// pictures, which are the frames of a 2D+time scan.
 ///
 /// # Errors
 /// Whatever [`inspect`] refuses, and several image series when `options.series` chooses none.
@@ -47,6 +49,7 @@ pub fn inspect(
     match sniff(path)? {
         Content::Nifti => nifti::inspect(path, options, ctx),
         Content::Dicom => dicom::inspect(path, options, ctx),
+        Content::Pictures => pictures::inspect(path, options, ctx),
     }
 }
 
@@ -61,9 +64,9 @@ pub fn open_labels(
 ) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
     match sniff(path)? {
         Content::Nifti => nifti::open_labels(path, ctx),
-        Content::Dicom => Err(IoError::not_labels(
+        Content::Dicom | Content::Pictures => Err(IoError::not_labels(
             path,
-            "label maps are read from NIfTI; convert DICOM segmentations first",
+            "label maps are read from NIfTI; convert DICOM segmentations and pictures first",
         )),
     }
 }

@@ -4,6 +4,10 @@ use serde::Serialize;
 
 use crate::volume::{ImageVolume, Modality};
 
+/// Said of scans in colour.
+pub(super) const COLOURS: &str =
+    "the voxels are colours; where a single value is needed, their luminance is used";
+
 /// What the caller chooses where a file leaves a choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenOptions {
@@ -11,6 +15,8 @@ pub struct OpenOptions {
     pub series: Option<String>,
     /// The frame of a 4D scan, from 0; without it frame 0, and a warning.
     pub frame: Option<usize>,
+    /// Instead of one frame, all frames of this slice of a 4D scan, from 0: 2D+time.
+    pub frames_of_slice: Option<usize>,
     /// The kind of scan, where the file does not say or says it wrong.
     pub modality: Option<Modality>,
 }
@@ -35,6 +41,9 @@ pub struct ScanInfo {
     pub modality: Option<Modality>,
     /// Whether the kind of scan was guessed from the values.
     pub modality_guessed: bool,
+    /// What is known of time, where that is the third axis; frames are its steps then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<TimeAxis>,
     /// Smallest and largest finite value, rescale applied.
     pub value_range: Option<(f64, f64)>,
     /// Doubts to show: one line each.
@@ -43,6 +52,38 @@ pub struct ScanInfo {
     pub series: Vec<SeriesInfo>,
     /// What was found beside image series: RTSTRUCT, SEG, reports, localisers.
     pub other: Vec<OtherObject>,
+}
+
+/// What a file says of a scan whose third axis is time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TimeAxis {
+    /// Time from frame to frame in ms, where it is known.
+    pub frame_ms: Option<f64>,
+    /// Whether the length of a pixel is known; else 1 mm stands for it.
+    pub has_scale: bool,
+    /// Whether the frames' place in the patient is known.
+    pub has_position: bool,
+}
+
+impl TimeAxis {
+    /// What the user has to know, in one line.
+    pub(super) fn warning(&self, frames: usize) -> String {
+        let apart = match self.frame_ms {
+            Some(ms) => format!(
+                "{frames} frames, {} ms apart",
+                (ms * 1000.0).round() / 1000.0
+            ),
+            None => format!("{frames} frames; how far they are apart is not known"),
+        };
+        let scale = if self.has_scale {
+            ""
+        } else {
+            ", the size of a pixel is not known either"
+        };
+        format!(
+            "the third axis is time: {apart}; 1 mm stands for a frame there{scale}, so sizes are counted in voxels"
+        )
+    }
 }
 
 /// One DICOM image series.

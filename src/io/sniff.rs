@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
+use walkdir::WalkDir;
+
 use super::IoError;
 use super::dicom::is_dicom;
 use super::nifti;
@@ -18,16 +20,18 @@ pub(super) enum Content {
     Nifti,
     /// A folder, or a DICOM file with or without preamble.
     Dicom,
+    /// A folder of pictures without a DICOM file beside them.
+    Pictures,
 }
 
-/// Looks at the first bytes of a file; a folder is taken for DICOM.
+/// Looks at the first bytes of a file; a folder is taken for DICOM unless it holds pictures instead.
 ///
 /// # Errors
 /// A path that cannot be read, and content that is no scan, with what it is instead.
 pub(super) fn sniff(path: &Path) -> Result<Content, IoError> {
     let metadata = fs::metadata(path).map_err(|e| IoError::unreadable(path, e))?;
     if metadata.is_dir() {
-        return Ok(Content::Dicom);
+        return sniff_folder(path);
     }
     let head = head_of(path)?;
     if is_dicom(&head) {
@@ -42,10 +46,33 @@ pub(super) fn sniff(path: &Path) -> Result<Content, IoError> {
     Err(IoError::not_a_scan(path, describe(&head)))
 }
 
+/// Looks for pictures in a folder; where there is DICOM at any depth, they are previews of it and not frames.
+fn sniff_folder(folder: &Path) -> Result<Content, IoError> {
+    fs::read_dir(folder).map_err(|e| IoError::unreadable(folder, e))?;
+    let mut content = Content::Dicom;
+    let files = WalkDir::new(folder).follow_links(true).into_iter();
+    for file in files.flatten().filter(|e| e.file_type().is_file()) {
+        // What cannot be read is named by whoever reads the folder.
+        let head = head_of(file.path()).unwrap_or_default();
+        if is_dicom(&head) {
+            return Ok(Content::Dicom);
+        }
+        if file.depth() == 1 && is_picture(&head) {
+            content = Content::Pictures;
+        }
+    }
+    Ok(content)
+}
+
+/// Whether these first bytes are a PNG's or a JPEG's.
+pub(super) fn is_picture(head: &[u8]) -> bool {
+    matches!(head, [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..])
+}
+
 /// The first two bytes of every gzip member.
 pub(super) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-fn head_of(path: &Path) -> Result<Vec<u8>, IoError> {
+pub(super) fn head_of(path: &Path) -> Result<Vec<u8>, IoError> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|f| f.take(HEAD_BYTES).read_to_end(&mut head))
@@ -88,7 +115,10 @@ fn describe(head: &[u8]) -> String {
     let kind = match head {
         [] => return "the file is empty (0 bytes); copy or download it again".into(),
         [b'N', b'R', b'R', b'D', ..] => "it is an NRRD file",
-        [0x89, b'P', b'N', b'G', ..] | [0xff, 0xd8, 0xff, ..] => "it is a picture",
+        _ if is_picture(head) => {
+            return "it is a picture; give the folder of pictures that are the frames of a sequence"
+                .into();
+        }
         [b'P', b'K', 3, 4, ..] => "it is a zip archive",
         [b'%', b'P', b'D', b'F', ..] => "it is a PDF document",
         _ if head.starts_with(b"ObjectType") => "it is a MetaImage file",

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::prompt::PromptSet;
-use crate::volume::Modality;
+use crate::volume::{ImageVolume, Modality};
 
 use super::ModelError;
+use super::system::system_named;
 
 /// One structure that a model finds without a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,6 +107,17 @@ impl ModelCard {
     pub fn check_prompts(&self, prompts: &PromptSet) -> Result<(), ModelError> {
         self.check(self.clicks || prompts.clicks.is_empty(), "takes no clicks")?;
         self.check(self.boxes || prompts.target_box.is_none(), "takes no box")
+    }
+
+    /// What to say where time is the third axis of a scan that the model takes for a volume.
+    pub fn time_warning(&self, image: &ImageVolume) -> Option<String> {
+        let fits = system_named(&self.system).is_some_and(|system| system.slice_by_slice);
+        (image.third_axis().is_time() && !fits).then(|| {
+            format!(
+                "the model '{}' takes the third axis for space, but it is time: choose a model that works slice by slice",
+                self.id
+            )
+        })
     }
 
     fn check(&self, fits: bool, refusal: &str) -> Result<(), ModelError> {

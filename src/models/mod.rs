@@ -35,5 +35,5 @@ pub use device::{ComputeDevice, DeviceChoice};
 pub use import::{ImportOptions, import_model};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
 pub use registry::{installed_models, open_model, verify_model};
-pub use segmenter::{AutoResult, ModelError, PromptedResult, ScanKey, Segmenter};
+pub use segmenter::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter};
 pub use system::{ImportSource, Imported, System, system_named, systems};

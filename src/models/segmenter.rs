@@ -13,6 +13,39 @@ use super::{ComputeDevice, ModelCard};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScanKey(pub u64);
 
+/// What a model itself expects of its result; no measurement.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Estimate {
+    /// Dice, 0..=1.
+    Dice(f32),
+    /// Intersection over union, 0..=1, as SAM's decoders predict it.
+    Iou(f32),
+}
+
+impl Estimate {
+    /// The expected Dice: of one target, each of the two follows from the other.
+    pub fn dice(self) -> f32 {
+        match self {
+            Self::Dice(dice) => dice,
+            Self::Iou(iou) => 2.0 * iou / (1.0 + iou),
+        }
+    }
+
+    /// The predicted intersection over union, where that is what the model says.
+    pub fn iou(self) -> Option<f32> {
+        match self {
+            Self::Dice(_) => None,
+            Self::Iou(iou) => Some(iou),
+        }
+    }
+
+    /// The mean of predicted intersections over union, each brought into 0..=1; `None` of nothing.
+    pub fn mean_iou(ious: &[f32]) -> Option<Self> {
+        let sum: f32 = ious.iter().map(|iou| iou.clamp(0.0, 1.0)).sum();
+        (!ious.is_empty()).then(|| Self::Iou(sum / ious.len() as f32))
+    }
+}
+
 /// Structures found without a prompt.
 #[derive(Debug, Clone)]
 pub struct AutoResult {
@@ -20,8 +53,8 @@ pub struct AutoResult {
     pub labels: LabelMap,
     /// The structures that occur in `labels`.
     pub table: LabelTable,
-    /// The model's own estimate of its mean Dice, 0..=1, when it makes one.
-    pub predicted_dice: Option<f32>,
+    /// The model's own estimate, the mean of the structures, when it makes one.
+    pub estimate: Option<Estimate>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -31,8 +64,8 @@ pub struct AutoResult {
 pub struct PromptedResult {
     /// On the scan's grid.
     pub mask: Mask,
-    /// The model's own estimate of the Dice, 0..=1, when it makes one.
-    pub predicted_dice: Option<f32>,
+    /// The model's own estimate, when it makes one.
+    pub estimate: Option<Estimate>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }

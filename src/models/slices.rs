@@ -26,6 +26,15 @@ pub(crate) fn values(image: &ImageVolume) -> Vec<f32> {
     with_voxels!(image.voxels(), v => v.par_iter().map(|&x| value(x as f64)).collect())
 }
 
+/// All values of a scan as the channels that it has, one whole channel after the other: three in colour, else one.
+pub(crate) fn channels(image: &ImageVolume) -> Vec<f32> {
+    let Some(colours) = image.colours() else {
+        return values(image);
+    };
+    let channel = |c: usize| colours.iter().map(move |colour| f32::from(colour[c]));
+    (0..3).flat_map(channel).collect()
+}
+
 /// The values of a tensor, or why the device could not compute them.
 pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelError> {
     tensor.try_into_vec_as::<f32>().map_err(|e| {

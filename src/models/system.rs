@@ -41,6 +41,8 @@ pub struct System {
     pub name: &'static str,
     /// Name shown to users.
     pub title: &'static str,
+    /// Whether it looks at slices, or at some neighbours as a film: then the third axis may be time.
+    pub slice_by_slice: bool,
     /// Makes a model of checkpoint files.
     pub import: fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>,
     /// Opens a model from its card and its weights.

@@ -304,7 +304,7 @@ pub(crate) fn segment_windows(
     let mut result = AutoResult {
         labels: LabelMap::empty(*image.grid()),
         table: LabelTable::default(),
-        predicted_dice: None,
+        estimate: None,
         warnings: Vec::new(),
     };
     if structures.is_empty() {

@@ -12,6 +12,7 @@ pub struct RenderContext {
     pub(super) target: wgpu::TextureFormat,
     integer: SlicePipeline,
     float: SlicePipeline,
+    colour: SlicePipeline,
 }
 
 /// A pipeline and the layout of its only bind group.
@@ -31,6 +32,7 @@ impl RenderContext {
             target,
             integer: SlicePipeline::new(device, target, Stored::Integer),
             float: SlicePipeline::new(device, target, Stored::Float),
+            colour: SlicePipeline::new(device, target, Stored::Colour),
         }
     }
 
@@ -43,6 +45,7 @@ impl RenderContext {
     pub(super) fn pipeline(&self, image: wgpu::TextureFormat) -> &SlicePipeline {
         match image {
             wgpu::TextureFormat::R32Float => &self.float,
+            wgpu::TextureFormat::Rgba8Uint => &self.colour,
             _ => &self.integer,
         }
     }
@@ -89,6 +92,7 @@ fn bind_group_layout(device: &wgpu::Device, stored: Stored) -> wgpu::BindGroupLa
     let image = match stored {
         Stored::Integer => wgpu::TextureSampleType::Sint,
         Stored::Float => wgpu::TextureSampleType::Float { filterable: false },
+        Stored::Colour => wgpu::TextureSampleType::Uint,
     };
     let texture = |binding, sample_type, view_dimension| wgpu::BindGroupLayoutEntry {
         binding,

@@ -44,7 +44,7 @@ pub struct SliceUniforms {
     pub active_label: u32,
     /// The label of a proposed mask; 0 when the proposal holds label values.
     pub proposal_label: u32,
-    /// [`Self::INTERPOLATE`], [`Self::HAS_LABELS`], [`Self::HAS_PROPOSAL`], [`Self::FLAT`].
+    /// [`Self::INTERPOLATE`], [`Self::HAS_LABELS`], [`Self::HAS_PROPOSAL`], [`Self::FLAT`], [`Self::IN_COLOUR`].
     pub flags: u32,
     /// 1 when the target encodes sRGB itself.
     pub target_is_srgb: u32,
@@ -63,6 +63,8 @@ impl SliceUniforms {
     pub const HAS_PROPOSAL: u32 = 4;
     /// Flags: the texture of scan, labels, proposal holds only the view's slice, whose normal is its last axis.
     pub const FLAT: [u32; 3] = [8, 16, 32];
+    /// Flag: the scan's texels are colours.
+    pub const IN_COLOUR: u32 = 64;
 
     /// The uniforms of a view, with textures that start at voxel 0 and hold every voxel.
     pub(super) fn new(view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> Self {
@@ -98,7 +100,8 @@ impl SliceUniforms {
                 style.interpolation == Interpolation::Linear,
                 Self::INTERPOLATE,
             ) | flag(scene.label_voxels().is_some(), Self::HAS_LABELS)
-                | flag(scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL),
+                | flag(scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL)
+                | flag(scene.image.colours().is_some(), Self::IN_COLOUR),
             target_is_srgb: 0,
             unused_0: 0,
             unused_1: 0,

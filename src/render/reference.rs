@@ -6,6 +6,7 @@ use image::RgbaImage;
 use rayon::prelude::*;
 
 use crate::geometry::SliceView;
+use crate::volume::Rgb;
 use crate::with_voxels;
 
 use super::color_table::color_table;
@@ -42,6 +43,7 @@ fn draw_typed<T: StoredValue>(
     let twin = Twin {
         uniforms: SliceUniforms::new(view, scene, style),
         voxels,
+        colours: scene.image.colours(),
         labels: scene.label_voxels().map(OverlayVoxels::Labels),
         proposal: scene.proposal_voxels(),
         colors: color_table(scene.table),
@@ -64,6 +66,7 @@ fn draw_typed<T: StoredValue>(
 struct Twin<'a, T> {
     uniforms: SliceUniforms,
     voxels: &'a [T],
+    colours: Option<&'a [Rgb]>,
     labels: Option<OverlayVoxels<'a>>,
     proposal: Option<OverlayVoxels<'a>>,
     colors: Vec<[u8; 4]>,
@@ -87,7 +90,7 @@ impl<T: StoredValue> Twin<'_, T> {
         if !self.is_inside(voxel) {
             return Vec3::ZERO;
         }
-        let base = Vec3::splat(self.brightness(voxel));
+        let base = self.brightness(voxel);
         let labelled = match self.labels {
             Some(labels) => self.with_labels(base, labels, pixel, voxel),
             None => base,
@@ -114,32 +117,36 @@ impl<T: StoredValue> Twin<'_, T> {
         v.x as usize + dims.x as usize * (v.y as usize + dims.y as usize * v.z as usize)
     }
 
-    fn stored(&self, voxel: IVec3) -> f32 {
-        self.voxels[self.offset(voxel)].texel().into()
+    fn stored(&self, voxel: IVec3) -> Vec3 {
+        let offset = self.offset(voxel);
+        match self.colours {
+            Some(colours) => Vec3::from_array(colours[offset].map(f32::from)),
+            None => Vec3::splat(self.voxels[offset].texel().into()),
+        }
     }
 
-    fn interpolated(&self, voxel: Vec3) -> f32 {
+    fn interpolated(&self, voxel: Vec3) -> Vec3 {
         let base = voxel.floor().as_ivec3();
         let part = voxel - voxel.floor();
         let across = ivec3(self.uniforms.axis_across);
         let down = ivec3(self.uniforms.axis_down);
         let u = part.dot(across.as_vec3());
         let v = part.dot(down.as_vec3());
-        let mix = |a: f32, b: f32, t: f32| a * (1.0 - t) + b * t;
+        let mix = |a: Vec3, b: Vec3, t: f32| a * (1.0 - t) + b * t;
         let top = mix(self.stored(base), self.stored(base + across), u);
         let below = base + down;
         let bottom = mix(self.stored(below), self.stored(below + across), u);
         mix(top, bottom, v)
     }
 
-    fn brightness(&self, voxel: Vec3) -> f32 {
+    fn brightness(&self, voxel: Vec3) -> Vec3 {
         let u = &self.uniforms;
         let value = if u.flags & SliceUniforms::INTERPOLATE != 0 {
             self.interpolated(voxel)
         } else {
             self.stored(nearest(voxel))
         };
-        (value * u.window_scale + u.window_offset).clamp(0.0, 1.0)
+        (value * u.window_scale + u.window_offset).clamp(Vec3::ZERO, Vec3::ONE)
     }
 
     fn label_at(&self, layer: OverlayVoxels<'_>, voxel: IVec3) -> u32 {

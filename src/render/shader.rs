@@ -14,11 +14,13 @@ pub enum Stored {
     Integer,
     /// 32-bit floats.
     Float,
+    /// Red, green, blue as unsigned 8-bit integers.
+    Colour,
 }
 
 impl Stored {
-    /// Both variants.
-    pub const ALL: [Self; 2] = [Self::Integer, Self::Float];
+    /// All variants.
+    pub const ALL: [Self; 3] = [Self::Integer, Self::Float, Self::Colour];
 }
 
 /// The complete WGSL source of the slice shader.
@@ -26,6 +28,7 @@ pub fn slice_source(stored: Stored) -> String {
     let alias = match stored {
         Stored::Integer => "alias Stored = i32;\n",
         Stored::Float => "alias Stored = f32;\n",
+        Stored::Colour => "alias Stored = u32;\n",
     };
     std::iter::once(alias).chain(PARTS).collect()
 }

@@ -1,10 +1,10 @@
-//! Voxels as the textures hold them, exactly: integers up to 16 bits as signed 16-bit integers, everything
-//! else as 32-bit floats.
+//! Voxels as the textures hold them, exactly: colours as four bytes, integers up to 16 bits as signed 16-bit
+//! integers, everything else as 32-bit floats.
 
 use bytemuck::Pod;
 
 use crate::geometry::VoxelBox;
-use crate::volume::{ImageVolume, Window};
+use crate::volume::{ImageVolume, Rgb, Window};
 use crate::with_voxels;
 
 use super::scene::OverlayVoxels;
@@ -61,6 +61,9 @@ pub(super) fn image_format(image: &ImageVolume) -> wgpu::TextureFormat {
     fn format<T: StoredValue>(_: &[T]) -> wgpu::TextureFormat {
         T::FORMAT
     }
+    if image.colours().is_some() {
+        return wgpu::TextureFormat::Rgba8Uint;
+    }
     with_voxels!(image.voxels(), v => format(v))
 }
 
@@ -82,6 +85,7 @@ pub(super) enum Texels {
     F32(Vec<f32>),
     U16(Vec<u16>),
     U8(Vec<u8>),
+    Rgba(Vec<[u8; 4]>),
 }
 
 impl Texels {
@@ -91,6 +95,7 @@ impl Texels {
             Self::F32(v) => bytemuck::cast_slice(v),
             Self::U16(v) => bytemuck::cast_slice(v),
             Self::U8(v) => v,
+            Self::Rgba(v) => v.as_flattened(),
         }
     }
 }
@@ -120,7 +125,7 @@ impl Source<'_> {
 
     pub(super) fn bytes_per_texel(&self) -> usize {
         match self.format() {
-            wgpu::TextureFormat::R32Float => 4,
+            wgpu::TextureFormat::R32Float | wgpu::TextureFormat::Rgba8Uint => 4,
             wgpu::TextureFormat::R8Uint => 1,
             _ => 2,
         }
@@ -129,6 +134,12 @@ impl Source<'_> {
     /// Every `step`th voxel (on all axes) of a box that lies inside the dims, `i` fastest.
     pub(super) fn texels(&self, of: VoxelBox, step: usize) -> Texels {
         let dims = self.dims();
+        if let Self::Image(image) = self
+            && let Some(colours) = image.colours()
+        {
+            let texel = |[r, g, b]: Rgb| [r, g, b, u8::MAX];
+            return Texels::Rgba(gather(colours, dims, of, step, texel));
+        }
         match self {
             Self::Image(image) => match self.format() {
                 wgpu::TextureFormat::R32Float => {

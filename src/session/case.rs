@@ -90,9 +90,21 @@ impl Case {
         self.counts.get(&value).copied().unwrap_or(0)
     }
 
-    /// Volume of a label in ml.
+    /// Volume of a label in ml; means nothing where the third axis is time.
     pub fn volume_ml(&self, value: u16) -> f64 {
-        self.voxel_count(value) as f64 * self.grid().affine.voxel_volume_mm3() / 1000.0
+        self.ml_of(self.voxel_count(value))
+    }
+
+    fn ml_of(&self, voxels: usize) -> f64 {
+        voxels as f64 * self.grid().affine.voxel_volume_mm3() / 1000.0
+    }
+
+    /// How large something of this many voxels is, in words: its volume, or its voxels where time is an axis.
+    pub fn size_text(&self, voxels: usize) -> String {
+        if self.image().third_axis().is_time() {
+            return format!("{voxels} voxels");
+        }
+        format!("{:.1} ml", self.ml_of(voxels))
     }
 
     /// What was pointed at for the active label.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::models::Estimate;
 use crate::prompt::PromptSet;
 use crate::volume::{Grid, LabelMap, LabelTable, Mask, Runs};
 
@@ -30,8 +31,8 @@ pub enum Proposed {
 pub struct Proposal {
     /// What is proposed.
     pub content: Proposed,
-    /// The model's own estimate of the Dice, 0..=1, when it makes one.
-    pub predicted_dice: Option<f32>,
+    /// The model's own estimate, when it makes one.
+    pub estimate: Option<Estimate>,
     pub(super) packed: Arc<PackedProposal>,
 }
 
@@ -40,7 +41,7 @@ pub struct Proposal {
 pub(super) struct PackedProposal {
     runs: Runs<u16>,
     kind: PackedKind,
-    predicted_dice: Option<f32>,
+    estimate: Option<Estimate>,
     /// What it was made from; empty for structures.
     pub prompts: PromptSet,
 }
@@ -56,13 +57,13 @@ impl Proposal {
     pub(super) fn target(
         label: u16,
         mask: Mask,
-        predicted_dice: Option<f32>,
+        estimate: Option<Estimate>,
         prompts: PromptSet,
     ) -> Self {
         let packed = Arc::new(PackedProposal {
             runs: Runs::of_nonzero(&mask.voxels),
             kind: PackedKind::Target(label),
-            predicted_dice,
+            estimate,
             prompts,
         });
         Self {
@@ -70,7 +71,7 @@ impl Proposal {
                 label,
                 mask: Arc::new(mask),
             },
-            predicted_dice,
+            estimate,
             packed,
         }
     }
@@ -79,13 +80,13 @@ impl Proposal {
     pub(super) fn structures(
         labels: LabelMap,
         table: LabelTable,
-        predicted_dice: Option<f32>,
+        estimate: Option<Estimate>,
     ) -> Self {
         let table = Arc::new(table);
         let packed = Arc::new(PackedProposal {
             runs: Runs::of_nonzero(&labels.voxels),
             kind: PackedKind::Structures(table.clone()),
-            predicted_dice,
+            estimate,
             prompts: PromptSet::default(),
         });
         Self {
@@ -93,7 +94,7 @@ impl Proposal {
                 labels: Arc::new(labels),
                 table,
             },
-            predicted_dice,
+            estimate,
             packed,
         }
     }
@@ -124,7 +125,7 @@ impl Proposal {
         };
         Self {
             content,
-            predicted_dice: packed.predicted_dice,
+            estimate: packed.estimate,
             packed,
         }
     }
@@ -140,15 +141,6 @@ impl Proposal {
     /// Number of voxels proposed, of all structures together.
     pub fn voxels(&self) -> usize {
         self.packed.runs.voxels()
-    }
-
-    /// Volume proposed, of all structures together, in ml.
-    pub fn volume_ml(&self) -> f64 {
-        let grid = match &self.content {
-            Proposed::Target { mask, .. } => &mask.grid,
-            Proposed::Structures { labels, .. } => &labels.grid,
-        };
-        self.voxels() as f64 * grid.affine.voxel_volume_mm3() / 1000.0
     }
 }
 

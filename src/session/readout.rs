@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::geometry::{VoxelIndex, WorldPoint};
-use crate::volume::Modality;
+use crate::volume::{Modality, Rgb, ThirdAxis};
 
 use super::Case;
 
@@ -12,10 +12,14 @@ use super::Case;
 pub struct Readout {
     /// The voxel.
     pub voxel: VoxelIndex,
-    /// Its centre in RAS mm.
-    pub world: WorldPoint,
-    /// Its physical value.
+    /// Its centre in RAS mm; `None` where the third axis is time.
+    pub world: Option<WorldPoint>,
+    /// Time since the first frame in ms, where time is an axis and known.
+    pub time_ms: Option<f64>,
+    /// Its physical value; of colours their luminance.
     pub value: f64,
+    /// Its colour.
+    pub colour: Option<Rgb>,
     /// `HU` for CT; empty where the unit is not known.
     pub unit: &'static str,
     /// Name of the label there.
@@ -27,13 +31,21 @@ impl Case {
     pub fn readout(&self, voxel: VoxelIndex) -> Option<Readout> {
         let offset = self.grid().offset_of(voxel)?;
         let label = self.table.get(self.labels.voxels[offset]);
+        let image = self.image();
+        let colour = image.colours().map(|colours| colours[offset]);
+        let (world, time_ms) = match image.third_axis() {
+            ThirdAxis::Space => (Some(self.grid().world_from_voxel(voxel.center())), None),
+            ThirdAxis::Time { frame_ms } => (None, frame_ms.map(|ms| ms * voxel.0[2] as f64)),
+        };
         Some(Readout {
             voxel,
-            world: self.grid().world_from_voxel(voxel.center()),
-            value: self.image().value(offset),
-            unit: match self.image().modality() {
-                Modality::Ct => "HU",
-                Modality::Mr | Modality::Pet => "",
+            world,
+            time_ms,
+            value: image.value(offset),
+            colour,
+            unit: match image.modality() {
+                Modality::Ct if colour.is_none() => "HU",
+                _ => "",
             },
             label: label.map(|l| l.name.clone()),
         })
@@ -41,15 +53,27 @@ impl Case {
 }
 
 impl fmt::Display for Readout {
-    /// One line: `(120, 88, 40)  12.5 R  -30.0 P  104.0 S mm  56 HU  lesion_1`.
+    /// One line: `(120, 88, 40)  12.5 R  30.0 P  104.0 S mm  56 HU  lesion_1`, or with time as the third axis
+    /// `(120, 88) frame 40  1200.0 ms  56`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [i, j, k] = self.voxel.0;
-        write!(f, "({i}, {j}, {k})  ")?;
-        for (mm, [positive, negative]) in self.world.0.to_array().into_iter().zip(LETTERS) {
-            let letter = if mm >= 0.0 { positive } else { negative };
-            write!(f, "{:.1} {letter}  ", mm.abs())?;
+        if let Some(world) = self.world {
+            write!(f, "({i}, {j}, {k})  ")?;
+            for (mm, [positive, negative]) in world.0.to_array().into_iter().zip(LETTERS) {
+                let letter = if mm >= 0.0 { positive } else { negative };
+                write!(f, "{:.1} {letter}  ", mm.abs())?;
+            }
+            write!(f, "mm  ")?;
+        } else {
+            write!(f, "({i}, {j}) frame {k}  ")?;
+            if let Some(ms) = self.time_ms {
+                write!(f, "{ms:.1} ms  ")?;
+            }
         }
-        write!(f, "mm  {}", short(self.value))?;
+        match self.colour {
+            Some([r, g, b]) => write!(f, "RGB {r} {g} {b}")?,
+            None => write!(f, "{}", short(self.value))?,
+        }
         if !self.unit.is_empty() {
             write!(f, " {}", self.unit)?;
         }

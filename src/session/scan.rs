@@ -23,6 +23,9 @@ pub enum ScanSource {
         series: Option<String>,
         /// The frame chosen.
         frame: Option<usize>,
+        /// The slice whose frames were chosen, for 2D+time.
+        #[serde(default)]
+        frames_of_slice: Option<usize>,
         /// The modality, where the user overrode it.
         modality: Option<Modality>,
     },

@@ -33,9 +33,21 @@ fn title(case: &Case) -> String {
     let [si, sj, sk] = case.grid().spacing_mm();
     let modality = case.image().modality().name().to_uppercase();
     let star = if case.is_dirty() { " *" } else { "" };
+    let name = case.source().title();
+    let Some(time) = case.info().time else {
+        return format!(
+            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm"
+        );
+    };
+    let scale = if time.has_scale {
+        format!("  {si:.2} x {sj:.2} mm")
+    } else {
+        String::new()
+    };
+    let apart = time.frame_ms.map(|ms| format!("  {ms:.1} ms apart"));
     format!(
-        "{}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm",
-        case.source().title()
+        "{name}{star}    2D+time  {ni} x {nj} pixels{scale}  {nk} frames{}",
+        apart.unwrap_or_default()
     )
 }
 

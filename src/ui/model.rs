@@ -148,6 +148,8 @@ pub enum UiRequest {
     OpenRecent(PathBuf),
     /// Another frame of a 4D scan.
     ChooseFrame(usize),
+    /// All frames of this slice of a 4D scan as 2D+time; `None`: its volumes again.
+    FramesOfSlice(Option<usize>),
     /// The scan is read as another modality.
     ChooseModality(Modality),
     /// Compute with another model (its id).

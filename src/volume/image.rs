@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::VoxelBox;
 
-use super::Grid;
+use super::{Grid, Rgb, ThirdAxis, luminance};
 
 /// Kind of scan; decides window presets and the model's normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -164,6 +164,8 @@ pub struct ImageVolume {
     voxels: VoxelData,
     rescale: Rescale,
     modality: Modality,
+    colours: Option<Vec<Rgb>>,
+    third_axis: ThirdAxis,
 }
 
 impl ImageVolume {
@@ -178,7 +180,27 @@ impl ImageVolume {
             voxels,
             rescale,
             modality,
+            colours: None,
+            third_axis: ThirdAxis::Space,
         }
+    }
+
+    /// Binds colours to their grid; the voxels are their luminance.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn in_colour(grid: Grid, colours: Vec<Rgb>, modality: Modality) -> Self {
+        let voxels = VoxelData::U8(colours.par_iter().map(|&c| luminance(c)).collect());
+        Self {
+            colours: Some(colours),
+            ..Self::new(grid, voxels, Rescale::IDENTITY, modality)
+        }
+    }
+
+    /// The same with time as its third axis.
+    pub fn over_time(mut self, frame_ms: Option<f64>) -> Self {
+        self.third_axis = ThirdAxis::Time { frame_ms };
+        self
     }
 
     /// The sampling grid.
@@ -194,6 +216,24 @@ impl ImageVolume {
     /// The rescale from stored to physical values.
     pub fn rescale(&self) -> Rescale {
         self.rescale
+    }
+
+    /// The colours of a scan in colour, whose voxels are their luminance.
+    pub fn colours(&self) -> Option<&[Rgb]> {
+        self.colours.as_deref()
+    }
+
+    /// The voxel type's name: that of numbers as numpy writes it, `rgb24` of colours.
+    pub fn dtype(&self) -> &'static str {
+        match self.colours {
+            Some(_) => "rgb24",
+            None => self.voxels.dtype(),
+        }
+    }
+
+    /// Whether the third axis is space or time.
+    pub fn third_axis(&self) -> ThirdAxis {
+        self.third_axis
     }
 
     /// The kind of scan.
@@ -220,6 +260,10 @@ impl ImageVolume {
         let [i0, j0, k0] = to.min.map(|v| v as usize);
         let rows = (0..nk).flat_map(|k| (0..nj).map(move |j| (j, k)));
         let starts = rows.map(|(j, k)| self.grid.offset(i0, j0 + j, k0 + k));
+        let colours = self.colours.as_ref().map(|colours| {
+            let rows = starts.clone().map(|s| &colours[s..s + ni]);
+            rows.flatten().copied().collect()
+        });
         macro_rules! copied {
             ($($kind:ident)+) => {
                 match &self.voxels {
@@ -235,6 +279,8 @@ impl ImageVolume {
             voxels,
             rescale: self.rescale,
             modality: self.modality,
+            colours,
+            third_axis: self.third_axis,
         })
     }
 

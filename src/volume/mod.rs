@@ -2,6 +2,7 @@
 
 mod array;
 mod brush_tip;
+mod colour;
 pub mod components;
 pub mod distance;
 mod image;
@@ -13,12 +14,15 @@ pub mod phantom;
 pub mod resample;
 mod rle;
 pub mod surface;
+mod third_axis;
 pub mod window;
 
 pub use crate::geometry::Grid;
 pub use array::VolumeArray;
 pub use brush_tip::{BrushTip, sweep};
+pub use colour::{Rgb, luminance};
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
 pub use label_map::{Label, LabelMap, LabelTable};
 pub use mask::Mask;
 pub use rle::{Run, Runs};
+pub use third_axis::{ThirdAxis, grid_over_time};

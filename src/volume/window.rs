@@ -36,8 +36,14 @@ pub fn presets(modality: Modality) -> &'static [(&'static str, Window)] {
     }
 }
 
-/// What a scan opens with: the soft-tissue preset for CT, else [`auto_window`].
+/// Colours as they are.
+const COLOURS: Window = window(127.5, 255.0);
+
+/// What a scan opens with: the soft-tissue preset for CT, colours as they are, else [`auto_window`].
 pub fn default_window(image: &ImageVolume) -> Window {
+    if image.colours().is_some() {
+        return COLOURS;
+    }
     match image.modality() {
         Modality::Ct => CT[0].1,
         Modality::Mr | Modality::Pet => auto_window(image),

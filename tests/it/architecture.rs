@@ -52,6 +52,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("eframe", &["ui", "app"]),
     ("dicom_object", &["io"]),
     ("nifti", &["io"]),
+    ("jpeg_decoder", &["io"]),
     ("rfd", &["app"]),
     ("clap", &["cli", "app", "main.rs", "models/device.rs"]),
 ];

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use prosector::engine::{CancelOutcome, Engine, Event, JobId, Queue, Request};
 use prosector::geometry::{Affine, VoxelIndex};
 use prosector::models::{
-    AutoResult, ComputeDevice, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
+    AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
 };
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::util::JobContext;
@@ -54,7 +54,7 @@ impl Segmenter for Toy {
         Ok(AutoResult {
             labels: LabelMap::empty(*image.grid()),
             table: LabelTable::default(),
-            predicted_dice: None,
+            estimate: None,
             warnings: Vec::new(),
         })
     }
@@ -88,7 +88,7 @@ impl Segmenter for Toy {
         mask.voxels[0] = 1;
         Ok(PromptedResult {
             mask,
-            predicted_dice: Some(0.5),
+            estimate: Some(Estimate::Dice(0.5)),
             warnings: Vec::new(),
         })
     }

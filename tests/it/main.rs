@@ -22,6 +22,7 @@ mod morphology;
 mod nifti;
 mod nifti_damage;
 mod nifti_output;
+mod over_time;
 mod parity;
 mod phantom;
 mod render;

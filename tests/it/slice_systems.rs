@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::support::shared;
 
-/// A recording's configuration and the tensors under a prefix, as a safetensors file of their own.
-fn extract(recording: &Path, prefix: &str, to: &Path) {
+/// The tensors of a recording under a prefix, as a safetensors file of their own with another prefix.
+pub(super) fn extract(recording: &Path, [prefix, instead]: [&str; 2], to: &Path) {
     let bytes = std::fs::read(recording).unwrap();
     let header_length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: Map<String, Value> = serde_json::from_slice(&bytes[8..8 + header_length]).unwrap();
@@ -24,7 +24,7 @@ fn extract(recording: &Path, prefix: &str, to: &Path) {
         let entry = json!({
             "dtype": entry["dtype"], "shape": entry["shape"], "data_offsets": [start, out.len()],
         });
-        kept.insert(name.to_owned(), entry);
+        kept.insert(format!("{instead}{name}"), entry);
     }
     let header = serde_json::to_vec(&kept).unwrap();
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
@@ -139,7 +139,7 @@ fn autosam_needs_the_sam_beneath_a_decoder() {
     };
     let place = Workplace::new();
     let base = place.path("sam.safetensors");
-    extract(&recording, "w/", &base);
+    extract(&recording, ["w/", ""], &base);
     let (file, base) = (file.to_str().unwrap(), base.to_str().unwrap());
     let import = [
         "models", "import", file, "--system", "AutoSAM", "--as", "heart",

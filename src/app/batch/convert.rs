@@ -14,7 +14,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<(), Refusal> {
     save_image(&args.output, &scan.image)?;
     console.warnings(&scan.info.warnings);
     let [ni, nj, nk] = scan.image.grid().dims;
-    let dtype = scan.image.voxels().dtype();
+    let dtype = scan.image.dtype();
     console.line(&format!(
         "{}: {ni} x {nj} x {nk} voxels, {dtype}",
         args.output.display()

@@ -42,6 +42,13 @@ fn describe(info: &ScanInfo) -> String {
         info.spacing_mm
             .map(|s| format!("{} mm", s.map(|v| format!("{v:.4}")).join(" x "))),
     );
+    fact(
+        "time",
+        info.time.map(|time| match time.frame_ms {
+            Some(ms) => format!("the third axis: frames {ms} ms apart"),
+            None => "the third axis".to_owned(),
+        }),
+    );
     for (row, name) in info
         .affine
         .iter()

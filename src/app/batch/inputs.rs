@@ -29,6 +29,7 @@ pub(super) fn open_options(args: &ScanArgs, modality: Option<Modality>) -> OpenO
     OpenOptions {
         series: args.series.clone(),
         frame: args.frame,
+        frames_of_slice: args.frames_of_slice,
         modality,
     }
 }

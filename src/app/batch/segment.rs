@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::cli::SegmentArgs;
 use crate::io::{check_output, save_labels, save_mask};
-use crate::models::ScanKey;
+use crate::models::{Estimate, ScanKey};
 use crate::prompt::PromptSet;
-use crate::volume::{LabelMap, LabelTable, Mask};
+use crate::volume::{LabelMap, LabelTable, Mask, ThirdAxis};
 
 use super::Refusal;
 use super::console::Console;
@@ -24,6 +24,8 @@ const SCAN: ScanKey = ScanKey(1);
 struct Report {
     labels: Vec<LabelReport>,
     predicted_dice: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted_iou: Option<f32>,
     device: String,
     seconds: f64,
     warnings: Vec<String>,
@@ -34,7 +36,8 @@ struct LabelReport {
     value: u16,
     name: String,
     voxels: usize,
-    volume_ml: f64,
+    /// `None` where the third axis is time.
+    volume_ml: Option<f64>,
 }
 
 pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
@@ -65,7 +68,7 @@ fn segment_auto(
 ) -> Result<Report, Refusal> {
     let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
     let Timed { result, seconds } = model.auto(&scan.image, SCAN, args.structures.clone())?;
-    let labels = report_labels(&result.labels, &result.table);
+    let labels = report_labels(&result.labels, &result.table, scan.image.third_axis());
     let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
     if labels.is_empty() {
         warnings.push("no structure of the model was found: the label map is empty".to_owned());
@@ -73,7 +76,8 @@ fn segment_auto(
     save_labels(&args.output, &result.labels, &result.table)?;
     Ok(Report {
         labels,
-        predicted_dice: result.predicted_dice,
+        predicted_dice: result.estimate.map(Estimate::dice),
+        predicted_iou: result.estimate.and_then(Estimate::iou),
         device: model.device_text(),
         seconds,
         warnings,
@@ -101,23 +105,29 @@ fn segment_prompted(
             value: 1,
             name: "target".to_owned(),
             voxels,
-            volume_ml: result.mask.volume_ml(),
+            volume_ml: in_space(scan.image.third_axis(), result.mask.volume_ml()),
         }],
-        predicted_dice: result.predicted_dice,
+        predicted_dice: result.estimate.map(Estimate::dice),
+        predicted_iou: result.estimate.and_then(Estimate::iou),
         device: model.device_text(),
         seconds,
         warnings,
     })
 }
 
+/// A volume, where there is one.
+fn in_space(third_axis: ThirdAxis, volume_ml: f64) -> Option<f64> {
+    (!third_axis.is_time()).then_some(volume_ml)
+}
+
 /// The labels that occur, by value.
-fn report_labels(labels: &LabelMap, table: &LabelTable) -> Vec<LabelReport> {
+fn report_labels(labels: &LabelMap, table: &LabelTable, third_axis: ThirdAxis) -> Vec<LabelReport> {
     let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
     let one = |(value, voxels): (u16, usize)| LabelReport {
         value,
         name: table.get(value).map(|l| l.name.clone()).unwrap_or_default(),
         voxels,
-        volume_ml: voxels as f64 * voxel_ml,
+        volume_ml: in_space(third_axis, voxels as f64 * voxel_ml),
     };
     labels.counts().into_iter().map(one).collect()
 }
@@ -130,15 +140,25 @@ fn describe(args: &SegmentArgs, report: &Report) -> String {
         report.device
     );
     for label in &report.labels {
+        let volume = label.volume_ml.map(|ml| format!(" {ml:>10.2} ml"));
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,
-            "{:>5}  {:<24} {:>10} voxels {:>10.2} ml",
-            label.value, label.name, label.voxels, label.volume_ml
+            "{:>5}  {:<24} {:>10} voxels{}",
+            label.value,
+            label.name,
+            label.voxels,
+            volume.unwrap_or_default()
         );
     }
-    if let Some(dice) = report.predicted_dice {
-        let _ = writeln!(text, "the model expects a Dice of {dice:.2}");
+    match (report.predicted_dice, report.predicted_iou) {
+        (Some(dice), Some(iou)) => {
+            let _ = writeln!(text, "predicted IoU {iou:.2}, which is a Dice of {dice:.2}");
+        }
+        (Some(dice), None) => {
+            let _ = writeln!(text, "the model expects a Dice of {dice:.2}");
+        }
+        (None, _) => {}
     }
     text
 }

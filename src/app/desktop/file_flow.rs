@@ -178,20 +178,42 @@ impl Window {
 
     /// Reads another frame of the scan that is open.
     pub(super) fn read_frame(&mut self, frame: usize) {
-        let source = self.session.case().map(|c| c.source().clone());
-        if let Some(ScanSource::File {
-            path,
-            series,
-            modality,
-            ..
-        }) = source
-        {
-            let options = OpenOptions {
-                series,
-                frame: Some(frame),
-                modality,
-            };
+        if let Some((path, options)) = self.open_file() {
+            let frame = Some(frame);
+            let options = OpenOptions { frame, ..options };
             self.open(path, options, Purpose::Replace);
+        }
+    }
+
+    /// Opens all frames of a slice of the scan that is open as 2D+time, or its first frame as a volume again.
+    pub(super) fn show_frames_of(&mut self, slice: Option<usize>) {
+        if let Some((path, options)) = self.open_file() {
+            let options = OpenOptions {
+                frame: slice.is_none().then_some(0),
+                frames_of_slice: slice,
+                ..options
+            };
+            self.reach(Goal::Open { path, options });
+        }
+    }
+
+    /// The file that is open, with what was chosen of it but for frames.
+    fn open_file(&self) -> Option<(PathBuf, OpenOptions)> {
+        match self.session.case()?.source().clone() {
+            ScanSource::Sample => None,
+            ScanSource::File {
+                path,
+                series,
+                modality,
+                ..
+            } => {
+                let options = OpenOptions {
+                    series,
+                    modality,
+                    ..OpenOptions::default()
+                };
+                Some((path, options))
+            }
         }
     }
 

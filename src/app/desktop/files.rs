@@ -60,9 +60,19 @@ fn next_key() -> ScanKey {
     ScanKey(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Reads a scan, or tells which series there are to choose from.
-pub fn open_scan(path: PathBuf, options: OpenOptions, ctx: &JobContext) -> FileOutcome {
-    match io::inspect(&path, &options, ctx) {
+/// Reads a scan, or tells which series there are to choose from. Frames of a single slice are shown as 2D+time.
+pub fn open_scan(path: PathBuf, mut options: OpenOptions, ctx: &JobContext) -> FileOutcome {
+    let mut inspected = io::inspect(&path, &options, ctx);
+    if let Ok((info, Some(_))) = &inspected
+        && options.frame.is_none()
+        && options.frames_of_slice.is_none()
+        && info.frames.is_some_and(|frames| frames > 1)
+        && info.dims.is_some_and(|dims| dims[2] == 1)
+    {
+        options.frames_of_slice = Some(0);
+        inspected = io::inspect(&path, &options, ctx);
+    }
+    match inspected {
         Err(error) => FileOutcome::refused(error),
         Ok((info, None)) => FileOutcome::SeriesToChoose {
             path,
@@ -73,6 +83,7 @@ pub fn open_scan(path: PathBuf, options: OpenOptions, ctx: &JobContext) -> FileO
                 path,
                 series: options.series,
                 frame: options.frame,
+                frames_of_slice: options.frames_of_slice,
                 modality: options.modality,
             };
             opened(source, image, info)
@@ -113,11 +124,13 @@ pub fn read_as(
             path,
             series,
             frame,
+            frames_of_slice,
             ..
         } => ScanSource::File {
             path,
             series,
             frame,
+            frames_of_slice,
             modality: Some(modality),
         },
     };

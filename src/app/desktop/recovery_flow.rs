@@ -60,11 +60,13 @@ impl Window {
                 path,
                 series,
                 frame,
+                frames_of_slice,
                 modality,
             } => {
                 let options = OpenOptions {
                     series,
                     frame,
+                    frames_of_slice,
                     modality,
                 };
                 self.open(path, options, Purpose::Recover(snapshot));

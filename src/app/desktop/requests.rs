@@ -17,6 +17,7 @@ impl Window {
             UiRequest::Action(action) => self.act_on(action),
             UiRequest::OpenRecent(path) => self.reach(Goal::open(path)),
             UiRequest::ChooseFrame(frame) => self.read_frame(frame),
+            UiRequest::FramesOfSlice(slice) => self.show_frames_of(slice),
             UiRequest::ChooseModality(modality) => self.read_as(modality),
             UiRequest::ChooseModel(id) => self.choose_model(id),
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {

@@ -10,14 +10,14 @@ use super::codec::{Decoded, decode};
 use super::format::PixelFormat;
 use super::header::Instance;
 use super::refusal::Refusal;
-use super::samples::{BitField, Voxel, luminance, store, store_rescaled, to_little_endian};
+use super::samples::{BitField, Voxel, colours, store, store_rescaled, to_little_endian};
 use super::scan::HEADER_SHARE;
 use super::series::Plane;
 use super::source::{PixelSource, check_encapsulation, check_length};
 use super::syntax::Codec;
 use crate::io::IoError;
 use crate::util::JobContext;
-use crate::volume::{Rescale, VoxelData};
+use crate::volume::{Rescale, Rgb, VoxelData, luminance};
 
 /// A compressed image that grows more than this is no image of a patient.
 const MAX_EXPANSION: u64 = 2000;
@@ -31,6 +31,8 @@ pub(super) struct Voxels {
     pub rescale: Rescale,
     /// Slices had different rescales, so physical values are stored.
     pub was_rescaled: bool,
+    /// Of images in colour, whose voxels are their luminance; not where that is rescaled.
+    pub colours: Option<Vec<Rgb>>,
 }
 
 /// Decodes slices that share a format (bits stored may differ).
@@ -41,6 +43,15 @@ pub(super) fn decode_stack(slices: &[Plane], ctx: &JobContext) -> Result<Voxels,
     let job = Job::new(slices, ctx)?;
     let (rescale, is_shared) = job.shared_rescale()?;
     let format = job.widest;
+    if format.is_colour() && is_shared && rescale == Rescale::IDENTITY {
+        let colours = job.colours()?;
+        return Ok(Voxels {
+            data: VoxelData::U8(colours.par_iter().map(|&c| luminance(c)).collect()),
+            rescale,
+            was_rescaled: false,
+            colours: Some(colours),
+        });
+    }
     let data = match (format.float, format.signed, format.bits_allocated) {
         (true, _, 32) if is_shared => VoxelData::F32(job.floats::<f32, 4>(f32::from_le_bytes)?),
         (true, _, 32) => return Err(job.refuse("its slices have different rescales")),
@@ -60,6 +71,7 @@ pub(super) fn decode_stack(slices: &[Plane], ctx: &JobContext) -> Result<Voxels,
         data,
         rescale,
         was_rescaled: !is_shared,
+        colours: None,
     })
 }
 
@@ -142,7 +154,7 @@ impl<'a> Job<'a> {
     }
 
     /// All slices one after the other, each made by `decode_slice`.
-    fn volume<T: Voxel>(
+    fn volume<T: bytemuck::Pod + Send + Sync>(
         &self,
         decode_slice: impl Fn(&Plane, &mut [T]) -> Result<(), Refusal> + Sync,
     ) -> Result<Vec<T>, IoError> {
@@ -179,6 +191,18 @@ impl<'a> Job<'a> {
         })
     }
 
+    fn colours(&self) -> Result<Vec<Rgb>, IoError> {
+        self.volume(|plane, slab| {
+            let format = plane.instance.format.as_ref();
+            let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
+            let decoded = self.decoded(plane)?;
+            slab.iter_mut()
+                .zip(colours(&decoded, format))
+                .for_each(|(voxel, colour)| *voxel = colour);
+            Ok(())
+        })
+    }
+
     fn rescaled<T: Voxel>(&self) -> Result<Vec<T>, IoError> {
         self.volume(|plane, slab| {
             let (bytes, field) = self.samples(plane)?;
@@ -209,7 +233,7 @@ impl<'a> Job<'a> {
         let decoded = self.decoded(plane)?;
         let field = BitField::of(format, decoded.precision);
         match format.is_colour() {
-            true => Ok((luminance(&decoded, format), field)),
+            true => Ok((colours(&decoded, format).map(luminance).collect(), field)),
             false => Ok((decoded.bytes, field)),
         }
     }

@@ -7,6 +7,7 @@ use glam::DVec3;
 
 use super::attributes::Attributes;
 use super::axis::{Axis, Key, read_keys};
+use super::cine::Cine;
 use crate::volume::Rescale;
 
 /// Frames that one file may claim; more is not a scan.
@@ -77,11 +78,11 @@ impl<'a> FrameScope<'a> {
     }
 }
 
-/// All frames of an object.
+/// All frames of an object; those of a film lie where it says.
 ///
 /// # Errors
 /// The frame count and the functional groups contradict each other.
-pub(super) fn read_frames(root: Attributes) -> Result<Vec<Frame>, String> {
+pub(super) fn read_frames(root: Attributes, cine: Option<&Cine>) -> Result<Vec<Frame>, String> {
     let count = root.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
     if !(1..=MAX_FRAMES).contains(&count) {
         return Err(format!("NumberOfFrames is {count}"));
@@ -95,7 +96,7 @@ pub(super) fn read_frames(root: Attributes) -> Result<Vec<Frame>, String> {
             own.len()
         ));
     }
-    if count > 1 && !grouped {
+    if count > 1 && !grouped && cine.is_none() {
         return Err("it has several frames without a position for each".into());
     }
     let scope = |i: usize| FrameScope {
@@ -104,7 +105,17 @@ pub(super) fn read_frames(root: Attributes) -> Result<Vec<Frame>, String> {
         own: own.get(i).map(Attributes),
         grouped,
     };
-    Ok((0..count as usize).map(|i| read_frame(scope(i))).collect())
+    let frame = |i: usize| {
+        let frame = read_frame(scope(i));
+        match cine {
+            Some(cine) => Frame {
+                placement: Ok(cine.placement),
+                ..frame
+            },
+            None => frame,
+        }
+    };
+    Ok((0..count as usize).map(frame).collect())
 }
 
 fn read_frame(scope: FrameScope) -> Frame {
@@ -157,7 +168,7 @@ fn read_placement(scope: FrameScope) -> Result<Placement, String> {
 }
 
 /// The two directions of an image plane, renormalised and made perpendicular within the tolerance.
-fn unit_vectors(cosines: [f64; 6]) -> Result<[DVec3; 2], String> {
+pub(super) fn unit_vectors(cosines: [f64; 6]) -> Result<[DVec3; 2], String> {
     let [a, b, c, d, e, f] = cosines;
     let (row, column) = (DVec3::new(a, b, c), DVec3::new(d, e, f));
     let off = [row.length() - 1.0, column.length() - 1.0, row.dot(column)];

@@ -9,6 +9,7 @@ use dicom_object::file::ReadPreamble;
 use dicom_object::{DicomCollectorOptions, InMemDicomObject};
 
 use super::attributes::Attributes;
+use super::cine::{Cine, frame_ms};
 use super::format::PixelFormat;
 use super::frame::{Frame, read_frames};
 use super::inflate::inflate;
@@ -40,6 +41,10 @@ pub(super) struct Instance {
     pub pixels: Option<PixelElement>,
     /// How the pixels are laid out, or why that cannot be known.
     pub format: Result<PixelFormat, String>,
+    /// What film it is, if it is one.
+    pub cine: Option<Cine>,
+    /// Time from frame to frame in ms, where it is said.
+    pub frame_ms: Option<f64>,
     /// Every frame, or why they cannot be told.
     pub frames: Result<Vec<Frame>, String>,
     /// Offsets and lengths of frames in compressed pixels (extended offset table).
@@ -137,6 +142,7 @@ fn describe(path: &Path, file_bytes: u64, head: Vec<u8>, located: Located) -> In
     let attributes = Attributes(&object);
     let text = |tag| attributes.text(tag).unwrap_or_default();
     let pixels = located.extent.pixels;
+    let cine = cine_of(attributes);
     Instance {
         path: path.to_owned(),
         file_bytes,
@@ -153,11 +159,21 @@ fn describe(path: &Path, file_bytes: u64, head: Vec<u8>, located: Located) -> In
         description: text(tags::SERIES_DESCRIPTION),
         image_type: attributes.texts(tags::IMAGE_TYPE),
         format: PixelFormat::read(attributes, pixels.map_or((0, 0), |p| p.tag)),
-        frames: read_frames(attributes),
+        frames: read_frames(attributes, cine.as_ref()),
+        cine,
+        frame_ms: frame_ms(attributes),
         frame_offsets: offsets(attributes),
         pixels,
         cut_short: located.extent.cut_short || parsed.is_err(),
     }
+}
+
+/// The film of an object whose frames have no groups of attributes, with their positions, of their own.
+fn cine_of(attributes: Attributes) -> Option<Cine> {
+    let grouped = attributes.has(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE)
+        || attributes.has(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let frames = attributes.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    (frames > 1 && !grouped).then(|| Cine::read(attributes))?
 }
 
 /// The extended offset table: 64-bit little-endian numbers in an OV or OB value.

@@ -12,12 +12,15 @@
 //!   are not looked for.
 //! - Images at the same positions are frames of a 4D series when one attribute (b-value, echo,
 //!   time, ...) tells them apart at every position; otherwise the series is refused.
+//! - The frames of an object that gives no position for each, but says how they follow each other in time or is in
+//!   colour, are the third axis of a 2D+time scan. Several such objects of a series are listed as several.
 //! - One series that holds several orientations or sizes is listed as several, `UID#1`, `UID#2`, ...
 //! - No attribute of the patient is read.
 
 mod attributes;
 mod axis;
 mod bit_reader;
+mod cine;
 mod codec;
 mod codestream;
 mod decode;

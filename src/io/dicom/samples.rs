@@ -2,6 +2,7 @@
 
 use super::codec::Decoded;
 use super::format::{Photometric, PixelFormat};
+use crate::volume::Rgb;
 
 /// Where the value is within an allocated sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,20 +137,31 @@ pub(super) fn to_little_endian(
     bytes
 }
 
-/// The luminance of 8-bit colours (ITU-R BT.601), one byte per pixel.
-pub(super) fn luminance(decoded: &Decoded, format: &PixelFormat) -> Vec<u8> {
-    let bytes = &decoded.bytes;
+/// The colours of 8-bit samples, one for each pixel.
+pub(super) fn colours<'a>(
+    decoded: &'a Decoded,
+    format: &PixelFormat,
+) -> impl Iterator<Item = Rgb> + 'a {
     let pixels = format.pixels();
-    let at = |pixel: usize, sample: usize| match format.planar && !decoded.is_interleaved {
-        true => bytes[sample * pixels + pixel],
-        false => bytes[3 * pixel + sample],
+    let planar = format.planar && !decoded.is_interleaved;
+    let at = move |pixel: usize, sample: usize| match planar {
+        true => decoded.bytes[sample * pixels + pixel],
+        false => decoded.bytes[3 * pixel + sample],
     };
-    let weighted = |p: usize| {
-        let [r, g, b] = [at(p, 0), at(p, 1), at(p, 2)].map(u32::from);
-        ((299 * r + 587 * g + 114 * b + 500) / 1000) as u8
-    };
-    match format.photometric == Photometric::Ybr && !decoded.is_rgb {
-        true => (0..pixels).map(|p| at(p, 0)).collect(),
-        false => (0..pixels).map(weighted).collect(),
-    }
+    let is_ybr = format.photometric == Photometric::Ybr && !decoded.is_rgb;
+    (0..pixels).map(move |p| {
+        let samples = [at(p, 0), at(p, 1), at(p, 2)];
+        if is_ybr { rgb_of_ybr(samples) } else { samples }
+    })
+}
+
+/// Red, green and blue of luminance and two colour differences over the whole range of 8 bits (PS3.3 C.7.6.3.1.2).
+fn rgb_of_ybr([y, b, r]: [u8; 3]) -> Rgb {
+    let [y, b, r] = [f32::from(y), f32::from(b) - 128.0, f32::from(r) - 128.0];
+    let rgb = [
+        y + 1.402 * r,
+        y - 0.344_136 * b - 0.714_136 * r,
+        y + 1.772 * b,
+    ];
+    rgb.map(|v| v.round().clamp(0.0, 255.0) as u8)
 }

@@ -32,6 +32,14 @@ pub(super) struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Number of slices, or of a film's frames.
+    fn third_axis(&self) -> usize {
+        match self.planes[0].instance.cine {
+            Some(_) => self.planes.len(),
+            None => distinct_positions(&self.planes),
+        }
+    }
+
     /// What the series list says about it.
     pub fn info(&self) -> SeriesInfo {
         let first = self.planes[0].instance;
@@ -44,7 +52,7 @@ impl Group<'_> {
             modality: first.modality.clone(),
             description: first.description.clone(),
             images: self.planes.len(),
-            dims: [columns, rows, distinct_positions(&self.planes)],
+            dims: [columns, rows, self.third_axis()],
         }
     }
 }
@@ -157,6 +165,11 @@ fn fits(a: &Plane, b: &Plane) -> bool {
     let (Ok(format_a), Ok(format_b)) = (&a.instance.format, &b.instance.format) else {
         return false;
     };
+    // Each film is a sequence of its own, though they show the same place.
+    let is_film = a.instance.cine.is_some() || b.instance.cine.is_some();
+    if is_film {
+        return std::ptr::eq(a.instance, b.instance);
+    }
     let same_size = (format_a.rows, format_a.columns) == (format_b.rows, format_b.columns);
     let same_samples = format_a.photometric == format_b.photometric
         && format_a.signed == format_b.signed

@@ -48,6 +48,12 @@ fn positions(mut planes: Vec<Plane>) -> Vec<Vec<Plane>> {
 /// All planes lie at one position, or the planes at one position cannot be told apart.
 pub(super) fn stack<'a>(planes: &[Plane<'a>]) -> Result<Stack<'a>, Refusal> {
     let count = planes.len();
+    if planes.first().is_some_and(|p| p.instance.cine.is_some()) {
+        return Ok(Stack {
+            frames: planes.iter().map(|&frame| vec![frame]).collect(),
+            axis: Some("time".to_owned()),
+        });
+    }
     let positions = positions(planes.to_vec());
     if positions.len() == count {
         let frames = vec![positions.into_iter().flatten().collect()];

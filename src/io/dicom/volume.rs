@@ -4,16 +4,18 @@ use std::path::Path;
 
 use super::decode::{Voxels, decode_stack};
 use super::format::{Photometric, PixelFormat};
-use super::geometry::lay_out;
+use super::geometry::{Layout, lay_out};
+use super::refusal::Refusal;
 use super::resample::even_slices;
 use super::series::{Group, Plane};
 use super::stack::{Stack, stack};
 use crate::io::nifti::guess_modality;
-use crate::io::{IoError, OpenOptions, ScanInfo};
+use crate::io::scan::COLOURS;
+use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, Modality, VoxelData};
+use crate::volume::{Grid, ImageVolume, Modality, VoxelData, grid_over_time};
 
-/// Loads one frame of a group and completes the info.
+/// Loads one frame of a group, or one slice of all its frames, and completes the info.
 ///
 /// # Errors
 /// Whatever keeps the group from being a volume, with the place in it.
@@ -26,10 +28,9 @@ pub(super) fn load(
 ) -> Result<(ScanInfo, ImageVolume), IoError> {
     let at = blame(path, group);
     let stack = stack(&group.planes).map_err(|r| r.at(at))?;
-    let frame = choose_frame(path, &stack, options, &mut info.warnings)?;
-    let slices = &stack.frames[frame];
-    let placements: Vec<_> = slices.iter().map(|p| p.placement).collect();
-    let layout = lay_out(&placements).map_err(|r| r.at(at))?;
+    let part = choose(path, &stack, options, &mut info.warnings)?;
+    let slices = &part.slices;
+    let layout = part.lay_out().map_err(|r| r.at(at))?;
     let first = slices[0].instance;
     let format = first.format.as_ref();
     let format = format.map_err(|r| IoError::unsupported(at, r.as_str()))?;
@@ -47,12 +48,27 @@ pub(super) fn load(
         let padding = format.padding.filter(|_| !voxels.was_rescaled);
         voxels.data = even_slices(voxels.data, positions, layout.slices, padding);
     }
-    let grid = Grid::new([format.columns, format.rows, layout.slices], layout.affine);
-    let image = ImageVolume::new(grid, voxels.data, voxels.rescale, Modality::Mr);
+    let mut grid = Grid::new([format.columns, format.rows, layout.slices], layout.affine);
+    if part.time.is_some() {
+        grid = grid_over_time(&grid, 0, slices.len());
+    }
+    let image = match voxels.colours.filter(|_| layout.resampled_from.is_none()) {
+        Some(colours) => ImageVolume::in_colour(grid, colours, Modality::Mr),
+        None => ImageVolume::new(grid, voxels.data, voxels.rescale, Modality::Mr),
+    };
+    let image = match part.time {
+        Some(time) => image.over_time(time.frame_ms),
+        None => image,
+    };
     let image = name_modality(image, &first.modality, options, &mut info)?;
     info.dims = Some(grid.dims);
-    info.frames = Some(stack.frames.len());
-    info.frame = frame;
+    info.frames = Some(if part.time.is_some() {
+        1
+    } else {
+        stack.frames.len()
+    });
+    info.frame = part.frame;
+    info.time = part.time;
     info.spacing_mm = Some(grid.spacing_mm());
     info.affine = Some(grid.affine.to_rows());
     info.dtype = Some(format.dtype().to_owned());
@@ -66,12 +82,50 @@ fn blame<'a>(path: &'a Path, group: &'a Group) -> &'a Path {
     if one_file { first } else { path }
 }
 
-fn choose_frame(
+/// The planes that become a volume.
+struct Part<'a> {
+    /// One frame's slices, or one slice's frames.
+    slices: Vec<Plane<'a>>,
+    frame: usize,
+    /// What is known of time, where frames are the third axis.
+    time: Option<TimeAxis>,
+}
+
+impl Part<'_> {
+    /// Where the slices lie; frames lie all where the first one does.
+    fn lay_out(&self) -> Result<Layout, Refusal> {
+        let placements: Vec<_> = self.slices.iter().map(|p| p.placement).collect();
+        match self.time {
+            Some(_) => lay_out(&placements[..1]).map(|layout| Layout {
+                warnings: Vec::new(),
+                ..layout
+            }),
+            None => lay_out(&placements),
+        }
+    }
+}
+
+/// One frame, the first without a choice, or the frames of one slice; a film is its frames unless one is chosen.
+fn choose<'a>(
     path: &Path,
-    stack: &Stack,
+    stack: &Stack<'a>,
     options: &OpenOptions,
     warnings: &mut Vec<String>,
-) -> Result<usize, IoError> {
+) -> Result<Part<'a>, IoError> {
+    let cine = stack.frames[0][0].instance.cine;
+    let whole_film = cine.is_some() && options.frame.is_none();
+    match options.frames_of_slice.or(whole_film.then_some(0)) {
+        Some(slice) => frames_of(path, stack, slice, warnings),
+        None => one_frame(path, stack, options, warnings),
+    }
+}
+
+fn one_frame<'a>(
+    path: &Path,
+    stack: &Stack<'a>,
+    options: &OpenOptions,
+    warnings: &mut Vec<String>,
+) -> Result<Part<'a>, IoError> {
     let frames = stack.frames.len();
     let frame = options.frame.unwrap_or(0);
     if frame >= frames {
@@ -90,7 +144,49 @@ fn choose_frame(
             "the series has {frames} images at every slice position, told apart by {axis}; {choice}"
         ));
     }
-    Ok(frame)
+    Ok(Part {
+        slices: stack.frames[frame].clone(),
+        frame,
+        time: None,
+    })
+}
+
+fn frames_of<'a>(
+    path: &Path,
+    stack: &Stack<'a>,
+    slice: usize,
+    warnings: &mut Vec<String>,
+) -> Result<Part<'a>, IoError> {
+    let (slices, frames) = (stack.frames[0].len(), stack.frames.len());
+    if slice >= slices || frames < 2 {
+        return Err(IoError::NoSuchSequence {
+            path: path.to_owned(),
+            slice,
+            slices,
+            frames,
+        });
+    }
+    let planes: Vec<Plane> = stack.frames.iter().map(|frame| frame[slice]).collect();
+    let first = planes[0].instance;
+    let time = first.cine.map_or(
+        TimeAxis {
+            frame_ms: first.frame_ms,
+            has_scale: true,
+            has_position: true,
+        },
+        |cine| cine.time,
+    );
+    if first.cine.is_none()
+        && let Some(axis) = &stack.axis
+    {
+        warnings.push(format!("the frames are told apart by {axis}"));
+    }
+    warnings.push(time.warning(frames));
+    Ok(Part {
+        slices: planes,
+        frame: 0,
+        time: Some(time),
+    })
 }
 
 /// What to tell about the pixels themselves.
@@ -106,7 +202,7 @@ fn remarks(path: &Path, group: &Group, slices: &[Plane], format: &PixelFormat) -
         );
     }
     if format.is_colour() {
-        remarks.push("the voxels are colours; their luminance is used".into());
+        remarks.push(COLOURS.into());
     }
     if slices.iter().any(|p| p.instance.cut_short) {
         remarks.push(

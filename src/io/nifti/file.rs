@@ -22,6 +22,15 @@ pub(in crate::io) fn header_beside_image(path: &Path) -> Option<PathBuf> {
     sibling(path, ".img", ".hdr")
 }
 
+/// Which voxels of a file are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// One frame.
+    Frame(usize),
+    /// This slice of every frame, one after the other.
+    FramesOfSlice(usize),
+}
+
 /// An opened file, read up to its voxels.
 pub(super) struct NiftiFile {
     /// The path that was given, for messages.
@@ -91,12 +100,32 @@ impl NiftiFile {
         self.dims.iter().product()
     }
 
-    /// Fills `bytes` with one frame as stored, and reads the rest of a gzipped file so that the other
-    /// frames are known to be there and the checksum is checked. Can be called once.
+    /// Voxels in a part.
+    pub(super) fn voxels_of(&self, part: Part) -> usize {
+        match part {
+            Part::Frame(_) => self.frame_voxels(),
+            Part::FramesOfSlice(_) => self.dims[0] * self.dims[1] * self.frames,
+        }
+    }
+
+    /// Fills `bytes` with a part as stored, and reads the rest of a gzipped file so that what else it should
+    /// hold is known to be there and the checksum is checked. Can be called once.
     ///
     /// # Errors
-    /// A frame that is not there, damage, cancellation.
-    pub(super) fn read_frame_into(
+    /// A frame or slice that is not there, damage, cancellation.
+    pub(super) fn read_into(
+        &mut self,
+        part: Part,
+        bytes: &mut [u8],
+        ctx: &JobContext,
+    ) -> Result<(), IoError> {
+        match part {
+            Part::Frame(frame) => self.read_frame_into(frame, bytes, ctx),
+            Part::FramesOfSlice(slice) => self.read_slice_into(slice, bytes, ctx),
+        }
+    }
+
+    fn read_frame_into(
         &mut self,
         frame: usize,
         bytes: &mut [u8],
@@ -110,7 +139,33 @@ impl NiftiFile {
             self.voxels.read_exact(piece)?;
             done += piece.len();
         }
-        self.finish(frame, ctx)
+        self.finish(self.frame_bytes() * (self.frames - 1 - frame) as u64, ctx)
+    }
+
+    fn read_slice_into(
+        &mut self,
+        slice: usize,
+        bytes: &mut [u8],
+        ctx: &JobContext,
+    ) -> Result<(), IoError> {
+        let [.., slices] = self.dims;
+        if slice >= slices || self.frames < 2 {
+            return Err(IoError::NoSuchSequence {
+                path: self.path.clone(),
+                slice,
+                slices,
+                frames: self.frames,
+            });
+        }
+        let slice_bytes = self.frame_bytes() / slices as u64;
+        let first = self.voxels.position + slice_bytes * slice as u64;
+        for (frame, bytes) in bytes.chunks_exact_mut(slice_bytes as usize).enumerate() {
+            ctx.step(frame as f32 / self.frames as f32, "reading frames")?;
+            self.voxels
+                .skip_to(first + self.frame_bytes() * frame as u64, ctx)?;
+            self.voxels.read_exact(bytes)?;
+        }
+        self.finish(slice_bytes * (slices - 1 - slice) as u64, ctx)
     }
 
     /// Whether the first frame holds exactly these bytes.
@@ -126,7 +181,8 @@ impl NiftiFile {
                 return Ok(false);
             }
         }
-        self.finish(0, &JobContext::silent())?;
+        let others = self.frame_bytes() * (self.frames - 1) as u64;
+        self.finish(others, &JobContext::silent())?;
         Ok(true)
     }
 
@@ -148,12 +204,11 @@ impl NiftiFile {
         self.frame_voxels() as u64 * self.stored_type.bytes() as u64
     }
 
-    /// Reads what follows `frame`: the other frames must be there, and gzip's checksum must be right.
-    fn finish(&mut self, frame: usize, ctx: &JobContext) -> Result<(), IoError> {
+    /// Reads what follows: `missing` bytes must be there, and gzip's checksum must be right.
+    fn finish(&mut self, mut missing: u64, ctx: &JobContext) -> Result<(), IoError> {
         if !self.voxels.gzipped {
             return Ok(());
         }
-        let mut missing = self.frame_bytes() * (self.frames - 1 - frame) as u64;
         let mut extra = 0_u64;
         let mut piece = vec![0; 1 << 20];
         loop {

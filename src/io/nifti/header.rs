@@ -67,6 +67,9 @@ pub(super) struct Header {
     pub(super) intent_code: i32,
 }
 
+/// The bits of `xyzt_units` for time: seconds, milliseconds, microseconds.
+const TIME_UNITS: i32 = 0x38;
+
 impl Header {
     /// Decodes a header from its first bytes.
     ///
@@ -175,6 +178,18 @@ impl Header {
             srow: std::array::from_fn(|r| std::array::from_fn(|c| f.f64(400 + 32 * r + 8 * c))),
             intent_code: f.i32(504),
         })
+    }
+
+    /// Time from frame to frame in ms, where the header gives a unit of time.
+    pub(super) fn frame_ms(&self) -> Option<f64> {
+        let unit_ms = match self.xyzt_units & TIME_UNITS {
+            8 => 1e3,
+            16 => 1.0,
+            24 => 1e-3,
+            _ => return None,
+        };
+        let step_ms = self.pixdim[4] * unit_ms;
+        (step_ms.is_finite() && step_ms > 0.0).then_some(step_ms)
     }
 
     /// The header's bytes in this machine's byte order, as a single file. Fields that are not kept

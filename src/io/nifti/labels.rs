@@ -9,9 +9,9 @@ use crate::util::JobContext;
 use crate::volume::{Grid, LabelMap, LabelTable, Rescale, VoxelData};
 
 use super::caret;
-use super::file::NiftiFile;
+use super::file::{NiftiFile, Part};
 use super::placement;
-use super::volume::{read_frame, rescale};
+use super::volume::{read_part, rescale};
 
 /// How far a rescaled value may be from a whole number.
 const WHOLE: f64 = 1e-3;
@@ -37,7 +37,7 @@ pub(in crate::io) fn open_labels(
     let (affine, mut warnings) = placement::read(&file.header, file.dims)
         .map_err(|reason| IoError::damaged(path, reason))?;
     let rescale = rescale(&file.header, file.stored_type).map_err(|r| IoError::damaged(path, r))?;
-    let stored = read_frame(&mut file, 0, ctx)?;
+    let stored = read_part(&mut file, Part::Frame(0), ctx)?;
     warnings.append(&mut file.warnings);
     let grid = Grid::new(file.dims, affine);
     let voxels = whole_numbers(stored, rescale).map_err(|(offset, value)| {

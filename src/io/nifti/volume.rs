@@ -5,17 +5,21 @@ use std::path::Path;
 use bytemuck::Pod;
 use rayon::prelude::*;
 
-use crate::io::{IoError, OpenOptions, ScanInfo};
+use crate::geometry::Affine;
+use crate::io::scan::COLOURS;
+use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, Modality, Rescale, VoxelData};
+use crate::volume::{
+    Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, grid_over_time, luminance,
+};
 
-use super::file::NiftiFile;
+use super::file::{NiftiFile, Part};
 use super::header::Header;
 use super::modality;
 use super::placement;
 use super::stored_type::StoredType;
 
-/// Reads one frame of a scan and checks all voxels.
+/// Reads one frame of a scan, or one slice of all its frames, and checks all voxels.
 pub(in crate::io) fn inspect(
     path: &Path,
     options: &OpenOptions,
@@ -32,7 +36,11 @@ pub(in crate::io) fn inspect(
         );
     }
     let rescale = rescale(&file.header, file.stored_type).map_err(|r| IoError::damaged(path, r))?;
-    if file.frames > 1 && options.frame.is_none() {
+    let part = match options.frames_of_slice {
+        Some(slice) => Part::FramesOfSlice(slice),
+        None => Part::Frame(options.frame.unwrap_or(0)),
+    };
+    if file.frames > 1 && part == Part::Frame(0) && options.frame.is_none() {
         warnings.push(format!(
             "the scan has {} frames; frame 0 is used, choose another with --frame",
             file.frames
@@ -42,13 +50,15 @@ pub(in crate::io) fn inspect(
         warnings.push(format!("NIfTI files have no series; {series} is ignored"));
     }
     if file.stored_type.is_color() {
-        warnings.push("the voxels are colours; their luminance is used".into());
+        warnings.push(COLOURS.into());
     }
-    let frame = options.frame.unwrap_or(0);
-    let voxels = read_frame(&mut file, frame, ctx)?;
+    let (grid, time) = placed(&file, affine, part);
+    let mut image = read_image(&mut file, part, grid, rescale, ctx)?;
     warnings.append(&mut file.warnings);
-    let grid = Grid::new(file.dims, affine);
-    let image = ImageVolume::new(grid, voxels, rescale, Modality::Mr);
+    if let Some(time) = time {
+        image = image.over_time(time.frame_ms);
+        warnings.push(time.warning(file.frames));
+    }
     let (value_range, non_finite) = image.finite_range();
     if non_finite == grid.len() {
         return Err(IoError::damaged(path, "no voxel is a finite number"));
@@ -66,20 +76,52 @@ pub(in crate::io) fn inspect(
         ));
     }
     let info = ScanInfo {
-        dims: Some(file.dims),
-        frames: Some(file.frames),
-        frame,
+        dims: Some(grid.dims),
+        frames: Some(if time.is_some() { 1 } else { file.frames }),
+        frame: options.frame.unwrap_or(0),
         spacing_mm: Some(grid.spacing_mm()),
-        affine: Some(affine.to_rows()),
+        affine: Some(grid.affine.to_rows()),
         dtype: Some(file.stored_type.name().to_owned()),
         modality: Some(modality),
         modality_guessed: options.modality.is_none(),
+        time,
         value_range,
         warnings,
         series: Vec::new(),
         other: Vec::new(),
     };
     Ok((info, Some(image.with_modality(modality))))
+}
+
+/// The grid of a part, and what is known of time where that is its third axis.
+fn placed(file: &NiftiFile, affine: Affine, part: Part) -> (Grid, Option<TimeAxis>) {
+    let grid = Grid::new(file.dims, affine);
+    match part {
+        Part::Frame(_) => (grid, None),
+        Part::FramesOfSlice(slice) => {
+            let time = TimeAxis {
+                frame_ms: file.header.frame_ms(),
+                has_scale: true,
+                has_position: true,
+            };
+            (grid_over_time(&grid, slice, file.frames), Some(time))
+        }
+    }
+}
+
+fn read_image(
+    file: &mut NiftiFile,
+    part: Part,
+    grid: Grid,
+    rescale: Rescale,
+    ctx: &JobContext,
+) -> Result<ImageVolume, IoError> {
+    if file.stored_type.is_color() {
+        let colours = read_colours(file, part, ctx)?;
+        return Ok(ImageVolume::in_colour(grid, colours, Modality::Mr));
+    }
+    let voxels = read_part(file, part, ctx)?;
+    Ok(ImageVolume::new(grid, voxels, rescale, Modality::Mr))
 }
 
 /// The header's rescale; a slope of 0 or no number means none, colours have none.
@@ -99,58 +141,54 @@ pub(super) fn rescale(header: &Header, stored_type: StoredType) -> Result<Rescal
     Ok(Rescale { slope, intercept })
 }
 
-/// One frame in its stored type; colours as luminance.
-pub(super) fn read_frame(
+/// A part in its stored type; colours as luminance.
+pub(super) fn read_part(
     file: &mut NiftiFile,
-    frame: usize,
+    part: Part,
     ctx: &JobContext,
 ) -> Result<VoxelData, IoError> {
     Ok(match file.stored_type {
-        StoredType::U8 => VoxelData::U8(typed(file, frame, ctx, u8::swap_bytes)?),
-        StoredType::I8 => VoxelData::I8(typed(file, frame, ctx, i8::swap_bytes)?),
-        StoredType::U16 => VoxelData::U16(typed(file, frame, ctx, u16::swap_bytes)?),
-        StoredType::I16 => VoxelData::I16(typed(file, frame, ctx, i16::swap_bytes)?),
-        StoredType::U32 => VoxelData::U32(typed(file, frame, ctx, u32::swap_bytes)?),
-        StoredType::I32 => VoxelData::I32(typed(file, frame, ctx, i32::swap_bytes)?),
-        StoredType::U64 => VoxelData::U64(typed(file, frame, ctx, u64::swap_bytes)?),
-        StoredType::I64 => VoxelData::I64(typed(file, frame, ctx, i64::swap_bytes)?),
-        StoredType::F32 => VoxelData::F32(typed(file, frame, ctx, |v: f32| {
+        StoredType::U8 => VoxelData::U8(typed(file, part, ctx, u8::swap_bytes)?),
+        StoredType::I8 => VoxelData::I8(typed(file, part, ctx, i8::swap_bytes)?),
+        StoredType::U16 => VoxelData::U16(typed(file, part, ctx, u16::swap_bytes)?),
+        StoredType::I16 => VoxelData::I16(typed(file, part, ctx, i16::swap_bytes)?),
+        StoredType::U32 => VoxelData::U32(typed(file, part, ctx, u32::swap_bytes)?),
+        StoredType::I32 => VoxelData::I32(typed(file, part, ctx, i32::swap_bytes)?),
+        StoredType::U64 => VoxelData::U64(typed(file, part, ctx, u64::swap_bytes)?),
+        StoredType::I64 => VoxelData::I64(typed(file, part, ctx, i64::swap_bytes)?),
+        StoredType::F32 => VoxelData::F32(typed(file, part, ctx, |v: f32| {
             f32::from_bits(v.to_bits().swap_bytes())
         })?),
-        StoredType::F64 => VoxelData::F64(typed(file, frame, ctx, |v: f64| {
+        StoredType::F64 => VoxelData::F64(typed(file, part, ctx, |v: f64| {
             f64::from_bits(v.to_bits().swap_bytes())
         })?),
-        StoredType::Rgb24 => VoxelData::U8(luminance::<3>(file, frame, ctx)?),
-        StoredType::Rgba32 => VoxelData::U8(luminance::<4>(file, frame, ctx)?),
+        StoredType::Rgb24 | StoredType::Rgba32 => {
+            let colours = read_colours(file, part, ctx)?;
+            VoxelData::U8(colours.into_iter().map(luminance).collect())
+        }
     })
 }
 
 /// Reads straight into a typed vector: no second copy of the volume.
 fn typed<T: Pod + Send>(
     file: &mut NiftiFile,
-    frame: usize,
+    part: Part,
     ctx: &JobContext,
     swap_bytes: fn(T) -> T,
 ) -> Result<Vec<T>, IoError> {
-    let mut voxels = vec![T::zeroed(); file.frame_voxels()];
-    file.read_frame_into(frame, bytemuck::cast_slice_mut(&mut voxels), ctx)?;
+    let mut voxels = vec![T::zeroed(); file.voxels_of(part)];
+    file.read_into(part, bytemuck::cast_slice_mut(&mut voxels), ctx)?;
     if file.header.swapped {
         voxels.par_iter_mut().for_each(|v| *v = swap_bytes(*v));
     }
     Ok(voxels)
 }
 
-/// Reads colours of `N` bytes as their luminance (ITU-R BT.601); opacity is left out.
-fn luminance<const N: usize>(
-    file: &mut NiftiFile,
-    frame: usize,
-    ctx: &JobContext,
-) -> Result<Vec<u8>, IoError> {
-    let mut colors = vec![0_u8; N * file.frame_voxels()];
-    file.read_frame_into(frame, &mut colors, ctx)?;
-    let weighted = |color: &[u8; N]| {
-        let [r, g, b] = [color[0], color[1], color[2]].map(u32::from);
-        ((299 * r + 587 * g + 114 * b + 500) / 1000) as u8
-    };
-    Ok(colors.as_chunks::<N>().0.iter().map(weighted).collect())
+/// The colours of a part; opacity is left out.
+fn read_colours(file: &mut NiftiFile, part: Part, ctx: &JobContext) -> Result<Vec<Rgb>, IoError> {
+    let bytes = file.stored_type.bytes();
+    let mut stored = vec![0_u8; bytes * file.voxels_of(part)];
+    file.read_into(part, &mut stored, ctx)?;
+    let colour = |voxel: &[u8]| [voxel[0], voxel[1], voxel[2]];
+    Ok(stored.chunks_exact(bytes).map(colour).collect())
 }

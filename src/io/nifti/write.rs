@@ -64,8 +64,19 @@ pub(in crate::io) fn save_mask(path: &Path, mask: &Mask) -> Result<(), IoError> 
     .save(path)
 }
 
-/// Saves a scan in its stored type with its rescale.
+/// Saves a scan in its stored type with its rescale; in colour where it has colours.
 pub(in crate::io) fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
+    if let Some(colours) = image.colours() {
+        return Contents {
+            grid: *image.grid(),
+            stored_type: StoredType::Rgb24,
+            bytes: colours.as_flattened(),
+            rescale: Rescale::IDENTITY,
+            intent: 0,
+            names: None,
+        }
+        .save(path);
+    }
     let stored_type = match image.voxels() {
         VoxelData::U8(_) => StoredType::U8,
         VoxelData::I8(_) => StoredType::I8,

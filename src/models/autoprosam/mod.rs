@@ -19,6 +19,7 @@ use crate::models::window_model::WindowModel;
 pub(crate) const SYSTEM: System = System {
     name: "autoprosam",
     title: "AutoProSAM",
+    slice_by_slice: false,
     import,
     open: |card, weights, device| {
         Ok(Box::new(WindowModel::<AutoProSamNet>::open(

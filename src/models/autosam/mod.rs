@@ -28,6 +28,7 @@ pub use vit_head::{ClassMasks, VitHead};
 pub(crate) const SYSTEM: System = System {
     name: "autosam",
     title: "AutoSAM",
+    slice_by_slice: true,
     import,
     open: |card, weights, device| Ok(Box::new(AutoSamModel::open(card, weights, device)?)),
 };

@@ -206,7 +206,7 @@ fn result(
     AutoResult {
         labels,
         table,
-        predicted_dice: None,
+        estimate: None,
         warnings,
     }
 }

@@ -34,6 +34,7 @@ pub use settings::{AutomaticMode, DeSamSettings, import};
 pub(crate) const SYSTEM: System = System {
     name: "desam",
     title: "DeSAM",
+    slice_by_slice: true,
     import,
     open: |card, weights, device| Ok(Box::new(DeSamModel::open(card, weights, device)?)),
 };

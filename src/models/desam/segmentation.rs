@@ -6,7 +6,9 @@ use crate::models::ops::{Beyond, Spline, resize_slice};
 use crate::models::sam::Prompts;
 use crate::models::slices::{chosen_structures, host};
 use crate::models::trace::Trace;
-use crate::models::{AutoResult, ModelError, PromptedResult, ScanKey, Segmenter as _, Structure};
+use crate::models::{
+    AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter as _, Structure,
+};
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
@@ -61,7 +63,7 @@ pub(super) fn automatic(
         return Ok(AutoResult {
             labels,
             table,
-            predicted_dice: None,
+            estimate: None,
             warnings,
         });
     }
@@ -106,11 +108,10 @@ pub(super) fn automatic(
     let sentences = found.iter().filter_map(|((_, s), b)| b.sentence(&s.name));
     warnings.extend(sentences);
     let means: Vec<f32> = found.iter().filter_map(|(_, b)| b.mean()).collect();
-    let mean = means.iter().sum::<f32>() / means.len().max(1) as f32;
     Ok(AutoResult {
         labels,
         table,
-        predicted_dice: (!means.is_empty()).then(|| dice_of_iou(mean)),
+        estimate: Estimate::mean_iou(&means),
         warnings,
     })
 }
@@ -174,7 +175,7 @@ pub(super) fn prompted(
     }
     Ok(PromptedResult {
         mask: masks.swap_remove(chosen),
-        predicted_dice: None,
+        estimate: None,
         warnings,
     })
 }
@@ -196,11 +197,6 @@ fn most_inside(masks: &[Mask], [low, high]: [[usize; 3]; 2]) -> usize {
     };
     let scores: Vec<f64> = masks.iter().map(score).collect();
     (0..scores.len()).fold(0, |best, n| if scores[n] > scores[best] { n } else { best })
-}
-
-fn dice_of_iou(iou: f32) -> f32 {
-    let iou = iou.clamp(0.0, 1.0);
-    2.0 * iou / (1.0 + iou)
 }
 
 fn note_found(labels: &LabelMap, structures: &[(usize, &Structure)], table: &mut LabelTable) {

@@ -29,6 +29,7 @@ pub use settings::{MasamSettings, import};
 pub(crate) const SYSTEM: System = System {
     name: "masam",
     title: "MA-SAM",
+    slice_by_slice: true,
     import,
     open: |card, weights, device| Ok(Box::new(MasamModel::open(card, weights, device)?)),
 };

@@ -57,8 +57,8 @@ impl MasamModel {
         })
     }
 
-    /// Class probabilities of a window `[slices, side, side]` of values of 0..=1, with the same box on every slice where
-    /// there is one: `[slices, classes + 1, side, side]`.
+    /// Class probabilities of a window `[1 or 3 channels, slices, side, side]` of values of 0..=1, with the same box on
+    /// every slice where there is one: `[slices, classes + 1, side, side]`.
     pub(super) fn probabilities(
         &self,
         window: Vec<f32>,
@@ -66,8 +66,14 @@ impl MasamModel {
     ) -> Result<Vec<f32>, ModelError> {
         let sam = &self.settings.network.sam;
         let (slices, side) = (self.settings.network.slices, sam.encoder.image_side);
-        let window = TensorData::new(window, [1, slices, 1, side, side]);
-        let window = Tensor::<5>::from_data(window, &self.device).repeat_dim(2, 3);
+        let channels = window.len() / (slices * side * side);
+        let window = TensorData::new(window, [1, channels, slices, side, side]);
+        let window = Tensor::<5>::from_data(window, &self.device).swap_dims(1, 2);
+        let window = if channels == 1 {
+            window.repeat_dim(2, 3)
+        } else {
+            window
+        };
         let boxes = corners.map(|corners| {
             let corners = TensorData::new(corners.to_vec(), [1, 1, 4]);
             Tensor::<3>::from_data(corners, &self.device).repeat_dim(1, slices)

@@ -1,9 +1,9 @@
-//! From a scan to classes: windows of slices, averaged where they overlap.
+//! From a scan to classes: windows of slices, averaged where they overlap. Slices may be the frames of a film.
 
 use std::ops::RangeInclusive;
 
 use crate::models::ops::{SplineOrder, spline_zoom};
-use crate::models::slices::{chosen_structures, values};
+use crate::models::slices::{channels, chosen_structures};
 use crate::models::{AutoResult, ModelError, PromptedResult, Segmenter as _};
 use crate::prompt::{PromptError, PromptSet};
 use crate::util::JobContext;
@@ -27,7 +27,7 @@ pub(super) fn automatic(
         return Ok(AutoResult {
             labels,
             table,
-            predicted_dice: None,
+            estimate: None,
             warnings: vec!["the model knows no such structure in this kind of scan".to_owned()],
         });
     }
@@ -53,7 +53,7 @@ pub(super) fn automatic(
     Ok(AutoResult {
         labels,
         table,
-        predicted_dice: None,
+        estimate: None,
         warnings: warnings.into_iter().collect(),
     })
 }
@@ -85,7 +85,7 @@ pub(super) fn prompted(
                 .map(|class| u8::from(class > 0))
                 .collect(),
         },
-        predicted_dice: None,
+        estimate: None,
         warnings,
     })
 }
@@ -106,13 +106,16 @@ fn classes(
     );
     let dims = image.grid().dims;
     ctx.step(0.0, "preparing the scan")?;
-    let mut grey = values(image);
-    settings.intensity.apply(&mut grey);
-    let stack = SliceStack::from_volume(&grey, dims);
-    drop(grey);
-    let [slices, rows, columns] = stack.shape;
+    let mut values = channels(image);
+    settings.intensity.apply(&mut values);
+    let [columns, rows, slices] = dims;
     let source = [rows, columns];
-    let stack = stack.resized([side; 2], SplineOrder::Cubic);
+    let stacks: Vec<SliceStack> = values
+        .chunks_exact(image.grid().len())
+        .map(|channel| SliceStack::from_volume(channel, dims))
+        .map(|stack| stack.resized([side; 2], SplineOrder::Cubic))
+        .collect();
+    drop(values);
     let corners = corners.map(|corners| turned(corners, source, side));
     let shape = [settings.network.classes() + 1, side * side];
     let mut average = WindowAverage::new(slices, window, shape);
@@ -121,7 +124,8 @@ fn classes(
     for (done, centre) in range.clone().enumerate() {
         let stage = format!("slice {} of {count}", done + 1);
         ctx.step(done as f32 / count as f32, &stage)?;
-        let mut values = stack.window(centre, window);
+        let channels = stacks.iter().map(|stack| stack.window(centre, window));
+        let mut values = channels.collect::<Vec<_>>().concat();
         scale_window(&mut values);
         average.add(centre, &model.probabilities(values, corners)?);
         // No later window reaches a slice that lies further back than half a window.

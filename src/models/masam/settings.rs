@@ -30,7 +30,7 @@ const SIDE: &str = "image_side";
 
 /// Makes a model of an adapted file and the SAM file that it was trained on, or of one file that holds both.
 ///
-/// Presets: `organs` (CT, the default), `prostate` (MR) and `pancreas` (CT with a box).
+/// Presets: `organs` (CT, the default), `prostate` (MR), `pancreas` (CT with a box) and `frames` (pictures as they are).
 ///
 /// # Errors
 /// Files that are not MA-SAM's or do not belong together, settings that do not exist.
@@ -73,9 +73,10 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         None | Some("organs") => (false, Intensity::ORGANS),
         Some("prostate") => (false, Intensity::Percentile),
         Some("pancreas") => (true, Intensity::PANCREAS),
+        Some("frames") => (false, Intensity::AsItIs),
         Some(other) => {
             return Err(misfit(format!(
-                "there is no preset '{other}': choose organs, prostate or pancreas"
+                "there is no preset '{other}': choose organs, prostate, pancreas or frames"
             )));
         }
     };

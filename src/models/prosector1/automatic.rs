@@ -4,7 +4,7 @@ use glam::{DAffine3, DVec3};
 use rayon::prelude::*;
 
 use crate::geometry::{Affine, VoxelBox};
-use crate::models::{AutoResult, ModelError, Structure};
+use crate::models::{AutoResult, Estimate, ModelError, Structure};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality};
@@ -69,7 +69,9 @@ pub(super) fn segment(
     Ok(AutoResult {
         labels,
         table,
-        predicted_dice: Some(found.iter().sum::<f32>() / found.len().max(1) as f32),
+        estimate: Some(Estimate::Dice(
+            found.iter().sum::<f32>() / found.len().max(1) as f32,
+        )),
         warnings: Vec::new(),
     })
 }
@@ -99,7 +101,7 @@ fn nothing(image: &ImageVolume, why: &str) -> AutoResult {
     AutoResult {
         labels: LabelMap::empty(*image.grid()),
         table: LabelTable::default(),
-        predicted_dice: None,
+        estimate: None,
         warnings: vec![why.to_owned()],
     }
 }

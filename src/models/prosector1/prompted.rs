@@ -3,7 +3,7 @@
 use glam::DVec3;
 
 use crate::geometry::{VoxelBox, VoxelPoint, WorldPoint};
-use crate::models::{ModelError, PromptedResult, ScanKey};
+use crate::models::{Estimate, ModelError, PromptedResult, ScanKey};
 use crate::prompt::{Polarity, PromptSet};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
@@ -251,7 +251,7 @@ impl Job<'_> {
         };
         PromptedResult {
             mask,
-            predicted_dice: Some(expected_dice(&answer.logits)),
+            estimate: Some(Estimate::Dice(expected_dice(&answer.logits))),
             warnings,
         }
     }

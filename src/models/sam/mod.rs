@@ -31,6 +31,7 @@ pub use two_way::{CrossAttention, TwoWayLayer, TwoWayTransformer};
 pub(crate) const SYSTEM: System = System {
     name: "sam",
     title: "Segment Anything",
+    slice_by_slice: true,
     import,
     open: |card, weights, device| Ok(Box::new(SamModel::open(card, weights, device)?)),
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
-use crate::models::slices::{self, SliceCache};
+use crate::models::slices::SliceCache;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter, compute,
@@ -15,6 +15,7 @@ use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
 use super::Sam;
+use super::picture::{Pixels, Slice};
 use super::segmentation::SliceAnswer;
 use super::settings::SamSettings;
 
@@ -28,7 +29,7 @@ pub struct SamModel {
     pub(super) device: Device,
     pub(super) network: Sam,
     pub(super) settings: SamSettings,
-    grey: Option<(ScanKey, Arc<Vec<u8>>)>,
+    pixels: Option<(ScanKey, Arc<Pixels>)>,
     embeddings: SliceCache<Tensor<4>>,
     pub(super) answers: SliceCache<SliceAnswer>,
 }
@@ -63,7 +64,7 @@ impl SamModel {
             compute,
             device,
             network,
-            grey: None,
+            pixels: None,
             embeddings: SliceCache::new(embedding, CACHE_BYTES),
             answers: SliceCache::new(
                 16 * encoder.grid().pow(2) * size_of::<f32>(),
@@ -73,29 +74,27 @@ impl SamModel {
         })
     }
 
-    /// The scan as 8-bit grey.
-    pub(super) fn grey(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
-        if let Some((_, grey)) = self.grey.as_ref().filter(|(key, _)| *key == scan) {
-            return grey.clone();
+    /// The scan as 8-bit pixels.
+    pub(super) fn pixels(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Pixels> {
+        if let Some((_, pixels)) = self.pixels.as_ref().filter(|(key, _)| *key == scan) {
+            return pixels.clone();
         }
-        let values = slices::values(image);
-        let grey = Arc::new(self.settings.grey(&values, image.modality()));
-        self.grey = Some((scan, grey.clone()));
-        grey
+        let pixels = Arc::new(self.settings.pixels(image));
+        self.pixels = Some((scan, pixels.clone()));
+        pixels
     }
 
-    /// The embedding of a slice of `size` (rows, columns), from the cache where it was encoded before.
+    /// The embedding of a slice, from the cache where it was encoded before.
     pub(super) fn embedding(
         &mut self,
-        slice: &[u8],
-        size: [usize; 2],
+        slice: Slice<'_>,
         scan: ScanKey,
         number: usize,
     ) -> Tensor<4> {
         if let Some(found) = self.embeddings.find(scan, number) {
             return found;
         }
-        let image = self.settings.image(slice, size, &self.device);
+        let image = self.settings.image(slice, &self.device);
         let embedding = self.network.embed(image);
         self.embeddings.insert(scan, number, embedding.clone());
         embedding
@@ -136,7 +135,7 @@ impl Segmenter for SamModel {
     }
 
     fn drop_caches(&mut self) {
-        self.grey = None;
+        self.pixels = None;
         self.embeddings.clear();
         self.answers.clear();
     }

@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor, TensorData, activation, ops::PadMode};
 use crate::models::ops::{
     Beyond, Corners, Spline, pil_resize_bilinear, resize_linear, resize_slice,
 };
-use crate::volume::Modality;
+use crate::models::slices;
+use crate::volume::{ImageVolume, Modality};
 
 use super::scale_places;
 use super::settings::{Framing, SamSettings};
@@ -15,9 +16,54 @@ const SURE: f32 = 10.0;
 /// Values looked at for percentiles at most.
 const SAMPLES: usize = 1 << 20;
 
+/// A scan's slices as 8-bit pixels.
+#[derive(Debug)]
+pub(super) struct Pixels {
+    /// Slice after slice, row by row, the channels of a pixel together.
+    values: Vec<u8>,
+    /// 1 of grey slices, 3 in colour.
+    channels: usize,
+    /// Rows and columns of a slice.
+    size: [usize; 2],
+}
+
+impl Pixels {
+    /// A slice.
+    pub(super) fn slice(&self, k: usize) -> Slice<'_> {
+        let values = self.size[0] * self.size[1] * self.channels;
+        Slice {
+            values: &self.values[k * values..(k + 1) * values],
+            channels: self.channels,
+            size: self.size,
+        }
+    }
+}
+
+/// One slice of [`Pixels`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slice<'a> {
+    values: &'a [u8],
+    channels: usize,
+    size: [usize; 2],
+}
+
 impl SamSettings {
+    /// A scan as pixels: colours as they are, other values as grey.
+    pub(super) fn pixels(&self, image: &ImageVolume) -> Pixels {
+        let [columns, rows, _] = image.grid().dims;
+        let (values, channels) = match image.colours() {
+            Some(colours) => (colours.as_flattened().to_vec(), 3),
+            None => (self.grey(&slices::values(image), image.modality()), 1),
+        };
+        Pixels {
+            values,
+            channels,
+            size: [rows, columns],
+        }
+    }
+
     /// A scan's values as 8-bit grey.
-    pub(super) fn grey(&self, values: &[f32], modality: Modality) -> Vec<u8> {
+    fn grey(&self, values: &[f32], modality: Modality) -> Vec<u8> {
         let [low, high] = match modality {
             Modality::Ct => self.ct_window_hu,
             Modality::Mr | Modality::Pet => self.percentile_range(values),
@@ -51,23 +97,27 @@ impl SamSettings {
         }
     }
 
-    /// A grey slice of `from` (rows, columns) as the network's image `[1, 3, side, side]`.
-    pub(super) fn image(&self, grey: &[u8], from: [usize; 2], device: &Device) -> Tensor<4> {
+    /// A slice as the network's image `[1, 3, side, side]`.
+    pub(super) fn image(&self, slice: Slice<'_>, device: &Device) -> Tensor<4> {
+        let (from, channels) = (slice.size, slice.channels);
         let to = self.inside(from);
+        // Three equal channels of a grey slice.
         let tensor = |values: Vec<f32>| {
-            let data = TensorData::new(values, [1, 1, to[0], to[1]]);
-            Tensor::<4>::from_data(data, device).repeat_dim(1, 3)
+            let data = TensorData::new(values, [1, channels, to[0], to[1]]);
+            Tensor::<4>::from_data(data, device).repeat_dim(1, 3 / channels)
         };
         match self.framing {
             Framing::Predictor => {
-                let pixels = pil_resize_bilinear(grey, from, 1, to);
-                let pixels = pixels.into_iter().map(f32::from).collect();
+                let pixels = pil_resize_bilinear(slice.values, from, channels, to);
+                let pixels = apart(&pixels, channels).map(f32::from).collect();
                 self.network.prepare(tensor(pixels))
             }
             Framing::Medsam => {
-                let values: Vec<f64> = grey.iter().map(|&v| f64::from(v)).collect();
-                let pixels = resize_slice(&values, from, to, Spline::Cubic, Beyond::Mirror, true);
-                let pixels: Vec<u8> = pixels.into_iter().map(|v| v as u8).collect();
+                let values: Vec<f64> = apart(slice.values, channels).map(f64::from).collect();
+                let resized = values.chunks_exact(from[0] * from[1]).flat_map(|channel| {
+                    resize_slice(channel, from, to, Spline::Cubic, Beyond::Mirror, true)
+                });
+                let pixels: Vec<u8> = resized.map(|v| v as u8).collect();
                 let low = pixels.iter().copied().min().unwrap_or(0);
                 let high = pixels.iter().copied().max().unwrap_or(0);
                 let range = f32::from(high - low).max(1.0);
@@ -107,4 +157,9 @@ impl SamSettings {
             Corners::HalfPixel,
         )
     }
+}
+
+/// Pixels whose channels are together as one whole channel after the other.
+fn apart(pixels: &[u8], channels: usize) -> impl Iterator<Item = u8> + '_ {
+    (0..channels).flat_map(move |c| pixels.iter().skip(c).step_by(channels).copied())
 }

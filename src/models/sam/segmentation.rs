@@ -6,16 +6,14 @@ use std::sync::Arc;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::models::slices::host;
-use crate::models::{ModelError, PromptedResult, ScanKey};
+use crate::models::{Estimate, ModelError, PromptedResult, ScanKey};
 use crate::prompt::{Polarity, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
 use super::Prompts;
 use super::model::SamModel;
-
-/// Predicted IoU below which a target is not carried on to the next slice.
-const LEAST_IOU: f32 = 0.5;
+use super::picture::Pixels;
 
 /// What the network said of a slice.
 #[derive(Clone)]
@@ -77,7 +75,7 @@ pub(super) fn prompted(
     ctx.step(0.0, "preparing the scan")?;
     let [ni, nj, _] = image.grid().dims;
     let mut job = Job {
-        grey: model.grey(image, scan),
+        pixels: model.pixels(image, scan),
         model,
         scan,
         size: [nj, ni],
@@ -98,7 +96,7 @@ pub(super) fn prompted(
         result.voxels[plane].copy_from_slice(&answer.mask);
         ious.push(answer.iou);
         if prompts.corners.is_none() {
-            job.carry_on(k, &answer, &slices, &mut result, ctx)?;
+            ious.extend(job.carry_on(k, &answer, &slices, &mut result, ctx)?);
         }
     }
     if ious.is_empty() {
@@ -106,14 +104,10 @@ pub(super) fn prompted(
             "there is only a negative click: click on the target first".to_owned(),
         ));
     }
-    let iou = (ious.iter().sum::<f32>() / ious.len() as f32).clamp(0.0, 1.0);
     Ok(PromptedResult {
         mask: result,
-        predicted_dice: Some(2.0 * iou / (1.0 + iou)),
-        warnings: vec![format!(
-            "predicted IoU {iou:.2}, mean of {} slices",
-            ious.len()
-        )],
+        estimate: Estimate::mean_iou(&ious),
+        warnings: Vec::new(),
     })
 }
 
@@ -121,7 +115,7 @@ pub(super) fn prompted(
 struct Job<'a> {
     model: &'a mut SamModel,
     scan: ScanKey,
-    grey: Arc<Vec<u8>>,
+    pixels: Arc<Pixels>,
     /// Rows and columns of a slice.
     size: [usize; 2],
 }
@@ -164,9 +158,7 @@ impl Job<'_> {
         prompts: &SlicePrompts,
         masks: Option<Tensor<4>>,
     ) -> Result<SliceAnswer, ModelError> {
-        let grey = self.grey.clone();
-        let slice = &grey[self.plane(k)];
-        let embedding = self.model.embedding(slice, self.size, self.scan, k);
+        let embedding = self.model.embedding(self.pixels.slice(k), self.scan, k);
         let (settings, device) = (&self.model.settings, &self.model.device);
         // A lone click may mean a part or the whole: the network gives three masks, the best is taken.
         let ambiguous = prompts.labels.len() == 1 && prompts.corners.is_none() && masks.is_none();
@@ -203,7 +195,8 @@ impl Job<'_> {
         })
     }
 
-    /// Carries a target to the slices above and below, prompted by the mask and the box around it.
+    /// Carries a target to the slices above and below, prompted by the mask and the box around it, until the network
+    /// does not believe in it any more or a slice has prompts of its own. Gives the predicted IoUs.
     fn carry_on(
         &mut self,
         from: usize,
@@ -211,13 +204,19 @@ impl Job<'_> {
         prompted: &BTreeMap<usize, SlicePrompts>,
         result: &mut Mask,
         ctx: &JobContext,
-    ) -> Result<(), ModelError> {
+    ) -> Result<Vec<f32>, ModelError> {
+        let mut ious = Vec::new();
         let last = result.grid.dims[2] as i64 - 1;
         for step in [-1, 1] {
             let mut previous = start.clone();
             for away in 1..=self.model.settings.carry_slices as i64 {
                 let k = from as i64 + step * away;
-                if !(0..=last).contains(&k) || prompted.contains_key(&(k as usize)) {
+                // A slice belongs to the nearest one with prompts; half-way, to the lower.
+                let is_another_s = prompted.keys().any(|&other| {
+                    let distance = (other as i64 - k).abs();
+                    distance < away || (distance == away && other < from)
+                });
+                if !(0..=last).contains(&k) || is_another_s {
                     break;
                 }
                 ctx.check()?;
@@ -229,15 +228,17 @@ impl Job<'_> {
                     ..SlicePrompts::default()
                 };
                 let answer = self.decode(k as usize, &prompts, Some(previous.logits))?;
-                if answer.iou < LEAST_IOU || !answer.mask.contains(&1) {
+                let least = self.model.settings.carry_least_iou;
+                if answer.iou < least || !answer.mask.contains(&1) {
                     break;
                 }
                 let plane = self.plane(k as usize);
                 result.voxels[plane].copy_from_slice(&answer.mask);
+                ious.push(answer.iou);
                 previous = answer;
             }
         }
-        Ok(())
+        Ok(ious)
     }
 }
 

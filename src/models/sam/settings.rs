@@ -31,6 +31,8 @@ pub struct SamSettings {
     pub percentiles: [f64; 2],
     /// Slices to which the target of clicks is carried on, up and down, by the mask prompt.
     pub carry_slices: usize,
+    /// Predicted IoU below which it is not carried on.
+    pub carry_least_iou: f32,
     /// Sizes of the network.
     pub network: SamConfig,
 }
@@ -43,6 +45,7 @@ impl SamSettings {
             ct_window_hu: [-160.0, 240.0],
             percentiles: [0.005, 0.995],
             carry_slices: 0,
+            carry_least_iou: 0.5,
             network,
         }
     }
@@ -90,8 +93,13 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         description: if medsam {
             "MedSAM: slice by slice from a box".to_owned()
         } else {
-            "Segment Anything: clicks on their slice, a box on every slice that it reaches, with the predicted IoU"
-                .to_owned()
+            format!(
+                "Segment Anything: clicks on their slice{}, a box on every slice that it reaches, with the predicted IoU",
+                match settings.carry_slices {
+                    0 => String::new(),
+                    n => format!(" and carried on to {n} neighbours either way"),
+                }
+            )
         },
     })
 }

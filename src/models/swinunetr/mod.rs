@@ -20,6 +20,7 @@ use crate::models::window_model::WindowModel;
 pub(crate) const SYSTEM: System = System {
     name: "swinunetr",
     title: "SwinUNETR",
+    slice_by_slice: false,
     import,
     open: |card, weights, device| {
         Ok(Box::new(WindowModel::<SwinUnetr>::open(

@@ -39,6 +39,7 @@ use crate::models::System;
 pub(crate) const SYSTEM: System = System {
     name: "3dsam",
     title: "3DSAM-adapter",
+    slice_by_slice: false,
     import,
     open: |card, weights, device| Ok(Box::new(ThreedsamModel::open(card, weights, device)?)),
 };

@@ -202,7 +202,7 @@ impl Segmenter for ThreedsamModel {
                 grid: *image.grid(),
                 voxels,
             },
-            predicted_dice: None,
+            estimate: None,
             warnings,
         })
     }

@@ -158,12 +158,20 @@ fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiReque
         },
     };
     ui.label(
-        RichText::new(format!("Proposal: {what}, {:.1} ml", proposal.volume_ml()))
-            .strong()
-            .color(theme::ACCENT_BRIGHT),
+        RichText::new(format!(
+            "Proposal: {what}, {}",
+            case.size_text(proposal.voxels())
+        ))
+        .strong()
+        .color(theme::ACCENT_BRIGHT),
     );
-    if let Some(dice) = proposal.predicted_dice {
-        ui.label(format!("The model expects a Dice of {dice:.2}"))
+    if let Some(estimate) = proposal.estimate {
+        let dice = estimate.dice();
+        let text = match estimate.iou() {
+            Some(iou) => format!("Predicted IoU {iou:.2} (a Dice of {dice:.2})"),
+            None => format!("The model expects a Dice of {dice:.2}"),
+        };
+        ui.label(text)
             .on_hover_text("The model's own estimate of how well this fits; not a measurement");
     }
     ui.horizontal(|ui| {
@@ -194,9 +202,11 @@ fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiReque
 }
 
 fn hint_for(ui: &mut Ui, model: &UiModel<'_>) {
-    let text = match model.session.tools().tool {
-        Tool::Click => "Click on a lesion or structure to outline it",
-        Tool::Box => "Drag a box around a lesion or structure",
+    let tool = model.session.tools().tool;
+    let text = match (tool, super::tools::refusal(model, tool)) {
+        (_, Some(refusal)) => refusal,
+        (Tool::Click, None) => "Click on a lesion or structure to outline it".to_owned(),
+        (Tool::Box, None) => "Drag a box around a lesion or structure".to_owned(),
         _ => return,
     };
     ui.label(RichText::new(text).color(theme::TEXT_WEAK));

@@ -3,7 +3,7 @@
 use egui::{ComboBox, DragValue, Slider, Ui};
 
 use crate::geometry::Convention;
-use crate::session::{Case, Interpolation, ViewCommand};
+use crate::session::{Case, Interpolation, ScanSource, ViewCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
@@ -100,7 +100,7 @@ fn modality(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
 fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let frames = case.info().frames.unwrap_or(1);
     if frames < 2 {
-        return;
+        return back_to_volumes(ui, case, out);
     }
     ui.horizontal(|ui| {
         let label = ui.label("Frame");
@@ -119,6 +119,34 @@ fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>
             out.push(UiRequest::ChooseFrame(wanted));
         }
     });
+    let slice = case.cross_hair().0[2];
+    let hint = format!(
+        "Opens all frames of slice {} as 2D+time: the third axis is time then",
+        slice + 1
+    );
+    if ui
+        .button("Frames as third axis")
+        .on_hover_text(hint)
+        .clicked()
+    {
+        out.push(UiRequest::FramesOfSlice(usize::try_from(slice).ok()));
+    }
+}
+
+/// The way back from the frames of one slice of a 4D scan.
+fn back_to_volumes(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
+    if let ScanSource::File {
+        frames_of_slice: Some(slice),
+        ..
+    } = case.source()
+    {
+        ui.horizontal(|ui| {
+            ui.label(format!("Frames of slice {}", slice + 1));
+            if ui.button("Back to volumes").clicked() {
+                out.push(UiRequest::FramesOfSlice(None));
+            }
+        });
+    }
 }
 
 fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {

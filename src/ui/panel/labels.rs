@@ -121,11 +121,9 @@ fn name(
         }
         return;
     }
-    let volume_ml = case.volume_ml(value);
-    let volume = if volume_ml > 0.0 {
-        format!("{volume_ml:.1} ml")
-    } else {
-        String::new()
+    let volume = match case.voxel_count(value) {
+        0 => String::new(),
+        voxels => case.size_text(voxels),
     };
     let mut text = RichText::new(label.name.replace('_', " "));
     if !label.visible {

@@ -52,9 +52,14 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
                 let button = Button::new(action.text()).selected(tools.tool == tool);
                 let size = egui::vec2(ui.available_width(), 26.0);
                 let hint = format!("{hint}  ({})", super::keys_text(ui, action));
-                if ui.add_sized(size, button).on_hover_text(hint).clicked() {
-                    out.push(UiRequest::command(ToolCommand::Select(tool)));
-                }
+                let refusal = refusal(model, tool);
+                ui.add_enabled_ui(refusal.is_none(), |ui| {
+                    let response = ui.add_sized(size, button).on_hover_text(hint);
+                    let response = response.on_disabled_hover_text(refusal.unwrap_or_default());
+                    if response.clicked() {
+                        out.push(UiRequest::command(ToolCommand::Select(tool)));
+                    }
+                });
             }
         });
     }
@@ -63,6 +68,20 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         Tool::Brush | Tool::Eraser => brush(ui, tools.brush, out),
         _ => {}
     }
+}
+
+/// Why a tool is of no use with the model that computes.
+pub(super) fn refusal(model: &UiModel<'_>, tool: Tool) -> Option<String> {
+    let card = model.engine.card()?;
+    let lacking = match tool {
+        Tool::Click if !card.clicks => "clicks",
+        Tool::Box if !card.boxes => "box",
+        _ => return None,
+    };
+    Some(format!(
+        "This model takes no {lacking}. It takes: {}",
+        card.takes()
+    ))
 }
 
 fn polarity(ui: &mut Ui, state: &mut UiState) {

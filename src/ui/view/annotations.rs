@@ -3,6 +3,7 @@
 use egui::{Align2, Painter, Pos2, Stroke, pos2, vec2};
 
 use crate::geometry::{VoxelIndex, VoxelPoint};
+use crate::io::TimeAxis;
 
 use super::PlacedView;
 use crate::ui::theme;
@@ -30,35 +31,59 @@ pub fn shadowed_text(
     painter.text(pos, anchor, text, font, color);
 }
 
-/// The letters at the four borders.
-pub fn letters(painter: &Painter, view: &PlacedView) {
+/// The letters at the four borders; none along time, and none where the place in the patient is not known.
+pub fn letters(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
     let rect = view.rect.shrink(MARGIN);
     let [left, right, top, bottom] = view.slice.letters();
+    let [across, down] = view.slice.in_plane_axes();
     let places = [
-        (left, rect.left_center(), Align2::LEFT_CENTER),
-        (right, rect.right_center(), Align2::RIGHT_CENTER),
-        (top, rect.center_top(), Align2::CENTER_TOP),
-        (bottom, rect.center_bottom(), Align2::CENTER_BOTTOM),
+        (across, left, rect.left_center(), Align2::LEFT_CENTER),
+        (across, right, rect.right_center(), Align2::RIGHT_CENTER),
+        (down, top, rect.center_top(), Align2::CENTER_TOP),
+        (down, bottom, rect.center_bottom(), Align2::CENTER_BOTTOM),
     ];
-    for (axis, pos, anchor) in places {
+    for (voxel_axis, axis, pos, anchor) in places {
+        let is_space = time.is_none_or(|t| t.has_position && voxel_axis != TIME_AXIS);
+        if !is_space {
+            continue;
+        }
         let letter = axis.letter().to_string();
         let font = theme::letter_font();
         shadowed_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
     }
 }
 
-/// The plane's name and the slice number, as they are also told to screen readers. Counted from 1.
-pub fn slice_text(view: &PlacedView) -> String {
+/// The voxel axis that may be time.
+const TIME_AXIS: usize = 2;
+
+/// What a view shows: its plane, or with time as an axis whether it is a frame or a line over time.
+pub fn plane_text(view: &PlacedView, time: Option<TimeAxis>) -> &'static str {
+    match (time, view.slice.normal_axis()) {
+        (None, _) => view.slice.plane().name(),
+        (Some(_), TIME_AXIS) => "Frames",
+        (Some(_), 1) => "Row over time",
+        (Some(_), _) => "Column over time",
+    }
+}
+
+/// The slice number, as it is also told to screen readers. Counted from 1.
+pub fn slice_text(view: &PlacedView, time: Option<TimeAxis>) -> String {
+    let what = match (time, view.slice.normal_axis()) {
+        (None, _) => "slice",
+        (Some(_), TIME_AXIS) => "frame",
+        (Some(_), 1) => "row",
+        (Some(_), _) => "column",
+    };
     format!(
-        "slice {} of {}",
+        "{what} {} of {}",
         view.slice.slice() + 1,
         view.slice.slice_count()
     )
 }
 
 /// Name and slice number at the top left.
-pub fn title(painter: &Painter, view: &PlacedView) {
-    let text = format!("{}   {}", view.slice.plane().name(), slice_text(view));
+pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
+    let text = format!("{}   {}", plane_text(view, time), slice_text(view, time));
     let pos = view.rect.left_top() + vec2(MARGIN, MARGIN);
     shadowed_text(
         painter,
@@ -80,8 +105,11 @@ pub fn scale_bar_mm(most_mm: f64) -> f64 {
         .unwrap_or(power)
 }
 
-/// The scale bar at the bottom left, a round number of millimetres.
-pub fn scale_bar(painter: &Painter, view: &PlacedView) {
+/// The scale bar at the bottom left, a round number of millimetres; none where a direction is no length.
+pub fn scale_bar(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
+    if time.is_some_and(|t| !t.has_scale || view.slice.normal_axis() != TIME_AXIS) {
+        return;
+    }
     let mm_per_point = view.mm_per_point();
     let most_mm = f64::from(view.rect.width() * LARGEST_SCALE_BAR) * mm_per_point;
     let length_mm = scale_bar_mm(most_mm);

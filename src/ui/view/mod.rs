@@ -13,7 +13,8 @@ use egui::accesskit::Role;
 use egui::emath::GuiRounding as _;
 use egui::{CursorIcon, Painter, Pos2, Rect, Sense, Stroke, StrokeKind, Ui};
 
-use crate::geometry::{Plane, VoxelBox};
+use crate::geometry::{Convention, Plane, VoxelBox};
+use crate::io::TimeAxis;
 use crate::session::{Case, Tool};
 
 use super::model::UiModel;
@@ -85,7 +86,11 @@ fn slice_view(
     let pixels_per_point = ui.ctx().pixels_per_point();
     let display = model.session.display();
     let place = |cameras: &Cameras| {
-        let convention = display.convention;
+        let convention = match case.info().time {
+            // Pictures are not of a patient's left or right: they are never mirrored.
+            Some(time) if !time.has_position => Convention::Radiological,
+            _ => display.convention,
+        };
         let cross_hair = case.cross_hair();
         cameras.placed(
             case.grid(),
@@ -99,7 +104,7 @@ fn slice_view(
     let view = place(&state.cameras);
     let id = ui.scope_id().with(plane);
     let response = ui.interact(rect, id, Sense::drag());
-    tell_accessibility(&response, &view);
+    tell_accessibility(&response, &view, case.info().time);
     let mut intents = read_gestures(ui, model, case, state, &view, &response);
     intents.retain(|intent| {
         let view = place(&state.cameras);
@@ -136,9 +141,9 @@ fn slice_view(
 }
 
 /// What a screen reader and a test see: the view's name, and where it stands.
-fn tell_accessibility(response: &egui::Response, view: &PlacedView) {
-    let plane = view.slice.plane().name();
-    let position = annotations::slice_text(view);
+fn tell_accessibility(response: &egui::Response, view: &PlacedView, time: Option<TimeAxis>) {
+    let plane = annotations::plane_text(view, time);
+    let position = annotations::slice_text(view, time);
     response.widget_info(|| {
         egui::WidgetInfo::labeled(Role::Image, true, format!("{plane}, {position}"))
     });
@@ -216,9 +221,10 @@ fn overlay(
         prompt_overlay::target_box(painter, view, b, tools.tool == Tool::Box);
     }
     prompt_overlay::clicks(painter, view, &case.prompts().clicks);
-    annotations::letters(painter, view);
-    annotations::title(painter, view);
-    annotations::scale_bar(painter, view);
+    let time = case.info().time;
+    annotations::letters(painter, view, time);
+    annotations::title(painter, view, time);
+    annotations::scale_bar(painter, view, time);
     let brush_color = match tools.tool {
         Tool::Brush => Some(theme::BRUSH),
         Tool::Eraser => Some(theme::ERASER),

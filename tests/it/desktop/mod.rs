@@ -287,6 +287,42 @@ fn several_series_are_chosen_from() {
 }
 
 #[test]
+fn the_frames_of_a_slice_are_opened_over_time_and_left_again() {
+    let Some(file) = support::shared("data/nifti/nibabel/functional.nii") else {
+        return;
+    };
+    let data = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(data.path());
+    bench.will_choose(file);
+    bench.key(Modifiers::COMMAND, Key::O);
+    assert_eq!(bench.case().grid().dims, [17, 21, 3]);
+    bench.press("Frames as third axis");
+    bench.settle();
+    assert_eq!(bench.case().grid().dims, [17, 21, 20]);
+    assert!(bench.case().image().third_axis().is_time());
+    bench
+        .harness
+        .get_by_label_contains("Frames, frame 11 of 20");
+    bench.picture("over_time");
+    bench.press("Back to volumes");
+    bench.settle();
+    assert_eq!(bench.case().grid().dims, [17, 21, 3]);
+}
+
+#[test]
+fn a_folder_of_pictures_is_shown_in_colour() {
+    let folder = crate::over_time::film(8);
+    let data = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(data.path());
+    bench.will_choose(folder.path());
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
+    assert_eq!(bench.case().grid().dims, [20, 16, 8]);
+    assert!(bench.case().image().colours().is_some());
+    bench.harness.get_by_label_contains("Frames, frame 5 of 8");
+    bench.picture("film");
+}
+
+#[test]
 fn modality_and_frame_are_read_again_and_labels_stay() {
     let Some(file) = support::shared("data/nifti/nibabel/functional.nii") else {
         return;

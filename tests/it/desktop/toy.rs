@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prosector::geometry::VoxelIndex;
 use prosector::models::{
-    AutoResult, ComputeDevice, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
+    AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
 };
 use prosector::prompt::{Polarity, PromptSet};
 use prosector::util::JobContext;
@@ -84,7 +84,7 @@ impl Segmenter for Toy {
         Ok(AutoResult {
             labels,
             table,
-            predicted_dice: Some(0.87),
+            estimate: Some(Estimate::Dice(0.87)),
             warnings: Vec::new(),
         })
     }
@@ -110,7 +110,7 @@ impl Segmenter for Toy {
         }
         Ok(PromptedResult {
             mask,
-            predicted_dice: Some(0.91),
+            estimate: Some(Estimate::Dice(0.91)),
             warnings: Vec::new(),
         })
     }

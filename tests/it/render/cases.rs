@@ -94,5 +94,20 @@ pub fn cases() -> Vec<Case> {
             u8s,
             negative,
         ),
+        in_colour(case(sheared(), u8s, plain)),
     ]
+}
+
+/// The same in colours of which no two channels are equal.
+fn in_colour(case: Case) -> Case {
+    let colour = |offset: usize| {
+        let value = case.image.value(offset) as u8;
+        [value, 255 - value, (offset % 251) as u8]
+    };
+    let grid = *case.image.grid();
+    let colours = (0..grid.len()).map(colour).collect();
+    Case {
+        image: ImageVolume::in_colour(grid, colours, Modality::Mr),
+        ..case
+    }
 }

@@ -3,7 +3,10 @@
 use glam::DVec3;
 use prosector::geometry::{Affine, Convention, Grid, Plane, SliceView, VoxelIndex, VoxelPoint};
 use prosector::render::{Interpolation, Scene, SliceStyle, reference, scale_bar_mm, screenshot};
+use prosector::volume::window::default_window;
 use prosector::volume::{ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData, Window};
+
+use crate::over_time::{colour, film, opened};
 
 use super::cases::cases;
 
@@ -129,6 +132,36 @@ fn beside_the_volume_it_is_black_and_outlines_are_as_wide_as_asked() {
             .filter(|&x| picture.get_pixel(x, 100).0 == [r, g, b, 255])
             .count();
         assert_eq!(outline, 2 * width as usize, "both sides of the square");
+    }
+}
+
+#[test]
+fn colours_are_shown_as_they_are_and_as_the_film_lies() {
+    let folder = film(3);
+    let image = opened(folder.path()).image;
+    let scene = Scene {
+        image: &image,
+        labels: None,
+        table: &LabelTable::default(),
+        proposal: None,
+    };
+    let at = VoxelIndex([0, 0, 2]);
+    let view = SliceView::fit(
+        image.grid(),
+        Plane::Axial,
+        Convention::Radiological,
+        at,
+        40,
+        32,
+    );
+    let style = SliceStyle {
+        interpolation: Interpolation::Nearest,
+        ..SliceStyle::new(default_window(&image))
+    };
+    let picture = reference::draw(&view, &scene, &style);
+    for (x, y) in [(0, 0), (39, 0), (12, 31)] {
+        let [r, g, b, _] = picture.get_pixel(x, y).0;
+        assert_eq!([r, g, b], colour(2, x / 2, y / 2), "pixel {x}, {y}");
     }
 }
 

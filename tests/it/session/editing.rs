@@ -1,13 +1,17 @@
 //! Strokes, clean-up, the label table, history, views.
 
+use std::sync::Arc;
+
 use prosector::geometry::{Plane, VoxelIndex};
+use prosector::prompt::Polarity::Positive;
 use prosector::session::{
-    Brush, BrushShape, EditCommand, Effect, HistoryCommand, LabelCommand, Severity, StrokeCommand,
-    StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Brush, BrushShape, EditCommand, Effect, HistoryCommand, LabelCommand, PromptCommand,
+    ScanCommand, Severity, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 use prosector::volume::Window;
 
-use super::{Desk, at, has, notice};
+use super::{Desk, at, click, has, notice, scan, voxel_box};
+use crate::over_time::{film, opened};
 
 const DIMS: [usize; 3] = [24, 20, 12];
 
@@ -299,7 +303,7 @@ fn the_readout_names_voxel_millimetres_value_and_label() {
     let offset = 5 + 24 * (5 + 20 * 3);
     assert_eq!(readout.value, f64::from(offset % 1000) * 2.0 - 1000.0);
     assert_eq!(
-        readout.world.0.to_array(),
+        readout.world.expect("space").0.to_array(),
         [10.0 - 5.0 + 0.5, -20.0 + 7.5 + 0.9, 14.0]
     );
     assert_eq!(readout.label.as_deref(), Some("lesion_1"));
@@ -308,4 +312,27 @@ fn the_readout_names_voxel_millimetres_value_and_label() {
         "(5, 5, 3)  5.5 R  11.6 P  14.0 S  mm  130 HU  lesion_1"
     );
     assert!(desk.case().readout(VoxelIndex([-1, 0, 0])).is_none());
+}
+
+#[test]
+fn over_time_the_readout_names_the_frame_and_sizes_are_voxels() {
+    let folder = film(4);
+    let opened = opened(folder.path());
+    let mut desk = Desk::new(DIMS);
+    let mut scan = scan(DIMS, 2);
+    scan.image = Arc::new(opened.image.over_time(Some(40.0)));
+    scan.info = opened.info;
+    desk.apply(ScanCommand::Open(Box::new(scan)));
+    let readout = desk.case().readout(VoxelIndex([5, 6, 3])).expect("inside");
+    assert!(readout.world.is_none());
+    assert_eq!(
+        readout.to_string(),
+        "(5, 6) frame 3  120.0 ms  RGB 60 15 170"
+    );
+    assert_eq!(desk.case().size_text(7), "7 voxels");
+    desk.apply(PromptCommand::AddClick(click([5, 6, 3], Positive)));
+    desk.answer(&[voxel_box([4, 4, 3], [6, 8, 3])]);
+    desk.apply(AiCommand::Accept);
+    assert_eq!(desk.label_at([5, 6, 3]), 1);
+    assert_eq!(desk.label_at([5, 6, 2]), 0);
 }

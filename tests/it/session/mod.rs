@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex, VoxelPoint};
 use prosector::io::ScanInfo;
-use prosector::models::{AutoResult, PromptedResult, ScanKey};
+use prosector::models::{AutoResult, Estimate, PromptedResult, ScanKey};
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::session::{
     AiCommand, Case, Command, Effect, OpenedScan, ScanCommand, ScanSource, Session, Severity,
@@ -75,7 +75,7 @@ impl Desk {
         };
         let result = PromptedResult {
             mask: mask(*self.case().grid(), boxes),
-            predicted_dice: Some(0.8),
+            estimate: Some(Estimate::Dice(0.8)),
             warnings: Vec::new(),
         };
         self.apply(AiCommand::PromptResult { ticket, result })
@@ -90,7 +90,7 @@ impl Desk {
         let result = AutoResult {
             labels,
             table,
-            predicted_dice: None,
+            estimate: None,
             warnings: Vec::new(),
         };
         self.apply(AiCommand::AutoResult { ticket, result })
@@ -135,6 +135,7 @@ pub fn scan(dims: [usize; 3], key: u64) -> OpenedScan {
             path: PathBuf::from("scan.nii.gz"),
             series: None,
             frame: None,
+            frames_of_slice: None,
             modality: None,
         },
         window: Window {

@@ -1,5 +1,6 @@
 //! Clicks and boxes, results, accept, reject, refine.
 
+use prosector::models::Estimate;
 use prosector::prompt::Polarity::{Negative, Positive};
 use prosector::session::{
     AiCommand, Effect, HistoryCommand, LabelCommand, PromptCommand, Proposed, Severity, ToolCommand,
@@ -39,8 +40,8 @@ fn a_proposal_stands_until_it_is_accepted() {
     let mut desk = clicked();
     let proposal = desk.case().proposal().expect("a proposal stands");
     assert_eq!(
-        (proposal.voxels(), proposal.predicted_dice),
-        (27, Some(0.8))
+        (proposal.voxels(), proposal.estimate),
+        (27, Some(Estimate::Dice(0.8)))
     );
     assert_eq!(desk.label_at([3, 3, 3]), 0);
     assert!(desk.case().is_dirty());
