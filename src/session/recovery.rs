@@ -173,11 +173,13 @@ impl ScanSource {
                 path,
                 series,
                 frame,
+                frames_of_slice,
                 modality,
             } => Self::File {
                 path: as_text(&path),
                 series,
                 frame,
+                frames_of_slice,
                 modality,
             },
             Self::Sample => Self::Sample,
