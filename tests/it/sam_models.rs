@@ -120,13 +120,17 @@ fn sam_answers_a_click_on_its_slice_and_a_box_on_every_slice_of_its_range() {
         .segment_prompted(&image, SCAN, &clicked, None, &ctx)
         .unwrap();
     assert_eq!(found.mask.grid, *image.grid());
-    assert!(slices(&found.mask).iter().all(|&k| k == 3));
+    assert_eq!(slices(&found.mask), [3]);
     assert!(found.estimate.is_some_and(|e| e.iou().is_some()));
     let boxed = in_box([10, 8, 1], [26, 20, 4]);
     let found = model
         .segment_prompted(&image, SCAN, &boxed, None, &ctx)
         .unwrap();
-    assert!(slices(&found.mask).iter().all(|k| (1..=4).contains(k)));
+    assert_eq!(
+        slices(&found.mask),
+        [1, 2, 3, 4],
+        "every slice of its range, no other"
+    );
     let again = model
         .segment_prompted(&image, SCAN, &boxed, None, &ctx)
         .unwrap();
@@ -211,6 +215,12 @@ fn three_greys(greys: [u8; 3]) -> ImageVolume {
     ImageVolume::new(grid, voxels, rescale, Modality::Ct)
 }
 
+/// The share of voxels on which two masks agree.
+fn agreement(a: &Mask, b: &Mask) -> f64 {
+    let same = a.voxels.iter().zip(&b.voxels).filter(|(a, b)| a == b);
+    same.count() as f64 / a.voxels.len() as f64
+}
+
 #[test]
 fn med_sam_s_preset_takes_boxes_and_stretches_the_greys_of_each_slice() {
     let Some(recording) = shared("golden/masam/sam_small_pth_expected.safetensors") else {
@@ -231,21 +241,21 @@ fn med_sam_s_preset_takes_boxes_and_stretches_the_greys_of_each_slice() {
 
     let system = system_named("sam").unwrap();
     let boxed = in_box([50, 40, 0], [110, 100, 0]);
-    let mut answers = [medsam, sam].map(|imported| {
+    let answers = [medsam, sam].map(|imported| {
         let mut model = opened(system, imported);
         [[0, 100, 200], [0, 50, 100]].map(|greys| {
             let (image, ctx) = (three_greys(greys), JobContext::silent());
             model.drop_caches();
             let found = model.segment_prompted(&image, SCAN, &boxed, None, &ctx);
-            let found = found.unwrap();
-            (found.mask, found.estimate.unwrap())
+            let mask = found.unwrap().mask;
+            assert!(mask.bounds().is_some());
+            mask
         })
     });
-    let [medsam, sam] = &mut answers;
-    assert_eq!(medsam[0], medsam[1], "the greys' range does not matter");
-    assert_ne!(sam[0].1, sam[1].1, "for SAM it does");
-    assert_ne!(medsam[0].1, sam[0].1);
-    assert!(medsam[0].0.bounds().is_some());
+    let [medsam, sam] = answers.map(|[a, b]| agreement(&a, &b));
+    // Resizing rounds to 8 bits before the greys are stretched.
+    assert!(medsam > 0.995, "the greys' range hardly matters: {medsam}");
+    assert!(sam < 0.95, "for SAM it does: {sam}");
     let mut model = opened(system, preset(&file, Some("medsam")).unwrap());
     let clicked = click([80, 70, 0], Polarity::Positive);
     let (image, ctx) = (three_greys([0, 100, 200]), JobContext::silent());
@@ -266,13 +276,12 @@ fn sam_and_ma_sam_see_colours() {
     };
     let ctx = JobContext::silent();
     let boxed = in_box([4, 3, 1], [15, 12, 2]);
-    let mut beliefs = [&image, &grey_of(&image)].map(|image| {
+    let masks = [&image, &grey_of(&image)].map(|image| {
         sam.drop_caches();
         let found = sam.segment_prompted(image, SCAN, &boxed, None, &ctx);
-        found.unwrap().estimate
+        found.unwrap().mask
     });
-    beliefs.sort_by(|a, b| a.unwrap().dice().total_cmp(&b.unwrap().dice()));
-    assert_ne!(beliefs[0], beliefs[1]);
+    assert_ne!(masks[0].voxels, masks[1].voxels);
     let found = [&image, &grey_of(&image)]
         .map(|image| masam.segment_auto(image, SCAN, None, &ctx).unwrap().labels);
     assert_ne!(found[0].voxels, found[1].voxels);
@@ -377,7 +386,7 @@ fn ma_sam_trained_with_boxes_answers_in_the_box_s_slices() {
     let found = model
         .segment_prompted(&image, SCAN, &boxed, None, &ctx)
         .unwrap();
-    assert!(slices(&found.mask).iter().all(|k| (2..=4).contains(k)));
+    assert_eq!(slices(&found.mask), [2, 3, 4]);
     assert!(model.segment_auto(&image, SCAN, None, &ctx).is_err());
 }
 

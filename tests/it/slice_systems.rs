@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use prosector::io::open_labels;
+use prosector::util::JobContext;
 use serde_json::{Map, Value, json};
 
 use super::support::shared;
@@ -96,6 +98,7 @@ fn desam_is_imported_and_run_on_a_scan() {
     let found = place.succeed(&[&found[..], &["--modality", "mr"]].concat());
     let report: Value = serde_json::from_slice(&found.stdout).unwrap();
     assert!(report["labels"].is_array());
+    assert!(report["predicted_iou"].is_number(), "{report}");
     let out = place.path("box.nii.gz");
     let boxed = [
         "segment",
@@ -106,6 +109,14 @@ fn desam_is_imported_and_run_on_a_scan() {
         "one",
     ];
     place.succeed(&[&boxed[..], &["--box", "5,5,10,25,30,12"]].concat());
+    let (map, _, _) = open_labels(&out, &JobContext::silent()).unwrap();
+    let plane = map.grid.dims[0] * map.grid.dims[1];
+    let planes = map.voxels.chunks(plane).enumerate();
+    let filled: Vec<usize> = planes
+        .filter(|(_, p)| p.contains(&1))
+        .map(|(k, _)| k)
+        .collect();
+    assert_eq!(filled, [10, 11, 12], "every slice of the box, no other");
     let refused = place.refusal(&[&boxed[..], &["--click", "10,10,10"]].concat());
     assert!(refused.contains("takes no clicks"), "{refused}");
 }
