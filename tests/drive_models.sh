@@ -59,7 +59,7 @@ small_models() {
 
 small_list() {
   local train=$shared/data/train
-  local mr=$train/sarcoma/STS_003/MR_T1_image.nii.gz brain=$train/hippocampus/images/hippocampus_001.nii.gz
+  local mr=$train/sarcoma/STS_002/MR_T1_image.nii.gz brain=$train/hippocampus/images/hippocampus_001.nii.gz
   cat <<LIST
 sam_click sam $mr click 330 400
 sam_box sam $mr box 270 340 400 470
@@ -70,14 +70,15 @@ swinunetr swinunetr $brain auto
 autosam autosam $brain auto
 desam desam $brain auto
 desam_box desam $brain box 270 340 400 470
-over_time film $shared/data/nifti/itksnap/img4d_11f.nii.gz frames ${FRAMES:-"1185 700"}
+over_time film $shared/data/nifti/itksnap/img4d_11f.nii.gz frames ${FRAMES:-"1127 611"}
 LIST
 }
 
 # One picture: the window on a scan with a model, after what the model does.
 shot() { # name, model, scan, action, its numbers
   local name=$1 model=$2 scan=$3 action=$4; shift 4
-  mkdir -p "$home/prosector"
+  # Nothing is left of the window before, neither its size nor its unsaved work.
+  rm -rf "$home/prosector"; mkdir "$home/prosector"
   printf 'notice_accepted = true\nmodel = "%s"\n' "$model" >"$home/prosector/settings.toml"
   open_window "$scan"
   case $action in

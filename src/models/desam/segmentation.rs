@@ -39,7 +39,7 @@ impl Beliefs {
         let least = self.0.iter().copied().fold(f32::INFINITY, f32::min);
         let mean = self.mean()?;
         Some(format!(
-            "{name}: predicted IoU {mean:.2} on average over {} slices, {least:.2} at least",
+            "predicted IoU of {name}: {mean:.2} on average over {} slices, {least:.2} at least",
             self.0.len()
         ))
     }

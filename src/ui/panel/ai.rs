@@ -37,7 +37,10 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     running(ui, case);
     prompts(ui, case, out);
     match case.proposal() {
-        Some(proposal) => decision(ui, case, proposal, out),
+        Some(proposal) => {
+            decision(ui, case, proposal, out);
+            refining(ui, model, proposal);
+        }
         None => hint_for(ui, model),
     }
     take_from_others(ui, model, out);
@@ -193,12 +196,20 @@ fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiReque
             out.push(UiRequest::Action(Action::Reject));
         }
     });
-    if matches!(proposal.content, Proposed::Target { .. }) {
-        ui.label(
-            RichText::new("To refine: click what is missing, Shift + click what is too much")
-                .color(theme::TEXT_WEAK),
-        );
+}
+
+/// How a target is changed with the prompts that the model takes.
+fn refining(ui: &mut Ui, model: &UiModel<'_>, proposal: &Proposal) {
+    if !matches!(proposal.content, Proposed::Target { .. }) {
+        return;
     }
+    let takes_clicks = model.engine.card().is_none_or(|card| card.clicks);
+    let text = if takes_clicks {
+        "To refine: click what is missing, Shift + click what is too much"
+    } else {
+        "To change it: pull the handles of the box, or correct it with the brush"
+    };
+    ui.label(RichText::new(text).color(theme::TEXT_WEAK));
 }
 
 fn hint_for(ui: &mut Ui, model: &UiModel<'_>) {
