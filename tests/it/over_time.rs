@@ -320,6 +320,22 @@ fn a_grey_film_needs_a_timing_and_keeps_its_place() {
 }
 
 #[test]
+fn frames_that_follow_each_other_in_something_else_are_no_film() {
+    for (step, is_film) in [(tags::FRAME_TIME, true), (tags::SLICE_VECTOR, false)] {
+        let mut object = coloured(3, Some((tags::FRAME_TIME, VR::DS, "40")));
+        let pointer = PrimitiveValue::Tags([step].into_iter().collect());
+        object.put(DataElement::new(
+            tags::FRAME_INCREMENT_POINTER,
+            VR::AT,
+            pointer,
+        ));
+        let folder = folder_of(vec![object]);
+        let scan = open(folder.path(), &OpenOptions::default());
+        assert_eq!(scan.is_ok(), is_film, "{step}");
+    }
+}
+
+#[test]
 fn the_frames_of_a_slice_of_a_4d_scan_become_the_third_axis() {
     for (name, frame_ms) in [
         ("nifti/itksnap/img4d_11f.nii.gz", None),

@@ -275,10 +275,10 @@ fn sam_and_ma_sam_see_colours() {
         return;
     };
     let ctx = JobContext::silent();
-    let boxed = in_box([4, 3, 1], [15, 12, 2]);
+    let clicked = click([10, 8, 1], Polarity::Positive);
     let masks = [&image, &grey_of(&image)].map(|image| {
         sam.drop_caches();
-        let found = sam.segment_prompted(image, SCAN, &boxed, None, &ctx);
+        let found = sam.segment_prompted(image, SCAN, &clicked, None, &ctx);
         found.unwrap().mask
     });
     assert_ne!(masks[0].voxels, masks[1].voxels);

@@ -1,7 +1,7 @@
 //! Films: objects of several frames without a position for each, such as ultrasound, endoscopy or angiography. Their
 //! frames follow each other in time.
 
-use dicom_core::Tag;
+use dicom_core::{PrimitiveValue, Tag};
 use dicom_dictionary_std::tags;
 use glam::DVec3;
 
@@ -30,11 +30,11 @@ pub(super) struct Cine {
 
 impl Cine {
     /// The film that an object of several frames is; `None` if it says nothing of time and its pixels are no colours
-    /// either: then frames may be anything.
+    /// either, or that frames follow each other in something else: then frames may be anything.
     pub fn read(attributes: Attributes) -> Option<Self> {
         let in_colour = attributes.integer(tags::SAMPLES_PER_PIXEL) == Some(3);
         let is_timed = TIMINGS.iter().any(|&tag| attributes.has(tag));
-        if !in_colour && !is_timed {
+        if (!in_colour && !is_timed) || !steps_are_time(attributes) {
             return None;
         }
         let pixel_mm = pixel_mm(attributes);
@@ -55,6 +55,15 @@ impl Cine {
                 nominal_step_mm: None,
             },
         })
+    }
+}
+
+/// Whether nothing is named that frames follow each other in, or a time is: nuclear medicine names slices and angles.
+fn steps_are_time(attributes: Attributes) -> bool {
+    let pointer = attributes.0.get(tags::FRAME_INCREMENT_POINTER);
+    match pointer.and_then(|e| e.value().primitive()) {
+        Some(PrimitiveValue::Tags(named)) => named.iter().all(|tag| TIMINGS.contains(tag)),
+        _ => true,
     }
 }
 
