@@ -55,6 +55,7 @@ fn clicked() -> Session {
             path: PathBuf::from("scan.nii.gz"),
             series: None,
             frame: None,
+            frames_of_slice: None,
             modality: None,
         },
         window: Window {
@@ -92,7 +93,7 @@ fn answer_to_click(session: &mut Session) -> AiCommand {
         ticket: ticket.expect("a click asks the model"),
         result: PromptedResult {
             mask: ORGAN.clone(),
-            predicted_dice: None,
+            estimate: None,
             warnings: Vec::new(),
         },
     }
@@ -118,7 +119,7 @@ fn found() -> Session {
         result: AutoResult {
             labels,
             table,
-            predicted_dice: None,
+            estimate: None,
             warnings: Vec::new(),
         },
     });
