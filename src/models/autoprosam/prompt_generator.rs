@@ -5,7 +5,9 @@ use burn::tensor::Tensor;
 
 use crate::models::checkpoint::Scope;
 use crate::models::layers::{Conv3dLast, PointConv3d};
-use crate::models::ops::{Corners, instance_norm_relu_last, max_pool3d_last, resize_volume_last};
+use crate::models::ops::{
+    Activation, Corners, instance_norm_last, max_pool3d_last, resize_volume_last,
+};
 use crate::models::threedsam::channels_first;
 use crate::models::trace::Trace;
 
@@ -109,6 +111,6 @@ impl ConvNormRelu {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        instance_norm_relu_last(self.conv.forward(x))
+        instance_norm_last(self.conv.forward(x), Activation::Relu)
     }
 }

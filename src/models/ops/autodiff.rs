@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend};
 
-use super::volume_ops::{VolumeKernels, VolumeOps};
+use super::volume_ops::{Activation, VolumeKernels, VolumeOps};
 
 #[derive(Debug)]
 struct Conv3dLast;
@@ -35,14 +35,14 @@ impl<B: VolumeKernels> Backward<B, 2> for Conv3dLast {
 struct NormActLast;
 
 impl<B: VolumeKernels> Backward<B, 3> for NormActLast {
-    type State = ([NodeId; 3], usize);
+    type State = ([NodeId; 3], usize, Activation);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, saved: &mut Checkpointer) {
-        let (nodes, groups) = ops.state;
+        let (nodes, groups, activation) = ops.state;
         let [x, gamma, beta] =
             nodes.map(|node| saved.retrieve_node_output::<B::FloatTensorPrimitive>(node));
         let grad = grads.consume::<B>(&ops.node);
-        let made = B::norm_backward(x, gamma, beta, grad, groups);
+        let made = B::norm_backward(x, gamma, beta, grad, groups, activation);
         for (parent, grad) in ops.parents.iter().zip(made) {
             if let Some(parent) = parent {
                 grads.register::<B>(parent.id, grad);
@@ -73,6 +73,7 @@ impl<B: Backend + VolumeKernels, C: CheckpointStrategy> VolumeOps for Autodiff<B
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> FloatTensor<Self> {
         match NormActLast
             .prepare::<C>([x.node(), gamma.node(), beta.node()])
@@ -90,14 +91,16 @@ impl<B: Backend + VolumeKernels, C: CheckpointStrategy> VolumeOps for Autodiff<B
                     gamma.into_primitive(),
                     beta.into_primitive(),
                     groups,
+                    activation,
                 );
-                prep.finish((nodes, groups), y)
+                prep.finish((nodes, groups, activation), y)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::norm(
                 x.into_primitive(),
                 gamma.into_primitive(),
                 beta.into_primitive(),
                 groups,
+                activation,
             )),
         }
     }

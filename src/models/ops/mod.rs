@@ -33,15 +33,12 @@ pub use attention::{attend, join_heads, split_heads};
 pub use depthwise::depthwise3d;
 pub use gelu::gelu;
 pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear, resize_volume_last};
-pub use normalise::{
-    channel_norm, instance_norm, instance_norm_last, instance_norm_leaky_last,
-    instance_norm_relu_last,
-};
+pub use normalise::{channel_norm, instance_norm, instance_norm_last};
 pub use pil_resize::pil_resize_bilinear;
 pub use pooling::{max_pool3d_2, max_pool3d_last};
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use skimage_resize::{Beyond, Spline, resize_label_slice_smoothed, resize_slice};
 pub use spline_zoom::{SplineOrder, spline_zoom};
-pub use volume_ops::{conv3d, norm_act};
+pub use volume_ops::{Activation, conv3d, norm_act};
 pub use volume_windows::{VolumeWindows, WindowPadding};
 pub use windows::{join_windows, partition_windows};

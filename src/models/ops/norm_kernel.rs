@@ -1,11 +1,9 @@
-//! Group normalisation, affine and leaky ReLU in one pass over memory, channels last; forward and gradients.
+//! Group normalisation, affine and activation in one pass over memory, channels last; forward and gradients.
 
 use rayon::prelude::*;
 
 /// Added to the variance.
 pub(super) const EPSILON: f32 = 1e-5;
-/// Slope of the leaky ReLU below zero.
-pub(super) const NEGATIVE_SLOPE: f32 = 0.01;
 
 /// Voxels that one task handles.
 const TASK_VOXELS: usize = 2048;
@@ -19,6 +17,8 @@ pub(super) struct NormShape {
     pub channels: usize,
     /// Groups, a divisor of `channels`.
     pub groups: usize,
+    /// What values below zero are multiplied by.
+    pub negative_slope: f32,
 }
 
 /// Mean and 1/standard deviation of each channel's group, per volume.
@@ -102,7 +102,7 @@ fn moments(x: &[f32], shape: NormShape) -> Moments {
     Moments { mean, inverse_std }
 }
 
-/// `leaky_relu(group_norm(x) * gamma + beta)`.
+/// `activation(group_norm(x) * gamma + beta)`.
 pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], shape: NormShape) -> Vec<f32> {
     let c = shape.channels;
     let mut out = vec![0.0; x.len()];
@@ -116,7 +116,7 @@ pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], shape: NormShape) 
                 for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
                     for i in 0..c {
                         let v = (x[i] - m.mean[i]) * scale[i] + beta[i];
-                        out[i] = if v < 0.0 { v * NEGATIVE_SLOPE } else { v };
+                        out[i] = if v < 0.0 { v * shape.negative_slope } else { v };
                     }
                 }
             });
@@ -144,10 +144,10 @@ pub(super) fn backward(
         let m = moments(x, shape);
         let through = |row: &[f32], grad: &[f32], i: usize| {
             let normal = (row[i] - m.mean[i]) * m.inverse_std[i];
-            let slope = if normal * gamma[i] + beta[i] < 0.0 {
-                NEGATIVE_SLOPE
-            } else {
+            let slope = if normal * gamma[i] + beta[i] > 0.0 {
                 1.0
+            } else {
+                shape.negative_slope
             };
             (normal, grad[i] * slope)
         };

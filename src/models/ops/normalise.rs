@@ -1,9 +1,8 @@
 //! Normalisations that Burn lacks, or would compute with several copies.
 
-use burn::tensor::activation::relu;
 use burn::tensor::{Shape, Tensor};
 
-use super::norm_act;
+use super::{Activation, norm_act};
 
 /// Normalises the channels of each pixel or voxel of `x` `[b, c, ..]` (biased variance), then scales and shifts
 /// them by `weight [c]` and `bias [c]`.
@@ -33,29 +32,13 @@ pub fn instance_norm<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     (centred / (variance + EPS).sqrt()).reshape(shape)
 }
 
-/// As [`instance_norm`] for channels-last maps `[b, d, h, w, c]`.
-pub fn instance_norm_last(x: Tensor<5>) -> Tensor<5> {
-    const EPS: f64 = 1e-5;
-    let shape = x.dims();
-    let [batch, d, h, w, channels] = shape;
-    let flat: Tensor<3> = x.reshape([batch, d * h * w, channels]);
-    let centred = flat.clone() - flat.mean_dim(1);
-    let variance = centred.clone().powi_scalar(2).mean_dim(1);
-    (centred / (variance + EPS).sqrt()).reshape(shape)
-}
-
-/// [`instance_norm_last`], then a leaky ReLU of slope 0.01, in one pass over memory.
-pub fn instance_norm_leaky_last(x: Tensor<5>) -> Tensor<5> {
+/// As [`instance_norm`] for channels-last maps `[b, d, h, w, c]`, then an activation.
+pub fn instance_norm_last(x: Tensor<5>, activation: Activation) -> Tensor<5> {
     let channels = x.dims()[4];
     let device = x.device();
     let (ones, zeros) = (
         Tensor::ones([channels], &device),
         Tensor::zeros([channels], &device),
     );
-    norm_act(x, ones, zeros, channels)
-}
-
-/// [`instance_norm_last`], then a ReLU.
-pub fn instance_norm_relu_last(x: Tensor<5>) -> Tensor<5> {
-    relu(instance_norm_leaky_last(x))
+    norm_act(x, ones, zeros, channels, activation)
 }

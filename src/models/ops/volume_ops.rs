@@ -6,7 +6,7 @@ use burn::backend::{Backend, Cube, Dispatch, Flex, TensorMetadata, backend_exten
 use burn::tensor::{Shape, Tensor};
 
 use super::conv3d_kernel::{self, ConvShape};
-use super::norm_kernel::{self, EPSILON, NEGATIVE_SLOPE, NormShape};
+use super::norm_kernel::{self, EPSILON, NormShape};
 
 /// 3×3×3 convolution, stride 1, zero padding: `[b, d, h, w, in]` with weight `[27, in, out]`.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<3>) -> Tensor<5> {
@@ -16,13 +16,42 @@ pub fn conv3d(x: Tensor<5>, weight: Tensor<3>) -> Tensor<5> {
     ))
 }
 
-/// Group normalisation over `[b, d, h, w, c]` in `groups` groups, affine, then leaky ReLU.
-pub fn norm_act(x: Tensor<5>, gamma: Tensor<1>, beta: Tensor<1>, groups: usize) -> Tensor<5> {
+/// What follows a normalisation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// Values below zero become zero.
+    Relu,
+    /// Values below zero are multiplied by 0.01.
+    LeakyRelu,
+}
+
+impl Activation {
+    /// What values below zero are multiplied by.
+    pub fn negative_slope(self) -> f32 {
+        match self {
+            Self::Identity => 1.0,
+            Self::Relu => 0.0,
+            Self::LeakyRelu => 0.01,
+        }
+    }
+}
+
+/// Group normalisation over `[b, d, h, w, c]` in `groups` groups, affine, then an activation.
+pub fn norm_act(
+    x: Tensor<5>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    groups: usize,
+    activation: Activation,
+) -> Tensor<5> {
     Tensor::from_dispatch(<Dispatch as VolumeOps>::norm_act_last(
         x.into_dispatch(),
         gamma.into_dispatch(),
         beta.into_dispatch(),
         groups,
+        activation,
     ))
 }
 
@@ -35,6 +64,7 @@ pub(super) trait VolumeOps: Backend {
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> FloatTensor<Self>;
 }
 
@@ -47,8 +77,9 @@ impl VolumeOps for Flex {
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> FloatTensor<Self> {
-        Self::norm(x, gamma, beta, groups)
+        Self::norm(x, gamma, beta, groups, activation)
     }
 }
 
@@ -61,8 +92,9 @@ impl VolumeOps for Cube {
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> FloatTensor<Self> {
-        Self::norm(x, gamma, beta, groups)
+        Self::norm(x, gamma, beta, groups, activation)
     }
 }
 
@@ -106,12 +138,13 @@ pub(super) trait VolumeKernels: Backend {
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> FloatTensor<Self> {
         let shape = x.shape();
         let (normal, _) = normalised::<Self>(x, groups);
         let c = shape[4];
         let z = affine::<Self>(Self::float_reshape(normal, shape), gamma, beta, c);
-        Self::leaky_relu(z, NEGATIVE_SLOPE.into())
+        activated::<Self>(z, activation)
     }
 
     /// Gradients with respect to input, gamma and beta.
@@ -121,6 +154,7 @@ pub(super) trait VolumeKernels: Backend {
         beta: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> [FloatTensor<Self>; 3] {
         let shape = x.shape();
         let c = shape[4];
@@ -128,8 +162,13 @@ pub(super) trait VolumeKernels: Backend {
         let (normal, inverse_std) = normalised::<Self>(x, groups);
         let normal = Self::float_reshape(normal, shape.clone());
         let z = affine::<Self>(normal.clone(), gamma.clone(), beta, c);
-        let slope = Self::leaky_relu(Self::float_sign(z), NEGATIVE_SLOPE.into());
-        let grad = Self::float_mul(grad, Self::float_abs(slope));
+        let grad = match activation {
+            Activation::Identity => grad,
+            _ => {
+                let slope = activated::<Self>(Self::float_sign(z), activation);
+                Self::float_mul(grad, Self::float_abs(slope))
+            }
+        };
         let per_channel = |t: FloatTensor<Self>| {
             let t = Self::float_sum_dim(Self::float_reshape(t, Shape::new([rows, c])), 0);
             Self::float_reshape(t, Shape::new([c]))
@@ -188,13 +227,14 @@ impl VolumeKernels for Flex {
         gamma: FloatTensor<Self>,
         beta: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> FloatTensor<Self> {
         let x = x.to_contiguous();
         let y = norm_kernel::forward(
             values(&x),
             values(&gamma),
             values(&beta),
-            norm_shape(&x.shape(), groups),
+            norm_shape(&x.shape(), groups, activation),
         );
         tensor(y, x.shape().dims::<5>())
     }
@@ -205,9 +245,10 @@ impl VolumeKernels for Flex {
         beta: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         groups: usize,
+        activation: Activation,
     ) -> [FloatTensor<Self>; 3] {
         let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
-        let shape = norm_shape(&x.shape(), groups);
+        let shape = norm_shape(&x.shape(), groups, activation);
         let (gx, gg, gb) = norm_kernel::backward(
             values(&x),
             values(&gamma),
@@ -243,11 +284,12 @@ fn conv_shape(x: &Shape, weight: &Shape) -> ConvShape {
     }
 }
 
-fn norm_shape(x: &Shape, groups: usize) -> NormShape {
+fn norm_shape(x: &Shape, groups: usize, activation: Activation) -> NormShape {
     NormShape {
         batch: x[0],
         channels: x[4],
         groups,
+        negative_slope: activation.negative_slope(),
     }
 }
 
@@ -287,6 +329,14 @@ fn normalised<B: Backend>(x: FloatTensor<B>, groups: usize) -> (FloatTensor<B>, 
     let variance = group_mean::<B>(B::float_mul(centred.clone(), centred.clone()));
     let inverse_std = B::float_recip(B::float_sqrt(B::float_add_scalar(variance, EPSILON.into())));
     (B::float_mul(centred, inverse_std.clone()), inverse_std)
+}
+
+fn activated<B: Backend>(x: FloatTensor<B>, activation: Activation) -> FloatTensor<B> {
+    match activation {
+        Activation::Identity => x,
+        Activation::Relu => B::relu(x),
+        Activation::LeakyRelu => B::leaky_relu(x, activation.negative_slope().into()),
+    }
 }
 
 fn broadcast<B: Backend>(channel: FloatTensor<B>, c: usize) -> FloatTensor<B> {

@@ -4,7 +4,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::models::ops::{conv3d, depth_to_space, norm_act, space_to_depth};
+use crate::models::ops::{Activation, conv3d, depth_to_space, norm_act, space_to_depth};
 
 /// Channels that share one mean and variance.
 const GROUP_SIZE: usize = 8;
@@ -51,7 +51,8 @@ impl NormAct {
 
     /// Same shape.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        norm_act(x, self.gamma.val(), self.beta.val(), self.groups)
+        let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        norm_act(x, gamma, beta, self.groups, Activation::LeakyRelu)
     }
 }
 

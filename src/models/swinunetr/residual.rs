@@ -6,7 +6,7 @@ use burn::tensor::activation::leaky_relu;
 
 use crate::models::checkpoint::Scope;
 use crate::models::layers::{Conv3dLast, Doubling3d, PointConv3d};
-use crate::models::ops::{instance_norm_last, instance_norm_leaky_last};
+use crate::models::ops::{Activation, instance_norm_last};
 
 const SLOPE: f64 = 0.01;
 
@@ -30,10 +30,10 @@ impl ResidualBlock {
 
     /// `[1, d, h, w, c]` → `[1, d, h, w, c']`.
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let inner = instance_norm_leaky_last(self.conv1.forward(x.clone()));
-        let inner = instance_norm_last(self.conv2.forward(inner));
+        let inner = instance_norm_last(self.conv1.forward(x.clone()), Activation::LeakyRelu);
+        let inner = instance_norm_last(self.conv2.forward(inner), Activation::Identity);
         let around = match &self.around {
-            Some(conv) => instance_norm_last(conv.forward(x)),
+            Some(conv) => instance_norm_last(conv.forward(x), Activation::Identity),
             None => x,
         };
         leaky_relu(inner + around, SLOPE)

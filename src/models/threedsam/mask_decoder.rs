@@ -5,7 +5,9 @@ use burn::tensor::Tensor;
 
 use crate::models::checkpoint::Scope;
 use crate::models::layers::Conv3dLast;
-use crate::models::ops::{Corners, instance_norm_relu_last, resize_linear, resize_volume_last};
+use crate::models::ops::{
+    Activation, Corners, instance_norm_last, resize_linear, resize_volume_last,
+};
 use crate::models::trace::Trace;
 
 use super::config::DecoderConfig;
@@ -56,7 +58,9 @@ impl MaskDecoder {
         maps.push(image);
         let mixed = self.mix.forward(Tensor::cat(maps, 4));
         trace.keep("cls0_conv", &channels_first(&mixed));
-        let logits = self.classes.forward(instance_norm_relu_last(mixed));
+        let logits = self
+            .classes
+            .forward(instance_norm_last(mixed, Activation::Relu));
         let logits = channels_first(&logits);
         trace.keep("cls_lowres", &logits);
         resize_linear(logits, &[side; 3], Corners::Aligned)
@@ -85,7 +89,7 @@ impl Head {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let x = instance_norm_relu_last(self.conv1.forward(x));
-        instance_norm_relu_last(self.conv2.forward(x))
+        let x = instance_norm_last(self.conv1.forward(x), Activation::Relu);
+        instance_norm_last(self.conv2.forward(x), Activation::Relu)
     }
 }
