@@ -4,8 +4,8 @@ use burn::tensor::module::conv3d as burn_conv3d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, Tolerance};
 use prosector::models::ops::{
-    Activation, conv3d, depth_to_space, depthwise3d, gelu, instance_norm_last, norm_act,
-    space_to_depth,
+    Activation, ScoreTerms, attend, attend_with, conv3d, depth_to_space, depthwise3d, gelu,
+    instance_norm_last, norm_act, space_to_depth,
 };
 
 fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
@@ -17,8 +17,12 @@ fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
     );
 }
 
+fn noise<const D: usize>(dims: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::random(dims, Distribution::Normal(0.0, 1.0), device)
+}
+
 fn random<const D: usize>(dims: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::random(dims, Distribution::Normal(0.0, 1.0), device).require_grad()
+    noise(dims, device).require_grad()
 }
 
 fn reference_conv(x: Tensor<5>, weight: Tensor<3>) -> Tensor<5> {
@@ -132,6 +136,66 @@ fn normalisation_and_its_gradients_equal_burns() {
     }
 }
 
+/// Noise of a given shape and places, regions and pairs that fit it.
+fn score_terms(batch: usize, grid: &[usize], regions: usize, device: &Device) -> ScoreTerms {
+    let tokens: usize = grid.iter().product();
+    let channels = (0..batch * tokens).flat_map(|token| {
+        (0..regions).map(move |region| f32::from(u8::from(token / 3 % regions == region)))
+    });
+    let channels: Vec<f32> = channels.collect();
+    ScoreTerms {
+        places: Some((
+            noise([batch, 2, tokens, grid.iter().sum()], device),
+            grid.to_vec(),
+        )),
+        regions: (regions > 1).then(|| {
+            let channels = Tensor::<1>::from_data(channels.as_slice(), device);
+            channels.reshape([batch, tokens, regions])
+        }),
+        pairs: Some(noise([1, 2, tokens, tokens], device)),
+    }
+}
+
+/// Where gradients are wanted, attention is made of Burn's operations; without, it is our kernel.
+#[test]
+fn attention_equals_its_definition() {
+    let cpu = Device::flex();
+    for (batch, grid, regions) in [(2, vec![3, 5], 1), (3, vec![2, 3, 4], 3), (1, vec![17], 2)] {
+        let tokens: usize = grid.iter().product();
+        let [query, key] = [0, 1].map(|_| noise([batch, tokens, 2, 20], &cpu).swap_dims(1, 2));
+        let value = noise([batch, 2, tokens, 37], &cpu);
+        let terms = score_terms(batch, &grid, regions, &cpu);
+        let of = |t: &Tensor<4>| t.clone().autodiff();
+        let definition = attend_with(
+            of(&query),
+            of(&key),
+            of(&value),
+            0.3,
+            ScoreTerms {
+                places: terms.places.clone().map(|(t, grid)| (t.autodiff(), grid)),
+                regions: terms.regions.clone().map(Tensor::autodiff),
+                pairs: terms.pairs.clone().map(Tensor::autodiff),
+            },
+        );
+        let found = attend_with(query, key, value, 0.3, terms);
+        close(found, definition.inner(), "attention");
+    }
+}
+
+/// More keys than are taken together, and more queries than fit one tile.
+#[test]
+fn attention_over_many_keys_equals_burns() {
+    let device = Device::flex();
+    for (queries, keys) in [(70, 300), (3, 9000)] {
+        let query: Tensor<4> = noise([1, 3, queries, 32], &device);
+        let key: Tensor<4> = noise([1, 3, keys, 32], &device);
+        let value: Tensor<4> = noise([1, 3, keys, 32], &device);
+        let scores = query.clone().matmul(key.clone().swap_dims(2, 3)) * 0.2;
+        let expected = burn::tensor::activation::softmax(scores, 3).matmul(value.clone());
+        close(attend(query, key, value, 0.2), expected, "attention");
+    }
+}
+
 /// The spread of many voxels comes out to single precision; one chain of single-precision sums would be off by 1e-5.
 #[test]
 fn normalisation_of_many_voxels_loses_no_digits() {
@@ -146,7 +210,7 @@ fn normalisation_of_many_voxels_loses_no_digits() {
     let x: Tensor<5> =
         Tensor::<1>::from_data(values.as_slice(), &device).reshape([1, 128, 32, 32, 1]);
     let found = instance_norm_last(x, Activation::Identity).into_data();
-    let found = found.to_vec::<f32>().expect("single precision");
+    let found = found.try_to_vec::<f32>().expect("single precision");
     let worst = values
         .iter()
         .zip(&found)

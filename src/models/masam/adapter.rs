@@ -1,10 +1,11 @@
 //! The adapter that looks along the third axis.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, activation, ops::PadMode};
+use burn::tensor::{Tensor, ops::PadMode};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::{LayerNorm, Linear};
+use crate::models::ops::gelu;
 use crate::models::trace::Trace;
 
 /// x + up(GELU(conv(down(norm(x))))), where the convolution reaches one slice up and one down.
@@ -51,7 +52,7 @@ impl SliceAdapter {
         let y = self.down.forward(y);
         keep("linear_down", &y);
         let y = self.along_slices(y, slices, trace);
-        let y = activation::gelu(y);
+        let y = gelu(y);
         keep("act", &y);
         let y = self.up.forward(y);
         keep("linear_up", &y);

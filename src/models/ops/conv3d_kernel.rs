@@ -13,6 +13,7 @@
 use rayon::prelude::*;
 
 use super::simd::{Simd, available, multiply_add};
+use super::tile::{column_blocks, multiply_rows};
 
 /// Sizes of one convolution.
 #[derive(Debug, Clone, Copy)]
@@ -91,21 +92,6 @@ fn padded(x: &[f32], shape: ConvShape) -> Vec<f32> {
         for (y, line) in source.chunks_exact(row).enumerate() {
             let start = (y + 1) * padded_row + shape.channels_in;
             target[start..start + row].copy_from_slice(line);
-        }
-    }
-    out
-}
-
-/// Columns of the `[rows, out]` matrix cut into blocks of `N`, zero-filled at the end: `[blocks][rows][N]`.
-fn column_blocks<const N: usize>(matrix: &[f32], columns: usize) -> Vec<f32> {
-    let rows = matrix.len() / columns;
-    let blocks = columns.div_ceil(N);
-    let mut out = vec![0.0; blocks * rows * N];
-    for block in 0..blocks {
-        let width = N.min(columns - block * N);
-        for row in 0..rows {
-            let source = &matrix[row * columns + block * N..][..width];
-            out[(block * rows + row) * N..][..width].copy_from_slice(source);
         }
     }
     out
@@ -211,27 +197,6 @@ fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
         let to = (y * w + at + r) * shape.channels_out + block * N;
         out[to..to + width].copy_from_slice(&sum[..width]);
     }
-}
-
-/// Adds `rows · weight` to `sum`, `[R, run] · [run, N]`. The sums go in and out by value, so that they stay in
-/// registers.
-#[inline(always)]
-fn multiply_rows<const R: usize, const N: usize, const FUSED: bool>(
-    rows: &[&[f32]; R],
-    weight: &[f32],
-    mut sum: [[f32; N]; R],
-) -> [[f32; N]; R] {
-    let run = weight.len() / N;
-    let rows: [&[f32]; R] = std::array::from_fn(|r| &rows[r][..run]);
-    for (k, weight) in weight.chunks_exact(N).enumerate() {
-        for r in 0..R {
-            let value = rows[r][k];
-            for n in 0..N {
-                sum[r][n] = multiply_add::<FUSED>(value, weight[n], sum[r][n]);
-            }
-        }
-    }
-    sum
 }
 
 /// Rows of a slab taken together in the weight gradient, so that they stay in the first-level cache.

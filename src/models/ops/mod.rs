@@ -10,6 +10,7 @@
 //! The rest is what published networks need and Burn lacks; it is in PyTorch's layout, **channels first**.
 
 mod attention;
+mod attention_kernel;
 mod autodiff;
 mod conv3d_kernel;
 mod depthwise;
@@ -25,11 +26,12 @@ mod shuffle;
 mod simd;
 mod skimage_resize;
 mod spline_zoom;
+mod tile;
 mod volume_ops;
 mod volume_windows;
 mod windows;
 
-pub use attention::{attend, join_heads, split_heads};
+pub use attention::{ScoreTerms, attend, attend_with, join_heads, split_heads};
 pub use depthwise::depthwise3d;
 pub use gelu::gelu;
 pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear, resize_volume_last};

@@ -1,15 +1,17 @@
 //! A block of the image encoder: attention in windows or over the whole image, and a perceptron, on channels-last maps.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use crate::models::checkpoint::Scope;
 use crate::models::layers::{LayerNorm, Linear};
-use crate::models::ops::{attend, join_heads, join_windows, partition_windows, split_heads};
+use crate::models::ops::{
+    ScoreTerms, attend_with, gelu, join_heads, join_windows, partition_windows, split_heads,
+};
 use crate::models::trace::Trace;
 
 use super::EncoderConfig;
-use super::relative_positions::{RelativePositions, key_codes};
+use super::relative_positions::RelativePositions;
 
 /// What an adaptation of SAM adds inside the blocks; each method is told the block's number.
 ///
@@ -84,18 +86,15 @@ impl Attention {
         let [query, key, value] = [0, 1, 2]
             .map(|k| split_heads(qkv.clone().narrow(2, k * channels, channels), self.heads));
         let scale = ((channels / self.heads) as f64).powf(-0.5);
-        let mixed = match &self.positions {
-            None => attend(query, key, value, scale),
-            Some(positions) => {
-                let map = [height, width];
-                let codes = positions.query_codes(query.clone(), map);
-                let key_codes = key_codes(map, &key.device());
-                let [.., length, code] = key_codes.dims();
-                let key_codes = key_codes.expand([batch, self.heads, length, code]);
-                let query = Tensor::cat(vec![query.mul_scalar(scale), codes], 3);
-                attend(query, Tensor::cat(vec![key, key_codes], 3), value, 1.0)
-            }
+        let map = [height, width];
+        let terms = ScoreTerms {
+            places: self
+                .positions
+                .as_ref()
+                .map(|positions| (positions.query_codes(query.clone(), map), map.to_vec())),
+            ..Default::default()
         };
+        let mixed = attend_with(query, key, value, scale, terms);
         let out = self
             .proj
             .forward(join_heads(mixed))
@@ -124,7 +123,7 @@ impl Perceptron {
     fn forward(&self, x: Tensor<4>, trace: &Trace<'_>) -> Tensor<4> {
         let x = self.lin1.forward(x);
         trace.keep("lin1", &x);
-        let x = activation::gelu(x);
+        let x = gelu(x);
         trace.keep("act", &x);
         let x = self.lin2.forward(x);
         trace.keep("", &x);

@@ -6,6 +6,7 @@ use burn::tensor::{Tensor, activation};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::{ChannelNorm, ConvTranspose2d, Linear};
+use crate::models::ops::gelu;
 use crate::models::trace::Trace;
 
 use super::two_way::TwoWayTransformer;
@@ -74,10 +75,10 @@ impl Upscaling {
         self.convs.iter().enumerate().fold(x, |x, (n, conv)| {
             let x = keep(3 * n, conv.forward(x));
             if n == last {
-                return keep(3 * n + 1, activation::gelu(x));
+                return keep(3 * n + 1, gelu(x));
             }
             let x = keep(3 * n + 1, self.norms[n].forward(x));
-            keep(3 * n + 2, activation::gelu(x))
+            keep(3 * n + 2, gelu(x))
         })
     }
 }

@@ -1,10 +1,11 @@
 //! SAM's prompt encoder: points, boxes and masks to tokens and a dense map.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::{ChannelNorm, Conv2d, Window};
+use crate::models::ops::gelu;
 use crate::models::trace::Trace;
 
 use super::PromptConfig;
@@ -238,10 +239,10 @@ impl MaskDownscaling {
         };
         let x = keep("0", self.conv1.forward(x));
         let x = keep("1", self.norm1.forward(x));
-        let x = keep("2", activation::gelu(x));
+        let x = keep("2", gelu(x));
         let x = keep("3", self.conv2.forward(x));
         let x = keep("4", self.norm2.forward(x));
-        let x = keep("5", activation::gelu(x));
+        let x = keep("5", gelu(x));
         keep("6", self.conv3.forward(x))
     }
 }

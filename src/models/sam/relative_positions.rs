@@ -1,11 +1,10 @@
 //! Decomposed relative positions (SAM, `image_encoder.py`).
 //!
-//! The score of a query at row r, column c and a key at r', c' grows by q·Rh\[r, r'\] + q·Rw\[c, c'\]. Instead of adding
-//! that to a score matrix, the query is lengthened by its products with all rows and columns, and the key by the
-//! one-hot codes of its own row and column: the scores are then one matrix product.
+//! The score of a query at row r, column c and a key at r', c' grows by q·Rh\[r, r'\] + q·Rw\[c, c'\]. Here are each
+//! query's products with all rows and columns; attention adds them to the scores.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::ops::{Corners, resize_axis};
@@ -30,7 +29,7 @@ impl RelativePositions {
         }
     }
 
-    /// Query `[b, heads, h w, d]`, not scaled, as what [`key_codes`] is multiplied with: `[b, heads, h w, h + w]`.
+    /// Query `[b, heads, h w, d]`, not scaled, what each row and column of keys is worth to it: `[b, heads, h w, h + w]`.
     pub fn query_codes(&self, query: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
         let rows = position_table(self.rows.val(), height, height);
         let columns = position_table(self.columns.val(), width, width);
@@ -78,18 +77,4 @@ pub fn query_codes(query: Tensor<4>, rows: Tensor<3>, columns: Tensor<3>) -> Ten
         .reshape([width, batch * heads, height, key_width])
         .permute([1, 2, 0, 3]);
     Tensor::cat(vec![by_row, by_column], 3).reshape([batch, heads, length, key_height + key_width])
-}
-
-/// One-hot codes of the row and the column of each of h w keys: `[1, 1, h w, h + w]`.
-pub fn key_codes([height, width]: [usize; 2], device: &Device) -> Tensor<4> {
-    let length = height * width;
-    let mut codes = vec![0.0_f32; length * (height + width)];
-    for (place, code) in codes.chunks_exact_mut(height + width).enumerate() {
-        code[place / width] = 1.0;
-        code[height + place % width] = 1.0;
-    }
-    Tensor::from_data(
-        TensorData::new(codes, [1, 1, length, height + width]),
-        device,
-    )
 }

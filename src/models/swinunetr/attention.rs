@@ -1,15 +1,12 @@
 //! Attention within windows with a table of relative position biases.
 
 use burn::module::{Module, Param};
-use burn::tensor::ops::AttentionModuleOptions;
-use burn::tensor::{Device, Int, Tensor, TensorData, module};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::Linear;
-use crate::models::ops::{VolumeWindows, join_heads};
+use crate::models::ops::{ScoreTerms, VolumeWindows, attend_with, join_heads};
 
-/// What a masked pair of tokens loses: the authors' value, not infinity.
-const MASKED: f64 = -100.0;
 /// Tokens that are attended together; more only takes more memory.
 const CHUNK: usize = 16_384;
 
@@ -44,8 +41,7 @@ impl WindowAttention {
     pub(super) fn forward(&self, x: &Tensor<2>, windows: &VolumeWindows) -> Tensor<2> {
         let device = x.device();
         let bias = self.bias(windows.tokens(), &device);
-        let regions = (windows.regions_per_window() > 1)
-            .then(|| windows.region_channels(&device).unsqueeze_dim::<4>(1));
+        let regions = (windows.regions_per_window() > 1).then(|| windows.region_channels(&device));
         let together = (CHUNK / windows.tokens()).max(1);
         let all = windows.count();
         let parts = (0..all).step_by(together).map(|first| {
@@ -56,7 +52,7 @@ impl WindowAttention {
         windows.merge(Tensor::cat(parts.collect(), 0))
     }
 
-    fn attend(&self, x: Tensor<3>, bias: Tensor<4>, regions: Option<Tensor<4>>) -> Tensor<3> {
+    fn attend(&self, x: Tensor<3>, bias: Tensor<4>, regions: Option<Tensor<3>>) -> Tensor<3> {
         let [count, tokens, width] = x.dims();
         let head = width / self.heads;
         let qkv: Tensor<5> = self
@@ -67,21 +63,13 @@ impl WindowAttention {
             let part = qkv.clone().narrow(2, index, 1).squeeze_dim(2);
             part.swap_dims(1, 2)
         };
-        let mut query = part(0) * (head as f64).powf(-0.5);
-        let mut key = part(1);
-        if let Some(regions) = regions {
-            // Regions as further channels: a pair of different regions comes out 100 lower.
-            let channels = regions.dims()[3];
-            let shape = [count, self.heads, tokens, channels];
-            let apart = (regions.clone() - 1.0) * -MASKED;
-            query = Tensor::cat(vec![query, regions.expand(shape)], 3);
-            key = Tensor::cat(vec![key, apart.expand(shape)], 3);
-        }
-        let options = AttentionModuleOptions {
-            scale: Some(1.0),
-            ..Default::default()
+        let terms = ScoreTerms {
+            places: None,
+            regions,
+            pairs: Some(bias),
         };
-        let mixed = module::attention(query, key, part(2), None, Some(bias), options);
+        let scale = (head as f64).powf(-0.5);
+        let mixed = attend_with(part(0), part(1), part(2), scale, terms);
         self.proj.forward(join_heads(mixed))
     }
 

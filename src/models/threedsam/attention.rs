@@ -1,21 +1,17 @@
 //! Attention within a window, with decomposed relative positions along three axes.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::layers::Linear;
-use crate::models::ops::{Corners, VolumeWindows, attend, join_heads, resize_axis};
+use crate::models::ops::{
+    Corners, ScoreTerms, VolumeWindows, attend_with, join_heads, resize_axis,
+};
 
 use super::config::EncoderConfig;
 
-/// What a masked pair of tokens loses: the authors' value, not infinity.
-const MASKED: f64 = -100.0;
-
 /// Multi-head attention in cubic windows.
-///
-/// Relative positions and the mask between regions are additional channels of query and key, so that one product
-/// gives the finished scores: the key's channels say where its token lies, the query's what that is worth.
 #[derive(Module, Debug)]
 pub(super) struct WindowAttention {
     qkv: Linear,
@@ -31,36 +27,15 @@ pub(super) struct WindowAttention {
 pub(super) struct WindowContext {
     /// The tiling.
     pub windows: VolumeWindows,
-    /// Place of each token along each axis as 0 and 1: `[1, 1, tokens, h + w + d]`.
-    places: Tensor<4>,
-    /// Regions of the tokens, `[windows, 1, tokens, regions]`, where windows hold several.
-    regions: Option<Tensor<4>>,
+    /// Regions of the tokens, `[windows, tokens, regions]`, where windows hold several.
+    regions: Option<Tensor<3>>,
 }
 
 impl WindowContext {
     pub(super) fn new(windows: VolumeWindows, device: &Device) -> Self {
-        let places = place_channels(windows.window(), device);
-        let regions = (windows.regions_per_window() > 1)
-            .then(|| windows.region_channels(device).unsqueeze_dim(1));
-        Self {
-            windows,
-            places,
-            regions,
-        }
+        let regions = (windows.regions_per_window() > 1).then(|| windows.region_channels(device));
+        Self { windows, regions }
     }
-}
-
-/// For each token a 1 at its place along each axis: `[1, 1, tokens, h + w + d]`.
-fn place_channels(window: [usize; 3], device: &Device) -> Tensor<4> {
-    let [h, w, d] = window;
-    let mut channels = Vec::with_capacity(h * w * d * (h + w + d));
-    for token in 0..h * w * d {
-        for (length, at) in [(h, token / (w * d)), (w, token / d % w), (d, token % d)] {
-            channels.extend((0..length).map(|place| f32::from(u8::from(place == at))));
-        }
-    }
-    let shape = [1, 1, h * w * d, h + w + d];
-    Tensor::from_data(TensorData::new(channels, shape), device)
 }
 
 impl WindowAttention {
@@ -96,19 +71,16 @@ impl WindowAttention {
         };
         let (query, key, value) = (part(0), part(1), part(2));
         let positions = self.positions(query.clone(), context.windows.window());
-        let spread = |channels: Tensor<4>| {
-            let [windows, _, tokens, channel] = channels.dims();
-            let windows = if windows == 1 { count } else { windows };
-            channels.expand([windows, self.heads, tokens, channel])
+        let terms = ScoreTerms {
+            places: Some((positions, context.windows.window().to_vec())),
+            regions: context
+                .regions
+                .as_ref()
+                .map(|regions| regions.clone().narrow(0, first, count)),
+            pairs: None,
         };
-        let mut queries = vec![query * (head as f64).powf(-0.5), positions];
-        let mut keys = vec![key, spread(context.places.clone())];
-        if let Some(regions) = &context.regions {
-            let regions = regions.clone().narrow(0, first, count);
-            keys.push(spread((regions.clone() - 1.0) * -MASKED));
-            queries.push(spread(regions));
-        }
-        let mixed = attend(Tensor::cat(queries, 3), Tensor::cat(keys, 3), value, 1.0);
+        let scale = (head as f64).powf(-0.5);
+        let mixed = attend_with(query, key, value, scale, terms);
         self.proj.forward(join_heads(mixed))
     }
 

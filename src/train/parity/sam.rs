@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::models::checkpoint::Loader;
 use crate::models::ops::{join_windows, partition_windows};
-use crate::models::sam::relative_positions::{key_codes, position_table, query_codes};
+use crate::models::sam::relative_positions::{position_table, query_codes};
 use crate::models::sam::{
     ImageEncoder, MaskDecoder, NoAdaptation, PromptEmbedding, PromptEncoder, PromptFrame, Prompts,
 };
@@ -114,9 +114,13 @@ fn score_terms(
     let rows = position_table(fixture.tensor(&input("rel_pos_h"), device)?, height, height);
     let columns = position_table(fixture.tensor(&input("rel_pos_w"), device)?, width, width);
     let codes = query_codes(query.unsqueeze_dim(1), rows, columns);
-    let [batch, _, _, code] = codes.dims();
-    let keys = key_codes([height, width], device).expand([batch, 1, height * width, code]);
-    let terms = codes.matmul(keys.swap_dims(2, 3)).squeeze_dim::<3>(1);
+    let [batch, _, queries, _] = codes.dims();
+    let by_row = codes.clone().narrow(3, 0, height);
+    let by_row: Tensor<4> = by_row.reshape([batch, queries, height, 1]);
+    let by_column: Tensor<4> = codes
+        .narrow(3, height, width)
+        .reshape([batch, queries, 1, width]);
+    let terms: Tensor<3> = (by_row + by_column).reshape([batch, queries, height * width]);
     check.tensor(fixture, &format!("out/{name}"), scores + terms, MODULE)
 }
 
