@@ -44,6 +44,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Crates that only some modules may name, with the files besides.
 const CRATES: &[(&str, &[&str])] = &[
     ("burn", &["models", "train"]),
+    ("cubecl_runtime", &["models"]),
     (
         "wgpu",
         &["render", "ui/view/paint_callback.rs", "app/desktop"],

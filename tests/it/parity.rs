@@ -1,6 +1,7 @@
 //! Our networks against the recordings of the authors' code, folder by folder.
 
 use std::path::Path;
+use std::process::Command;
 
 use prosector::models::DeviceChoice;
 use prosector::train::parity::{FixtureReport, run_folder};
@@ -52,4 +53,41 @@ fn volume_networks_match_their_authors() {
     if let Some(folder) = shared("golden/autoprosam") {
         assert_parity(&folder);
     }
+}
+
+/// Recordings with every operation of ours that the GPU computes otherwise than the CPU, small enough for a software
+/// adapter.
+const ON_GPU: &[&str] = &[
+    "masam/sam_relpos_window.safetensors",
+    "masam/sam_mask_decoder.safetensors",
+    "autoprosam/autoprosam_mask_decoder.safetensors",
+    "autoprosam/3dsam_image_encoder.safetensors",
+    "desam/desam_prim.safetensors",
+];
+
+/// By the program, in a process of its own: an adapter can be opened only once in a process.
+#[test]
+fn networks_match_their_authors_on_the_gpu() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ON_GPU {
+        let Some(recording) = shared(&format!("golden/{name}")) else {
+            return;
+        };
+        let copy = folder.path().join(recording.file_name().unwrap());
+        std::fs::copy(recording, copy).unwrap();
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
+        .args(["parity", ".", "--device", "gpu"])
+        .current_dir(folder.path())
+        .output()
+        .expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let is_ci = std::env::var_os("CI").is_some_and(|v| v == "true");
+    if stderr.contains("no GPU can be used") && !is_ci {
+        eprintln!("skipped: {stderr}");
+        return;
+    }
+    let rows = String::from_utf8_lossy(&output.stdout);
+    let bad: Vec<&str> = rows.lines().filter(|row| row.starts_with("FAIL")).collect();
+    assert!(output.status.success(), "{stderr}\n{}", bad.join("\n"));
 }

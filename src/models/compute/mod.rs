@@ -1,5 +1,9 @@
 //! Opening the device that computes.
 
+mod kernel_choice;
+
+use std::sync::OnceLock;
+
 use burn::tensor::wgpu::WgpuBackend;
 use burn::tensor::{Device, DeviceKind};
 
@@ -17,9 +21,9 @@ pub fn open(choice: DeviceChoice) -> Result<(ComputeDevice, Device), ModelError>
         DeviceChoice::Auto => Ok(real_gpu().unwrap_or_else(cpu)),
         DeviceChoice::Gpu => match real_gpu() {
             Some(found) => Ok(found),
-            None => Device::wgpu_options().init().map(named).map_err(|e| {
+            None => software_gpu().map_err(|reason| {
                 ModelError::Device(format!(
-                    "no GPU can be used ({e}): choose --device cpu, or install a Vulkan driver"
+                    "no GPU can be used ({reason}): choose --device cpu, or install a Vulkan driver"
                 ))
             }),
         },
@@ -35,20 +39,41 @@ fn cpu() -> (ComputeDevice, Device) {
     (description, Device::flex())
 }
 
+/// The first GPU that is one. An adapter can be opened only once in a process.
 fn real_gpu() -> Option<(ComputeDevice, Device)> {
+    static FOUND: OnceLock<Option<(ComputeDevice, Device)>> = OnceLock::new();
     // Named, because asking every graphics API makes OpenGL's libraries complain on standard error.
     let api = if cfg!(target_os = "macos") {
         WgpuBackend::Metal
     } else {
         WgpuBackend::Vulkan
     };
-    [DeviceKind::DiscreteGpu(0), DeviceKind::IntegratedGpu(0)]
+    let search = || {
+        [
+            DeviceKind::DiscreteGpu(0),
+            DeviceKind::IntegratedGpu(0),
+            DeviceKind::VirtualGpu(0),
+        ]
         .into_iter()
         .find_map(|kind| {
             let options = Device::wgpu_options().device_kind(kind);
             options.graphics_api(api).init().ok()
         })
         .map(named)
+    };
+    FOUND.get_or_init(search).clone()
+}
+
+/// Whatever else computes: a software rasteriser.
+fn software_gpu() -> Result<(ComputeDevice, Device), String> {
+    static FOUND: OnceLock<Result<(ComputeDevice, Device), String>> = OnceLock::new();
+    let open = || {
+        kernel_choice::sample_once();
+        let device = Device::wgpu_options().init().map_err(|e| e.to_string())?;
+        kernel_choice::accept_any(&device);
+        Ok(named(device))
+    };
+    FOUND.get_or_init(open).clone()
 }
 
 fn named(device: Device) -> (ComputeDevice, Device) {
