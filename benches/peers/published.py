@@ -4,7 +4,8 @@
 Usage: pip install torch, then
        python3 benches/peers/published.py [CASE..] [--threads 2] [--repeats 2]
 
-Each case runs in a process of its own, ours (`cargo bench --bench published`) and PyTorch's in turn, so that the peak
+Wall time, and processor time of all threads, which is what can be compared while other programs run. Each case runs in
+a process of its own, ours (`cargo bench --bench published`) and PyTorch's in turn, so that the peak
 memory is the case's. The PyTorch networks are written here after the papers' specifications, as their authors wrote
 them: attention scores as one tensor, relative positions added to them, AutoProSAM's 512-cube made before its patches.
 
@@ -266,14 +267,15 @@ def run_torch(case, threads, repeats):
 
     network, inputs = torch_networks(threads)[case]()
     network.eval()
-    best = float("inf")
+    best, best_cpu = float("inf"), float("inf")
     with torch.no_grad():
         for _ in range(repeats):
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             network(inputs)
             best = min(best, time.perf_counter() - started)
+            best_cpu = min(best_cpu, time.process_time() - cpu)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"case": case, "seconds": best, "peak_mb": peak}))
+    print(json.dumps({"case": case, "seconds": best, "cpu_seconds": best_cpu, "peak_mb": peak}))
 
 
 def child(command, threads):
@@ -292,12 +294,12 @@ def main():
     if args.torch:
         run_torch(args.cases[0], args.threads, args.repeats)
         return
-    print(f"{'case':16} {'ours s':>8} {'torch s':>8} {'ratio':>6} {'ours MB':>8} {'torch MB':>9}")
+    print(f"{'case':16} {'ours s':>8} {'torch s':>8} {'ratio':>6} {'CPU s':>8} {'CPU s':>8} {'ratio':>6} {'ours MB':>8} {'torch MB':>9}")
     for case in args.cases:
         ours = child(["cargo", "bench", "--quiet", "--bench", "published", "--", case, str(args.repeats)], args.threads)
         torch = child([sys.executable, __file__, case, "--torch", "--threads", str(args.threads), "--repeats", str(args.repeats)], args.threads)
-        ratio = ours["seconds"] / torch["seconds"]
-        print(f"{case:16} {ours['seconds']:8.2f} {torch['seconds']:8.2f} {ratio:6.2f} {ours['peak_mb']:8.0f} {torch['peak_mb']:9.0f}", flush=True)
+        times = " ".join(f"{ours[key]:8.2f} {torch[key]:8.2f} {ours[key] / torch[key]:6.2f}" for key in ("seconds", "cpu_seconds"))
+        print(f"{case:16} {times} {ours['peak_mb']:8.0f} {torch['peak_mb']:9.0f}", flush=True)
 
 
 if __name__ == "__main__":
