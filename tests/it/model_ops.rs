@@ -259,6 +259,13 @@ fn the_definitions_for_the_gpu_equal_the_kernels_for_the_cpu() {
     let weight: Tensor<3> = Tensor::random([27, 16, 24], Distribution::Normal(0.0, 1.0), &cpu);
     let on_gpu = conv3d(x.clone().to_device(&gpu), weight.clone().to_device(&gpu));
     close(back(on_gpu), conv3d(x.clone(), weight), "convolution");
+    let slope = |x: Tensor<5>| {
+        let x = x.autodiff().require_grad();
+        let gradients = (gelu(x.clone()) * x.clone()).sum().backward();
+        x.grad(&gradients).expect("tracked")
+    };
+    let on_gpu = slope(x.clone().to_device(&gpu));
+    close(back(on_gpu), slope(x.clone()), "slope of the GELU");
     let gamma: Tensor<1> = Tensor::random([16], Distribution::Normal(0.0, 1.0), &cpu);
     let beta: Tensor<1> = Tensor::random([16], Distribution::Normal(0.0, 1.0), &cpu);
     let on_gpu = norm_act(

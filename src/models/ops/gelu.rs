@@ -1,5 +1,7 @@
 //! The exact GELU: Burn's on the GPU, ours on the CPU.
 
+use std::f32::consts::FRAC_1_SQRT_2;
+
 use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -41,8 +43,17 @@ pub(super) trait GeluKernels: Backend {
         Self::gelu(x)
     }
 
+    /// `grad` times Φ(x) + x φ(x); Burn's own is the derivative of another function, the tanh approximation.
     fn activate_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        Self::gelu_backward(x, grad)
+        const DENSITY_AT_ZERO: f32 = 0.398_942_3;
+        let erf = Self::float_erf(Self::float_mul_scalar(x.clone(), FRAC_1_SQRT_2.into()));
+        let distribution =
+            Self::float_mul_scalar(Self::float_add_scalar(erf, 1.0.into()), 0.5.into());
+        let square = Self::float_mul(x.clone(), x.clone());
+        let density = Self::float_exp(Self::float_mul_scalar(square, (-0.5).into()));
+        let density = Self::float_mul_scalar(density, DENSITY_AT_ZERO.into());
+        let slope = Self::float_add(distribution, Self::float_mul(x, density));
+        Self::float_mul(slope, grad)
     }
 }
 
