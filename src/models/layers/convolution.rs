@@ -7,6 +7,8 @@ use burn::tensor::{Tensor, module};
 use crate::models::checkpoint::{Init, Scope};
 use crate::models::ops;
 
+use super::linear::multiply_rows;
+
 /// How a kernel moves over its input: the same along every axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -213,7 +215,7 @@ impl PointConv3d {
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let [to, from, ..] = self.weight.dims();
         let matrix: Tensor<2> = self.weight.val().reshape([to, from]).transpose();
-        module::linear(x, matrix, self.bias.as_ref().map(Param::val))
+        multiply_rows(x, matrix, self.bias.as_ref().map(Param::val))
     }
 }
 
@@ -237,7 +239,7 @@ impl Doubling3d {
         let [from, to, ..] = self.weight.dims();
         let matrix = self.weight.val().permute([0, 2, 3, 4, 1]);
         let matrix: Tensor<2> = matrix.reshape([from, 8 * to]);
-        ops::depth_to_space(module::linear(x, matrix, None))
+        ops::depth_to_space(multiply_rows(x, matrix, None))
     }
 }
 

@@ -24,7 +24,7 @@ impl Linear {
 
     /// `[.., in]` → `[.., out]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        module::linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+        multiply_rows(x, self.weight.val(), self.bias.as_ref().map(Param::val))
     }
 
     /// The matrix `[in, out]`.
@@ -36,4 +36,18 @@ impl Linear {
     pub fn bias(&self) -> Option<Tensor<1>> {
         self.bias.as_ref().map(Param::val)
     }
+}
+
+/// x W + b over the last axis of `x` `[.., in]`, `weight [in, out]`: all rows in one product. Left to itself, Burn makes
+/// a product for each step along the leading axes where the last but one has a round length, and reads W for each anew.
+pub(super) fn multiply_rows<const D: usize>(
+    x: Tensor<D>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+) -> Tensor<D> {
+    let mut shape = x.dims();
+    let [width_in, width_out] = weight.dims();
+    let rows = shape[..D - 1].iter().product::<usize>();
+    shape[D - 1] = width_out;
+    module::linear::<2>(x.reshape([rows, width_in]), weight, bias).reshape(shape)
 }
