@@ -292,3 +292,30 @@ impl Plateau {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rate_after(losses: &[f64]) -> f64 {
+        let epoch = |&last: &f64| EpochRecord {
+            mean: last,
+            last,
+            score: None,
+        };
+        let history: Vec<EpochRecord> = losses.iter().map(epoch).collect();
+        Plateau::after(5e-4, &history)
+    }
+
+    #[test]
+    fn the_rate_falls_after_eleven_epochs_without_a_better_loss_from_the_eleventh_on() {
+        let mut losses = vec![0.1; 10];
+        losses.push(0.5);
+        losses.extend([0.6; 10]);
+        assert!((rate_after(&losses) - 5e-4).abs() < 1e-12);
+        losses.push(0.6);
+        assert!((rate_after(&losses) - 5e-5).abs() < 1e-12);
+        losses.push(0.4);
+        assert!((rate_after(&losses) - 5e-5).abs() < 1e-12);
+    }
+}

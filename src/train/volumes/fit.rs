@@ -11,13 +11,13 @@ use crate::train::clipping::clip_parts;
 use crate::train::epochs::{At, Lesson, shuffle};
 
 use super::Run;
-use super::recipe::VolumeRecipe;
+use super::recipe::VolumeSchedule;
 
 /// A network's lesson.
 pub(super) struct CropLesson<'a, L, S> {
     pub run: &'a Run<'a>,
     /// The learning rate of an epoch.
-    pub rate: fn(&VolumeRecipe, usize) -> f64,
+    pub rate: fn(&VolumeSchedule, usize) -> f64,
     /// Longest gradient of each part.
     pub longest: f64,
     /// The loss on a crop of (network, scan, epoch).
@@ -54,7 +54,7 @@ where
     }
 
     fn rate(&self, at: &At<'_>) -> f64 {
-        (self.rate)(self.run.recipe, at.epoch)
+        (self.rate)(&self.run.recipe.schedule, at.epoch)
     }
 
     fn limit(&self, net: &M, entries: &[ParamEntry], gradients: &mut GradientsParams) {
@@ -76,16 +76,15 @@ pub(super) fn optimizer() -> ModuleOptimizer {
 }
 
 /// 3DSAM-adapter: falls linearly to a hundredth.
-pub(super) fn linear_rate(recipe: &VolumeRecipe, epoch: usize) -> f64 {
-    let done = epoch as f64 / recipe.schedule.epochs as f64;
-    recipe.schedule.learning_rate * (1.0 - 0.99 * done.min(1.0))
+pub(super) fn linear_rate(schedule: &VolumeSchedule, epoch: usize) -> f64 {
+    let done = epoch as f64 / schedule.epochs as f64;
+    schedule.learning_rate * (1.0 - 0.99 * done.min(1.0))
 }
 
 /// AutoProSAM: epochs of exponential warm-up, then a polynomial fall.
-pub(super) fn warm_rate(recipe: &VolumeRecipe, epoch: usize) -> f64 {
+pub(super) fn warm_rate(schedule: &VolumeSchedule, epoch: usize) -> f64 {
     #[expect(clippy::approx_constant, reason = "the authors wrote these digits")]
     const BASE: f64 = 2.718;
-    let schedule = &recipe.schedule;
     let (at, warm, all) = (
         epoch as f64,
         schedule.warmup_epochs as f64,
@@ -97,4 +96,33 @@ pub(super) fn warm_rate(recipe: &VolumeRecipe, epoch: usize) -> f64 {
         (1.0 - at / all).powf(0.9)
     };
     schedule.learning_rate * factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(warmup_epochs: usize) -> VolumeSchedule {
+        VolumeSchedule {
+            seed: 1,
+            epochs: 400,
+            learning_rate: 5e-4,
+            choose_every: 1,
+            warmup_epochs,
+        }
+    }
+
+    #[test]
+    fn autoprosam_warms_up_for_five_epochs() {
+        let rate = |epoch| warm_rate(&schedule(5), epoch);
+        assert!((rate(0) - 2.27e-8).abs() < 1e-10);
+        assert!((rate(5) - 5e-4).abs() < 1e-12);
+        assert!((rate(200) - 5e-4 * 0.5f64.powf(0.9)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_run_without_warming_up_starts_at_the_full_rate() {
+        assert!((warm_rate(&schedule(0), 0) - 5e-4).abs() < 1e-12);
+        assert!(warm_rate(&schedule(0), 1) < 5e-4);
+    }
 }
