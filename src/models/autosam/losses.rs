@@ -3,6 +3,8 @@
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Int, Tensor};
 
+use crate::models::ops::{sum_all, sum_rows};
+
 /// Added to numerator and denominator of the Dice term.
 const SMOOTHING: f64 = 1.0;
 
@@ -39,7 +41,7 @@ pub fn one_hot(labels: Tensor<3, Int>, classes: usize) -> Tensor<4> {
 
 fn cross_entropy(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
     let [batch, _, height, width] = logits.dims();
-    -(log_softmax(logits, 1) * truth).sum() / (batch * height * width) as f64
+    -sum_all(log_softmax(logits, 1) * truth) / (batch * height * width) as f64
 }
 
 /// Soft Dice loss of the foreground over the whole batch. Terms that are not above 0, of classes neither there nor
@@ -48,7 +50,7 @@ pub fn soft_dice(probability: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
     let classes = probability.dims()[1];
     let sums = |x: Tensor<4>| -> Tensor<1> {
         let by_class: Tensor<2> = x.swap_dims(0, 1).flatten(1, 3);
-        by_class.sum_dim(1).narrow(0, 1, classes - 1).flatten(0, 1)
+        sum_rows(by_class).narrow(0, 1, classes - 1)
     };
     let overlap = sums(probability.clone() * truth.clone());
     let sizes = sums(probability.clone() * probability) + sums(truth.clone() * truth);

@@ -4,6 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{log_sigmoid, sigmoid};
 use serde::{Deserialize, Serialize};
 
+use crate::models::ops::sum_rows;
+
 /// Added to numerator and denominator of the Dice term.
 const SMOOTHING: f64 = 1e-5;
 
@@ -47,10 +49,7 @@ impl LossConfig {
 /// 1 − Dice of each item of `logits` and `truth` `[b, 1, h, w]`, averaged; squares in the denominator.
 pub fn dice_loss(logits: Tensor<4>, truth: Tensor<4>) -> Tensor<1> {
     let batch = logits.dims()[0];
-    let sums = |x: Tensor<4>| -> Tensor<2> {
-        let flat: Tensor<2> = x.flatten(1, 3);
-        flat.sum_dim(1)
-    };
+    let sums = |x: Tensor<4>| -> Tensor<1> { sum_rows(x.flatten(1, 3)) };
     let probability = sigmoid(logits);
     let overlap = sums(probability.clone() * truth.clone());
     let sizes = sums(probability.clone() * probability) + sums(truth.clone() * truth);

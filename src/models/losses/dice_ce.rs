@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
+use crate::models::ops::{sum_all, sum_rows};
+
 /// Added to numerator and denominator.
 const SMOOTH: f64 = 1e-5;
 
@@ -47,8 +49,7 @@ pub fn dice_per_class(logits: Tensor<5>, targets: Tensor<5>) -> Tensor<1> {
     let probability = activation::softmax(logits, 1);
     let sum = |x: Tensor<5>| -> Tensor<1> {
         let voxels = x.dims()[2..].iter().product::<usize>();
-        let x: Tensor<2> = x.reshape([classes, voxels]);
-        x.sum_dim(1).reshape([classes])
+        sum_rows(x.reshape([classes, voxels]))
     };
     let common = sum(probability.clone() * targets.clone());
     let whole = sum(probability) + sum(targets);
@@ -59,7 +60,7 @@ pub fn dice_per_class(logits: Tensor<5>, targets: Tensor<5>) -> Tensor<1> {
 pub fn cross_entropy(logits: Tensor<5>, targets: Tensor<5>) -> Tensor<1> {
     let voxels: usize = logits.dims()[2..].iter().product();
     let chosen = activation::log_softmax(logits, 1) * targets;
-    chosen.sum() * (-1.0 / voxels as f64)
+    sum_all(chosen) * (-1.0 / voxels as f64)
 }
 
 /// 1 for the class of each voxel and 0 for the others, `[1, classes, d, h, w]`.

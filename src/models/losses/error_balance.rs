@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
+use crate::models::ops::sum_rows;
+
 const SMOOTH: f64 = 1e-5;
 
 /// 1 - TP / (TP + α FP + (1 - α) FN) of each class, `[classes]`: α is the share of false positives among the errors,
@@ -11,8 +13,7 @@ pub fn balanced_dice_per_class(logits: Tensor<5>, targets: Tensor<5>) -> Tensor<
     let probability = activation::softmax(logits, 1);
     let sum = |x: Tensor<5>| -> Tensor<1> {
         let voxels = x.dims()[2..].iter().product::<usize>();
-        let x: Tensor<2> = x.reshape([classes, voxels]);
-        x.sum_dim(1).reshape([classes])
+        sum_rows(x.reshape([classes, voxels]))
     };
     let hit = sum(probability.clone() * targets.clone());
     let extra = sum(probability) - hit.clone();

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
+use crate::models::ops::sum_all;
+
 /// Share of the cross entropy; the rest is Dice.
 pub const CROSS_ENTROPY_SHARE: f64 = 0.2;
 /// Label of pixels that do not count.
@@ -28,7 +30,7 @@ pub fn masam_loss(logits: Tensor<4>, labels: Tensor<3>) -> MasamLoss {
     let targets = Tensor::cat(targets.collect(), 1);
 
     let chosen = activation::log_softmax(logits.clone(), 1) * targets.clone();
-    let cross_entropy = chosen.sum().neg() / counts.clone().sum();
+    let cross_entropy = sum_all(chosen).neg() / sum_all(counts.clone());
 
     let probability = activation::softmax(logits, 1) * counts;
     let per_class = |x: Tensor<4>| x.sum_dim(0).sum_dim(2).sum_dim(3);

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Shape, Tensor};
 
+use super::sums::mean_last;
 use super::{Activation, norm_act};
 
 /// Normalises the channels of each pixel or voxel of `x` `[b, c, ..]` (biased variance), then scales and shifts
@@ -27,8 +28,8 @@ pub fn instance_norm<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let shape: Shape = x.shape();
     let (batch, channels) = (shape[0], shape[1]);
     let flat: Tensor<3> = x.reshape([batch, channels, shape.num_elements() / (batch * channels)]);
-    let centred = flat.clone() - flat.mean_dim(2);
-    let variance = centred.clone().powi_scalar(2).mean_dim(2);
+    let centred = flat.clone() - mean_last(flat);
+    let variance = mean_last(centred.clone().powi_scalar(2));
     (centred / (variance + EPS).sqrt()).reshape(shape)
 }
 

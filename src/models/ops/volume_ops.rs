@@ -7,6 +7,7 @@ use burn::tensor::{Shape, Tensor};
 
 use super::conv3d_kernel::{self, ConvShape};
 use super::norm_kernel::{self, EPSILON, NormShape};
+use super::sums::near_root;
 
 /// 3×3×3 convolution, stride 1, zero padding: `[b, d, h, w, in]` with weight `[27, in, out]`.
 pub fn conv3d(x: Tensor<5>, weight: Tensor<3>) -> Tensor<5> {
@@ -318,8 +319,13 @@ fn grouped<B: Backend>(x: FloatTensor<B>, groups: usize) -> FloatTensor<B> {
     B::float_reshape(x, Shape::new([b, d * h * w, groups, c / groups]))
 }
 
+/// Of each group over the voxels, in steps: see [`super::sums`].
 fn group_mean<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
-    B::float_mean_dim(B::float_mean_dim(x, 1), 3)
+    let [b, voxels, groups, size] = x.shape().dims();
+    let run = near_root(voxels);
+    let runs = B::float_reshape(x, Shape::new([b, voxels / run, run, groups * size]));
+    let means = B::float_mean_dim(B::float_mean_dim(runs, 2), 1);
+    B::float_mean_dim(B::float_reshape(means, Shape::new([b, 1, groups, size])), 3)
 }
 
 /// The normalised values and 1/standard deviation, grouped.
