@@ -15,6 +15,7 @@ use prosector::prompt::{Click, Polarity};
 use prosector::session::{
     AiCommand, Effect, HistoryCommand, OpenedScan, PromptCommand, ScanCommand, ScanSource, Session,
 };
+use prosector::util::peak_memory_mb;
 use prosector::volume::{
     ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData, Window,
 };
@@ -170,8 +171,7 @@ fn show_refined(bencher: divan::Bencher<'_, '_>) {
 
 fn main() {
     divan::main();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if let Some(line) = status.lines().find(|line| line.starts_with("VmHWM")) {
-        println!("peak memory {}", line.trim_start_matches("VmHWM:").trim());
+    if let Some(mb) = peak_memory_mb() {
+        println!("peak memory {mb} MB");
     }
 }

@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 
 use prosector::geometry::{Affine, Convention, Grid, Plane, SliceView, VoxelIndex};
 use prosector::render::{Offscreen, Scene, SliceStyle, TextureLimits, reference};
+use prosector::util::peak_memory_mb;
 use prosector::volume::{ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData, Window};
 
 const SIZE: [u32; 2] = [1920, 1080];
@@ -168,8 +169,7 @@ fn main() {
         println!("drawn by {}", device.drawn_by());
     }
     divan::main();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    if let Some(line) = status.lines().find(|line| line.starts_with("VmHWM")) {
-        println!("peak memory {}", line.trim_start_matches("VmHWM:").trim());
+    if let Some(mb) = peak_memory_mb() {
+        println!("peak memory {mb} MB");
     }
 }
