@@ -8,6 +8,7 @@ use crate::volume::Modality;
 
 use super::checkpoint::{Precision, TensorFile};
 use super::classes::{read_classes, unnamed};
+use super::registry::is_boxed;
 use super::system::{ImportSource, System, system_named, systems};
 use super::{DeviceChoice, ModelCard, ModelError, installed};
 
@@ -42,6 +43,12 @@ pub struct ImportOptions {
 /// Files that are not whole, not plain checkpoints, or not of this system; classes that do not match; an id that is
 /// taken. Nothing is installed then.
 pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
+    if is_boxed(&options.id) {
+        return Err(ModelError::Unsupported(format!(
+            "'{}' is the name of the model in the box: choose another with --as",
+            options.id
+        )));
+    }
     let system = known_system(&options.system)?;
     let open = |path: &PathBuf| TensorFile::open(path).map(Arc::new);
     let files = options

@@ -68,6 +68,11 @@ pub fn installed_models() -> Vec<ModelCard> {
         .collect()
 }
 
+/// Whether an id is taken by a model of the program.
+pub(super) fn is_boxed(id: &str) -> bool {
+    find(Some(id)).is_ok()
+}
+
 fn find(id: Option<&str>) -> Result<(&'static Boxed, ModelCard), ModelError> {
     for model in &BOXED {
         let card = model.card()?;

@@ -118,17 +118,23 @@ impl LabelMap {
 
     /// The voxels of one label.
     pub fn mask_of(&self, value: u16) -> Mask {
-        Mask {
-            grid: self.grid,
-            voxels: self.voxels.iter().map(|&v| u8::from(v == value)).collect(),
-        }
+        self.mask_where(|v| v == value)
     }
 
     /// Every voxel that is not background.
     pub fn foreground(&self) -> Mask {
+        self.mask_where(|v| v != 0)
+    }
+
+    /// The voxels of every label that `is_wanted`.
+    pub fn mask_where(&self, is_wanted: impl Fn(u16) -> bool) -> Mask {
         Mask {
             grid: self.grid,
-            voxels: self.voxels.iter().map(|&v| u8::from(v != 0)).collect(),
+            voxels: self
+                .voxels
+                .iter()
+                .map(|&v| u8::from(is_wanted(v)))
+                .collect(),
         }
     }
 

@@ -36,7 +36,8 @@ impl SurfaceToSurface {
     /// Area in mm² of the part no further than `tolerance_mm` from the other surface.
     pub fn area_within_mm2(&self, tolerance_mm: f64) -> f64 {
         let near = self.pieces.iter().take_while(|p| p.0 <= tolerance_mm);
-        near.map(|p| p.1).sum()
+        // The sum of nothing is -0.0 in Rust, which would be printed.
+        near.map(|p| p.1).sum::<f64>() + 0.0
     }
 
     /// The mean distance, weighted by area.

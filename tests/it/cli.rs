@@ -377,12 +377,20 @@ fn dicom_that_is_no_single_scan_is_refused() {
 #[test]
 fn several_series_are_listed_by_info_and_chosen_by_uid() {
     let bench = Bench::new();
-    let Some(folder) = shared("data/dicom/prostatex_0001_multiseries") else {
-        return;
-    };
+    for name in [
+        "data/dicom/prostatex_0001_multiseries",
+        "data/dicom/dicom2nifti/failing_sliceorientation_001",
+    ] {
+        if let Some(folder) = shared(name) {
+            each_series_can_be_chosen(&bench, &folder);
+        }
+    }
+}
+
+fn each_series_can_be_chosen(bench: &Bench, folder: &Path) {
     let info = program(
         bench.folder.path(),
-        &["info".into(), folder.clone(), "--json".into()],
+        &["info".into(), folder.into(), "--json".into()],
     );
     let facts = json(&info);
     let series = facts["series"].as_array().expect("the series");
@@ -404,7 +412,7 @@ fn several_series_are_listed_by_info_and_chosen_by_uid() {
             bench.folder.path(),
             &[
                 "info".into(),
-                folder.clone(),
+                folder.into(),
                 "--series".into(),
                 uid.into(),
                 "--json".into(),
@@ -441,6 +449,39 @@ fn prompted_results_are_masks_on_the_scans_grid() {
         let voxels = mask.foreground().count() as u64;
         assert_eq!(report["labels"][0]["voxels"], voxels);
     }
+}
+
+#[test]
+fn whatever_is_not_zero_in_a_prior_belongs_to_the_target() {
+    let bench = Bench::new();
+    let grid = small_grid();
+    let is_inside = |n: usize| {
+        let [i, j, k] = grid.voxel_at(n).0;
+        (6..14).contains(&i) && (5..13).contains(&j) && (3..9).contains(&k)
+    };
+    let mut answers = Vec::new();
+    for inside in [1.0f32, -1.0, 0.5] {
+        let voxels = (0..grid.len()).map(|n| if is_inside(n) { inside } else { 0.0 });
+        let prior = ImageVolume::new(
+            grid,
+            VoxelData::F32(voxels.collect()),
+            Rescale::IDENTITY,
+            Modality::Mr,
+        );
+        save_image(&bench.path("prior.nii"), &prior).expect("a prior");
+        let line = "segment SCAN -o OUT --prior prior.nii --click 10,9,6 --device cpu";
+        assert_success(&bench.run(line));
+        answers.push(fs::read(bench.path("out.nii.gz")).expect("a mask"));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], answers[2]);
+}
+
+#[test]
+fn the_name_of_the_model_in_the_box_is_taken() {
+    let bench = Bench::new();
+    let output = bench.run("models import SCAN --system sam --as prosector1");
+    assert_refused(&output, "the model in the box");
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::fs;
 use std::process::Command;
 
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
-use prosector::io::{save_image, save_labels};
+use prosector::io::{open_labels, save_image, save_labels, save_mask};
 use prosector::prompt::{Polarity, correcting_click, loosened_box};
+use prosector::util::JobContext;
+use prosector::volume::metrics::dice;
 use prosector::volume::phantom::phantom;
 use prosector::volume::{Grid, LabelMap, LabelTable, Mask};
 use serde_json::Value;
@@ -109,6 +111,14 @@ fn a_pair_has_a_row_per_value_and_their_mean() {
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[1]["label"], 2);
     assert_eq!(rows[1]["dice"], 0.0);
+    assert!(rows[1]["nsd"].as_f64().is_some_and(f64::is_sign_positive));
+
+    let joined = evaluate(folder.path(), &[&pair[..], &["--map", "1=1,2=1"]].concat());
+    let rows = joined["cases"].as_array().expect("rows");
+    assert_eq!(rows.len(), 1);
+    // 512 voxels of the truth, 256 too many.
+    let dice = rows[0]["dice"].as_f64().expect("a number");
+    assert!((dice - 2.0 * 512.0 / (512.0 + 768.0)).abs() < 1e-12);
 }
 
 #[test]
@@ -237,6 +247,11 @@ fn a_model_is_measured_step_by_step() {
     assert_eq!(report["groups"]["made"]["dice"], report["mean"]["dice"]);
     assert_eq!(report["mean"]["dice"], row["dice"]);
 
+    let many = ["--protocol", "clicks", "--steps", "7"];
+    let report = evaluate(folder.path(), &[&cases[..], &many].concat());
+    let area = report["cases"][0]["dsc_auc"].as_f64().expect("a number");
+    assert!(area > 0.0 && area <= 4.0, "{area} is more than five clicks");
+
     let automatic = [&cases[..], &["--protocol", "auto"]].concat();
     refuses_a_name_that_the_model_has_not(folder.path(), &automatic);
     fs::write(
@@ -248,6 +263,49 @@ fn a_model_is_measured_step_by_step() {
     assert_eq!(by_value["cases"][0]["label"], 3);
     assert_eq!(by_value["cases"][0]["steps"], serde_json::json!([]));
     assert_eq!(by_value["cases"][0]["dsc_auc"], Value::Null);
+}
+
+#[test]
+fn clicks_given_together_are_taken_one_after_another() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let made = phantom();
+    save_image(&folder.path().join("ct.nii.gz"), &made.image).expect("the phantom");
+    let target = made.labels.mask_of(made.lesion);
+    save_mask(&folder.path().join("truth.nii.gz"), &target).expect("its truth");
+    fs::write(
+        folder.path().join("cases.toml"),
+        "[[case]]\nid = 'phantom'\nimage = 'ct.nii.gz'\ntruth = 'truth.nii.gz'\nmodality = 'ct'\n",
+    )
+    .expect("a file");
+    let arguments = ["--cases", "cases.toml", "--device", "cpu", "--steps", "2"];
+    let protocol = ["--protocol", "clicks"];
+    let report = evaluate(folder.path(), &[&arguments[..], &protocol].concat());
+
+    let mut clicks: Vec<String> = Vec::new();
+    let mut current = Mask::empty(target.grid);
+    for _ in 0..2 {
+        let click = correcting_click(&current, &target).expect("an error");
+        let sign = match click.polarity {
+            Polarity::Positive => "",
+            Polarity::Negative => ",neg",
+        };
+        let [i, j, k] = click.voxel.0;
+        clicks.extend(["--click".to_owned(), format!("{i},{j},{k}{sign}")]);
+        let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
+            .args(["segment", "ct.nii.gz", "-o", "out.nii.gz"])
+            .args(["--modality", "ct", "--device", "cpu"])
+            .args(&clicks)
+            .current_dir(folder.path())
+            .output()
+            .expect("the program starts");
+        assert!(output.status.success(), "{output:?}");
+        let path = folder.path().join("out.nii.gz");
+        let (labels, ..) = open_labels(&path, &JobContext::silent()).expect("a mask");
+        current.voxels = labels.mask_of(1).voxels;
+    }
+    let measured = report["cases"][0]["dice"].as_f64().expect("a number");
+    let found = dice(&current.voxels, &target.voxels);
+    assert!((measured - found).abs() < 1e-9, "{measured} and {found}");
 }
 
 fn refuses_a_name_that_the_model_has_not(folder: &std::path::Path, automatic: &[&str]) {

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use glam::DVec3;
+use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 use crate::io::{OpenOptions, ScanInfo, open_labels, open_scan};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality};
+use crate::with_voxels;
 
 use super::Refusal;
 
@@ -54,23 +56,51 @@ pub(super) fn labels_on_grid(
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
     let (labels, table, warnings) = open_labels(path, ctx)?;
-    if !labels.grid.is_same(grid, SAME_GRID_TOLERANCE_MM) {
-        let size = |g: &Grid| g.dims.map(|n| n.to_string()).join("x");
-        let difference = if labels.grid.dims == grid.dims {
-            "lies elsewhere in space".to_owned()
-        } else {
-            format!("has {} voxels, not {}", size(&labels.grid), size(grid))
-        };
-        return Err(Refusal::Other(format!(
-            "{}: is on another grid: it {difference}; give a label map made on this scan",
-            path.display()
-        )));
-    }
+    same_grid(path, &labels.grid, grid)?;
     let labels = LabelMap {
         grid: *grid,
         voxels: labels.voxels,
     };
     Ok((labels, table, warnings))
+}
+
+/// Opens a mask that must lie on `grid`: whatever is not zero belongs to it, be it a label, a probability or -1.
+pub(super) fn mask_on_grid(path: &Path, grid: &Grid, ctx: &JobContext) -> Result<Mask, Refusal> {
+    let options = OpenOptions {
+        // Keeps the reader from guessing what kind of scan the values could be of.
+        modality: Some(Modality::Mr),
+        ..OpenOptions::default()
+    };
+    let image = open_scan(path, &options, ctx)?.image;
+    same_grid(path, image.grid(), grid)?;
+    let rescale = image.rescale();
+    let voxels = with_voxels!(image.voxels(), v => v
+        .par_iter()
+        .map(|&stored| {
+            let value = rescale.apply(stored as f64);
+            u8::from(value != 0.0 && !value.is_nan())
+        })
+        .collect());
+    Ok(Mask {
+        grid: *grid,
+        voxels,
+    })
+}
+
+fn same_grid(path: &Path, own: &Grid, wanted: &Grid) -> Result<(), Refusal> {
+    if own.is_same(wanted, SAME_GRID_TOLERANCE_MM) {
+        return Ok(());
+    }
+    let size = |g: &Grid| g.dims.map(|n| n.to_string()).join("x");
+    let difference = if own.dims == wanted.dims {
+        "lies elsewhere in space".to_owned()
+    } else {
+        format!("has {} voxels, not {}", size(own), size(wanted))
+    };
+    Err(Refusal::Other(format!(
+        "{}: is on another grid: it {difference}; give a label map made on this scan",
+        path.display()
+    )))
 }
 
 /// Clicks and box as typed, on the grid of the scan; refused where they miss it.

@@ -6,7 +6,7 @@ use crate::engine::{Engine, Event, JobId, Request};
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, PromptedResult, ScanKey, open_model,
 };
-use crate::prompt::PromptSet;
+use crate::prompt::{Click, Polarity, PromptSet};
 use crate::volume::{ImageVolume, Mask};
 
 use super::Refusal;
@@ -98,6 +98,37 @@ impl ModelRun {
             } => Ok(Timed { result, seconds }),
             other => Err(unfinished(other)),
         }
+    }
+
+    /// Segments as a user would who gives the prompts one after another, from nothing: the box and what stands before
+    /// the first positive click, then each click upon the mask before it. Models learn clicks as corrections of a mask;
+    /// given all at once, a later click could undo what an earlier one found.
+    pub(super) fn click_by_click(
+        &self,
+        image: &Arc<ImageVolume>,
+        scan: ScanKey,
+        prompts: &PromptSet,
+    ) -> Result<Timed<PromptedResult>, Refusal> {
+        let is_positive = |c: &Click| c.polarity == Polarity::Positive;
+        let all = prompts.clicks.len();
+        let first = match prompts.target_box {
+            Some(_) => 0,
+            None => prompts.clicks.iter().position(is_positive).unwrap_or(all) + 1,
+        };
+        let upto = |count: usize| PromptSet {
+            clicks: prompts.clicks[..count.min(all)].to_vec(),
+            target_box: prompts.target_box,
+        };
+        let mut latest = self.prompted(image, scan, &upto(first), None)?;
+        for count in first + 1..=all {
+            let prior = Some(Arc::new(latest.result.mask));
+            let next = self.prompted(image, scan, &upto(count), prior)?;
+            latest = Timed {
+                result: next.result,
+                seconds: latest.seconds + next.seconds,
+            };
+        }
+        Ok(latest)
     }
 
     /// Forgets what is cached of scans.

@@ -51,7 +51,7 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     } else {
         let prompts = inputs::prompts_on_grid(&args.clicks, args.target_box, args.world, &grid)?;
         let prior = match &args.prior {
-            Some(path) => Some(inputs::labels_on_grid(path, &grid, &ctx)?.0.foreground()),
+            Some(path) => Some(inputs::mask_on_grid(path, &grid, &ctx)?),
             None => None,
         };
         segment_prompted(args, &scan, &prompts, prior, console)?
@@ -92,8 +92,10 @@ fn segment_prompted(
     console: Console,
 ) -> Result<Report, Refusal> {
     let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
-    let prior = prior.map(Arc::new);
-    let Timed { result, seconds } = model.prompted(&scan.image, SCAN, prompts, prior)?;
+    let Timed { result, seconds } = match prior {
+        Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
+        None => model.click_by_click(&scan.image, SCAN, prompts)?,
+    };
     let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
     let voxels = result.mask.count();
     if voxels == 0 {

@@ -90,7 +90,24 @@ pub(super) fn sort(instances: &[Instance], keep_scouts: bool) -> Sorted<'_> {
     for ((_, uid), members) in by_series {
         sorted.add_series(uid, &members, keep_scouts);
     }
+    number_repeated(&mut sorted.groups);
     sorted
+}
+
+/// Gives `#1`, `#2`, ... to groups that share a series UID, so that each can be asked for.
+fn number_repeated(groups: &mut [Group]) {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for group in &*groups {
+        *counts.entry(group.uid.clone()).or_default() += 1;
+    }
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for group in groups {
+        if counts[&group.uid] > 1 {
+            let number = seen.entry(group.uid.clone()).or_default();
+            *number += 1;
+            group.uid = format!("{}#{number}", group.uid);
+        }
+    }
 }
 
 impl<'a> Sorted<'a> {
@@ -123,14 +140,10 @@ impl<'a> Sorted<'a> {
         if !keep_scouts && looks_like_localizer(members[0], largest, orientations(&groups)) {
             return self.add_other(uid, "localizer", images);
         }
-        let several = groups.len() > 1;
-        for (k, planes) in groups.into_iter().enumerate() {
-            let uid = match several {
-                true => format!("{uid}#{}", k + 1),
-                false => uid.to_owned(),
-            };
-            self.groups.push(Group { uid, planes });
-        }
+        self.groups.extend(groups.into_iter().map(|planes| Group {
+            uid: uid.to_owned(),
+            planes,
+        }));
     }
 }
 

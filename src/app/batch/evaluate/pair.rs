@@ -14,7 +14,8 @@ use super::super::inputs::labels_on_grid;
 use super::Measured;
 use super::report::Row;
 
-/// A row for each pair of values: those typed, or else every value that occurs in either map.
+/// A row for each value of the truth: those typed, or else every value that occurs in either map. Several values of the
+/// prediction that stand for one of the truth count as one.
 pub(super) fn compare(
     pred: &Path,
     truth: &Path,
@@ -30,19 +31,31 @@ pub(super) fn compare(
         None => shared_values(&pred_labels, &truth_labels),
     };
     let id = file_id(pred);
-    let rows = pairs
+    let rows = by_truth(&pairs)
         .into_iter()
-        .map(|ValuePair { pred, truth }| {
+        .map(|(truth, preds)| {
             let agreement = Agreement::between(
-                &pred_labels.mask_of(pred),
+                &pred_labels.mask_where(|v| preds.contains(&v)),
                 &truth_labels.mask_of(truth),
                 args.tolerance_mm,
             );
-            let name = name_of(truth, &truth_table).or_else(|| name_of(pred, &pred_table));
+            let name = name_of(truth, &truth_table).or_else(|| name_of(preds[0], &pred_table));
             Row::new(id.clone(), truth, name, &agreement)
         })
         .collect();
     Ok((rows, warnings))
+}
+
+/// The values of the truth in the order of their first mention, each with those that stand for it.
+fn by_truth(pairs: &[ValuePair]) -> Vec<(u16, Vec<u16>)> {
+    let mut rows: Vec<(u16, Vec<u16>)> = Vec::new();
+    for &ValuePair { pred, truth } in pairs {
+        match rows.iter_mut().find(|row| row.0 == truth) {
+            Some((_, preds)) => preds.push(pred),
+            None => rows.push((truth, vec![pred])),
+        }
+    }
+    rows
 }
 
 fn shared_values(pred: &LabelMap, truth: &LabelMap) -> Vec<ValuePair> {

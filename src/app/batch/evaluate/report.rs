@@ -101,8 +101,11 @@ impl Row {
     }
 }
 
-/// Area under a score over the clicks 1..=`clicks` by trapezoids of unit width; a target reached early keeps its
-/// last score. `None` with fewer than two clicks.
+/// The click at which the area under a score ends.
+const LAST_CLICK: u32 = 5;
+
+/// Area under a score over the clicks 1..=`clicks`, five at most, by trapezoids of unit width; a target reached early
+/// keeps its last score. `None` with fewer than two clicks.
 pub(super) fn area_under_curve(
     steps: &[Step],
     clicks: u32,
@@ -115,7 +118,11 @@ pub(super) fn area_under_curve(
         let reached = steps.iter().rev().find(|s| s.step <= click);
         reached.map_or(0.0, &score)
     };
-    Some((1..clicks).map(|c| (at(c) + at(c + 1)) / 2.0).sum())
+    Some(
+        (1..clicks.min(LAST_CLICK))
+            .map(|c| (at(c) + at(c + 1)) / 2.0)
+            .sum(),
+    )
 }
 
 impl Means {
