@@ -40,6 +40,8 @@ fn convolution_and_its_gradients_equal_burns() {
         (2, [3, 3, 3], 16, 48),
         (1, [4, 9, 11], 5, 7),
         (1, [8, 8, 8], 24, 64),
+        (2, [3, 4, 9], 3, 8),
+        (1, [4, 3, 10], 40, 16),
     ] {
         let [d, h, w] = dims;
         let x = random([b, d, h, w, ci], &device);
@@ -116,6 +118,7 @@ fn normalisation_and_its_gradients_equal_burns() {
         (1, 32, 4, Activation::LeakyRelu),
         (2, 24, 3, Activation::Relu),
         (1, 8, 1, Activation::Identity),
+        (2, 16, 1, Activation::LeakyRelu),
     ];
     for (b, c, groups, activation) in cases {
         let x = random([b, 5, 7, 6, c], &device);

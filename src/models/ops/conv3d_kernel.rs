@@ -44,9 +44,10 @@ impl ConvShape {
 
 /// `x` `[batch, d, h, w, in]` convolved with `weight` `[27, in, out]` → `[batch, d, h, w, out]`.
 pub(super) fn forward(x: &[f32], weight: &[f32], shape: ConvShape) -> Vec<f32> {
-    match available() {
-        Simd::Avx512 => convolve::<32>(x, weight, shape, Simd::Avx512),
-        level => convolve::<16>(x, weight, shape, level),
+    match (available(), shape.channels_out) {
+        (level, ..=8) => convolve::<8>(x, weight, shape, level),
+        (Simd::Avx512, 17..) => convolve::<32>(x, weight, shape, Simd::Avx512),
+        (level, _) => convolve::<16>(x, weight, shape, level),
     }
 }
 
@@ -73,9 +74,10 @@ pub(super) fn backward_input(grad: &[f32], weight: &[f32], shape: ConvShape) -> 
 
 /// Gradient with respect to the weight, `[27, in, out]`.
 pub(super) fn backward_weight(x: &[f32], grad: &[f32], shape: ConvShape) -> Vec<f32> {
-    match available() {
-        Simd::Avx512 => correlate::<32>(x, grad, shape, Simd::Avx512),
-        level => correlate::<16>(x, grad, shape, level),
+    match (available(), shape.channels_out) {
+        (level, ..=8) => correlate::<8>(x, grad, shape, level),
+        (Simd::Avx512, 17..) => correlate::<32>(x, grad, shape, Simd::Avx512),
+        (level, _) => correlate::<16>(x, grad, shape, level),
     }
 }
 
@@ -167,6 +169,10 @@ fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
     }
 }
 
+/// Products that are added up in one chain; a sum of its own begins with the next run of three voxels. One chain over
+/// all 27 voxels of many channels would lose digits.
+const LONGEST_CHAIN: usize = 384;
+
 /// `R` voxels of row `y` from column `at`, output channels of `block`.
 #[inline(always)]
 fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
@@ -180,15 +186,18 @@ fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
     let run = 3 * ci;
     let [_, h, w] = shape.dims;
     let mut sum = [[0.0f32; N]; R];
+    let mut part = sum;
+    let together = (LONGEST_CHAIN / run).max(1);
     for (offset, weight) in weight.chunks_exact(run * N).enumerate() {
         let (dz, dy) = (offset / 3, offset % 3);
         let start = ((dz * (h + 2) + y + dy) * (w + 2) + at) * ci;
         let rows: [&[f32]; R] = std::array::from_fn(|r| &x[start + r * ci..][..run]);
-        // A sum of its own for each run of three voxels: one chain over all 27 would lose digits.
-        let part = multiply_rows::<R, N, FUSED>(&rows, weight, [[0.0; N]; R]);
-        for (sum, part) in sum.iter_mut().zip(&part) {
-            for (sum, part) in sum.iter_mut().zip(part) {
-                *sum += part;
+        part = multiply_rows::<R, N, FUSED>(&rows, weight, part);
+        if (offset + 1).is_multiple_of(together) || offset == 8 {
+            for (sum, part) in sum.iter_mut().zip(&mut part) {
+                for (sum, part) in sum.iter_mut().zip(part) {
+                    *sum += std::mem::take(part);
+                }
             }
         }
     }

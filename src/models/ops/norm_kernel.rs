@@ -21,6 +21,31 @@ pub(super) struct NormShape {
     pub negative_slope: f32,
 }
 
+/// Channels below which a loop over them is too short for the processor's vectors.
+const FEW_CHANNELS: usize = 32;
+
+impl NormShape {
+    /// How many neighbouring voxels may be taken as one with as many times the channels: where all channels make one
+    /// group, which voxel a value belongs to does not matter.
+    fn voxels_together(self, len: usize) -> usize {
+        let together = FEW_CHANNELS / self.channels;
+        let volume = len / self.batch;
+        let fits = together > 0 && volume.is_multiple_of(together * self.channels);
+        if self.groups == 1 && fits {
+            together
+        } else {
+            1
+        }
+    }
+
+    fn widened(self, together: usize) -> Self {
+        Self {
+            channels: self.channels * together,
+            ..self
+        }
+    }
+}
+
 /// Mean and 1/standard deviation of each channel's group, per volume.
 struct Moments {
     mean: Vec<f32>,
@@ -104,6 +129,11 @@ fn moments(x: &[f32], shape: NormShape) -> Moments {
 
 /// `activation(group_norm(x) * gamma + beta)`.
 pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], shape: NormShape) -> Vec<f32> {
+    let together = shape.voxels_together(x.len());
+    if together > 1 {
+        let (gamma, beta) = (gamma.repeat(together), beta.repeat(together));
+        return forward(x, &gamma, &beta, shape.widened(together));
+    }
     let c = shape.channels;
     let mut out = vec![0.0; x.len()];
     let volume = x.len() / shape.batch;
@@ -132,6 +162,17 @@ pub(super) fn backward(
     grad: &[f32],
     shape: NormShape,
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let together = shape.voxels_together(x.len());
+    if together > 1 {
+        let (gamma, beta) = (gamma.repeat(together), beta.repeat(together));
+        let wide = shape.widened(together);
+        let (grad_x, grad_gamma, grad_beta) = backward(x, &gamma, &beta, grad, wide);
+        let fold = |copies: Vec<f32>| {
+            let of = |channel: usize| copies.iter().skip(channel).step_by(shape.channels).sum();
+            (0..shape.channels).map(of).collect()
+        };
+        return (grad_x, fold(grad_gamma), fold(grad_beta));
+    }
     let c = shape.channels;
     let volume = x.len() / shape.batch;
     let mut grad_x = vec![0.0; x.len()];
