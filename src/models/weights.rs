@@ -35,11 +35,7 @@ pub fn load_net(
     config: &NetConfig,
     device: &Device,
 ) -> Result<ProsectorNet, ModelError> {
-    let bytes = std::fs::read(path).map_err(|e| ModelError::Weights {
-        path: path.to_owned(),
-        reason: e.to_string(),
-    })?;
-    net_from_bytes(path, Bytes::from_bytes_vec(bytes), config, device)
+    net_from_bytes(path, read(path)?, config, device)
 }
 
 /// Weights as a network of this configuration, f32, on `device`; `path` is named when they do not fit.
@@ -52,13 +48,38 @@ pub fn net_from_bytes(
     config: &NetConfig,
     device: &Device,
 ) -> Result<ProsectorNet, ModelError> {
+    fill(path, bytes, ProsectorNet::new(config, device), |r| r)
+}
+
+/// A network to train on: what the file at `path` holds of `net` replaces it, and the rest stays as it is, so that a
+/// network that has grown goes on from what it was.
+///
+/// # Errors
+/// A file that cannot be read, or tensors that this network does not have.
+pub fn start_from(path: &Path, net: ProsectorNet) -> Result<ProsectorNet, ModelError> {
+    fill(path, read(path)?, net, |record| record.allow_partial(true))
+}
+
+fn read(path: &Path) -> Result<Bytes, ModelError> {
+    let bytes = std::fs::read(path).map_err(|e| ModelError::Weights {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })?;
+    Ok(Bytes::from_bytes_vec(bytes))
+}
+
+fn fill(
+    path: &Path,
+    bytes: Bytes,
+    net: ProsectorNet,
+    how: impl FnOnce(ModuleRecord) -> ModuleRecord,
+) -> Result<ProsectorNet, ModelError> {
     let failed = |reason: String| ModelError::Weights {
         path: path.to_owned(),
         reason,
     };
     let record = ModuleRecord::from_bytes(bytes).map_err(|e| failed(e.to_string()))?;
-    ProsectorNet::new(config, device)
-        .try_load_record(record.cast_to_module_dtype())
+    net.try_load_record(how(record.cast_to_module_dtype()))
         .map_err(|e| failed(e.to_string()))
 }
 

@@ -31,15 +31,17 @@ pub(super) fn sample(
         .cases
         .choose(rng)
         .expect("a dataset without cases is refused on loading");
-    let mut axes = rotated(rng, anatomical_axes(case.grid()), 8.0);
-    let mirrored = rng.random_bool(0.5);
+    let variation = dataset.config.variation;
+    let axes = anatomical_axes(case.grid());
+    let mut axes = rotated(rng, axes, variation.rotation_degrees);
+    let mirrored = rng.random_bool(variation.mirrored);
     if mirrored {
         axes.x_axis = -axes.x_axis;
     }
     let extent_mm = dataset
         .config
         .spacing_mm
-        .map(|s| s * SIDE as f64 * log_uniform(rng, 0.87, 1.15));
+        .map(|s| s * SIDE as f64 * log_uniform(rng, 1.0 / variation.scale, variation.scale));
     let region = region_grid(axes, centre(rng, case, extent_mm[0]), extent_mm);
     let mut values = resample::resample_image(&case.image, &region, -1000.0);
     let inside = resample::inside(case.grid(), &region);

@@ -1,5 +1,6 @@
 //! What a run leaves on disk: enough to go on exactly, and the averaged weights to ship.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
@@ -82,7 +83,10 @@ pub(super) fn replace(
 /// The last complete state in `folder`, and the folder of its files.
 pub(super) fn last(folder: &Path) -> Result<(PathBuf, Progress), TrainError> {
     let path = folder.join(PROGRESS);
-    let text = std::fs::read_to_string(&path).map_err(|e| failed(&path, e))?;
+    let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => failed(&path, "there is none to go on from; start without --resume"),
+        _ => failed(&path, e),
+    })?;
     let found: Progress = toml::from_str(&text).map_err(|e| failed(&path, e.message()))?;
     Ok((folder.join(format!("step_{}", found.step)), found))
 }

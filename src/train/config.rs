@@ -108,6 +108,31 @@ pub struct DatasetConfig {
     /// Whether the scans were cropped around the target, so that the border tells where it is.
     #[serde(default)]
     pub cropped_around_target: bool,
+    /// How far automatic regions differ from the scan.
+    #[serde(default)]
+    pub variation: Variation,
+}
+
+/// How far a region of the automatic path may differ from the scan as it lies.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variation {
+    /// Largest turn about each axis.
+    pub rotation_degrees: f64,
+    /// Largest factor of each axis; the smallest is its inverse.
+    pub scale: f64,
+    /// Share of regions with left and right exchanged.
+    pub mirrored: f64,
+}
+
+impl Default for Variation {
+    fn default() -> Self {
+        Self {
+            rotation_degrees: 8.0,
+            scale: 1.15,
+            mirrored: 0.5,
+        }
+    }
 }
 
 impl TrainConfig {

@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::models::prosector1::prompt_channels;
 use crate::models::prosector1::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, ProsectorNet};
-use crate::models::weights::load_net;
+use crate::models::weights::start_from;
 use crate::models::{DeviceChoice, compute};
 use crate::util::{JobContext, peak_memory_note};
 use crate::volume::metrics::dice;
@@ -52,9 +52,10 @@ pub(super) fn train(
     let device = plain.clone().autodiff();
     plain.seed(config.schedule.seed);
     let net_config = NetConfig::new(config.structures.len());
+    let net = ProsectorNet::new(&net_config, &device);
     let net = match &config.initial_weights {
-        Some(path) => load_net(path, &net_config, &device)?,
-        None => ProsectorNet::new(&net_config, &device),
+        Some(path) => start_from(path, net)?,
+        None => net,
     };
     tracing::info!("{} parameters", net.num_params());
     let fresh = RunState {

@@ -1,29 +1,16 @@
-//! The automatic path: windows over the whole scan, added up on a canvas, read back on the scan's grid.
+//! The automatic path: which structures, where they are, and what is too small to be one.
 
-use glam::{DAffine3, DVec3};
-use rayon::prelude::*;
-
-use crate::geometry::{Affine, VoxelBox};
 use crate::models::{AutoResult, Estimate, ModelError, Structure};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality};
-use crate::with_voxels;
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 
+use super::canvas::{Canvas, Output};
 use super::model::Prosector1;
 use super::prompted::expected_dice;
-use super::region::{SIDE, Span, anatomical_axes};
 
-/// Voxels between neighbouring windows at most.
-const STRIDE: usize = SIDE / 2;
-/// Hounsfield units above which a voxel may belong to the body.
-const BODY_HU: f64 = -400.0;
 /// A part of a structure smaller than this share of its largest part is taken for noise.
 const LEAST_PART: f64 = 0.6;
-/// Logit at which a voxel is taken for a structure. Training counts a structure's voxels five times in the
-/// cross-entropy, which alone would put it at ln 5 = 1.6, and once in the Dice, which would put it at 0; chosen
-/// between them on training patients.
-const THRESHOLD: f32 = 1.2;
 /// A structure smaller than this is taken for not there, in ml.
 const LEAST_VOLUME_ML: f64 = 0.3;
 
@@ -52,7 +39,8 @@ pub(super) fn segment(
     let canvas = Canvas::plan(image, spacing_mm);
     let logits = canvas.fill(model, image, &structures, ctx)?;
     ctx.step(0.9, "writing the labels")?;
-    let mut labels = canvas.read(image.grid(), &logits, &structures);
+    let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
+    let mut labels = canvas.read(image.grid(), &logits, &values);
     let table = clean(&mut labels, &structures);
     if table.labels().is_empty() {
         return Ok(nothing(
@@ -63,7 +51,7 @@ pub(super) fn segment(
     let found: Vec<f32> = structures
         .iter()
         .zip(&logits)
-        .filter(|((_, s), _)| table.get(s.value).is_some())
+        .filter(|(o, _)| table.get(o.structure.value).is_some())
         .map(|(_, l)| expected_dice(l))
         .collect();
     Ok(AutoResult {
@@ -76,12 +64,12 @@ pub(super) fn segment(
     })
 }
 
-/// The structures to look for, with their output channels.
+/// The structures to look for.
 fn choose<'a>(
     structures: &'a [Structure],
     wanted: Option<&[String]>,
     modality: Modality,
-) -> Result<Vec<(usize, &'a Structure)>, ModelError> {
+) -> Result<Vec<Output<'a>>, ModelError> {
     let known: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
     if let Some(unknown) = wanted.and_then(|w| w.iter().find(|n| !known.contains(&n.as_str()))) {
         return Err(ModelError::UnknownStructure(
@@ -94,6 +82,7 @@ fn choose<'a>(
         .enumerate()
         .filter(|(_, s)| s.is_known_in(modality))
         .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
+        .map(|(channel, structure)| Output { structure, channel })
         .collect())
 }
 
@@ -106,193 +95,11 @@ fn nothing(image: &ImageVolume, why: &str) -> AutoResult {
     }
 }
 
-/// A grid along the patient's axes at the model's spacing, and the windows on it.
-struct Canvas {
-    grid: Grid,
-    windows: Vec<[usize; 3]>,
-}
-
-impl Canvas {
-    fn plan(image: &ImageVolume, spacing_mm: [f64; 3]) -> Self {
-        let body = body_bounds(image);
-        let span = Span::of_voxels(image.grid(), body);
-        let axes = anatomical_axes(image.grid());
-        let size_mm = span.size_mm();
-        let dims: [usize; 3] =
-            std::array::from_fn(|d| ((size_mm[d] / spacing_mm[d]).ceil() as usize).max(SIDE));
-        let step: [DVec3; 3] = std::array::from_fn(|d| axes.col(d) * spacing_mm[d]);
-        let half = |d: usize| step[d] * ((dims[d] as f64 - 1.0) / 2.0);
-        let origin = span.centre().0 - half(0) - half(1) - half(2);
-        let affine = Affine::from_columns(step[0], step[1], step[2], origin)
-            .expect("spacings are positive and the scan's axes independent");
-        let starts = dims.map(window_starts);
-        let windows = starts[2]
-            .iter()
-            .flat_map(|&k| starts[1].iter().map(move |&j| (j, k)))
-            .flat_map(|(j, k)| starts[0].iter().map(move |&i| [i, j, k]))
-            .collect();
-        Self {
-            grid: Grid::new(dims, affine),
-            windows,
-        }
-    }
-
-    /// Weighted mean logits per structure on the canvas, zero at the threshold.
-    fn fill(
-        &self,
-        model: &Prosector1,
-        image: &ImageVolume,
-        structures: &[(usize, &Structure)],
-        ctx: &JobContext,
-    ) -> Result<Vec<Vec<f32>>, ModelError> {
-        let mut sums = vec![vec![0.0f32; self.grid.len()]; structures.len()];
-        let mut weights = vec![1e-6f32; self.grid.len()];
-        let all = self.windows.len();
-        for (index, start) in self.windows.iter().enumerate() {
-            let progress = 0.05 + 0.85 * index as f32 / all as f32;
-            ctx.step(progress, &format!("window {} of {all}", index + 1))?;
-            let region = model.encode(image, &self.window_grid(*start));
-            let logits = Prosector1::values(model.net.automatic(&region.embedding))?;
-            self.add(*start, &logits, structures, &mut sums, &mut weights);
-        }
-        for sum in &mut sums {
-            for (s, w) in sum.iter_mut().zip(&weights) {
-                *s = *s / w - THRESHOLD;
-            }
-        }
-        for ((_, structure), sum) in structures.iter().zip(&sums) {
-            let highest = sum.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            tracing::debug!("{}: highest logit {highest:.2}", structure.name);
-        }
-        Ok(sums)
-    }
-
-    fn window_grid(&self, start: [usize; 3]) -> Grid {
-        let first = start.map(|v| v as f64);
-        Grid::new([SIDE; 3], self.grid.affine.stepped(first, [1.0; 3]))
-    }
-
-    fn add(
-        &self,
-        start: [usize; 3],
-        logits: &[f32],
-        structures: &[(usize, &Structure)],
-        sums: &mut [Vec<f32>],
-        weights: &mut [f32],
-    ) {
-        let channels = logits.len() / SIDE.pow(3);
-        for v in 0..SIDE.pow(3) {
-            let at = [v % SIDE, v / SIDE % SIDE, v / (SIDE * SIDE)];
-            let offset = self
-                .grid
-                .offset(start[0] + at[0], start[1] + at[1], start[2] + at[2]);
-            let weight: f32 = at.iter().map(|&x| window_weight(x)).product();
-            weights[offset] += weight;
-            for ((channel, _), sum) in structures.iter().zip(sums.iter_mut()) {
-                sum[offset] += weight * logits[v * channels + channel];
-            }
-        }
-    }
-
-    /// For each voxel of the scan the structure with the highest logit above zero.
-    fn read(
-        &self,
-        scan: &Grid,
-        logits: &[Vec<f32>],
-        structures: &[(usize, &Structure)],
-    ) -> LabelMap {
-        let map: DAffine3 = self.grid.affine.inverse() * scan.affine.matrix();
-        let [ni, nj, _] = scan.dims;
-        let mut labels = LabelMap::empty(*scan);
-        labels
-            .voxels
-            .par_chunks_mut(ni)
-            .enumerate()
-            .for_each(|(row, out)| {
-                let (j, k) = ((row % nj) as f64, (row / nj) as f64);
-                for (i, out) in out.iter_mut().enumerate() {
-                    let p = map.transform_point3(DVec3::new(i as f64, j, k));
-                    let Some(corners) = Corners::of(p, &self.grid) else {
-                        continue;
-                    };
-                    let mut best = 0.0;
-                    for (field, (_, structure)) in logits.iter().zip(structures) {
-                        let logit = corners.value(field);
-                        if logit > best {
-                            best = logit;
-                            *out = structure.value;
-                        }
-                    }
-                }
-            });
-        labels
-    }
-}
-
-/// The eight canvas voxels around a point and their trilinear weights.
-struct Corners([(usize, f32); 8]);
-
-impl Corners {
-    fn of(p: DVec3, grid: &Grid) -> Option<Self> {
-        let dims = grid.dims;
-        if (0..3).any(|d| p[d] < -0.5 || p[d] > dims[d] as f64 - 0.5) {
-            return None;
-        }
-        let low: [usize; 3] = std::array::from_fn(|d| (p[d].max(0.0) as usize).min(dims[d] - 1));
-        Some(Self(std::array::from_fn(|c| {
-            let mut weight = 1.0;
-            let at: [usize; 3] = std::array::from_fn(|d| {
-                let part = (p[d] - low[d] as f64).clamp(0.0, 1.0) as f32;
-                let high = c >> d & 1 == 1;
-                weight *= if high { part } else { 1.0 - part };
-                (low[d] + usize::from(high)).min(dims[d] - 1)
-            });
-            (grid.offset(at[0], at[1], at[2]), weight)
-        })))
-    }
-
-    fn value(&self, field: &[f32]) -> f32 {
-        self.0.iter().map(|&(v, weight)| weight * field[v]).sum()
-    }
-}
-
-/// First voxels of evenly spread windows that cover `length` voxels.
-fn window_starts(length: usize) -> Vec<usize> {
-    let room = length.saturating_sub(SIDE);
-    let gaps = room.div_ceil(STRIDE);
-    (0..=gaps).map(|w| w * room / gaps.max(1)).collect()
-}
-
-/// Windows count for more in their middle.
-fn window_weight(at: usize) -> f32 {
-    let from_border = at.min(SIDE - 1 - at) as f32 + 1.0;
-    from_border / (SIDE as f32 / 2.0)
-}
-
-/// The part of the scan worth looking at: in CT where there is more than air, else all of it.
-fn body_bounds(image: &ImageVolume) -> VoxelBox {
-    let grid = image.grid();
-    if image.modality() != Modality::Ct {
-        return grid.bounds();
-    }
-    let rescale = image.rescale();
-    let threshold = (BODY_HU - rescale.intercept) / rescale.slope;
-    let is_body: Vec<u8> = with_voxels!(image.voxels(), v => v
-        .par_iter()
-        .map(|&x| u8::from((x as f64) > threshold))
-        .collect());
-    let mask = crate::volume::Mask {
-        grid: *grid,
-        voxels: is_body,
-    };
-    mask.bounds().unwrap_or_else(|| grid.bounds())
-}
-
 /// Removes specks and structures too small to be there; returns the table of those that remain.
-fn clean(labels: &mut LabelMap, structures: &[(usize, &Structure)]) -> LabelTable {
+fn clean(labels: &mut LabelMap, structures: &[Output<'_>]) -> LabelTable {
     let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
     let mut table = LabelTable::default();
-    for (_, structure) in structures {
+    for Output { structure, .. } in structures {
         let mask = labels.mask_of(structure.value);
         let (parts, sizes) =
             connected_components(&mask.voxels, labels.grid.dims, Connectivity::TwentySix);

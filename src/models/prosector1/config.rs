@@ -15,6 +15,9 @@ pub struct NetConfig {
     /// Channels at 1/2, 1/4, 1/8 and 1/16 of the region's resolution.
     #[config(default = "[32, 64, 96, 128]")]
     pub widths: [usize; 4],
+    /// Channels at the region's full resolution.
+    #[config(default = "8")]
+    pub fine_width: usize,
     /// Residual blocks of the encoder at each level.
     #[config(default = "[1, 2, 2, 2]")]
     pub encoder_blocks: [usize; 4],

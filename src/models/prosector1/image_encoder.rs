@@ -7,15 +7,48 @@ use super::blocks::{Conv3x3, Down, NormAct, Pointwise, ResidualBlock, run};
 use super::config::{IMAGE_CHANNELS, NetConfig};
 use crate::models::ops::space_to_depth;
 
-/// Features of one region at 1/2, 1/4, 1/8 and 1/16 of its resolution, `[b, d, h, w, width]` each.
+/// Features of one region, `[b, d, h, w, width]` each.
 #[derive(Debug, Clone)]
-pub struct ImageEmbedding(pub [Tensor<5>; 4]);
+pub struct ImageEmbedding {
+    /// At its full resolution, few channels.
+    pub fine: Tensor<5>,
+    /// At 1/2, 1/4, 1/8 and 1/16 of it.
+    pub levels: [Tensor<5>; 4],
+}
 
-/// A residual network over four resolutions; the first works at half the region's resolution.
+/// A residual network over four resolutions; the first works at half the region's resolution. Two thin convolutions
+/// at full resolution go before: where a border runs between two voxels is the same question everywhere, and a
+/// network that only sees blocks of 2×2×2 must learn its answer eight times.
 #[derive(Module, Debug)]
 pub struct ImageEncoder {
+    fine: Fine,
     stem: Conv3x3,
+    join: Pointwise,
     levels: Vec<Level>,
+}
+
+#[derive(Module, Debug)]
+struct Fine {
+    conv_in: Conv3x3,
+    norm_in: NormAct,
+    conv_out: Conv3x3,
+    norm_out: NormAct,
+}
+
+impl Fine {
+    fn new(width: usize, device: &Device) -> Self {
+        Self {
+            conv_in: Conv3x3::new(IMAGE_CHANNELS, width, device),
+            norm_in: NormAct::new(width, device),
+            conv_out: Conv3x3::new(width, width, device),
+            norm_out: NormAct::new(width, device),
+        }
+    }
+
+    fn forward(&self, image: Tensor<5>) -> Tensor<5> {
+        let x = self.norm_in.forward(self.conv_in.forward(image));
+        self.norm_out.forward(self.conv_out.forward(x))
+    }
 }
 
 #[derive(Module, Debug)]
@@ -30,6 +63,7 @@ impl ImageEncoder {
     /// Random weights.
     pub fn new(config: &NetConfig, device: &Device) -> Self {
         let widths = config.widths;
+        let fine = config.fine_width;
         let level = |k: usize| Level {
             down: (k > 0).then(|| Down::new(widths[k.max(1) - 1], widths[k], device)),
             blocks: (0..config.encoder_blocks[k])
@@ -39,15 +73,19 @@ impl ImageEncoder {
             out: Pointwise::new(widths[k], widths[k], device),
         };
         Self {
+            fine: Fine::new(fine, device),
             stem: Conv3x3::new(8 * IMAGE_CHANNELS, widths[0], device),
+            join: Pointwise::zeros(8 * fine, widths[0], device),
             levels: (0..4).map(level).collect(),
         }
     }
 
     /// `image`: `[b, d, h, w, IMAGE_CHANNELS]`, sides multiples of 16.
     pub fn forward(&self, image: Tensor<5>) -> ImageEmbedding {
-        let mut x = self.stem.forward(space_to_depth(image));
-        ImageEmbedding(std::array::from_fn(|k| {
+        let fine = self.fine.forward(image.clone());
+        let joined = self.join.forward(space_to_depth(fine.clone()));
+        let mut x = self.stem.forward(space_to_depth(image)) + joined;
+        let levels = std::array::from_fn(|k| {
             let level = &self.levels[k];
             let halved = match &level.down {
                 Some(down) => down.forward(x.clone()),
@@ -55,6 +93,7 @@ impl ImageEncoder {
             };
             x = run(&level.blocks, halved);
             level.out.forward(level.norm.forward(x.clone()))
-        }))
+        });
+        ImageEmbedding { fine, levels }
     }
 }

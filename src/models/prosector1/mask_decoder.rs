@@ -22,10 +22,39 @@ pub struct MaskDecoder {
     blocks_up: Vec<ResidualBlock>,
     norm: NormAct,
     head: Pointwise,
+    refinement: Refinement,
+}
+
+/// What the head, which answers for blocks of 2×2×2 voxels, cannot say: the mask's border at full resolution.
+#[derive(Module, Debug)]
+struct Refinement {
+    up: Up,
+    block: ResidualBlock,
+    norm: NormAct,
+    head: Pointwise,
+}
+
+impl Refinement {
+    fn new(config: &NetConfig, device: &Device) -> Self {
+        let fine = config.fine_width;
+        Self {
+            up: Up::new(config.widths[0], fine, device),
+            block: ResidualBlock::new(fine, device),
+            norm: NormAct::new(fine, device),
+            head: Pointwise::zeros(fine, 1 + config.structures, device),
+        }
+    }
+
+    /// `coarse` `[b, d/2, h/2, w/2, widths[0]]` and the encoder's features `[b, d, h, w, fine_width]` to what is
+    /// added to the logits.
+    fn forward(&self, coarse: Tensor<5>, fine: Tensor<5>) -> Tensor<5> {
+        let x = self.block.forward(self.up.forward(coarse) + fine);
+        self.head.forward(self.norm.forward(x))
+    }
 }
 
 impl MaskDecoder {
-    /// Random weights; the head starts at zero, so that the first answer is the prior alone.
+    /// Random weights; the heads start at zero, so that the first answer is the prior alone.
     pub fn new(config: &NetConfig, device: &Device) -> Self {
         let w = config.widths;
         Self {
@@ -36,6 +65,7 @@ impl MaskDecoder {
             blocks_up: (0..3).map(|k| ResidualBlock::new(w[k], device)).collect(),
             norm: NormAct::new(w[0], device),
             head: Pointwise::zeros(w[0], 8 * (1 + config.structures), device),
+            refinement: Refinement::new(config, device),
         }
     }
 
@@ -48,13 +78,15 @@ impl MaskDecoder {
                 skips.push(x.clone());
                 x = self.downs[k - 1].forward(x);
             }
-            x = x + self.laterals[k].forward(embedding.0[k].clone());
+            x = x + self.laterals[k].forward(embedding.levels[k].clone());
             x = self.blocks_down[k].forward(x);
         }
         for k in (0..3).rev() {
             let skip = skips.pop().expect("one skip per level, pushed above");
             x = self.blocks_up[k].forward(self.ups[k].forward(x) + skip);
         }
-        depth_to_space(self.head.forward(self.norm.forward(x)))
+        let x = self.norm.forward(x);
+        let refined = self.refinement.forward(x.clone(), embedding.fine.clone());
+        depth_to_space(self.head.forward(x)) + refined
     }
 }

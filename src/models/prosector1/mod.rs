@@ -2,6 +2,7 @@
 
 mod automatic;
 mod blocks;
+mod canvas;
 mod config;
 mod image_encoder;
 mod intensity;

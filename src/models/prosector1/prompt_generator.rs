@@ -41,8 +41,8 @@ impl AutoPromptGenerator {
 
     /// The prompt embedding `[b, d/2, h/2, w/2, widths[0]]` of a region.
     pub fn forward(&self, embedding: &ImageEmbedding) -> Tensor<5> {
-        let mut x = self.bottom.forward(embedding.0[3].clone());
-        for (step, feature) in self.steps.iter().zip(embedding.0[..3].iter().rev()) {
+        let mut x = self.bottom.forward(embedding.levels[3].clone());
+        for (step, feature) in self.steps.iter().zip(embedding.levels[..3].iter().rev()) {
             x = step.up.forward(x) + step.lateral.forward(feature.clone());
             x = step.block.forward(x);
         }
