@@ -45,22 +45,13 @@ pub fn resample_label(labels: &LabelMap, value: u16, target: &Grid) -> Vec<f32> 
 
 /// The nearest voxel's label at the voxels of `target`; 0 outside. The inverse of itself on equal grids.
 pub fn resample_labels(labels: &LabelMap, target: &Grid) -> LabelMap {
-    let map = from_target(&labels.grid, target);
-    let [ni, nj, _] = target.dims;
-    let mut voxels = vec![0u16; target.len()];
-    voxels
-        .par_chunks_mut(ni)
-        .enumerate()
-        .for_each(|(row, out)| {
-            let (j, k) = ((row % nj) as f64, (row / nj) as f64);
-            for (i, out) in out.iter_mut().enumerate() {
-                let p = map.transform_point3(DVec3::new(i as f64, j, k));
-                let nearest = crate::geometry::VoxelPoint(p).nearest();
-                if let Some(offset) = labels.grid.offset_of(nearest) {
-                    *out = labels.voxels[offset];
-                }
-            }
-        });
+    let voxels = map_points(&labels.grid, target, |p| {
+        let nearest = crate::geometry::VoxelPoint(p).nearest();
+        labels
+            .grid
+            .offset_of(nearest)
+            .map_or(0, |offset| labels.voxels[offset])
+    });
     LabelMap {
         grid: *target,
         voxels,
@@ -69,9 +60,7 @@ pub fn resample_labels(labels: &LabelMap, target: &Grid) -> LabelMap {
 
 /// Whether the centre of each target voxel lies inside `from`: 1 or 0.
 pub fn inside(from: &Grid, target: &Grid) -> Vec<f32> {
-    let map = from_target(from, target);
-    rows(target, |i, j, k| {
-        let p = map.transform_point3(DVec3::new(i, j, k));
+    map_points(from, target, |p| {
         f32::from(u8::from(is_inside(p, from.dims)))
     })
 }
@@ -80,14 +69,19 @@ fn is_inside(p: DVec3, dims: [usize; 3]) -> bool {
     (0..3).all(|d| p[d] >= -0.5 && p[d] <= dims[d] as f64 - 0.5)
 }
 
-/// Evaluates a function of the target voxel, in parallel over rows.
-fn rows(target: &Grid, value: impl Fn(f64, f64, f64) -> f32 + Sync) -> Vec<f32> {
+/// Evaluates, for each voxel of `target`, a function of its centre in voxel coordinates of `from`; in parallel over rows.
+pub(crate) fn map_points<T: Clone + Default + Send>(
+    from: &Grid,
+    target: &Grid,
+    value: impl Fn(DVec3) -> T + Sync,
+) -> Vec<T> {
+    let map = from_target(from, target);
     let [ni, nj, _] = target.dims;
-    let mut out = vec![0.0; target.len()];
+    let mut out = vec![T::default(); target.len()];
     out.par_chunks_mut(ni).enumerate().for_each(|(row, out)| {
         let (j, k) = ((row % nj) as f64, (row / nj) as f64);
         for (i, out) in out.iter_mut().enumerate() {
-            *out = value(i as f64, j, k);
+            *out = value(map.transform_point3(DVec3::new(i as f64, j, k)));
         }
     });
     out
@@ -103,8 +97,7 @@ fn resample(
     let samples = samples_per_axis(map);
     let shifts: Vec<DVec3> = shifts(samples).map(|s| map.transform_vector3(s)).collect();
     let weight = 1.0 / shifts.len() as f32;
-    rows(target, |i, j, k| {
-        let centre = map.transform_point3(DVec3::new(i, j, k));
+    map_points(from, target, |centre| {
         if !is_inside(centre, from.dims) {
             return outside;
         }

@@ -1,11 +1,12 @@
 //! Where the logits of the automatic path add up: windows over the whole scan, read back on the scan's own grid.
 
-use glam::{DAffine3, DVec3};
+use glam::DVec3;
 use rayon::prelude::*;
 
 use crate::geometry::{Affine, VoxelBox};
 use crate::models::{ModelError, Structure};
 use crate::util::JobContext;
+use crate::volume::resample::map_points;
 use crate::volume::{Grid, ImageVolume, LabelMap, Modality};
 use crate::with_voxels;
 
@@ -121,31 +122,21 @@ impl Canvas {
 
     /// For each voxel of the scan the value, one per field of logits, of the highest logit above zero.
     pub(super) fn read(&self, scan: &Grid, logits: &[Vec<f32>], values: &[u16]) -> LabelMap {
-        let map: DAffine3 = self.grid.affine.inverse() * scan.affine.matrix();
-        let [ni, nj, _] = scan.dims;
-        let mut labels = LabelMap::empty(*scan);
-        labels
-            .voxels
-            .par_chunks_mut(ni)
-            .enumerate()
-            .for_each(|(row, out)| {
-                let (j, k) = ((row % nj) as f64, (row / nj) as f64);
-                for (i, out) in out.iter_mut().enumerate() {
-                    let p = map.transform_point3(DVec3::new(i as f64, j, k));
-                    let Some(corners) = Corners::of(p, &self.grid) else {
-                        continue;
-                    };
-                    let mut best = 0.0;
-                    for (field, &value) in logits.iter().zip(values) {
-                        let logit = corners.value(field);
-                        if logit > best {
-                            best = logit;
-                            *out = value;
-                        }
-                    }
+        let best_value = |p| {
+            let corners = Corners::of(p, &self.grid)?;
+            let mut best = (0.0, 0);
+            for (field, &value) in logits.iter().zip(values) {
+                let logit = corners.value(field);
+                if logit > best.0 {
+                    best = (logit, value);
                 }
-            });
-        labels
+            }
+            Some(best.1)
+        };
+        LabelMap {
+            grid: *scan,
+            voxels: map_points(&self.grid, scan, |p| best_value(p).unwrap_or(0)),
+        }
     }
 }
 
