@@ -7,18 +7,20 @@ use rand_chacha::ChaCha8Rng;
 use crate::geometry::{VoxelIndex, WorldPoint};
 use crate::models::Structure;
 use crate::models::prosector1::RegionImage;
-use crate::models::prosector1::region::{SIDE, anatomical_axes, region_grid};
+use crate::models::prosector1::region::{SIDE, anatomical_axes, on_voxels_of, region_grid};
 use crate::volume::resample;
 
 use super::augment::{jitter, log_uniform, rotated, vary_values};
 use super::cases::{Case, Dataset};
 
-/// A region and, for each output channel whose truth is known there, how much of each voxel it covers.
+/// A region and how much of each of its voxels the structures cover.
 pub(super) struct AutomaticSample {
     /// What the network sees.
     pub image: RegionImage,
-    /// Truth per channel; `None` where it is not known.
-    pub truth: Vec<Option<Vec<f32>>>,
+    /// A value per voxel and channel, channels last; 0 where it is not known.
+    pub truth: Vec<f32>,
+    /// Whether a channel's truth is known.
+    pub known: Vec<bool>,
 }
 
 /// A random region of a random case.
@@ -32,21 +34,28 @@ pub(super) fn sample(
         .choose(rng)
         .expect("a dataset without cases is refused on loading");
     let variation = dataset.config.variation;
-    let axes = anatomical_axes(case.grid());
-    let mut axes = rotated(rng, axes, variation.rotation_degrees);
+    let mut axes = anatomical_axes(case.grid());
+    let as_it_lies = rng.random_bool(variation.as_it_lies);
+    if !as_it_lies {
+        axes = rotated(rng, axes, variation.rotation_degrees);
+    }
     let mirrored = rng.random_bool(variation.mirrored);
     if mirrored {
         axes.x_axis = -axes.x_axis;
     }
-    let extent_mm = dataset
-        .config
-        .spacing_mm
-        .map(|s| s * SIDE as f64 * log_uniform(rng, 1.0 / variation.scale, variation.scale));
-    let region = region_grid(axes, centre(rng, case, extent_mm[0]), extent_mm);
+    let mut extent_mm = dataset.config.spacing_mm.map(|s| s * SIDE as f64);
+    if !as_it_lies {
+        let (least, most) = (1.0 / variation.scale, variation.scale);
+        extent_mm = extent_mm.map(|e| e * log_uniform(rng, least, most));
+    }
+    let mut region = region_grid(axes, centre(rng, case, extent_mm[0]), extent_mm);
+    if as_it_lies {
+        region = on_voxels_of(case.grid(), region);
+    }
     let mut values = resample::resample_image(&case.image, &region, -1000.0);
     let inside = resample::inside(case.grid(), &region);
     vary_values(rng, &mut values, case.image.modality());
-    let truth = (0..structures.len())
+    let truth: Vec<Option<Vec<f32>>> = (0..structures.len())
         .map(|channel| {
             let seen = if mirrored {
                 mirror_channel(structures, channel)
@@ -64,8 +73,20 @@ pub(super) fn sample(
         .collect();
     AutomaticSample {
         image: RegionImage::from_values(values, inside, case.image.modality()),
-        truth,
+        truth: channels_last(&truth, region.len()),
+        known: truth.iter().map(Option::is_some).collect(),
     }
+}
+
+fn channels_last(channels: &[Option<Vec<f32>>], voxels: usize) -> Vec<f32> {
+    let mut out = vec![0.0; voxels * channels.len()];
+    for (channel, values) in channels.iter().enumerate() {
+        let places = out.iter_mut().skip(channel).step_by(channels.len());
+        for (out, &value) in places.zip(values.iter().flatten()) {
+            *out = value;
+        }
+    }
+    out
 }
 
 /// Whether a structure that a case does not show is truly not there, rather than not contoured.

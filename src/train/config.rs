@@ -123,6 +123,9 @@ pub struct Variation {
     pub scale: f64,
     /// Share of regions with left and right exchanged.
     pub mirrored: f64,
+    /// Share of regions neither turned nor scaled, on the scan's own voxels where its spacing is the model's.
+    #[serde(default)]
+    pub as_it_lies: f64,
 }
 
 impl Default for Variation {
@@ -131,6 +134,7 @@ impl Default for Variation {
             rotation_degrees: 8.0,
             scale: 1.15,
             mirrored: 0.5,
+            as_it_lies: 0.0,
         }
     }
 }

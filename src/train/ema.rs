@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use crate::models::prosector1::ProsectorNet;
 
@@ -17,16 +17,19 @@ pub(super) fn update(average: ProsectorNet, latest: &ProsectorNet, keep: f64) ->
     })
 }
 
-struct Collect(HashMap<ParamId, TensorData>);
+/// Parameters as rows of numbers, on their device.
+struct Collect(HashMap<ParamId, Tensor<1>>);
 
 impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.0.insert(param.id, param.val().into_data());
+        let value = param.val();
+        let length = value.shape().num_elements();
+        self.0.insert(param.id, value.reshape([length]));
     }
 }
 
 struct Blend {
-    latest: HashMap<ParamId, TensorData>,
+    latest: HashMap<ParamId, Tensor<1>>,
     keep: f32,
 }
 
@@ -35,8 +38,7 @@ impl ModuleMapper for Blend {
         let (id, tensor, mapper) = param.consume();
         let blended = match self.latest.remove(&id) {
             Some(latest) => {
-                let device = tensor.device();
-                let latest = Tensor::from_data(latest, &device);
+                let latest = latest.reshape(tensor.dims());
                 tensor * self.keep + latest * (1.0 - self.keep)
             }
             None => tensor,

@@ -5,12 +5,14 @@
 
 mod augment;
 mod automatic;
+mod batch;
 mod cases;
 mod checkpoint;
 mod clipping;
 mod config;
 mod ema;
 mod epochs;
+mod learn;
 mod losses;
 pub mod masam;
 pub mod parity;

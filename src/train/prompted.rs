@@ -11,6 +11,7 @@ use crate::models::prosector1::region::{SIDE, anatomical_axes, balanced, region_
 use crate::prompt::Polarity;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::distance::squared_distance_mm;
+use crate::volume::metrics::dice;
 use crate::volume::{Grid, resample};
 
 use super::augment::{jitter, log_uniform, rotated, vary_values};
@@ -222,8 +223,28 @@ fn place(rng: &mut ChaCha8Rng, mask: &[u8]) -> Option<[f32; 3]> {
     ])
 }
 
+/// What the user does on a first answer, a probability per voxel: clicks on its largest error, and hands it over as the
+/// previous mask, sometimes as a mask without doubts. Returns the answer's Dice.
+pub(super) fn correct(
+    rng: &mut ChaCha8Rng,
+    sample: &PromptedSample,
+    prompts: &mut RegionPrompts,
+    probability: &[f32],
+) -> f32 {
+    let target: Vec<u8> = sample.truth.iter().map(|&t| u8::from(t > 0.5)).collect();
+    let answer: Vec<u8> = probability.iter().map(|&p| u8::from(p > 0.5)).collect();
+    if prompts.target_box.is_none() || rng.random_bool(0.6) {
+        let click = correction(rng, probability, &target);
+        prompts.clicks.extend(click);
+    }
+    let is_mask = rng.random_bool(0.3);
+    let handed = |&p: &f32| if is_mask { p.round() } else { p };
+    prompts.previous = Some(probability.iter().map(handed).collect());
+    dice(&answer, &target) as f32
+}
+
 /// The user's next click: into the largest connected error, positive where the target was missed.
-pub(super) fn correction(
+fn correction(
     rng: &mut ChaCha8Rng,
     probability: &[f32],
     target: &[u8],

@@ -1,44 +1,29 @@
 //! The training loop.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
 use std::time::Instant;
 
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 
-use crate::models::prosector1::prompt_channels;
-use crate::models::prosector1::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, ProsectorNet};
+use crate::models::prosector1::{NetConfig, ProsectorNet};
 use crate::models::weights::start_from;
-use crate::models::{DeviceChoice, compute};
+use crate::models::{ComputeDevice, DeviceChoice, compute};
 use crate::util::{JobContext, peak_memory_note};
-use crate::volume::metrics::dice;
 
-use super::automatic::{self, AutomaticSample};
+use super::batch::{self, Batch};
 use super::cases::Cases;
 use super::checkpoint::{self, RunState};
 use super::config::{Schedule, TrainConfig};
-use super::losses::{CrossEntropy, mask_loss, region_tensor};
-use super::prompted::{self, PromptedSample};
+use super::learn::{Seen, learn};
 use super::{TrainError, ema};
 
-/// A prompted target fills much of its region.
-const TARGET: CrossEntropy = CrossEntropy {
-    target_weight: 1.0,
-    weight: 1.0,
-};
 /// Steps between two lines of progress.
 const REPORT_EVERY: usize = 10;
-
-/// One sample of either path.
-enum Sample {
-    Automatic(String, AutomaticSample),
-    Prompted(PromptedSample),
-}
+/// Batches that are drawn while earlier ones are learnt from.
+const AHEAD: usize = 3;
 
 /// Trains from the start, or from the last checkpoint on.
 pub(super) fn train(
@@ -48,7 +33,8 @@ pub(super) fn train(
     resume: bool,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
-    let plain = compute::open(device)?.1;
+    let (compute, plain) = compute::open(device)?;
+    let at_once = samples_at_once(&compute);
     let device = plain.clone().autodiff();
     plain.seed(config.schedule.seed);
     let net_config = NetConfig::new(config.structures.len());
@@ -70,19 +56,34 @@ pub(super) fn train(
         fresh
     };
     let mut meter = Meter::new(state.step);
-    while state.step < config.schedule.steps {
-        let samples = draw(config, cases, state.step)?;
-        state = advance(config, state, &samples, &device, &mut meter);
-        if state.step.is_multiple_of(REPORT_EVERY) {
-            let fraction = state.step as f32 / config.schedule.steps as f32;
-            ctx.step(fraction, &meter.line(state.step))?;
+    std::thread::scope(|scope| {
+        let (sender, batches) = mpsc::sync_channel(AHEAD);
+        let steps = state.step..config.schedule.steps;
+        // Ends when it is done, or when nobody waits for its batches any more.
+        scope.spawn(move || {
+            steps
+                .map(|step| batch::draw(config, cases, step))
+                .try_for_each(|batch| sender.send(batch))
+        });
+        for batch in batches {
+            state = advance(config, state, &batch?, at_once, &mut meter);
+            if state.step.is_multiple_of(REPORT_EVERY) {
+                let fraction = state.step as f32 / config.schedule.steps as f32;
+                ctx.step(fraction, &meter.line(state.step))?;
+            }
+            let last = state.step == config.schedule.steps;
+            if last || state.step.is_multiple_of(config.schedule.checkpoint_every) {
+                checkpoint::save(config, &state)?;
+            }
         }
-        let last = state.step == config.schedule.steps;
-        if last || state.step.is_multiple_of(config.schedule.checkpoint_every) {
-            checkpoint::save(config, &state)?;
-        }
-    }
-    checkpoint::verify(&config.checkpoints, &net_config, &plain)
+        checkpoint::verify(&config.checkpoints, &net_config, &plain)
+    })
+}
+
+/// Samples in one tensor: many keep a GPU busy; on a processor one stays in its cache, and several are learnt from side
+/// by side.
+fn samples_at_once(device: &ComputeDevice) -> usize {
+    if device.kind == "cpu" { 1 } else { 16 }
 }
 
 fn optimizer(schedule: &Schedule) -> ModuleOptimizer {
@@ -100,50 +101,12 @@ fn learning_rate(schedule: &Schedule, step: usize) -> f64 {
     schedule.learning_rate * warm.min(1.0) * (0.01 + 0.99 * cosine)
 }
 
-/// The samples of a step: they depend on the seed and the step alone.
-fn draw(config: &TrainConfig, cases: &Cases, step: usize) -> Result<Vec<Sample>, TrainError> {
-    let seed = config.schedule.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mut rng = ChaCha8Rng::seed_from_u64(seed.wrapping_add(step as u64));
-    (0..config.schedule.batch)
-        .map(|_| draw_one(&mut rng, config, cases))
-        .collect()
-}
-
-fn draw_one(
-    rng: &mut ChaCha8Rng,
-    config: &TrainConfig,
-    cases: &Cases,
-) -> Result<Sample, TrainError> {
-    loop {
-        let mut left = rng.random::<f64>();
-        for (name, share) in &config.mix.automatic {
-            if left < *share {
-                let dataset = cases.dataset(name)?;
-                let sample = automatic::sample(rng, dataset, &config.structures);
-                return Ok(Sample::Automatic(name.clone(), sample));
-            }
-            left -= share;
-        }
-        let mut sample = None;
-        for (name, share) in &config.mix.prompted {
-            if (0.0..*share).contains(&left) {
-                sample = Some(prompted::from_dataset(rng, cases.dataset(name)?));
-            }
-            left -= share;
-        }
-        let sample = sample.unwrap_or_else(|| prompted::from_procedure(rng));
-        if let Some(sample) = sample {
-            return Ok(Sample::Prompted(sample));
-        }
-    }
-}
-
 /// One optimiser step.
 fn advance(
     config: &TrainConfig,
     state: RunState,
-    samples: &[Sample],
-    device: &Device,
+    batch: &Batch,
+    at_once: usize,
     meter: &mut Meter,
 ) -> RunState {
     let RunState {
@@ -152,30 +115,13 @@ fn advance(
         mut optimizer,
         step,
     } = state;
-    let mut rng = ChaCha8Rng::seed_from_u64(config.schedule.seed ^ step as u64);
-    let mut total: Option<Tensor<1>> = None;
-    for sample in samples {
-        let loss = match sample {
-            Sample::Automatic(dataset, sample) => {
-                let loss = automatic_loss(&net, sample, config.structure_loss, device);
-                meter.automatic(dataset, loss.clone().into_scalar::<f32>());
-                loss
-            }
-            Sample::Prompted(sample) => prompted_loss(&net, sample, device, &mut rng, meter),
-        };
-        total = Some(match total {
-            Some(total) => total + loss,
-            None => loss,
-        });
+    let mut gradients = GradientsAccumulator::new();
+    for part in learn(&net, batch, config, step, at_once) {
+        gradients.accumulate(&net, part.gradients);
+        meter.note(&part.seen);
     }
-    let net = match total {
-        Some(total) => {
-            let gradients = (total / samples.len() as f64).backward();
-            let gradients = GradientsParams::from_grads(gradients, &net);
-            optimizer.step(learning_rate(&config.schedule, step), net, gradients)
-        }
-        None => net,
-    };
+    let rate = learning_rate(&config.schedule, step);
+    let net = optimizer.step(rate, net, gradients.grads());
     let keep = config
         .schedule
         .average
@@ -186,67 +132,6 @@ fn advance(
         optimizer,
         step: step + 1,
     }
-}
-
-fn automatic_loss(
-    net: &ProsectorNet,
-    sample: &AutomaticSample,
-    cross_entropy: CrossEntropy,
-    device: &Device,
-) -> Tensor<1> {
-    let image = region_tensor(sample.image.channels.clone(), IMAGE_CHANNELS, device);
-    let inside = region_tensor(sample.image.inside.clone(), 1, device);
-    let logits = net.automatic(&net.encode(image));
-    let known = sample.truth.iter().flatten().count().max(1);
-    let mut total = Tensor::zeros([1], device);
-    for (channel, truth) in sample.truth.iter().enumerate() {
-        if let Some(truth) = truth {
-            let logits = logits.clone().narrow(4, channel, 1);
-            total = total + mask_loss(logits, truth.clone(), &inside, cross_entropy);
-        }
-    }
-    total / known as f64
-}
-
-/// Two rounds: the first prompts, then a click on the largest error with the first answer as previous mask.
-fn prompted_loss(
-    net: &ProsectorNet,
-    sample: &PromptedSample,
-    device: &Device,
-    rng: &mut ChaCha8Rng,
-    meter: &mut Meter,
-) -> Tensor<1> {
-    let image = region_tensor(sample.image.channels.clone(), IMAGE_CHANNELS, device);
-    let inside = region_tensor(sample.image.inside.clone(), 1, device);
-    let intensity = sample.image.intensity();
-    let embedding = net.encode(image);
-    let target: Vec<u8> = sample.truth.iter().map(|&t| u8::from(t > 0.5)).collect();
-    let mut prompts = sample.prompts.clone();
-    let mut total = Tensor::zeros([1], device);
-    for round in 0..2 {
-        let channels = prompt_channels::draw(&prompts, &intensity, &sample.image.inside);
-        let channels = region_tensor(channels, PROMPT_CHANNELS, device);
-        let logits = net.prompted(&embedding, channels);
-        if round == 0 {
-            let probability = sigmoid(logits.clone().inner()).into_data();
-            let mut probability: Vec<f32> = probability.iter::<f32>().collect();
-            let answer: Vec<u8> = probability.iter().map(|&p| u8::from(p > 0.5)).collect();
-            meter.prompted.add(dice(&answer, &target) as f32);
-            if prompts.target_box.is_none() || rng.random_bool(0.6) {
-                prompts
-                    .clicks
-                    .extend(prompted::correction(rng, &probability, &target));
-            }
-            if rng.random_bool(0.3) {
-                for p in &mut probability {
-                    *p = p.round();
-                }
-            }
-            prompts.previous = Some(probability);
-        }
-        total = total + mask_loss(logits, sample.truth.clone(), &inside, TARGET);
-    }
-    total / 2.0
 }
 
 /// Running means for the progress line.
@@ -276,11 +161,16 @@ impl Meter {
         }
     }
 
-    fn automatic(&mut self, dataset: &str, loss: f32) {
-        self.automatic
-            .entry(dataset.to_owned())
-            .or_default()
-            .add(loss);
+    fn note(&mut self, seen: &[Seen]) {
+        for sample in seen {
+            match sample {
+                Seen::Automatic(dataset, loss) => {
+                    let mean = self.automatic.entry(dataset.clone()).or_default();
+                    mean.add(*loss);
+                }
+                Seen::Prompted(dice) => self.prompted.add(*dice),
+            }
+        }
     }
 
     fn line(&self, step: usize) -> String {

@@ -261,7 +261,23 @@ fn the_definitions_for_the_gpu_equal_the_kernels_for_the_cpu() {
     let x: Tensor<5> = Tensor::random([1, 4, 6, 5, 16], Distribution::Normal(0.0, 1.0), &cpu);
     let weight: Tensor<3> = Tensor::random([27, 16, 24], Distribution::Normal(0.0, 1.0), &cpu);
     let on_gpu = conv3d(x.clone().to_device(&gpu), weight.clone().to_device(&gpu));
-    close(back(on_gpu), conv3d(x.clone(), weight), "convolution");
+    close(
+        back(on_gpu),
+        conv3d(x.clone(), weight.clone()),
+        "convolution",
+    );
+    let slopes = |device: &Device| {
+        let x = x.clone().to_device(device).autodiff().require_grad();
+        let weight = weight.clone().to_device(device).autodiff().require_grad();
+        let y = conv3d(x.clone(), weight.clone());
+        let gradients = (y.clone() * y).sum().backward();
+        let of_x = x.grad(&gradients).expect("tracked");
+        let of_weight = weight.grad(&gradients).expect("tracked");
+        (of_x.to_device(&cpu), of_weight.to_device(&cpu))
+    };
+    let (on_gpu, on_cpu) = (slopes(&gpu), slopes(&cpu));
+    close(on_gpu.0, on_cpu.0, "slope of the convolution by its input");
+    close(on_gpu.1, on_cpu.1, "slope of the convolution by its weight");
     let slope = |x: Tensor<5>| {
         let x = x.autodiff().require_grad();
         let gradients = (gelu(x.clone()) * x.clone()).sum().backward();

@@ -1,8 +1,8 @@
 //! Recipes of the published systems, from a few scans to an installed model; runs that were cut short and resumed.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use super::support::shared;
 
@@ -84,26 +84,26 @@ every_minutes = 0.0
         assert!(output.status.success(), "{}: {text}", recipe.display());
     }
 
-    /// Trains until the second epoch is done, and is killed there.
-    fn cut_short(&self, recipe: &Path) {
+    /// Trains until what its last checkpoint says of itself is far enough, and is killed there.
+    fn cut_short(&self, recipe: &Path, far_enough: impl Fn(&str) -> bool) {
+        let id = recipe.file_stem().unwrap().to_str().unwrap();
+        let progress = self.path(&format!("checkpoints-{id}/progress.toml"));
         let arguments = ["train", recipe.to_str().unwrap(), "--device", "cpu"];
         let mut child = self
             .command(&arguments)
-            .stderr(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut said = Vec::new();
-        for line in lines.map_while(Result::ok) {
-            let is_second = line.contains("epoch 2: mean loss");
-            said.push(line);
-            if is_second {
-                child.kill().unwrap();
+        loop {
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended by itself: {ended:?}");
+            if std::fs::read_to_string(&progress).is_ok_and(|text| far_enough(&text)) {
                 break;
             }
+            std::thread::sleep(Duration::from_millis(2));
         }
-        let ended = child.wait().unwrap();
-        assert!(!ended.success(), "it ended by itself: {said:#?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// The curve so far: mean losses of the epochs and the measures that choose.
@@ -235,7 +235,9 @@ fn resumes(id: &str, own: &str) {
     let (whole, cut) = (format!("{id}-whole"), format!("{id}-cut"));
     workshop.succeed(&workshop.recipe(&whole, own), &[]);
     let recipe = workshop.recipe(&cut, own);
-    workshop.cut_short(&recipe);
+    workshop.cut_short(&recipe, |progress| {
+        progress.matches("[[epochs]]").count() >= 2
+    });
     let (curve, so_far) = (workshop.curve(&whole), workshop.curve(&cut));
     assert!(!so_far.is_empty() && so_far.len() < curve.len());
     workshop.succeed(&recipe, &["--resume"]);
@@ -281,6 +283,92 @@ fn a_cache_of_embeddings_changes_nothing_but_the_time() {
         .collect();
     assert_eq!(pairs.len(), 2 * EPOCHS);
     assert!(pairs.iter().all(|(a, b)| (a - b).abs() < 5e-3), "{pairs:?}");
+}
+
+/// The model in the box learns both paths from the workshop's scans for `steps` steps.
+fn recipe_of_the_box(workshop: &Workshop, id: &str, initial_weights: &str) -> PathBuf {
+    let path = workshop.path(&format!("{id}.toml"));
+    let text = format!(
+        r#"
+checkpoints = "checkpoints-{id}"
+splits = "splits.toml"
+{initial_weights}
+
+[card]
+id = "{id}"
+title = "Tiny"
+description = "Tiny."
+notices = []
+
+[schedule]
+seed = 5
+steps = 3
+batch = 3
+learning_rate = 1e-3
+warmup = 1
+weight_decay = 0.01
+average = 0.9
+checkpoint_every = 1
+
+[structure_loss]
+target_weight = 2.0
+weight = 2.0
+
+[mix.automatic]
+hippocampus = 0.6
+
+[mix.prompted]
+hippocampus = 0.2
+
+[[structures]]
+value = 1
+name = "anterior_hippocampus"
+modality = "mr"
+
+[[datasets]]
+name = "hippocampus"
+folder = "images"
+image = ".nii.gz"
+labels = "../labels/{{}}.nii.gz"
+modality = "mr"
+spacing_mm = [1.0, 1.0, 1.0]
+
+[datasets.variation]
+rotation_degrees = 4.0
+scale = 1.06
+mirrored = 0.1
+as_it_lies = 0.5
+
+[datasets.structures]
+1 = "anterior_hippocampus"
+"#
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn the_model_in_the_box_resumes() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let weights = |id: &str| {
+        let path = workshop.path(&format!("checkpoints-{id}/model.bpk"));
+        let bytes = std::fs::read(path).unwrap();
+        // What comes before the numbers names the parameters, and the names are random.
+        bytes[bytes.len() - 16_000_000..].to_vec()
+    };
+    let whole = recipe_of_the_box(&workshop, "whole", "");
+    workshop.succeed(&whole, &[]);
+    let cut = recipe_of_the_box(&workshop, "cut", "");
+    workshop.cut_short(&cut, |_| true);
+    assert!(weights("cut") != weights("whole"));
+    workshop.succeed(&cut, &["--resume"]);
+    assert!(weights("cut") == weights("whole"));
+    let initial_weights = "initial_weights = \"checkpoints-whole/model.bpk\"";
+    let further = recipe_of_the_box(&workshop, "further", initial_weights);
+    workshop.succeed(&further, &[]);
+    assert!(weights("further") != weights("whole"));
 }
 
 #[test]

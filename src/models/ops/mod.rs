@@ -42,7 +42,7 @@ pub use pooling::{max_pool3d_2, max_pool3d_last};
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use skimage_resize::{Beyond, Spline, resize_label_slice_smoothed, resize_slice};
 pub use spline_zoom::{SplineOrder, spline_zoom};
-pub use sums::{sum_all, sum_rows};
+pub use sums::{sum_all, sum_rows, sum_voxels};
 pub use volume_ops::{Activation, conv3d, norm_act};
 pub use volume_windows::{VolumeWindows, WindowPadding};
 pub use windows::{join_windows, partition_windows};

@@ -19,6 +19,14 @@ pub fn sum_all<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     sum_rows(x.reshape([1, length]))
 }
 
+/// Sums over the voxels, `[b, d, h, w, c]` → `[b, c]`.
+pub fn sum_voxels(x: Tensor<5>) -> Tensor<2> {
+    let [b, d, h, w, c] = x.dims();
+    let run = near_root(d * h * w);
+    let runs: Tensor<4> = x.reshape([b, d * h * w / run, run, c]);
+    runs.sum_dim(2).sum_dim(1).reshape([b, c])
+}
+
 /// Means over the last axis, `[a, b, n]` → `[a, b, 1]`.
 pub(super) fn mean_last(x: Tensor<3>) -> Tensor<3> {
     let [a, b, length] = x.dims();

@@ -11,7 +11,7 @@ use crate::volume::{Grid, ImageVolume, LabelMap, Modality};
 use crate::with_voxels;
 
 use super::model::Prosector1;
-use super::region::{SIDE, Span, anatomical_axes};
+use super::region::{SIDE, Span, anatomical_axes, on_voxels_of};
 
 /// Voxels between neighbouring windows at most.
 const STRIDE: usize = SIDE / 2;
@@ -55,7 +55,7 @@ impl Canvas {
             .flat_map(|(j, k)| starts[0].iter().map(move |&i| [i, j, k]))
             .collect();
         Self {
-            grid: Grid::new(dims, affine),
+            grid: on_voxels_of(image.grid(), Grid::new(dims, affine)),
             windows,
         }
     }

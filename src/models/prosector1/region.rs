@@ -34,6 +34,23 @@ pub fn region_grid(axes: DMat3, centre: WorldPoint, extent_mm: [f64; 3]) -> Grid
     Grid::new([SIDE; 3], affine)
 }
 
+/// `region` moved by half a voxel at most, so that its voxels lie on those of `scan`, where both have the same spacing:
+/// nothing is then lost to interpolation.
+pub fn on_voxels_of(scan: &Grid, region: Grid) -> Grid {
+    let of_scan = scan.affine.inverse() * region.affine.matrix();
+    let mut steps = (0..3).map(|d| of_scan.matrix3.col(d));
+    let agree = steps.all(|s| (s - s.round()).length() < 0.02 && (s.length() - 1.0).abs() < 0.02);
+    if !agree {
+        return region;
+    }
+    let first = of_scan.translation;
+    let moved = of_scan.matrix3.inverse() * (first.round() - first);
+    Grid::new(
+        region.dims,
+        region.affine.stepped(moved.to_array(), [1.0; 3]),
+    )
+}
+
 /// Extents no less than a third of the longest, so that no region is a sliver.
 pub fn balanced(extent_mm: [f64; 3]) -> [f64; 3] {
     let longest = extent_mm.iter().copied().fold(1.0, f64::max);
@@ -111,5 +128,45 @@ impl Span {
             && (self.high + margin).cmple(shown.high).all();
         let share = (self.high - self.low) / (shown.high - shown.low);
         held && share.max_element() >= 0.4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first_voxel(scan: &Grid, region: &Grid) -> DVec3 {
+        let point = region.world_from_voxel(VoxelPoint(DVec3::ZERO));
+        scan.affine.voxel_from_world(point).0
+    }
+
+    #[test]
+    fn a_region_of_the_scan_s_spacing_lies_on_its_voxels() {
+        let oblique =
+            DMat3::from_rotation_z(0.3) * DMat3::from_diagonal(DVec3::new(-1.0, 1.0, 1.0));
+        let [i, j, k] = [0, 1, 2].map(|d| oblique.col(d));
+        let affine = Affine::from_columns(i, j, k, DVec3::new(5.0, -3.0, 11.0)).unwrap();
+        let scan = Grid::new([35, 51, 36], affine);
+        let centre = WorldPoint(DVec3::new(-10.3, 20.4, 30.2));
+        let region = region_grid(anatomical_axes(&scan), centre, [SIDE as f64; 3]);
+        let moved = on_voxels_of(&scan, region);
+        let (before, after) = (first_voxel(&scan, &region), first_voxel(&scan, &moved));
+        assert!((before - before.round()).length() > 0.1);
+        assert!((after - after.round()).length() < 1e-9, "{after}");
+        assert!((after - before).abs().max_element() <= 0.5);
+        let steps = first_voxel(&scan, &moved)
+            - scan
+                .affine
+                .inverse()
+                .transform_point3(moved.world_from_voxel(VoxelPoint(DVec3::ONE)).0);
+        assert!((steps.abs() - DVec3::ONE).length() < 1e-9, "{steps}");
+    }
+
+    #[test]
+    fn a_region_of_another_spacing_stays_where_it_is() {
+        let scan = Grid::new([64; 3], Affine::from_spacing([1.0, 1.0, 3.0], [0.0; 3]));
+        let centre = WorldPoint(DVec3::splat(20.3));
+        let region = region_grid(anatomical_axes(&scan), centre, [SIDE as f64; 3]);
+        assert_eq!(on_voxels_of(&scan, region), region);
     }
 }

@@ -1,0 +1,169 @@
+//! What a batch teaches: losses of both paths, and their gradients.
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::models::prosector1::ProsectorNet;
+use crate::models::prosector1::prompt_channels::{self, RegionPrompts};
+use crate::models::prosector1::region::SIDE;
+
+use super::automatic::AutomaticSample;
+use super::batch::{Batch, random};
+use super::config::TrainConfig;
+use super::losses::{CrossEntropy, image_tensors, mask_losses, region_tensor};
+use super::prompted::{self, PromptedSample};
+
+/// A prompted target fills much of its region.
+const TARGET: CrossEntropy = CrossEntropy {
+    target_weight: 1.0,
+    weight: 1.0,
+};
+/// What the samples of step `step` teach `net`; up to `at_once` of a kind go through it together.
+pub(super) fn learn(
+    net: &ProsectorNet,
+    batch: &Batch,
+    config: &TrainConfig,
+    step: usize,
+    at_once: usize,
+) -> Vec<Learnt> {
+    let automatic = batch.automatic.chunks(at_once).map(Part::Automatic);
+    let prompted = batch.prompted.chunks(at_once).map(Part::Prompted);
+    let parts: Vec<Part<'_>> = automatic.chain(prompted).collect();
+    side_by_side(&parts, |index, part| {
+        let rng = random(config, u64::MAX - (step << 16 | index) as u64);
+        // Its own parameters to the autodiff graph, else all parts would wait for each other in one.
+        part.learn(net.valid().train(), config, rng)
+    })
+}
+
+/// Applies `work` to each item and its index on threads of their own, as many as there are cores.
+///
+/// Not on Rayon's, whose kernels wait by taking up other work: the next item's while this one's graph is locked.
+fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+    let share = items.len().div_ceil(rayon::current_num_threads()).max(1);
+    let work = &work;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = items
+            .chunks(share)
+            .enumerate()
+            .map(|(chunk, items)| {
+                let run = move |(at, item)| work(chunk * share + at, item);
+                scope.spawn(move || items.iter().enumerate().map(run).collect::<Vec<R>>())
+            })
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|thread| {
+                let done = thread.join();
+                done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
+}
+
+/// Samples of one kind that go through the network together.
+enum Part<'a> {
+    Automatic(&'a [(String, AutomaticSample)]),
+    Prompted(&'a [PromptedSample]),
+}
+
+/// What a part of a batch teaches.
+pub(super) struct Learnt {
+    /// Its share in the gradients of the batch.
+    pub gradients: GradientsParams,
+    /// For the progress line.
+    pub seen: Vec<Seen>,
+}
+
+/// What a sample shows: the loss on a dataset without prompts, or the Dice of the answer to its first prompts.
+pub(super) enum Seen {
+    Automatic(String, f32),
+    Prompted(f32),
+}
+
+impl Part<'_> {
+    fn learn(&self, net: ProsectorNet, config: &TrainConfig, rng: ChaCha8Rng) -> Learnt {
+        let (losses, seen) = match self {
+            Self::Automatic(samples) => automatic_losses(&net, samples, config.structure_loss),
+            Self::Prompted(samples) => prompted_losses(&net, samples, rng),
+        };
+        let loss = losses.sum() / config.schedule.batch as f64;
+        Learnt {
+            gradients: GradientsParams::from_grads(loss.backward(), &net),
+            seen,
+        }
+    }
+}
+
+/// A loss per sample: the mean over the structures known there.
+fn automatic_losses(
+    net: &ProsectorNet,
+    samples: &[(String, AutomaticSample)],
+    cross_entropy: CrossEntropy,
+) -> (Tensor<1>, Vec<Seen>) {
+    let device = net.devices().remove(0);
+    let inputs = || samples.iter().map(|(_, sample)| sample);
+    let (image, inside) = image_tensors(inputs().map(|s| &s.image), &device);
+    let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), &device);
+    let logits = net.automatic(&net.encode(image));
+    let losses = mask_losses(logits, truth, inside, cross_entropy);
+    let dims = losses.dims();
+    let weights: Vec<f32> = inputs().flat_map(|s| equal_weights(&s.known)).collect();
+    let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, dims), &device);
+    let losses: Tensor<1> = (losses * weights).sum_dim(1).reshape([dims[0]]);
+    let shown = losses.clone().into_data();
+    let seen = samples.iter().zip(shown.iter::<f32>());
+    let seen = seen.map(|((dataset, _), loss)| Seen::Automatic(dataset.clone(), loss));
+    (losses, seen.collect())
+}
+
+/// One over their number for the known ones, 0 for the others.
+fn equal_weights(known: &[bool]) -> Vec<f32> {
+    let count = known.iter().filter(|&&k| k).count().max(1) as f32;
+    known
+        .iter()
+        .map(|&k| f32::from(u8::from(k)) / count)
+        .collect()
+}
+
+/// A loss per sample, over two rounds: the first prompts, then a click on the largest error with the first answer as
+/// previous mask.
+fn prompted_losses(
+    net: &ProsectorNet,
+    samples: &[PromptedSample],
+    mut rng: ChaCha8Rng,
+) -> (Tensor<1>, Vec<Seen>) {
+    let device = net.devices().remove(0);
+    let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), &device);
+    let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), &device);
+    let embedding = net.encode(image);
+    let answer = |prompts: &[RegionPrompts]| {
+        let channels: Vec<Vec<f32>> = samples
+            .par_iter()
+            .zip(prompts)
+            .map(|(s, p)| prompt_channels::draw(p, &s.image.intensity(), &s.image.inside))
+            .collect();
+        let channels = region_tensor(channels.iter().map(Vec::as_slice), &device);
+        net.prompted(&embedding, channels)
+    };
+    let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), TARGET);
+    let mut prompts: Vec<RegionPrompts> = samples.iter().map(|s| s.prompts.clone()).collect();
+    let first = answer(&prompts);
+    let probability = sigmoid(first.clone().inner()).into_data();
+    let probability: Vec<f32> = probability.iter::<f32>().collect();
+    let answers = probability.chunks_exact(SIDE.pow(3));
+    let seen = samples
+        .iter()
+        .zip(&mut prompts)
+        .zip(answers)
+        .map(|((s, prompts), answer)| prompted::correct(&mut rng, s, prompts, answer))
+        .map(Seen::Prompted)
+        .collect();
+    let second = answer(&prompts);
+    let losses = (loss(first) + loss(second)) / 2.0;
+    (losses.reshape([samples.len()]), seen)
+}
