@@ -2,9 +2,9 @@
 """A plain 3D U-Net in PyTorch, trained and measured on the same patients as the model in the box.
 
 Usage: pip install torch nibabel numpy, then
-       python3 benches/peers/unet3d.py DATA/train assets/splits.toml head_neck --samples 12600 --bfloat16
-       python3 benches/peers/unet3d.py DATA/train assets/splits.toml hippocampus --samples 6780 --bfloat16
-These are the numbers of automatic samples that the shipped weights saw of each data set (the stages are told in
+       python3 benches/peers/unet3d.py DATA/train assets/splits.toml head_neck --samples 13600 --bfloat16
+       python3 benches/peers/unet3d.py DATA/train assets/splits.toml hippocampus --samples 9500 --bfloat16
+These are about the numbers of automatic samples that the shipped weights saw of each data set (the stages are told in
 assets/train/prosector1.toml).
 
 It learns the structures of one data set without prompts: random 48-cubes at the spacing of the recipe of the model in

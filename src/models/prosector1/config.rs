@@ -16,7 +16,7 @@ pub struct NetConfig {
     #[config(default = "[32, 64, 96, 128]")]
     pub widths: [usize; 4],
     /// Channels at the region's full resolution.
-    #[config(default = "8")]
+    #[config(default = "16")]
     pub fine_width: usize,
     /// Residual blocks of the encoder at each level.
     #[config(default = "[1, 2, 2, 2]")]
