@@ -22,6 +22,7 @@ const TARGET: CrossEntropy = CrossEntropy {
     target_weight: 1.0,
     weight: 1.0,
 };
+
 /// What the samples of step `step` teach `net`; up to `at_once` of a kind go through it together.
 pub(super) fn learn(
     net: &ProsectorNet,
@@ -141,11 +142,13 @@ fn prompted_losses(
     let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), &device);
     let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), &device);
     let embedding = net.encode(image);
+    let intensities: Vec<Vec<f32>> = samples.iter().map(|s| s.image.intensity()).collect();
     let answer = |prompts: &[RegionPrompts]| {
         let channels: Vec<Vec<f32>> = samples
             .par_iter()
+            .zip(&intensities)
             .zip(prompts)
-            .map(|(s, p)| prompt_channels::draw(p, &s.image.intensity(), &s.image.inside))
+            .map(|((s, intensity), p)| prompt_channels::draw(p, intensity, &s.image.inside))
             .collect();
         let channels = region_tensor(channels.iter().map(Vec::as_slice), &device);
         net.prompted(&embedding, channels)

@@ -1,4 +1,4 @@
-//! Recipes of the published systems, from a few scans to an installed model; runs that were cut short and resumed.
+//! Recipes, from a few scans to weights or an installed model; runs that were cut short and resumed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -103,7 +103,8 @@ every_minutes = 0.0
             std::thread::sleep(Duration::from_millis(2));
         }
         child.kill().unwrap();
-        child.wait().unwrap();
+        let ended = child.wait().unwrap();
+        assert!(!ended.success(), "it ended by itself: {ended:?}");
     }
 
     /// The curve so far: mean losses of the epochs and the measures that choose.
@@ -285,7 +286,7 @@ fn a_cache_of_embeddings_changes_nothing_but_the_time() {
     assert!(pairs.iter().all(|(a, b)| (a - b).abs() < 5e-3), "{pairs:?}");
 }
 
-/// The model in the box learns both paths from the workshop's scans for `steps` steps.
+/// Writes a recipe by which the model in the box learns both paths from the workshop's scans.
 fn recipe_of_the_box(workshop: &Workshop, id: &str, initial_weights: &str) -> PathBuf {
     let path = workshop.path(&format!("{id}.toml"));
     let text = format!(
