@@ -35,26 +35,26 @@ pub(super) fn sample(
         .expect("a dataset without cases is refused on loading");
     let variation = dataset.config.variation;
     let mut axes = anatomical_axes(case.grid());
-    let as_it_lies = rng.random_bool(variation.as_it_lies);
-    if !as_it_lies {
-        axes = rotated(rng, axes, variation.rotation_degrees);
-    }
-    let mirrored = rng.random_bool(variation.mirrored);
-    if mirrored {
-        axes.x_axis = -axes.x_axis;
-    }
     let mut extent_mm = dataset.config.spacing_mm.map(|s| s * SIDE as f64);
-    if !as_it_lies {
+    let as_it_is = rng.random_bool(variation.as_it_is);
+    let mirrored = !as_it_is && rng.random_bool(variation.mirrored);
+    if !as_it_is {
+        axes = rotated(rng, axes, variation.rotation_degrees);
         let (least, most) = (1.0 / variation.scale, variation.scale);
         extent_mm = extent_mm.map(|e| e * log_uniform(rng, least, most));
     }
+    if mirrored {
+        axes.x_axis = -axes.x_axis;
+    }
     let mut region = region_grid(axes, centre(rng, case, extent_mm[0]), extent_mm);
-    if as_it_lies {
+    if as_it_is {
         region = on_voxels_of(case.grid(), region);
     }
     let mut values = resample::resample_image(&case.image, &region, -1000.0);
     let inside = resample::inside(case.grid(), &region);
-    vary_values(rng, &mut values, case.image.modality());
+    if !as_it_is {
+        vary_values(rng, &mut values, case.image.modality());
+    }
     let truth: Vec<Option<Vec<f32>>> = (0..structures.len())
         .map(|channel| {
             let seen = if mirrored {

@@ -121,11 +121,12 @@ pub struct Variation {
     pub rotation_degrees: f64,
     /// Largest factor of each axis; the smallest is its inverse.
     pub scale: f64,
-    /// Share of regions with left and right exchanged.
+    /// Share of the varied regions with left and right exchanged.
     pub mirrored: f64,
-    /// Share of regions neither turned nor scaled, on the scan's own voxels where its spacing is the model's.
+    /// Share of regions shown as they will be once trained: not turned, scaled or mirrored, their values unchanged,
+    /// and on the scan's own voxels where its spacing is the model's.
     #[serde(default)]
-    pub as_it_lies: f64,
+    pub as_it_is: f64,
 }
 
 impl Default for Variation {
@@ -134,7 +135,7 @@ impl Default for Variation {
             rotation_degrees: 8.0,
             scale: 1.15,
             mirrored: 0.5,
-            as_it_lies: 0.0,
+            as_it_is: 0.0,
         }
     }
 }

@@ -338,7 +338,7 @@ spacing_mm = [1.0, 1.0, 1.0]
 rotation_degrees = 4.0
 scale = 1.06
 mirrored = 0.1
-as_it_lies = 0.5
+as_it_is = 0.5
 
 [datasets.structures]
 1 = "anterior_hippocampus"
