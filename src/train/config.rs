@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::models::prosector1::region::{SIDE, check_samples};
 use crate::models::{ModelCard, Structure};
 use crate::volume::Modality;
 
@@ -102,6 +103,9 @@ pub struct DatasetConfig {
     pub structures: BTreeMap<String, String>,
     /// Spacing of automatic regions in mm, along right, anterior, superior.
     pub spacing_mm: [f64; 3],
+    /// Samples of automatic regions along the same axes; fewer than usual where the scans are small.
+    #[serde(default)]
+    pub samples: Option<[usize; 3]>,
     /// Whether a label missing from a case was simply not contoured there.
     #[serde(default)]
     pub absent_is_unknown: bool,
@@ -111,6 +115,13 @@ pub struct DatasetConfig {
     /// How far automatic regions differ from the scan.
     #[serde(default)]
     pub variation: Variation,
+}
+
+impl DatasetConfig {
+    /// Samples of automatic regions.
+    pub fn automatic_samples(&self) -> [usize; 3] {
+        self.samples.unwrap_or([SIDE; 3])
+    }
 }
 
 /// How far a region of the automatic path may differ from the scan as it lies.
@@ -123,8 +134,8 @@ pub struct Variation {
     pub scale: f64,
     /// Share of the varied regions with left and right exchanged.
     pub mirrored: f64,
-    /// Share of regions shown as they will be once trained: not turned, scaled or mirrored, their values unchanged,
-    /// and on the scan's own voxels where its spacing is the model's.
+    /// Share of regions shown as they will be once trained: within the scan, not turned, scaled or mirrored, their
+    /// values unchanged, and on the scan's own voxels where its spacing is the model's.
     #[serde(default)]
     pub as_it_is: f64,
 }
@@ -143,7 +154,7 @@ impl Default for Variation {
 impl TrainConfig {
     /// The card of the model that this recipe trains, for weights of this checksum.
     pub fn model_card(&self, weights: &str, sha256: String) -> ModelCard {
-        let knows_structures = |d: &&DatasetConfig| !d.structures.is_empty();
+        let automatic = || self.datasets.iter().filter(|d| !d.structures.is_empty());
         ModelCard {
             id: self.card.id.clone(),
             title: self.card.title.clone(),
@@ -155,11 +166,11 @@ impl TrainConfig {
             clicks: true,
             boxes: true,
             structures: self.structures.clone(),
-            automatic_spacing_mm: self
-                .datasets
-                .iter()
-                .filter(knows_structures)
+            automatic_spacing_mm: automatic()
                 .map(|d| (d.modality.name().to_owned(), d.spacing_mm))
+                .collect(),
+            automatic_samples: automatic()
+                .filter_map(|d| Some((d.modality.name().to_owned(), d.samples?)))
                 .collect(),
             measured_dice: BTreeMap::new(),
             notices: self.card.notices.clone(),
@@ -185,6 +196,7 @@ impl TrainConfig {
         config.initial_weights = config.initial_weights.map(|path| base.join(path));
         for dataset in &mut config.datasets {
             dataset.folder = base.join(&dataset.folder);
+            check_samples(dataset.automatic_samples()).map_err(error)?;
             for name in dataset.structures.values() {
                 if !config.structures.iter().any(|s| &s.name == name) {
                     return Err(error(format!(

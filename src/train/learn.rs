@@ -9,13 +9,12 @@ use rayon::prelude::*;
 
 use crate::models::prosector1::ProsectorNet;
 use crate::models::prosector1::prompt_channels::{self, RegionPrompts};
-use crate::models::prosector1::region::SIDE;
 
 use super::automatic::AutomaticSample;
 use super::batch::{Batch, random};
 use super::config::TrainConfig;
 use super::losses::{CrossEntropy, image_tensors, mask_losses, region_tensor};
-use super::prompted::{self, PromptedSample};
+use super::prompted::{self, DIMS, PromptedSample};
 
 /// A prompted target fills much of its region.
 const TARGET: CrossEntropy = CrossEntropy {
@@ -31,7 +30,8 @@ pub(super) fn learn(
     step: usize,
     at_once: usize,
 ) -> Vec<Learnt> {
-    let automatic = batch.automatic.chunks(at_once).map(Part::Automatic);
+    let alike = batch.automatic.chunk_by(|a, b| a.1.dims == b.1.dims);
+    let automatic = alike.flat_map(|samples| samples.chunks(at_once).map(Part::Automatic));
     let prompted = batch.prompted.chunks(at_once).map(Part::Prompted);
     let parts: Vec<Part<'_>> = automatic.chain(prompted).collect();
     side_by_side(&parts, |index, part| {
@@ -100,7 +100,7 @@ impl Part<'_> {
     }
 }
 
-/// A loss per sample: the mean over the structures known there.
+/// A loss per sample, all of the same size: the mean over the structures known there.
 fn automatic_losses(
     net: &ProsectorNet,
     samples: &[(String, AutomaticSample)],
@@ -108,14 +108,15 @@ fn automatic_losses(
 ) -> (Tensor<1>, Vec<Seen>) {
     let device = net.devices().remove(0);
     let inputs = || samples.iter().map(|(_, sample)| sample);
-    let (image, inside) = image_tensors(inputs().map(|s| &s.image), &device);
-    let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), &device);
+    let dims = samples[0].1.dims;
+    let (image, inside) = image_tensors(inputs().map(|s| &s.image), dims, &device);
+    let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), dims, &device);
     let logits = net.automatic(&net.encode(image));
     let losses = mask_losses(logits, truth, inside, cross_entropy);
-    let dims = losses.dims();
+    let shape = losses.dims();
     let weights: Vec<f32> = inputs().flat_map(|s| equal_weights(&s.known)).collect();
-    let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, dims), &device);
-    let losses: Tensor<1> = (losses * weights).sum_dim(1).reshape([dims[0]]);
+    let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, shape), &device);
+    let losses: Tensor<1> = (losses * weights).sum_dim(1).reshape([shape[0]]);
     let shown = losses.clone().into_data();
     let seen = samples.iter().zip(shown.iter::<f32>());
     let seen = seen.map(|((dataset, _), loss)| Seen::Automatic(dataset.clone(), loss));
@@ -139,8 +140,8 @@ fn prompted_losses(
     mut rng: ChaCha8Rng,
 ) -> (Tensor<1>, Vec<Seen>) {
     let device = net.devices().remove(0);
-    let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), &device);
-    let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), &device);
+    let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), DIMS, &device);
+    let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), DIMS, &device);
     let embedding = net.encode(image);
     let intensities: Vec<Vec<f32>> = samples.iter().map(|s| s.image.intensity()).collect();
     let answer = |prompts: &[RegionPrompts]| {
@@ -150,7 +151,7 @@ fn prompted_losses(
             .zip(prompts)
             .map(|((s, intensity), p)| prompt_channels::draw(p, intensity, &s.image.inside))
             .collect();
-        let channels = region_tensor(channels.iter().map(Vec::as_slice), &device);
+        let channels = region_tensor(channels.iter().map(Vec::as_slice), DIMS, &device);
         net.prompted(&embedding, channels)
     };
     let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), TARGET);
@@ -158,7 +159,7 @@ fn prompted_losses(
     let first = answer(&prompts);
     let probability = sigmoid(first.clone().inner()).into_data();
     let probability: Vec<f32> = probability.iter::<f32>().collect();
-    let answers = probability.chunks_exact(SIDE.pow(3));
+    let answers = probability.chunks_exact(DIMS.into_iter().product());
     let seen = samples
         .iter()
         .zip(&mut prompts)

@@ -333,6 +333,7 @@ image = ".nii.gz"
 labels = "../labels/{{}}.nii.gz"
 modality = "mr"
 spacing_mm = [1.0, 1.0, 1.0]
+samples = [32, 48, 32]
 
 [datasets.variation]
 rotation_degrees = 4.0
@@ -370,6 +371,26 @@ fn the_model_in_the_box_resumes() {
     let further = recipe_of_the_box(&workshop, "further", initial_weights);
     workshop.succeed(&further, &[]);
     assert!(weights("further") != weights("whole"));
+    let card = std::fs::read_to_string(workshop.path("checkpoints-whole/model.toml")).unwrap();
+    let card: toml::Table = toml::from_str(&card).unwrap();
+    let samples = card["automatic_samples"]["mr"].as_array().unwrap();
+    assert_eq!(samples.len(), 3);
+    assert_eq!(samples[1].as_integer(), Some(48));
+}
+
+#[test]
+fn a_region_that_the_network_cannot_halve_is_refused() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = recipe_of_the_box(&workshop, "odd", "");
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    std::fs::write(&recipe, text.replace("[32, 48, 32]", "[32, 50, 32]")).unwrap();
+    let output = workshop.train(&recipe, &[]);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("[32, 50, 32]"), "{said}");
+    assert!(said.contains("multiple of 16"), "{said}");
 }
 
 #[test]

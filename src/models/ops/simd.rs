@@ -1,5 +1,10 @@
 //! Which vector instructions this processor has, found once.
 
+#![allow(
+    unsafe_code,
+    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
+)]
+
 use std::sync::OnceLock;
 
 /// Instruction sets that the kernels are compiled for.
@@ -33,6 +38,32 @@ fn detect() -> Simd {
 #[cfg(not(target_arch = "x86_64"))]
 fn detect() -> Simd {
     Simd::Portable
+}
+
+/// Runs `work` compiled for the processor's widest vectors, so far as the compiler inlines it.
+#[inline]
+pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    match available() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `available` asked the processor for these features.
+        Simd::Avx512 => unsafe { with_avx512(work) },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Simd::Avx2 => unsafe { with_avx2(work) },
+        _ => work(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,fma")]
+fn with_avx512<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// `a * b + c`, fused where the instruction set has it (a library call elsewhere, so not used there).

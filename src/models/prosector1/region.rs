@@ -5,8 +5,28 @@ use glam::{DMat3, DVec3};
 use crate::geometry::{Affine, Orientation, VoxelBox, VoxelPoint, WorldPoint};
 use crate::volume::Grid;
 
-/// Samples along each side of a region.
+use super::config::REGION_MULTIPLE;
+
+/// Samples along each side of a region, unless the automatic path of a modality looks at others.
 pub const SIDE: usize = 48;
+/// Most samples along a side.
+const LONGEST_SIDE: usize = 96;
+
+/// Refuses samples per side that the network cannot halve four times, or that no workstation would hold.
+///
+/// # Errors
+/// What is wrong with them, in words.
+pub fn check_samples(samples: [usize; 3]) -> Result<(), String> {
+    let fits = |n: usize| {
+        (REGION_MULTIPLE..=LONGEST_SIDE).contains(&n) && n.is_multiple_of(REGION_MULTIPLE)
+    };
+    if samples.into_iter().all(fits) {
+        return Ok(());
+    }
+    Err(format!(
+        "a region of {samples:?} samples cannot be used: each side must be a multiple of {REGION_MULTIPLE}, and at most {LONGEST_SIDE}"
+    ))
+}
 
 /// The directions in the world that the region's axes follow: the scan's own voxel axes, ordered and turned so
 /// that they point to the patient's Right, Anterior and Superior.
@@ -24,14 +44,20 @@ pub fn anatomical_axes(scan: &Grid) -> DMat3 {
     DMat3::from_cols(axis(0), axis(1), axis(2))
 }
 
-/// The grid of a region of `extent_mm` along each of `axes`, centred on `centre`.
-pub fn region_grid(axes: DMat3, centre: WorldPoint, extent_mm: [f64; 3]) -> Grid {
-    let step: [DVec3; 3] = std::array::from_fn(|d| axes.col(d) * (extent_mm[d] / SIDE as f64));
-    let half = (SIDE as f64 - 1.0) / 2.0;
-    let origin = centre.0 - (step[0] + step[1] + step[2]) * half;
+/// The grid of a region of `samples` over `extent_mm` along each of `axes`, centred on `centre`.
+pub fn region_grid(
+    axes: DMat3,
+    centre: WorldPoint,
+    samples: [usize; 3],
+    extent_mm: [f64; 3],
+) -> Grid {
+    let step: [DVec3; 3] =
+        std::array::from_fn(|d| axes.col(d) * (extent_mm[d] / samples[d] as f64));
+    let half = |d: usize| step[d] * ((samples[d] as f64 - 1.0) / 2.0);
+    let origin = centre.0 - half(0) - half(1) - half(2);
     let affine = Affine::from_columns(step[0], step[1], step[2], origin)
         .expect("extents are positive and the scan's axes independent");
-    Grid::new([SIDE; 3], affine)
+    Grid::new(samples, affine)
 }
 
 /// `region` moved by half a voxel at most, so that its voxels lie on those of `scan`, where both have the same spacing:
@@ -107,7 +133,8 @@ impl Span {
     /// A region with the span in its middle, `context` times as long, and no side below `least_mm`.
     pub fn region(&self, context: f64, least_mm: f64) -> Grid {
         let extent = balanced(((self.high - self.low) * context).to_array());
-        region_grid(self.axes, self.centre(), extent.map(|e| e.max(least_mm)))
+        let extent = extent.map(|e| e.max(least_mm));
+        region_grid(self.axes, self.centre(), [SIDE; 3], extent)
     }
 
     /// Lengths along the axes in mm.
@@ -118,6 +145,14 @@ impl Span {
     /// The middle.
     pub fn centre(&self) -> WorldPoint {
         WorldPoint(self.axes * ((self.low + self.high) / 2.0))
+    }
+
+    /// The place nearest to `centre` about which a region of `extent_mm` along the axes lies within the span; the
+    /// span's middle along axes where the region is the longer one.
+    pub fn centre_within(&self, centre: WorldPoint, extent_mm: [f64; 3]) -> WorldPoint {
+        let room = (self.high - self.low - DVec3::from_array(extent_mm)).max(DVec3::ZERO) / 2.0;
+        let from_middle = self.axes.inverse() * centre.0 - (self.low + self.high) / 2.0;
+        WorldPoint(self.centre().0 + self.axes * from_middle.clamp(-room, room))
     }
 
     /// Whether a region shows the span well: with a margin around it, and not too small.
@@ -148,7 +183,7 @@ mod tests {
         let affine = Affine::from_columns(i, j, k, DVec3::new(5.0, -3.0, 11.0)).unwrap();
         let scan = Grid::new([35, 51, 36], affine);
         let centre = WorldPoint(DVec3::new(-10.3, 20.4, 30.2));
-        let region = region_grid(anatomical_axes(&scan), centre, [SIDE as f64; 3]);
+        let region = region_grid(anatomical_axes(&scan), centre, [SIDE; 3], [SIDE as f64; 3]);
         let moved = on_voxels_of(&scan, region);
         let (before, after) = (first_voxel(&scan, &region), first_voxel(&scan, &moved));
         assert!((before - before.round()).length() > 0.1);
@@ -163,10 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_region_is_moved_into_its_scan() {
+        let affine = Affine::from_spacing([1.0, 1.0, 2.0], [10.0, 0.0, 0.0]);
+        let scan = Grid::new([40, 60, 20], affine);
+        let span = Span::of_voxels(&scan, scan.bounds());
+        let wanted = WorldPoint(DVec3::new(12.0, 25.0, 3.0));
+        let WorldPoint(moved) = span.centre_within(wanted, [32.0, 48.0, 48.0]);
+        assert_eq!(moved, DVec3::new(25.5, 25.0, 19.0));
+    }
+
+    #[test]
     fn a_region_of_another_spacing_stays_where_it_is() {
         let scan = Grid::new([64; 3], Affine::from_spacing([1.0, 1.0, 3.0], [0.0; 3]));
         let centre = WorldPoint(DVec3::splat(20.3));
-        let region = region_grid(anatomical_axes(&scan), centre, [SIDE as f64; 3]);
+        let region = region_grid(anatomical_axes(&scan), centre, [SIDE; 3], [SIDE as f64; 3]);
         assert_eq!(on_voxels_of(&scan, region), region);
     }
 }
