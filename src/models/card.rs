@@ -65,10 +65,9 @@ pub struct ModelCard {
     /// Spacing at which the automatic path looks, in mm along right, anterior, superior, by modality.
     #[serde(default)]
     pub automatic_spacing_mm: BTreeMap<String, [f64; 3]>,
-    /// Samples of the regions that the automatic path looks at, along right, anterior, superior, by modality, where
-    /// they are not the system's usual ones.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub automatic_samples: BTreeMap<String, [usize; 3]>,
+    /// Modalities whose structures the system's second stage refines at full resolution.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub automatic_refined: Vec<String>,
     /// Mean Dice on the validation patients, by what was measured.
     #[serde(default)]
     pub measured_dice: BTreeMap<String, f64>,
@@ -135,13 +134,13 @@ impl ModelCard {
         )))
     }
 
+    /// Whether structures in a modality are refined at full resolution.
+    pub fn is_refined(&self, modality: Modality) -> bool {
+        self.automatic_refined.iter().any(|m| m == modality.name())
+    }
+
     /// Spacing at which the automatic path looks at a modality; `None` where it knows nothing there.
     pub fn automatic_spacing_mm(&self, modality: Modality) -> Option<[f64; 3]> {
         self.automatic_spacing_mm.get(modality.name()).copied()
-    }
-
-    /// Samples of a region that the automatic path looks at in a modality; `None` for the system's usual ones.
-    pub fn automatic_samples(&self, modality: Modality) -> Option<[usize; 3]> {
-        self.automatic_samples.get(modality.name()).copied()
     }
 }

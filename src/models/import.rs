@@ -83,7 +83,7 @@ pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
         boxes: imported.boxes,
         structures,
         automatic_spacing_mm: BTreeMap::new(),
-        automatic_samples: BTreeMap::new(),
+        automatic_refined: Vec::new(),
         measured_dice: BTreeMap::new(),
         notices: Vec::new(),
         licence: Some(options.licence.clone().unwrap_or_else(|| {

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::geometry::{VoxelIndex, WorldPoint};
 use crate::models::Structure;
 use crate::models::prosector1::RegionImage;
-use crate::models::prosector1::region::{Span, anatomical_axes, on_voxels_of, region_grid};
+use crate::models::prosector1::region::{SIDE, Span, anatomical_axes, on_voxels_of, region_grid};
 use crate::volume::resample;
 
 use super::augment::{jitter, log_uniform, rotated, vary_values};
@@ -15,10 +15,10 @@ use super::cases::{Case, Dataset};
 
 /// A region and how much of each of its voxels the structures cover.
 pub(super) struct AutomaticSample {
-    /// Voxels along each axis.
-    pub dims: [usize; 3],
     /// What the network sees.
     pub image: RegionImage,
+    /// Whether its structures are refined at full resolution.
+    pub refined: bool,
     /// A value per voxel and channel, channels last; 0 where it is not known.
     pub truth: Vec<f32>,
     /// Whether a channel's truth is known.
@@ -37,9 +37,7 @@ pub(super) fn sample(
         .expect("a dataset without cases is refused on loading");
     let variation = dataset.config.variation;
     let mut axes = anatomical_axes(case.grid());
-    let samples = dataset.config.automatic_samples();
-    let spacing_mm = dataset.config.spacing_mm;
-    let mut extent_mm: [f64; 3] = std::array::from_fn(|d| spacing_mm[d] * samples[d] as f64);
+    let mut extent_mm = dataset.config.spacing_mm.map(|s| s * SIDE as f64);
     let as_it_is = rng.random_bool(variation.as_it_is);
     let mirrored = !as_it_is && rng.random_bool(variation.mirrored);
     if !as_it_is {
@@ -55,7 +53,7 @@ pub(super) fn sample(
         let scan = Span::of_voxels(case.grid(), case.grid().bounds());
         centre = scan.centre_within(centre, extent_mm);
     }
-    let mut region = region_grid(axes, centre, samples, extent_mm);
+    let mut region = region_grid(axes, centre, extent_mm);
     if as_it_is {
         region = on_voxels_of(case.grid(), region);
     }
@@ -81,8 +79,8 @@ pub(super) fn sample(
         })
         .collect();
     AutomaticSample {
-        dims: samples,
         image: RegionImage::from_values(values, inside, case.image.modality()),
+        refined: dataset.config.refined,
         truth: channels_last(&truth, region.len()),
         known: truth.iter().map(Option::is_some).collect(),
     }

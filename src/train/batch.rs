@@ -13,7 +13,7 @@ use super::prompted::{self, PromptedSample};
 /// The samples of a step.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Of the automatic path, with their dataset's name; those of one size lie side by side.
+    /// Of the automatic path, with their dataset's name; first those that are not refined.
     pub automatic: Vec<(String, AutomaticSample)>,
     /// Of the prompted path.
     pub prompted: Vec<PromptedSample>,
@@ -28,7 +28,7 @@ impl FromIterator<Sample> for Batch {
                 Sample::Prompted(sample) => batch.prompted.push(sample),
             }
         }
-        batch.automatic.sort_by_key(|(_, sample)| sample.dims);
+        batch.automatic.sort_by_key(|(_, sample)| sample.refined);
         batch
     }
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::models::prosector1::region::{SIDE, check_samples};
 use crate::models::{ModelCard, Structure};
 use crate::volume::Modality;
 
@@ -25,6 +24,9 @@ pub struct TrainConfig {
     pub splits: PathBuf,
     /// The trained model's card.
     pub card: CardConfig,
+    /// What of the network learns.
+    #[serde(default)]
+    pub learner: Learner,
     /// Optimiser and length.
     pub schedule: Schedule,
     /// Loss of the automatic path. Structures fill little of a region, so their voxels count for more, above all
@@ -36,6 +38,17 @@ pub struct TrainConfig {
     pub structures: Vec<Structure>,
     /// The data.
     pub datasets: Vec<DatasetConfig>,
+}
+
+/// What of the network learns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Learner {
+    /// All of it.
+    #[default]
+    Network,
+    /// The structure refiner; what comes before stays as it is.
+    Refiner,
 }
 
 /// What the trained model's card says of it.
@@ -84,6 +97,15 @@ pub struct Mix {
     pub prompted: BTreeMap<String, f64>,
 }
 
+impl Mix {
+    /// Whether every sample is an automatic one of a dataset whose structures are refined.
+    fn refines_only(&self, datasets: &[DatasetConfig]) -> bool {
+        let is_refined = |name: &str| datasets.iter().any(|d| d.refined && d.name == name);
+        let shares = self.automatic.iter().filter(|(name, _)| is_refined(name));
+        shares.map(|(_, share)| share).sum::<f64>() > 1.0 - 1e-9
+    }
+}
+
 /// One collection of labelled scans.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,9 +125,9 @@ pub struct DatasetConfig {
     pub structures: BTreeMap<String, String>,
     /// Spacing of automatic regions in mm, along right, anterior, superior.
     pub spacing_mm: [f64; 3],
-    /// Samples of automatic regions along the same axes; fewer than usual where the scans are small.
+    /// Whether structures are refined at full resolution.
     #[serde(default)]
-    pub samples: Option<[usize; 3]>,
+    pub refined: bool,
     /// Whether a label missing from a case was simply not contoured there.
     #[serde(default)]
     pub absent_is_unknown: bool,
@@ -115,13 +137,6 @@ pub struct DatasetConfig {
     /// How far automatic regions differ from the scan.
     #[serde(default)]
     pub variation: Variation,
-}
-
-impl DatasetConfig {
-    /// Samples of automatic regions.
-    pub fn automatic_samples(&self) -> [usize; 3] {
-        self.samples.unwrap_or([SIDE; 3])
-    }
 }
 
 /// How far a region of the automatic path may differ from the scan as it lies.
@@ -154,7 +169,7 @@ impl Default for Variation {
 impl TrainConfig {
     /// The card of the model that this recipe trains, for weights of this checksum.
     pub fn model_card(&self, weights: &str, sha256: String) -> ModelCard {
-        let automatic = || self.datasets.iter().filter(|d| !d.structures.is_empty());
+        let knows_structures = |d: &&DatasetConfig| !d.structures.is_empty();
         ModelCard {
             id: self.card.id.clone(),
             title: self.card.title.clone(),
@@ -166,11 +181,17 @@ impl TrainConfig {
             clicks: true,
             boxes: true,
             structures: self.structures.clone(),
-            automatic_spacing_mm: automatic()
+            automatic_spacing_mm: self
+                .datasets
+                .iter()
+                .filter(knows_structures)
                 .map(|d| (d.modality.name().to_owned(), d.spacing_mm))
                 .collect(),
-            automatic_samples: automatic()
-                .filter_map(|d| Some((d.modality.name().to_owned(), d.samples?)))
+            automatic_refined: self
+                .datasets
+                .iter()
+                .filter(|d| d.refined)
+                .map(|d| d.modality.name().to_owned())
                 .collect(),
             measured_dice: BTreeMap::new(),
             notices: self.card.notices.clone(),
@@ -196,7 +217,6 @@ impl TrainConfig {
         config.initial_weights = config.initial_weights.map(|path| base.join(path));
         for dataset in &mut config.datasets {
             dataset.folder = base.join(&dataset.folder);
-            check_samples(dataset.automatic_samples()).map_err(error)?;
             for name in dataset.structures.values() {
                 if !config.structures.iter().any(|s| &s.name == name) {
                     return Err(error(format!(
@@ -205,6 +225,12 @@ impl TrainConfig {
                     )));
                 }
             }
+        }
+        if config.learner == Learner::Refiner && !config.mix.refines_only(&config.datasets) {
+            return Err(error(
+                "the refiner learns from automatic samples of datasets with `refined` alone: give these all of the mix"
+                    .to_owned(),
+            ));
         }
         Ok(config)
     }

@@ -9,12 +9,13 @@ use rayon::prelude::*;
 
 use crate::models::prosector1::ProsectorNet;
 use crate::models::prosector1::prompt_channels::{self, RegionPrompts};
+use crate::models::prosector1::region::SIDE;
 
 use super::automatic::AutomaticSample;
 use super::batch::{Batch, random};
-use super::config::TrainConfig;
+use super::config::{Learner, TrainConfig};
 use super::losses::{CrossEntropy, image_tensors, mask_losses, region_tensor};
-use super::prompted::{self, DIMS, PromptedSample};
+use super::prompted::{self, PromptedSample};
 
 /// A prompted target fills much of its region.
 const TARGET: CrossEntropy = CrossEntropy {
@@ -30,14 +31,19 @@ pub(super) fn learn(
     step: usize,
     at_once: usize,
 ) -> Vec<Learnt> {
-    let alike = batch.automatic.chunk_by(|a, b| a.1.dims == b.1.dims);
+    let alike = batch.automatic.chunk_by(|a, b| a.1.refined == b.1.refined);
     let automatic = alike.flat_map(|samples| samples.chunks(at_once).map(Part::Automatic));
     let prompted = batch.prompted.chunks(at_once).map(Part::Prompted);
     let parts: Vec<Part<'_>> = automatic.chain(prompted).collect();
     side_by_side(&parts, |index, part| {
         let rng = random(config, u64::MAX - (step << 16 | index) as u64);
         // Its own parameters to the autodiff graph, else all parts would wait for each other in one.
-        part.learn(net.valid().train(), config, rng)
+        let net = net.valid().train();
+        let net = match config.learner {
+            Learner::Network => net,
+            Learner::Refiner => net.learning_to_refine(),
+        };
+        part.learn(net, config, rng)
     })
 }
 
@@ -100,7 +106,7 @@ impl Part<'_> {
     }
 }
 
-/// A loss per sample, all of the same size: the mean over the structures known there.
+/// A loss per sample, all of them refined or none: the mean over the structures known there.
 fn automatic_losses(
     net: &ProsectorNet,
     samples: &[(String, AutomaticSample)],
@@ -108,15 +114,14 @@ fn automatic_losses(
 ) -> (Tensor<1>, Vec<Seen>) {
     let device = net.devices().remove(0);
     let inputs = || samples.iter().map(|(_, sample)| sample);
-    let dims = samples[0].1.dims;
-    let (image, inside) = image_tensors(inputs().map(|s| &s.image), dims, &device);
-    let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), dims, &device);
-    let logits = net.automatic(&net.encode(image));
+    let (image, inside) = image_tensors(inputs().map(|s| &s.image), &device);
+    let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), &device);
+    let logits = net.automatic(&net.encode(image), samples[0].1.refined);
     let losses = mask_losses(logits, truth, inside, cross_entropy);
-    let shape = losses.dims();
+    let dims = losses.dims();
     let weights: Vec<f32> = inputs().flat_map(|s| equal_weights(&s.known)).collect();
-    let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, shape), &device);
-    let losses: Tensor<1> = (losses * weights).sum_dim(1).reshape([shape[0]]);
+    let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, dims), &device);
+    let losses: Tensor<1> = (losses * weights).sum_dim(1).reshape([dims[0]]);
     let shown = losses.clone().into_data();
     let seen = samples.iter().zip(shown.iter::<f32>());
     let seen = seen.map(|((dataset, _), loss)| Seen::Automatic(dataset.clone(), loss));
@@ -140,8 +145,8 @@ fn prompted_losses(
     mut rng: ChaCha8Rng,
 ) -> (Tensor<1>, Vec<Seen>) {
     let device = net.devices().remove(0);
-    let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), DIMS, &device);
-    let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), DIMS, &device);
+    let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), &device);
+    let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), &device);
     let embedding = net.encode(image);
     let intensities: Vec<Vec<f32>> = samples.iter().map(|s| s.image.intensity()).collect();
     let answer = |prompts: &[RegionPrompts]| {
@@ -151,7 +156,7 @@ fn prompted_losses(
             .zip(prompts)
             .map(|((s, intensity), p)| prompt_channels::draw(p, intensity, &s.image.inside))
             .collect();
-        let channels = region_tensor(channels.iter().map(Vec::as_slice), DIMS, &device);
+        let channels = region_tensor(channels.iter().map(Vec::as_slice), &device);
         net.prompted(&embedding, channels)
     };
     let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), TARGET);
@@ -159,7 +164,7 @@ fn prompted_losses(
     let first = answer(&prompts);
     let probability = sigmoid(first.clone().inner()).into_data();
     let probability: Vec<f32> = probability.iter::<f32>().collect();
-    let answers = probability.chunks_exact(DIMS.into_iter().product());
+    let answers = probability.chunks_exact(SIDE.pow(3));
     let seen = samples
         .iter()
         .zip(&mut prompts)

@@ -7,17 +7,16 @@ use serde::Deserialize;
 use crate::models::ops::sum_voxels;
 use crate::models::prosector1::IMAGE_CHANNELS;
 use crate::models::prosector1::RegionImage;
+use crate::models::prosector1::region::SIDE;
 
-/// Values per voxel, equally many channels in each region of `[w, h, d]` voxels, as `[regions, d, h, w, channels]`.
+/// Values per voxel of equally many channels in each region, as `[regions, d, h, w, channels]`.
 pub(super) fn region_tensor<'a>(
     regions: impl IntoIterator<Item = &'a [f32]>,
-    [width, height, depth]: [usize; 3],
     device: &Device,
 ) -> Tensor<5> {
     let regions: Vec<&[f32]> = regions.into_iter().collect();
-    let voxels = width * height * depth;
-    let channels = regions.first().map_or(1, |r| r.len() / voxels);
-    let dims = [regions.len(), depth, height, width, channels];
+    let channels = regions.first().map_or(1, |r| r.len() / SIDE.pow(3));
+    let dims = [regions.len(), SIDE, SIDE, SIDE, channels];
     Tensor::from_data(TensorData::new(regions.concat(), dims), device)
 }
 
@@ -25,10 +24,9 @@ pub(super) fn region_tensor<'a>(
 /// `[regions, d, h, w, 1]`.
 pub(super) fn image_tensors<'a>(
     images: impl Iterator<Item = &'a RegionImage>,
-    dims: [usize; 3],
     device: &Device,
 ) -> (Tensor<5>, Tensor<5>) {
-    let image = region_tensor(images.map(|i| i.channels.as_slice()), dims, device);
+    let image = region_tensor(images.map(|image| image.channels.as_slice()), device);
     let inside = image.clone().narrow(4, IMAGE_CHANNELS - 1, 1);
     (image, inside)
 }

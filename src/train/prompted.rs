@@ -18,7 +18,7 @@ use super::augment::{jitter, log_uniform, rotated, vary_values};
 use super::cases::{Case, Dataset, Target};
 use super::procedural;
 
-pub(super) const DIMS: [usize; 3] = [SIDE; 3];
+const DIMS: [usize; 3] = [SIDE; 3];
 
 /// A region, its target, and what the user did first.
 pub(super) struct PromptedSample {
@@ -123,7 +123,7 @@ fn random_region(rng: &mut ChaCha8Rng, grid: &Grid, target: &Target, start: Star
         let shift = jitter(rng, 0.05) * glam::DVec3::from_array(extent);
         (middle.0 + axes * shift, extent)
     };
-    region_grid(rotated(rng, axes, 6.0), WorldPoint(centre), DIMS, extent_mm)
+    region_grid(rotated(rng, axes, 6.0), WorldPoint(centre), extent_mm)
 }
 
 fn middle_of(grid: &Grid, bounds: VoxelBox) -> WorldPoint {

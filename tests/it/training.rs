@@ -4,6 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use burn::module::Module as _;
+use burn::store::ModuleRecord;
+use burn::tensor::{Device, Tensor, TensorData};
+use prosector::models::prosector1::{NetConfig, ProsectorNet};
+
 use super::support::shared;
 
 /// A folder with three small scans, a split, and room for models.
@@ -333,7 +338,6 @@ image = ".nii.gz"
 labels = "../labels/{{}}.nii.gz"
 modality = "mr"
 spacing_mm = [1.0, 1.0, 1.0]
-samples = [32, 48, 32]
 
 [datasets.variation]
 rotation_degrees = 4.0
@@ -371,26 +375,69 @@ fn the_model_in_the_box_resumes() {
     let further = recipe_of_the_box(&workshop, "further", initial_weights);
     workshop.succeed(&further, &[]);
     assert!(weights("further") != weights("whole"));
-    let card = std::fs::read_to_string(workshop.path("checkpoints-whole/model.toml")).unwrap();
-    let card: toml::Table = toml::from_str(&card).unwrap();
-    let samples = card["automatic_samples"]["mr"].as_array().unwrap();
-    assert_eq!(samples.len(), 3);
-    assert_eq!(samples[1].as_integer(), Some(48));
+}
+
+/// Has only the refiner learn, from the weights that `from` ended with.
+fn refining(recipe: &Path, from: &str) {
+    let text = std::fs::read_to_string(recipe).unwrap();
+    let first =
+        format!("learner = \"refiner\"\ninitial_weights = \"checkpoints-{from}/model.bpk\"\n");
+    let text = text
+        .replace(
+            "modality = \"mr\"\nspacing_mm",
+            "refined = true\nmodality = \"mr\"\nspacing_mm",
+        )
+        .replace("hippocampus = 0.6", "hippocampus = 1.0")
+        .replace("hippocampus = 0.2\n", "");
+    std::fs::write(recipe, first + &text).unwrap();
 }
 
 #[test]
-fn a_region_that_the_network_cannot_halve_is_refused() {
+fn the_refiner_alone_learns() {
     let Some(workshop) = Workshop::new() else {
         return;
     };
-    let recipe = recipe_of_the_box(&workshop, "odd", "");
-    let text = std::fs::read_to_string(&recipe).unwrap();
-    std::fs::write(&recipe, text.replace("[32, 48, 32]", "[32, 50, 32]")).unwrap();
+    let before = recipe_of_the_box(&workshop, "before", "");
+    workshop.succeed(&before, &[]);
+    let after = recipe_of_the_box(&workshop, "after", "");
+    refining(&after, "before");
+    workshop.succeed(&after, &[]);
+    let device = Device::flex();
+    let image: Vec<f32> = (0..16 * 16 * 16 * 3)
+        .map(|i| (i % 17) as f32 / 8.0 - 1.0)
+        .collect();
+    let answers = |id: &str| {
+        let path = workshop.path(&format!("checkpoints-{id}/model.bpk"));
+        let record = ModuleRecord::load(path).unwrap().cast_to_module_dtype();
+        let net = ProsectorNet::new(&NetConfig::new(1), &device).load_record(record);
+        let image = TensorData::new(image.clone(), [1, 16, 16, 16, 3]);
+        let embedding = net.encode(Tensor::from_data(image, &device));
+        [false, true].map(|refined| {
+            let logits = net.automatic(&embedding, refined).into_data();
+            logits.iter::<f32>().collect::<Vec<f32>>()
+        })
+    };
+    let ([first, not_yet_refined], [second, refined]) = (answers("before"), answers("after"));
+    assert!(first == not_yet_refined);
+    assert!(first == second);
+    assert!(second != refined);
+    let card = std::fs::read_to_string(workshop.path("checkpoints-after/model.toml")).unwrap();
+    assert!(card.contains("automatic_refined = [\"mr\"]"), "{card}");
+}
+
+#[test]
+fn a_refiner_learns_from_nothing_else_than_it_refines() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = recipe_of_the_box(&workshop, "mixed", "learner = \"refiner\"");
     let output = workshop.train(&recipe, &[]);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("[32, 50, 32]"), "{said}");
-    assert!(said.contains("multiple of 16"), "{said}");
+    assert!(
+        said.contains("the refiner learns from automatic samples"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -8,7 +8,6 @@ use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 use super::canvas::{Canvas, Output};
 use super::model::Prosector1;
 use super::prompted::expected_dice;
-use super::region::SIDE;
 
 /// A part of a structure smaller than this share of its largest part is taken for noise.
 const LEAST_PART: f64 = 0.6;
@@ -37,8 +36,7 @@ pub(super) fn segment(
             "the model knows no such structure in this kind of scan",
         ));
     }
-    let samples = card.automatic_samples(image.modality());
-    let canvas = Canvas::plan(image, spacing_mm, samples.unwrap_or([SIDE; 3]));
+    let canvas = Canvas::plan(image, spacing_mm);
     let logits = canvas.fill(model, image, &structures, ctx)?;
     ctx.step(0.9, "writing the labels")?;
     let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();

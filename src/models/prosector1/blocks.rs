@@ -49,6 +49,14 @@ impl NormAct {
         }
     }
 
+    /// Each channel by itself.
+    pub fn per_channel(channels: usize, device: &Device) -> Self {
+        Self {
+            groups: channels,
+            ..Self::new(channels, device)
+        }
+    }
+
     /// Same shape.
     pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
         let (gamma, beta) = (self.gamma.val(), self.beta.val());

@@ -4,15 +4,17 @@ use glam::DVec3;
 use rayon::prelude::*;
 
 use crate::geometry::{Affine, VoxelBox};
-use crate::models::{ModelError, Structure};
+use crate::models::{ModelError, Segmenter as _, Structure};
 use crate::util::JobContext;
 use crate::volume::resample::map_points;
 use crate::volume::{Grid, ImageVolume, LabelMap, Modality};
 use crate::with_voxels;
 
 use super::model::Prosector1;
-use super::region::{Span, anatomical_axes, on_voxels_of};
+use super::region::{SIDE, Span, anatomical_axes, on_voxels_of};
 
+/// Voxels between neighbouring windows at most.
+const STRIDE: usize = SIDE / 2;
 /// Hounsfield units above which a voxel may belong to the body.
 const BODY_HU: f64 = -400.0;
 /// Logit at which a voxel is taken for a structure. Training counts a structure's voxels twice in the cross-entropy,
@@ -29,36 +31,32 @@ pub(super) struct Output<'a> {
 /// A grid along the patient's axes at the model's spacing, and the windows on it.
 pub(super) struct Canvas {
     grid: Grid,
-    /// Samples of a window along each axis.
-    window: [usize; 3],
-    /// First voxel of each window.
-    starts: Vec<[usize; 3]>,
+    windows: Vec<[usize; 3]>,
 }
 
 impl Canvas {
-    /// Covers the scan, in CT its body, with windows of `window` samples.
-    pub(super) fn plan(image: &ImageVolume, spacing_mm: [f64; 3], window: [usize; 3]) -> Self {
+    /// Covers the scan, in CT its body.
+    pub(super) fn plan(image: &ImageVolume, spacing_mm: [f64; 3]) -> Self {
         let body = body_bounds(image);
         let span = Span::of_voxels(image.grid(), body);
         let axes = anatomical_axes(image.grid());
         let size_mm = span.size_mm();
         let dims: [usize; 3] =
-            std::array::from_fn(|d| ((size_mm[d] / spacing_mm[d]).ceil() as usize).max(window[d]));
+            std::array::from_fn(|d| ((size_mm[d] / spacing_mm[d]).ceil() as usize).max(SIDE));
         let step: [DVec3; 3] = std::array::from_fn(|d| axes.col(d) * spacing_mm[d]);
         let half = |d: usize| step[d] * ((dims[d] as f64 - 1.0) / 2.0);
         let origin = span.centre().0 - half(0) - half(1) - half(2);
         let affine = Affine::from_columns(step[0], step[1], step[2], origin)
             .expect("spacings are positive and the scan's axes independent");
-        let starts: [Vec<usize>; 3] = std::array::from_fn(|d| window_starts(dims[d], window[d]));
-        let starts = starts[2]
+        let starts = dims.map(window_starts);
+        let windows = starts[2]
             .iter()
             .flat_map(|&k| starts[1].iter().map(move |&j| (j, k)))
             .flat_map(|(j, k)| starts[0].iter().map(move |&i| [i, j, k]))
             .collect();
         Self {
             grid: on_voxels_of(image.grid(), Grid::new(dims, affine)),
-            window,
-            starts,
+            windows,
         }
     }
 
@@ -75,12 +73,13 @@ impl Canvas {
     ) -> Result<Vec<Vec<f32>>, ModelError> {
         let mut sums = vec![vec![0.0f32; self.grid.len()]; outputs.len()];
         let mut weights = vec![1e-6f32; self.grid.len()];
-        let all = self.starts.len();
-        for (index, start) in self.starts.iter().enumerate() {
+        let all = self.windows.len();
+        let refined = model.card().is_refined(image.modality());
+        for (index, start) in self.windows.iter().enumerate() {
             let progress = 0.05 + 0.85 * index as f32 / all as f32;
             ctx.step(progress, &format!("window {} of {all}", index + 1))?;
             let region = model.encode(image, &self.window_grid(*start));
-            let logits = Prosector1::values(model.net.automatic(&region.embedding))?;
+            let logits = Prosector1::values(model.net.automatic(&region.embedding, refined))?;
             self.add(*start, &logits, outputs, &mut sums, &mut weights);
         }
         for sum in &mut sums {
@@ -97,7 +96,7 @@ impl Canvas {
 
     fn window_grid(&self, start: [usize; 3]) -> Grid {
         let first = start.map(|v| v as f64);
-        Grid::new(self.window, self.grid.affine.stepped(first, [1.0; 3]))
+        Grid::new([SIDE; 3], self.grid.affine.stepped(first, [1.0; 3]))
     }
 
     fn add(
@@ -108,18 +107,13 @@ impl Canvas {
         sums: &mut [Vec<f32>],
         weights: &mut [f32],
     ) {
-        let [width, height, depth] = self.window;
-        let channels = logits.len() / (width * height * depth);
-        for v in 0..width * height * depth {
-            let at = [v % width, v / width % height, v / (width * height)];
+        let channels = logits.len() / SIDE.pow(3);
+        for v in 0..SIDE.pow(3) {
+            let at = [v % SIDE, v / SIDE % SIDE, v / (SIDE * SIDE)];
             let offset = self
                 .grid
                 .offset(start[0] + at[0], start[1] + at[1], start[2] + at[2]);
-            let weight: f32 = at
-                .iter()
-                .zip(self.window)
-                .map(|(&x, side)| window_weight(x, side))
-                .product();
+            let weight: f32 = at.iter().map(|&x| window_weight(x)).product();
             weights[offset] += weight;
             for (output, sum) in outputs.iter().zip(sums.iter_mut()) {
                 sum[offset] += weight * logits[v * channels + output.channel];
@@ -174,17 +168,17 @@ impl Corners {
     }
 }
 
-/// First voxels of evenly spread windows of `side` voxels that cover `length` voxels and overlap by half or more.
-fn window_starts(length: usize, side: usize) -> Vec<usize> {
-    let room = length.saturating_sub(side);
-    let gaps = room.div_ceil(side / 2);
+/// First voxels of evenly spread windows that cover `length` voxels.
+fn window_starts(length: usize) -> Vec<usize> {
+    let room = length.saturating_sub(SIDE);
+    let gaps = room.div_ceil(STRIDE);
     (0..=gaps).map(|w| w * room / gaps.max(1)).collect()
 }
 
 /// Windows count for more in their middle.
-fn window_weight(at: usize, side: usize) -> f32 {
-    let from_border = at.min(side - 1 - at) as f32 + 1.0;
-    from_border / (side as f32 / 2.0)
+fn window_weight(at: usize) -> f32 {
+    let from_border = at.min(SIDE - 1 - at) as f32 + 1.0;
+    from_border / (SIDE as f32 / 2.0)
 }
 
 /// The part of the scan worth looking at: in CT where there is more than air, else all of it.
@@ -204,22 +198,4 @@ fn body_bounds(image: &ImageVolume) -> VoxelBox {
         voxels: is_body,
     };
     mask.bounds().unwrap_or_else(|| grid.bounds())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn windows_cover_a_length_and_overlap_by_half() {
-        for side in [32, 48] {
-            for length in side..4 * side {
-                let starts = window_starts(length, side);
-                assert_eq!(starts[0], 0);
-                assert_eq!(starts.last(), Some(&(length - side)));
-                assert!(starts.windows(2).all(|pair| pair[0] < pair[1]));
-                assert!(starts.windows(2).all(|pair| pair[1] - pair[0] <= side / 2));
-            }
-        }
-    }
 }

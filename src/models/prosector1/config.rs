@@ -21,6 +21,9 @@ pub struct NetConfig {
     /// Residual blocks of the encoder at each level.
     #[config(default = "[1, 2, 2, 2]")]
     pub encoder_blocks: [usize; 4],
+    /// Channels of the structure refiner at 1, 1/2, 1/4 and 1/8 of the region's resolution.
+    #[config(default = "[16, 32, 64, 128]")]
+    pub refiner_widths: [usize; 4],
     /// Structures of the automatic path.
     pub structures: usize,
 }

@@ -10,6 +10,8 @@ use crate::models::ops::space_to_depth;
 /// Features of one region, `[b, d, h, w, width]` each.
 #[derive(Debug, Clone)]
 pub struct ImageEmbedding {
+    /// The region itself, `[b, d, h, w, IMAGE_CHANNELS]`.
+    pub image: Tensor<5>,
     /// At its full resolution, few channels.
     pub fine: Tensor<5>,
     /// At 1/2, 1/4, 1/8 and 1/16 of it.
@@ -84,7 +86,7 @@ impl ImageEncoder {
     pub fn forward(&self, image: Tensor<5>) -> ImageEmbedding {
         let fine = self.fine.forward(image.clone());
         let joined = self.join.forward(space_to_depth(fine.clone()));
-        let mut x = self.stem.forward(space_to_depth(image)) + joined;
+        let mut x = self.stem.forward(space_to_depth(image.clone())) + joined;
         let levels = std::array::from_fn(|k| {
             let level = &self.levels[k];
             let halved = match &level.down {
@@ -94,6 +96,10 @@ impl ImageEncoder {
             x = run(&level.blocks, halved);
             level.out.forward(level.norm.forward(x.clone()))
         });
-        ImageEmbedding { fine, levels }
+        ImageEmbedding {
+            image,
+            fine,
+            levels,
+        }
     }
 }

@@ -15,6 +15,7 @@ mod prompt_generator;
 mod prompted;
 pub mod region;
 mod region_cache;
+mod structure_refiner;
 
 pub use config::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, REGION_MULTIPLE};
 pub use image_encoder::ImageEmbedding;

@@ -14,7 +14,7 @@ use crate::volume::{Grid, ImageVolume, Mask};
 use super::config::{IMAGE_CHANNELS, NetConfig};
 use super::intensity::RegionImage;
 use super::net::ProsectorNet;
-use super::region::check_samples;
+use super::region::SIDE;
 use super::region_cache::{EncodedRegion, RegionCache};
 
 /// The model in the box, ready to segment.
@@ -45,9 +45,6 @@ impl Prosector1 {
         weights: Vec<u8>,
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
-        for &samples in card.automatic_samples.values() {
-            check_samples(samples).map_err(ModelError::Unsupported)?;
-        }
         let (compute, device) = compute::open(device)?;
         let config = NetConfig::new(card.structures.len());
         let bytes = Bytes::from_bytes_vec(weights);
@@ -89,7 +86,7 @@ impl Prosector1 {
     pub(super) fn encode(&self, image: &ImageVolume, grid: &Grid) -> EncodedRegion {
         let sampled = RegionImage::sample(image, grid);
         let intensity = sampled.intensity();
-        let tensor = self.tensor(sampled.channels, grid.dims, IMAGE_CHANNELS);
+        let tensor = self.tensor(sampled.channels, IMAGE_CHANNELS);
         EncodedRegion {
             grid: *grid,
             intensity,
@@ -99,13 +96,8 @@ impl Prosector1 {
     }
 
     /// Values per region voxel, channels last, on the model's device.
-    pub(super) fn tensor(
-        &self,
-        values: Vec<f32>,
-        [width, height, depth]: [usize; 3],
-        channels: usize,
-    ) -> Tensor<5> {
-        let data = TensorData::new(values, [1, depth, height, width, channels]);
+    pub(super) fn tensor(&self, values: Vec<f32>, channels: usize) -> Tensor<5> {
+        let data = TensorData::new(values, [1, SIDE, SIDE, SIDE, channels]);
         Tensor::from_data(data, &self.device)
     }
 

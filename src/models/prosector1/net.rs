@@ -10,12 +10,13 @@ use super::mask_decoder::MaskDecoder;
 use super::prompt_channels::PRIOR_WEIGHTS;
 use super::prompt_encoder::PromptEncoder;
 use super::prompt_generator::AutoPromptGenerator;
+use super::structure_refiner::StructureRefiner;
 
 /// How unlikely a voxel is to belong to a structure before anything is learnt, in logits.
 const RARITY: f64 = 4.0;
 
 /// AutoProSAM's design at workstation size: an encoder that runs once per region, an Auto Prompt Generator for
-/// the automatic path, a prompt encoder for clicks and boxes, and one decoder for both.
+/// the automatic path, a prompt encoder for clicks and boxes, one decoder for both, and a refiner for structures.
 #[derive(Module, Debug)]
 pub struct ProsectorNet {
     encoder: ImageEncoder,
@@ -23,6 +24,7 @@ pub struct ProsectorNet {
     prompt_encoder: PromptEncoder,
     decoder: MaskDecoder,
     prior: Pointwise,
+    refiner: StructureRefiner,
 }
 
 impl ProsectorNet {
@@ -34,6 +36,7 @@ impl ProsectorNet {
             prompt_encoder: PromptEncoder::new(config, device),
             decoder: MaskDecoder::new(config, device),
             prior: Pointwise::of_weights(&PRIOR_WEIGHTS, device),
+            refiner: StructureRefiner::new(config, device),
         }
     }
 
@@ -42,12 +45,29 @@ impl ProsectorNet {
         self.encoder.forward(image)
     }
 
-    /// Logits of the structures, `[b, d, h, w, structures]`, without any prompt.
-    pub fn automatic(&self, embedding: &ImageEmbedding) -> Tensor<5> {
+    /// The same network, of which only the refiner learns.
+    pub fn learning_to_refine(self) -> Self {
+        Self {
+            encoder: self.encoder.no_grad(),
+            generator: self.generator.no_grad(),
+            prompt_encoder: self.prompt_encoder.no_grad(),
+            decoder: self.decoder.no_grad(),
+            prior: self.prior.no_grad(),
+            refiner: self.refiner,
+        }
+    }
+
+    /// Logits of the structures, `[b, d, h, w, structures]`, without any prompt; `refined` at full resolution or not.
+    pub fn automatic(&self, embedding: &ImageEmbedding, refined: bool) -> Tensor<5> {
         let prompt = self.generator.forward(embedding);
         let logits = self.decoder.forward(embedding, prompt);
         let channels = logits.dims()[4];
-        logits.narrow(4, 1, channels - 1) - RARITY
+        let logits = logits.narrow(4, 1, channels - 1) - RARITY;
+        if refined {
+            logits.clone() + self.refiner.forward(embedding, logits)
+        } else {
+            logits
+        }
     }
 
     /// Logits of the prompted target, `[b, d, h, w, 1]`; `prompts` `[b, d, h, w, PROMPT_CHANNELS]`.

@@ -168,7 +168,7 @@ impl Job<'_> {
     ) -> Result<Answer, ModelError> {
         let prompts = self.in_region(&region.grid, previous);
         let channels = prompt_channels::draw(&prompts, &region.intensity, &region.inside);
-        let channels = self.model.tensor(channels, [SIDE; 3], PROMPT_CHANNELS);
+        let channels = self.model.tensor(channels, PROMPT_CHANNELS);
         let logits = self.model.net.prompted(&region.embedding, channels);
         Ok(Answer {
             grid: region.grid,

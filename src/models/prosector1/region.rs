@@ -5,28 +5,8 @@ use glam::{DMat3, DVec3};
 use crate::geometry::{Affine, Orientation, VoxelBox, VoxelPoint, WorldPoint};
 use crate::volume::Grid;
 
-use super::config::REGION_MULTIPLE;
-
-/// Samples along each side of a region, unless the automatic path of a modality looks at others.
+/// Samples along each side of a region.
 pub const SIDE: usize = 48;
-/// Most samples along a side.
-const LONGEST_SIDE: usize = 96;
-
-/// Refuses samples per side that the network cannot halve four times, or that no workstation would hold.
-///
-/// # Errors
-/// What is wrong with them, in words.
-pub fn check_samples(samples: [usize; 3]) -> Result<(), String> {
-    let fits = |n: usize| {
-        (REGION_MULTIPLE..=LONGEST_SIDE).contains(&n) && n.is_multiple_of(REGION_MULTIPLE)
-    };
-    if samples.into_iter().all(fits) {
-        return Ok(());
-    }
-    Err(format!(
-        "a region of {samples:?} samples cannot be used: each side must be a multiple of {REGION_MULTIPLE}, and at most {LONGEST_SIDE}"
-    ))
-}
 
 /// The directions in the world that the region's axes follow: the scan's own voxel axes, ordered and turned so
 /// that they point to the patient's Right, Anterior and Superior.
@@ -44,20 +24,14 @@ pub fn anatomical_axes(scan: &Grid) -> DMat3 {
     DMat3::from_cols(axis(0), axis(1), axis(2))
 }
 
-/// The grid of a region of `samples` over `extent_mm` along each of `axes`, centred on `centre`.
-pub fn region_grid(
-    axes: DMat3,
-    centre: WorldPoint,
-    samples: [usize; 3],
-    extent_mm: [f64; 3],
-) -> Grid {
-    let step: [DVec3; 3] =
-        std::array::from_fn(|d| axes.col(d) * (extent_mm[d] / samples[d] as f64));
-    let half = |d: usize| step[d] * ((samples[d] as f64 - 1.0) / 2.0);
-    let origin = centre.0 - half(0) - half(1) - half(2);
+/// The grid of a region of `extent_mm` along each of `axes`, centred on `centre`.
+pub fn region_grid(axes: DMat3, centre: WorldPoint, extent_mm: [f64; 3]) -> Grid {
+    let step: [DVec3; 3] = std::array::from_fn(|d| axes.col(d) * (extent_mm[d] / SIDE as f64));
+    let half = (SIDE as f64 - 1.0) / 2.0;
+    let origin = centre.0 - (step[0] + step[1] + step[2]) * half;
     let affine = Affine::from_columns(step[0], step[1], step[2], origin)
         .expect("extents are positive and the scan's axes independent");
-    Grid::new(samples, affine)
+    Grid::new([SIDE; 3], affine)
 }
 
 /// `region` moved by half a voxel at most, so that its voxels lie on those of `scan`, where both have the same spacing:
@@ -133,8 +107,7 @@ impl Span {
     /// A region with the span in its middle, `context` times as long, and no side below `least_mm`.
     pub fn region(&self, context: f64, least_mm: f64) -> Grid {
         let extent = balanced(((self.high - self.low) * context).to_array());
-        let extent = extent.map(|e| e.max(least_mm));
-        region_grid(self.axes, self.centre(), [SIDE; 3], extent)
+        region_grid(self.axes, self.centre(), extent.map(|e| e.max(least_mm)))
     }
 
     /// Lengths along the axes in mm.
@@ -183,7 +156,7 @@ mod tests {
         let affine = Affine::from_columns(i, j, k, DVec3::new(5.0, -3.0, 11.0)).unwrap();
         let scan = Grid::new([35, 51, 36], affine);
         let centre = WorldPoint(DVec3::new(-10.3, 20.4, 30.2));
-        let region = region_grid(anatomical_axes(&scan), centre, [SIDE; 3], [SIDE as f64; 3]);
+        let region = region_grid(anatomical_axes(&scan), centre, [SIDE as f64; 3]);
         let moved = on_voxels_of(&scan, region);
         let (before, after) = (first_voxel(&scan, &region), first_voxel(&scan, &moved));
         assert!((before - before.round()).length() > 0.1);
@@ -211,7 +184,7 @@ mod tests {
     fn a_region_of_another_spacing_stays_where_it_is() {
         let scan = Grid::new([64; 3], Affine::from_spacing([1.0, 1.0, 3.0], [0.0; 3]));
         let centre = WorldPoint(DVec3::splat(20.3));
-        let region = region_grid(anatomical_axes(&scan), centre, [SIDE; 3], [SIDE as f64; 3]);
+        let region = region_grid(anatomical_axes(&scan), centre, [SIDE as f64; 3]);
         assert_eq!(on_voxels_of(&scan, region), region);
     }
 }

@@ -159,7 +159,7 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
         boxes: in_boxes || recipe.system == SliceSystem::DeSam,
         structures: names.into_iter().enumerate().map(structure).collect(),
         automatic_spacing_mm: BTreeMap::new(),
-        automatic_samples: BTreeMap::new(),
+        automatic_refined: Vec::new(),
         measured_dice: BTreeMap::new(),
         notices: recipe.model.notices_from(Some(&recipe.encoder)),
         licence: recipe.model.licence.clone(),

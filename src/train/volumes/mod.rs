@@ -305,7 +305,7 @@ fn card(recipe: &VolumeRecipe, config: toml::Table) -> ModelCard {
         boxes: false,
         structures: structures.filter(|_| !clicks).collect(),
         automatic_spacing_mm: BTreeMap::new(),
-        automatic_samples: BTreeMap::new(),
+        automatic_refined: Vec::new(),
         measured_dice: BTreeMap::new(),
         notices: recipe.model.notices_from(recipe.encoder.as_ref()),
         licence: recipe.model.licence.clone(),
