@@ -1,13 +1,8 @@
 //! The exact GELU on the CPU, many values at a time and on all threads; Burn's goes through one library call each.
 
-#![allow(
-    unsafe_code,
-    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
-)]
-
 use rayon::prelude::*;
 
-use super::simd::{Simd, available};
+use super::simd::vectorised;
 
 /// Values that one thread works on at a time.
 const CHUNK: usize = 1 << 14;
@@ -15,18 +10,9 @@ const CHUNK: usize = 1 << 14;
 /// x · Φ(x) of each value.
 pub(super) fn forward(x: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; x.len()];
-    let level = available();
     out.par_chunks_mut(CHUNK)
         .zip(x.par_chunks(CHUNK))
-        .for_each(|(out, x)| match level {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `available` asked the processor for these features.
-            Simd::Avx512 => unsafe { forward_avx512(x, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Simd::Avx2 => unsafe { forward_avx2(x, out) },
-            _ => forward_chunk(x, out),
-        });
+        .for_each(|(out, x)| vectorised(|| forward_chunk(x, out)));
     out
 }
 
@@ -43,18 +29,6 @@ pub(super) fn backward(x: &[f32], grad: &[f32]) -> Vec<f32> {
             }
         });
     out
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn forward_avx512(x: &[f32], out: &mut [f32]) {
-    forward_chunk(x, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn forward_avx2(x: &[f32], out: &mut [f32]) {
-    forward_chunk(x, out);
 }
 
 #[inline(always)]

@@ -113,7 +113,6 @@ fn run_blocks(channels: usize, work: &mut impl BlockWork) {
 }
 
 /// Sums over voxels of up to two quantities per channel.
-#[derive(Clone)]
 struct Sums(Vec<f64>, Vec<f64>);
 
 impl Sums {
@@ -218,6 +217,36 @@ impl<'a> Channels<'a> {
     }
 }
 
+/// What belongs to a block of `N` channels, held where vectors find it.
+struct ChannelBlock<const N: usize> {
+    mean: [f32; N],
+    inverse_std: [f32; N],
+    gamma: [f32; N],
+    beta: [f32; N],
+    slope: f32,
+}
+
+impl<const N: usize> ChannelBlock<N> {
+    #[inline(always)]
+    fn at(of: &Channels<'_>, at: usize, slope: f32) -> Self {
+        Self {
+            mean: block(&of.mean, at),
+            inverse_std: block(&of.inverse_std, at),
+            gamma: block(of.gamma, at),
+            beta: block(of.beta, at),
+            slope,
+        }
+    }
+
+    /// The normalised value of channel `i`, and the gradient past the activation.
+    #[inline(always)]
+    fn through(&self, x: f32, grad: f32, i: usize) -> (f32, f32) {
+        let normal = (x - self.mean[i]) * self.inverse_std[i];
+        let is_above = normal * self.gamma[i] + self.beta[i] > 0.0;
+        (normal, if is_above { grad } else { grad * self.slope })
+    }
+}
+
 /// Writes the answer for some voxels.
 struct Forward<'a> {
     x: &'a [f32],
@@ -230,17 +259,13 @@ impl BlockWork for Forward<'_> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, at: usize) {
         let channels = self.shape.channels;
-        let mean: [f32; N] = block(&self.of.mean, at);
-        let inverse_std: [f32; N] = block(&self.of.inverse_std, at);
-        let gamma: [f32; N] = block(self.of.gamma, at);
-        let beta: [f32; N] = block(self.of.beta, at);
-        let scale: [f32; N] = std::array::from_fn(|i| inverse_std[i] * gamma[i]);
-        let slope = self.shape.negative_slope;
+        let of = ChannelBlock::<N>::at(self.of, at, self.shape.negative_slope);
+        let scale: [f32; N] = std::array::from_fn(|i| of.inverse_std[i] * of.gamma[i]);
         let rows = blocks::<N>(self.x, channels, at);
         for (out, x) in blocks_mut::<N>(self.out, channels, at).zip(rows) {
             for i in 0..N {
-                let v = (x[i] - mean[i]) * scale[i] + beta[i];
-                out[i] = if v < 0.0 { v * slope } else { v };
+                let v = (x[i] - of.mean[i]) * scale[i] + of.beta[i];
+                out[i] = if v < 0.0 { v * of.slope } else { v };
             }
         }
     }
@@ -266,35 +291,6 @@ pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], shape: NormShape) 
     out
 }
 
-/// What arrives at the normalised value of each channel of a block: that value, and the gradient past the activation.
-struct Through<const N: usize> {
-    mean: [f32; N],
-    inverse_std: [f32; N],
-    gamma: [f32; N],
-    beta: [f32; N],
-    slope: f32,
-}
-
-impl<const N: usize> Through<N> {
-    #[inline(always)]
-    fn at(of: &Channels<'_>, at: usize, slope: f32) -> Self {
-        Self {
-            mean: block(&of.mean, at),
-            inverse_std: block(&of.inverse_std, at),
-            gamma: block(of.gamma, at),
-            beta: block(of.beta, at),
-            slope,
-        }
-    }
-
-    #[inline(always)]
-    fn of(&self, x: f32, grad: f32, i: usize) -> (f32, f32) {
-        let normal = (x - self.mean[i]) * self.inverse_std[i];
-        let is_above = normal * self.gamma[i] + self.beta[i] > 0.0;
-        (normal, if is_above { grad } else { grad * self.slope })
-    }
-}
-
 /// Sums the gradients past the activation, and these times the normalised values.
 struct BackwardSums<'a> {
     x: &'a [f32],
@@ -308,14 +304,14 @@ impl BlockWork for BackwardSums<'_> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, at: usize) {
         let channels = self.shape.channels;
-        let through = Through::<N>::at(self.of, at, self.shape.negative_slope);
+        let of = ChannelBlock::<N>::at(self.of, at, self.shape.negative_slope);
         let short = SHORT_SUM * channels;
         for (x, grad) in self.x.chunks(short).zip(self.grad.chunks(short)) {
             let (mut sum, mut sum_normal) = ([0.0; N], [0.0; N]);
             let rows = blocks::<N>(x, channels, at).zip(blocks::<N>(grad, channels, at));
             for (x, grad) in rows {
                 for i in 0..N {
-                    let (normal, g) = through.of(x[i], grad[i], i);
+                    let (normal, g) = of.through(x[i], grad[i], i);
                     sum[i] += g;
                     sum_normal[i] += g * normal;
                 }
@@ -340,15 +336,15 @@ impl BlockWork for Backward<'_> {
     #[inline(always)]
     fn run<const N: usize>(&mut self, at: usize) {
         let channels = self.shape.channels;
-        let through = Through::<N>::at(self.of, at, self.shape.negative_slope);
+        let of = ChannelBlock::<N>::at(self.of, at, self.shape.negative_slope);
         let mean_grad: [f32; N] = block(self.mean_grad, at);
         let mean_grad_normal: [f32; N] = block(self.mean_grad_normal, at);
         let rows = blocks::<N>(self.x, channels, at).zip(blocks::<N>(self.grad, channels, at));
         for (out, (x, grad)) in blocks_mut::<N>(self.out, channels, at).zip(rows) {
             for i in 0..N {
-                let (normal, g) = through.of(x[i], grad[i], i);
-                let centred = g * through.gamma[i] - mean_grad[i] - normal * mean_grad_normal[i];
-                out[i] = through.inverse_std[i] * centred;
+                let (normal, g) = of.through(x[i], grad[i], i);
+                let centred = g * of.gamma[i] - mean_grad[i] - normal * mean_grad_normal[i];
+                out[i] = of.inverse_std[i] * centred;
             }
         }
     }

@@ -64,6 +64,38 @@ impl NormAct {
     }
 }
 
+/// Twice: convolution, normalisation, leaky ReLU.
+#[derive(Module, Debug)]
+pub struct DoubleConv {
+    conv_in: Conv3x3,
+    norm_in: NormAct,
+    conv_out: Conv3x3,
+    norm_out: NormAct,
+}
+
+impl DoubleConv {
+    /// `in` channels to `out` channels, normalised by `norms` of `out` channels.
+    pub fn new(
+        channels_in: usize,
+        channels_out: usize,
+        [norm_in, norm_out]: [NormAct; 2],
+        device: &Device,
+    ) -> Self {
+        Self {
+            conv_in: Conv3x3::new(channels_in, channels_out, device),
+            norm_in,
+            conv_out: Conv3x3::new(channels_out, channels_out, device),
+            norm_out,
+        }
+    }
+
+    /// `[.., in]` → `[.., out]`, same size.
+    pub fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        let x = self.norm_in.forward(self.conv_in.forward(x));
+        self.norm_out.forward(self.conv_out.forward(x))
+    }
+}
+
 /// 1×1×1 convolution with bias: a matrix product over the channels.
 #[derive(Module, Debug)]
 pub struct Pointwise {

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Conv3x3, Down, NormAct, Pointwise, ResidualBlock, run};
+use super::blocks::{Conv3x3, DoubleConv, Down, NormAct, Pointwise, ResidualBlock, run};
 use super::config::{IMAGE_CHANNELS, NetConfig};
 use crate::models::ops::space_to_depth;
 
@@ -23,34 +23,10 @@ pub struct ImageEmbedding {
 /// network that only sees blocks of 2×2×2 must learn its answer eight times.
 #[derive(Module, Debug)]
 pub struct ImageEncoder {
-    fine: Fine,
+    fine: DoubleConv,
     stem: Conv3x3,
     join: Pointwise,
     levels: Vec<Level>,
-}
-
-#[derive(Module, Debug)]
-struct Fine {
-    conv_in: Conv3x3,
-    norm_in: NormAct,
-    conv_out: Conv3x3,
-    norm_out: NormAct,
-}
-
-impl Fine {
-    fn new(width: usize, device: &Device) -> Self {
-        Self {
-            conv_in: Conv3x3::new(IMAGE_CHANNELS, width, device),
-            norm_in: NormAct::new(width, device),
-            conv_out: Conv3x3::new(width, width, device),
-            norm_out: NormAct::new(width, device),
-        }
-    }
-
-    fn forward(&self, image: Tensor<5>) -> Tensor<5> {
-        let x = self.norm_in.forward(self.conv_in.forward(image));
-        self.norm_out.forward(self.conv_out.forward(x))
-    }
 }
 
 #[derive(Module, Debug)]
@@ -66,6 +42,7 @@ impl ImageEncoder {
     pub fn new(config: &NetConfig, device: &Device) -> Self {
         let widths = config.widths;
         let fine = config.fine_width;
+        let norms = [0, 1].map(|_| NormAct::new(fine, device));
         let level = |k: usize| Level {
             down: (k > 0).then(|| Down::new(widths[k.max(1) - 1], widths[k], device)),
             blocks: (0..config.encoder_blocks[k])
@@ -75,7 +52,7 @@ impl ImageEncoder {
             out: Pointwise::new(widths[k], widths[k], device),
         };
         Self {
-            fine: Fine::new(fine, device),
+            fine: DoubleConv::new(IMAGE_CHANNELS, fine, norms, device),
             stem: Conv3x3::new(8 * IMAGE_CHANNELS, widths[0], device),
             join: Pointwise::zeros(8 * fine, widths[0], device),
             levels: (0..4).map(level).collect(),

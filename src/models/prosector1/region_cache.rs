@@ -26,7 +26,7 @@ pub struct RegionCache {
     entries: VecDeque<(ScanKey, EncodedRegion)>,
 }
 
-/// Regions kept: about 8 MB each at 48³.
+/// Regions kept: about 12 MB each at 48³.
 const CAPACITY: usize = 12;
 
 impl RegionCache {

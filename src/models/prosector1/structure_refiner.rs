@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use super::blocks::{Conv3x3, Down, NormAct, Pointwise, Up};
+use super::blocks::{DoubleConv, Down, NormAct, Pointwise, Up};
 use super::config::{IMAGE_CHANNELS, NetConfig};
 use super::image_encoder::ImageEmbedding;
 
@@ -23,47 +23,22 @@ pub struct StructureRefiner {
     head: Pointwise,
 }
 
-/// Twice: convolution, normalisation of each channel, leaky ReLU.
-#[derive(Module, Debug)]
-struct DoubleConv {
-    conv_in: Conv3x3,
-    norm_in: NormAct,
-    conv_out: Conv3x3,
-    norm_out: NormAct,
-}
-
-impl DoubleConv {
-    fn new(channels_in: usize, channels_out: usize, device: &Device) -> Self {
-        Self {
-            conv_in: Conv3x3::new(channels_in, channels_out, device),
-            norm_in: NormAct::per_channel(channels_out, device),
-            conv_out: Conv3x3::new(channels_out, channels_out, device),
-            norm_out: NormAct::per_channel(channels_out, device),
-        }
-    }
-
-    fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let x = self.norm_in.forward(self.conv_in.forward(x));
-        self.norm_out.forward(self.conv_out.forward(x))
-    }
-}
-
 impl StructureRefiner {
     /// Random weights; the head starts at zero, so that at first nothing is corrected.
     pub fn new(config: &NetConfig, device: &Device) -> Self {
         let w = config.refiner_widths;
         let inputs = IMAGE_CHANNELS + config.fine_width + config.structures;
         let below = || 1..w.len();
+        let block = |channels_in, channels_out| {
+            let norms = [0, 1].map(|_| NormAct::per_channel(channels_out, device));
+            DoubleConv::new(channels_in, channels_out, norms, device)
+        };
         Self {
-            first: DoubleConv::new(inputs, w[0], device),
+            first: block(inputs, w[0]),
             downs: below().map(|k| Down::new(w[k - 1], w[k], device)).collect(),
-            blocks_down: below()
-                .map(|k| DoubleConv::new(w[k], w[k], device))
-                .collect(),
+            blocks_down: below().map(|k| block(w[k], w[k])).collect(),
             ups: below().map(|k| Up::new(w[k], w[k - 1], device)).collect(),
-            blocks_up: below()
-                .map(|k| DoubleConv::new(2 * w[k - 1], w[k - 1], device))
-                .collect(),
+            blocks_up: below().map(|k| block(2 * w[k - 1], w[k - 1])).collect(),
             head: Pointwise::zeros(w[0], config.structures, device),
         }
     }
