@@ -17,8 +17,8 @@ use super::cases::{Case, Dataset};
 pub(super) struct AutomaticSample {
     /// What the network sees.
     pub image: RegionImage,
-    /// Whether its structures are refined at full resolution.
-    pub refined: bool,
+    /// How much of the first answer the refiner is to believe; none where structures are not refined.
+    pub trust: Option<f32>,
     /// A value per voxel and channel, channels last; 0 where it is not known.
     pub truth: Vec<f32>,
     /// Whether a channel's truth is known.
@@ -80,9 +80,18 @@ pub(super) fn sample(
         .collect();
     AutomaticSample {
         image: RegionImage::from_values(values, inside, case.image.modality()),
-        refined: dataset.config.refined,
+        trust: dataset.config.refined.then(|| trust(rng)),
         truth: channels_last(&truth, region.len()),
         known: truth.iter().map(Option::is_some).collect(),
+    }
+}
+
+/// None at all half of the time, else any amount.
+fn trust(rng: &mut ChaCha8Rng) -> f32 {
+    if rng.random_bool(0.5) {
+        0.0
+    } else {
+        rng.random()
     }
 }
 

@@ -28,7 +28,9 @@ impl FromIterator<Sample> for Batch {
                 Sample::Prompted(sample) => batch.prompted.push(sample),
             }
         }
-        batch.automatic.sort_by_key(|(_, sample)| sample.refined);
+        batch
+            .automatic
+            .sort_by_key(|(_, sample)| sample.trust.is_some());
         batch
     }
 }

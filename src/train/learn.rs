@@ -7,9 +7,9 @@ use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::models::prosector1::ProsectorNet;
 use crate::models::prosector1::prompt_channels::{self, RegionPrompts};
 use crate::models::prosector1::region::SIDE;
+use crate::models::prosector1::{ImageEmbedding, ProsectorNet};
 
 use super::automatic::AutomaticSample;
 use super::batch::{Batch, random};
@@ -31,7 +31,9 @@ pub(super) fn learn(
     step: usize,
     at_once: usize,
 ) -> Vec<Learnt> {
-    let alike = batch.automatic.chunk_by(|a, b| a.1.refined == b.1.refined);
+    let alike = batch
+        .automatic
+        .chunk_by(|(_, a), (_, b)| a.trust.is_some() == b.trust.is_some());
     let automatic = alike.flat_map(|samples| samples.chunks(at_once).map(Part::Automatic));
     let prompted = batch.prompted.chunks(at_once).map(Part::Prompted);
     let parts: Vec<Part<'_>> = automatic.chain(prompted).collect();
@@ -95,7 +97,7 @@ pub(super) enum Seen {
 impl Part<'_> {
     fn learn(&self, net: ProsectorNet, config: &TrainConfig, rng: ChaCha8Rng) -> Learnt {
         let (losses, seen) = match self {
-            Self::Automatic(samples) => automatic_losses(&net, samples, config.structure_loss),
+            Self::Automatic(samples) => automatic_losses(&net, samples, config),
             Self::Prompted(samples) => prompted_losses(&net, samples, rng),
         };
         let loss = losses.sum() / config.schedule.batch as f64;
@@ -110,14 +112,25 @@ impl Part<'_> {
 fn automatic_losses(
     net: &ProsectorNet,
     samples: &[(String, AutomaticSample)],
-    cross_entropy: CrossEntropy,
+    config: &TrainConfig,
 ) -> (Tensor<1>, Vec<Seen>) {
     let device = net.devices().remove(0);
     let inputs = || samples.iter().map(|(_, sample)| sample);
     let (image, inside) = image_tensors(inputs().map(|s| &s.image), &device);
     let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), &device);
-    let logits = net.automatic(&net.encode(image), samples[0].1.refined);
-    let losses = mask_losses(logits, truth, inside, cross_entropy);
+    let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), config.structure_loss);
+    let embedding = net.encode(image);
+    let first = net.first_answer(&embedding);
+    let trust: Option<Vec<f32>> = inputs().map(|s| s.trust).collect();
+    let losses = match (trust, config.learner) {
+        (None, _) => loss(first),
+        (Some(trust), Learner::Refiner) => loss(refined(net, &embedding, first, trust)),
+        // Where it is not trusted, nothing else would teach the first answer.
+        (Some(trust), Learner::Network) => {
+            let refined = refined(net, &embedding, first.clone(), trust);
+            (loss(refined) + loss(first)) / 2.0
+        }
+    };
     let dims = losses.dims();
     let weights: Vec<f32> = inputs().flat_map(|s| equal_weights(&s.known)).collect();
     let weights: Tensor<2> = Tensor::from_data(TensorData::new(weights, dims), &device);
@@ -126,6 +139,18 @@ fn automatic_losses(
     let seen = samples.iter().zip(shown.iter::<f32>());
     let seen = seen.map(|((dataset, _), loss)| Seen::Automatic(dataset.clone(), loss));
     (losses, seen.collect())
+}
+
+/// Logits of the structures, refined with each sample's own trust in the first answer.
+fn refined(
+    net: &ProsectorNet,
+    embedding: &ImageEmbedding,
+    first: Tensor<5>,
+    trust: Vec<f32>,
+) -> Tensor<5> {
+    let trust = TensorData::new(trust, [first.dims()[0], 1, 1, 1, 1]);
+    let trust = Tensor::from_data(trust, &first.device());
+    net.refined(embedding, first, trust)
 }
 
 /// One over their number for the known ones, 0 for the others.

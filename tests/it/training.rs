@@ -364,17 +364,29 @@ fn the_model_in_the_box_resumes() {
         // What comes before the numbers names the parameters, and the names are random.
         bytes[bytes.len() - 16_000_000..].to_vec()
     };
-    let whole = recipe_of_the_box(&workshop, "whole", "");
+    let whole = refined(recipe_of_the_box(&workshop, "whole", ""));
     workshop.succeed(&whole, &[]);
-    let cut = recipe_of_the_box(&workshop, "cut", "");
+    let cut = refined(recipe_of_the_box(&workshop, "cut", ""));
     workshop.cut_short(&cut, |_| true);
     assert!(weights("cut") != weights("whole"));
     workshop.succeed(&cut, &["--resume"]);
     assert!(weights("cut") == weights("whole"));
     let initial_weights = "initial_weights = \"checkpoints-whole/model.bpk\"";
-    let further = recipe_of_the_box(&workshop, "further", initial_weights);
+    let further = refined(recipe_of_the_box(&workshop, "further", initial_weights));
     workshop.succeed(&further, &[]);
     assert!(weights("further") != weights("whole"));
+}
+
+/// Has the structures of the MR data set refined.
+fn refined(recipe: PathBuf) -> PathBuf {
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    let place = "modality = \"mr\"\nspacing_mm";
+    std::fs::write(
+        &recipe,
+        text.replace(place, &format!("refined = true\n{place}")),
+    )
+    .unwrap();
+    recipe
 }
 
 /// Has only the refiner learn, from the weights that `from` ended with.
@@ -383,10 +395,6 @@ fn refining(recipe: &Path, from: &str) {
     let first =
         format!("learner = \"refiner\"\ninitial_weights = \"checkpoints-{from}/model.bpk\"\n");
     let text = text
-        .replace(
-            "modality = \"mr\"\nspacing_mm",
-            "refined = true\nmodality = \"mr\"\nspacing_mm",
-        )
         .replace("hippocampus = 0.6", "hippocampus = 1.0")
         .replace("hippocampus = 0.2\n", "");
     std::fs::write(recipe, first + &text).unwrap();
@@ -399,7 +407,7 @@ fn the_refiner_alone_learns() {
     };
     let before = recipe_of_the_box(&workshop, "before", "");
     workshop.succeed(&before, &[]);
-    let after = recipe_of_the_box(&workshop, "after", "");
+    let after = refined(recipe_of_the_box(&workshop, "after", ""));
     refining(&after, "before");
     workshop.succeed(&after, &[]);
     let device = Device::flex();
@@ -412,15 +420,25 @@ fn the_refiner_alone_learns() {
         let net = ProsectorNet::new(&NetConfig::new(1), &device).load_record(record);
         let image = TensorData::new(image.clone(), [1, 16, 16, 16, 3]);
         let embedding = net.encode(Tensor::from_data(image, &device));
-        [false, true].map(|refined| {
-            let logits = net.automatic(&embedding, refined).into_data();
-            logits.iter::<f32>().collect::<Vec<f32>>()
-        })
+        let trusting = |trust: f32| {
+            let trust = TensorData::new(vec![trust], [1, 1, 1, 1, 1]);
+            let first = net.first_answer(&embedding);
+            net.refined(&embedding, first, Tensor::from_data(trust, &device))
+        };
+        [net.first_answer(&embedding), trusting(1.0), trusting(0.0)]
+            .map(|logits| logits.into_data().iter::<f32>().collect::<Vec<f32>>())
     };
-    let ([first, not_yet_refined], [second, refined]) = (answers("before"), answers("after"));
-    assert!(first == not_yet_refined);
-    assert!(first == second);
-    assert!(second != refined);
+    let ([first, believed, not_believed], [same, refined, found_alone]) =
+        (answers("before"), answers("after"));
+    let differs = |a: &[f32], b: &[f32]| a.iter().zip(b).any(|(a, b)| (a - b).abs() > 1e-4);
+    assert!(
+        !differs(&first, &believed),
+        "a new refiner corrects nothing"
+    );
+    assert!(not_believed.iter().all(|&logit| logit == not_believed[0]));
+    assert!(first == same, "the rest does not learn");
+    assert!(differs(&same, &refined));
+    assert!(differs(&not_believed, &found_alone));
     let card = std::fs::read_to_string(workshop.path("checkpoints-after/model.toml")).unwrap();
     assert!(card.contains("automatic_refined = [\"mr\"]"), "{card}");
 }

@@ -10,7 +10,7 @@ use super::mask_decoder::MaskDecoder;
 use super::prompt_channels::PRIOR_WEIGHTS;
 use super::prompt_encoder::PromptEncoder;
 use super::prompt_generator::AutoPromptGenerator;
-use super::structure_refiner::StructureRefiner;
+use super::structure_refiner::{StructureRefiner, TRUST};
 
 /// How unlikely a voxel is to belong to a structure before anything is learnt, in logits.
 const RARITY: f64 = 4.0;
@@ -59,15 +59,30 @@ impl ProsectorNet {
 
     /// Logits of the structures, `[b, d, h, w, structures]`, without any prompt; `refined` at full resolution or not.
     pub fn automatic(&self, embedding: &ImageEmbedding, refined: bool) -> Tensor<5> {
+        let first = self.first_answer(embedding);
+        if !refined {
+            return first;
+        }
+        let trust = Tensor::full([first.dims()[0], 1, 1, 1, 1], TRUST, &first.device());
+        self.refined(embedding, first, trust)
+    }
+
+    /// Logits of the structures before any refinement.
+    pub fn first_answer(&self, embedding: &ImageEmbedding) -> Tensor<5> {
         let prompt = self.generator.forward(embedding);
         let logits = self.decoder.forward(embedding, prompt);
         let channels = logits.dims()[4];
-        let logits = logits.narrow(4, 1, channels - 1) - RARITY;
-        if refined {
-            logits.clone() + self.refiner.forward(embedding, logits)
-        } else {
-            logits
-        }
+        logits.narrow(4, 1, channels - 1) - RARITY
+    }
+
+    /// Logits of the structures, refined with as much `trust`, `[b, 1, 1, 1, 1]`, in the `first` answer.
+    pub fn refined(
+        &self,
+        embedding: &ImageEmbedding,
+        first: Tensor<5>,
+        trust: Tensor<5>,
+    ) -> Tensor<5> {
+        self.refiner.forward(embedding, first, trust)
     }
 
     /// Logits of the prompted target, `[b, d, h, w, 1]`; `prompts` `[b, d, h, w, PROMPT_CHANNELS]`.
