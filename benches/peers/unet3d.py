@@ -5,7 +5,7 @@ Usage: pip install torch nibabel numpy, then
        python3 benches/peers/unet3d.py DATA/train assets/splits.toml head_neck --samples 13600 --bfloat16
        python3 benches/peers/unet3d.py DATA/train assets/splits.toml hippocampus --samples 20100 --bfloat16
 These are about the numbers of automatic samples that the shipped weights saw of each data set (the stages are told in
-assets/train/prosector1.toml).
+assets/train/prosector1.toml and prosector1_refiner.toml).
 
 It learns the structures of one data set without prompts: random 48-cubes at the spacing of the recipe of the model in
 the box, the same share of them near a structure, Dice plus cross-entropy, AdamW, cosine schedule. A structure that

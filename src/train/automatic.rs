@@ -25,6 +25,13 @@ pub(super) struct AutomaticSample {
     pub known: Vec<bool>,
 }
 
+impl AutomaticSample {
+    /// Whether its structures are refined at full resolution.
+    pub fn is_refined(&self) -> bool {
+        self.trust.is_some()
+    }
+}
+
 /// A random region of a random case.
 pub(super) fn sample(
     rng: &mut ChaCha8Rng,

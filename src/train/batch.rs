@@ -30,7 +30,7 @@ impl FromIterator<Sample> for Batch {
         }
         batch
             .automatic
-            .sort_by_key(|(_, sample)| sample.trust.is_some());
+            .sort_by_key(|(_, sample)| sample.is_refined());
         batch
     }
 }

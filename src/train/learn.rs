@@ -33,7 +33,7 @@ pub(super) fn learn(
 ) -> Vec<Learnt> {
     let alike = batch
         .automatic
-        .chunk_by(|(_, a), (_, b)| a.trust.is_some() == b.trust.is_some());
+        .chunk_by(|(_, a), (_, b)| a.is_refined() == b.is_refined());
     let automatic = alike.flat_map(|samples| samples.chunks(at_once).map(Part::Automatic));
     let prompted = batch.prompted.chunks(at_once).map(Part::Prompted);
     let parts: Vec<Part<'_>> = automatic.chain(prompted).collect();

@@ -362,7 +362,7 @@ fn the_model_in_the_box_resumes() {
         let path = workshop.path(&format!("checkpoints-{id}/model.bpk"));
         let bytes = std::fs::read(path).unwrap();
         // What comes before the numbers names the parameters, and the names are random.
-        bytes[bytes.len() - 16_000_000..].to_vec()
+        bytes[bytes.len() - 19_500_000..].to_vec()
     };
     let whole = refined(recipe_of_the_box(&workshop, "whole", ""));
     workshop.succeed(&whole, &[]);
