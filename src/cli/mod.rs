@@ -2,6 +2,7 @@
 
 mod values;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -308,6 +309,9 @@ pub struct TrainArgs {
     /// Go on from the last checkpoint.
     #[arg(long)]
     pub resume: bool,
+    /// Train nothing: write the samples of these steps of the model in the box to stdout, for another trainer.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = values::steps, conflicts_with = "resume")]
+    pub samples: Option<Range<usize>>,
 }
 
 /// `prosector parity`

@@ -1,5 +1,6 @@
 //! The values that options take, read from text.
 
+use std::ops::Range;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -55,6 +56,15 @@ impl FromStr for ClickArg {
         let position = coordinates_of(numbers).ok_or("give I,J,K or I,J,K,neg, such as 12,30,7")?;
         Ok(Self { position, negative })
     }
+}
+
+/// A range of steps, `FIRST..LAST`, the last not included.
+pub(super) fn steps(text: &str) -> Result<Range<usize>, String> {
+    let ends = text.split_once("..").and_then(|(first, last)| {
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (first < last).then_some(first..last)
+    });
+    ends.ok_or_else(|| "give FIRST..LAST, such as 0..1000".to_owned())
 }
 
 impl FromStr for BoxArg {

@@ -66,9 +66,11 @@ pub(super) fn sample(
     }
     let mut values = resample::resample_image(&case.image, &region, -1000.0);
     let inside = resample::inside(case.grid(), &region);
-    if !as_it_is {
-        vary_values(rng, &mut values, case.image.modality());
-    }
+    let modality = if as_it_is {
+        case.image.modality()
+    } else {
+        vary_values(rng, &mut values, case.image.modality())
+    };
     let truth: Vec<Option<Vec<f32>>> = (0..structures.len())
         .map(|channel| {
             let seen = if mirrored {
@@ -86,7 +88,7 @@ pub(super) fn sample(
         })
         .collect();
     AutomaticSample {
-        image: RegionImage::from_values(values, inside, case.image.modality()),
+        image: RegionImage::from_values(values, inside, modality),
         trust: dataset.config.refined.then(|| trust(rng)),
         truth: channels_last(&truth, region.len()),
         known: truth.iter().map(Option::is_some).collect(),

@@ -77,14 +77,7 @@ fn draw_one(
             }
             left -= share;
         }
-        let mut sample = None;
-        for (name, share) in &config.mix.prompted {
-            if (0.0..*share).contains(&left) {
-                sample = Some(prompted::from_dataset(rng, cases.dataset(name)?));
-            }
-            left -= share;
-        }
-        let sample = sample.unwrap_or_else(|| prompted::from_procedure(rng));
+        let sample = prompted::sample(rng, &config.mix, cases, left)?;
         if let Some(sample) = sample {
             return Ok(Sample::Prompted(sample));
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rand::seq::{IndexedRandom, IteratorRandom};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Deserialize;
 use walkdir::WalkDir;
@@ -10,14 +12,25 @@ use walkdir::WalkDir;
 use crate::geometry::VoxelBox;
 use crate::io::{OpenOptions, open_labels, open_scan};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, Mask};
+use crate::volume::components::{Connectivity, connected_components};
+use crate::volume::{Grid, ImageVolume, LabelMap, Mask, Modality};
 
 use super::TrainError;
-use super::config::{DatasetConfig, TrainConfig};
+use super::config::{DatasetConfig, LabelMapsConfig, TrainConfig};
 
-/// All training cases, by dataset name.
+/// All training cases, by dataset name, and label maps without scans.
 pub(super) struct Cases {
     datasets: BTreeMap<String, Dataset>,
+    /// Label maps by collection; none of these is empty.
+    label_maps: Vec<Vec<LabelMapCase>>,
+}
+
+/// A label map of which no scan is at hand.
+pub(super) struct LabelMapCase {
+    /// The labels.
+    pub labels: LabelMap,
+    /// What is labelled.
+    pub targets: Vec<Target>,
 }
 
 /// One collection.
@@ -26,13 +39,15 @@ pub(super) struct Dataset {
     pub config: DatasetConfig,
     /// Its training cases; never empty.
     pub cases: Vec<Case>,
+    /// Voxels of all their scans.
+    voxels: f64,
 }
 
-/// One labelled scan.
+/// One scan.
 pub(super) struct Case {
     /// The scan.
     pub image: ImageVolume,
-    /// Its labels on the same grid.
+    /// Its labels on the same grid; all zero where nobody labelled it.
     pub labels: LabelMap,
     /// What is labelled.
     pub targets: Vec<Target>,
@@ -46,6 +61,8 @@ pub(super) struct Target {
     pub channel: Option<usize>,
     /// Tight box.
     pub bounds: VoxelBox,
+    /// Tight boxes of its connected parts, the largest first; neither specks nor more than a few dozen.
+    pub parts: Vec<VoxelBox>,
     /// Array offsets of its voxels, thinned out to a few thousand: places to look at.
     pub voxels: Vec<u32>,
 }
@@ -57,6 +74,27 @@ impl Cases {
             path: name.into(),
             reason: "the mix names a dataset that the recipe does not have".to_owned(),
         })
+    }
+
+    /// A scan of any dataset; a dataset is as likely as the square root of its voxels says, so that neither the many nor
+    /// the large scans are all that is seen.
+    pub fn any_scan(&self, rng: &mut ChaCha8Rng) -> Option<&Case> {
+        let datasets: Vec<&Dataset> = self.datasets.values().collect();
+        let dataset = datasets.choose_weighted(rng, |d| d.voxels.sqrt()).ok()?;
+        dataset.cases.choose(rng)
+    }
+
+    /// A label map; each collection is as likely as the others.
+    pub fn any_label_map(&self, rng: &mut ChaCha8Rng) -> Option<&LabelMapCase> {
+        self.label_maps.choose(rng)?.choose(rng)
+    }
+
+    /// A labelled lesion in a scan of this modality.
+    pub fn any_lesion(&self, rng: &mut ChaCha8Rng, modality: Modality) -> Option<(&Case, &Target)> {
+        let fits = |d: &&Dataset| d.config.lesions && d.config.modality == modality;
+        let case = self.datasets.values().filter(fits).choose(rng)?;
+        let case = case.cases.choose(rng)?;
+        Some((case, case.targets.choose(rng)?))
     }
 }
 
@@ -91,9 +129,51 @@ pub(super) fn load(config: &TrainConfig, ctx: &JobContext) -> Result<Cases, Trai
             return Err(error(&dataset.folder, "holds no training case".to_owned()));
         }
         let config = dataset.clone();
-        datasets.insert(dataset.name.clone(), Dataset { config, cases });
+        let voxels = cases.iter().map(|c| c.grid().len() as f64).sum();
+        let dataset = Dataset {
+            config,
+            cases,
+            voxels,
+        };
+        datasets.insert(dataset.config.name.clone(), dataset);
     }
-    Ok(Cases { datasets })
+    let label_maps = config
+        .label_maps
+        .iter()
+        .map(load_label_maps)
+        .collect::<Result<_, _>>()?;
+    Ok(Cases {
+        datasets,
+        label_maps,
+    })
+}
+
+/// Paths below `folder`, relative to it, that begin and end so; sorted.
+fn files(folder: &Path, starts_with: &str, ends_with: &str) -> Vec<String> {
+    let mut names: Vec<String> = WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter_map(|entry| Some(entry.path().strip_prefix(folder).ok()?.to_str()?.to_owned()))
+        .filter(|name| name.starts_with(starts_with) && name.ends_with(ends_with))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+fn load_label_maps(maps: &LabelMapsConfig) -> Result<Vec<LabelMapCase>, TrainError> {
+    let names = files(&maps.folder, &maps.starts_with, &maps.ends_with);
+    if names.is_empty() {
+        return Err(TrainError::Config {
+            path: maps.folder.clone(),
+            reason: format!("holds no label map of {}", maps.name),
+        });
+    }
+    let load = |name: &String| {
+        let (labels, _, _) = open_labels(&maps.folder.join(name), &JobContext::silent())?;
+        let targets = targets(&labels, |_| None);
+        Ok(LabelMapCase { labels, targets })
+    };
+    names.par_iter().map(load).collect()
 }
 
 fn load_dataset(
@@ -101,25 +181,26 @@ fn load_dataset(
     dataset: &DatasetConfig,
     held_out: &[String],
 ) -> Result<Vec<Case>, TrainError> {
-    let mut names: Vec<String> = WalkDir::new(&dataset.folder)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter_map(|entry| {
-            let relative = entry.path().strip_prefix(&dataset.folder).ok()?;
-            Some(relative.to_str()?.strip_suffix(&dataset.image)?.to_owned())
-        })
+    let ending = dataset.image.as_str();
+    let names: Vec<String> = files(&dataset.folder, "", ending)
+        .iter()
+        .filter_map(|name| Some(name.strip_suffix(ending)?.to_owned()))
         .filter(|case| !held_out.iter().any(|h| is_case_of(case, h)))
         .collect();
-    names.sort_unstable();
     names
         .par_iter()
         .map(|name| load_case(config, dataset, name))
         .collect()
 }
 
-/// Whether a case, a path without its ending, belongs to a patient.
+/// Whether a case, a path without its ending, belongs to a patient: a part of it is the patient's name, alone or before
+/// an underscore.
 fn is_case_of(case: &str, patient: &str) -> bool {
-    case.split('/').any(|part| part == patient)
+    let names = |part: &str| {
+        let rest = part.strip_prefix(patient);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    case.split('/').any(names)
 }
 
 fn load_case(
@@ -135,7 +216,11 @@ fn load_case(
     let path = dataset.folder.join(format!("{name}{}", dataset.image));
     let image = open_scan(&path, &options, &ctx)?.image;
     let label_path = dataset.folder.join(dataset.labels.replace("{}", name));
-    let (mut labels, _, _) = open_labels(&label_path, &ctx)?;
+    let mut labels = if label_path.exists() {
+        open_labels(&label_path, &ctx)?.0
+    } else {
+        LabelMap::empty(*image.grid())
+    };
     if labels.grid.dims != image.grid().dims {
         return Err(TrainError::Config {
             path: label_path,
@@ -143,40 +228,72 @@ fn load_case(
         });
     }
     labels.grid = *image.grid();
-    let targets = labels
-        .counts()
-        .iter()
-        .filter_map(|&(value, _)| target(config, dataset, &labels, value))
-        .collect();
+    let channel = |value: u16| {
+        let name = dataset.structures.get(&value.to_string())?;
+        config.structures.iter().position(|s| &s.name == name)
+    };
     Ok(Case {
+        targets: targets(&labels, channel),
         image,
         labels,
-        targets,
     })
 }
 
-fn target(
-    config: &TrainConfig,
-    dataset: &DatasetConfig,
-    labels: &LabelMap,
-    value: u16,
-) -> Option<Target> {
+/// Every label of a map as a target, with its output channel of the automatic path.
+fn targets(labels: &LabelMap, channel: impl Fn(u16) -> Option<usize>) -> Vec<Target> {
+    let counts = labels.counts();
+    let all = counts.iter();
+    all.filter_map(|&(value, _)| target(labels, value, channel(value)))
+        .collect()
+}
+
+fn target(labels: &LabelMap, value: u16, channel: Option<usize>) -> Option<Target> {
     const KEPT: usize = 4096;
     let mask: Mask = labels.mask_of(value);
     let all: Vec<u32> = (0..mask.voxels.len() as u32)
         .filter(|&v| mask.voxels[v as usize] != 0)
         .collect();
     let every = all.len().div_ceil(KEPT).max(1);
-    let channel = dataset
-        .structures
-        .get(&value.to_string())
-        .and_then(|name| config.structures.iter().position(|s| &s.name == name));
+    let bounds = mask.bounds()?;
     Some(Target {
         value,
         channel,
-        bounds: mask.bounds()?,
+        bounds,
+        parts: parts(&mask, bounds),
         voxels: all.into_iter().step_by(every).collect(),
     })
+}
+
+/// Tight boxes of the connected parts of a mask within `bounds`, the largest first.
+fn parts(mask: &Mask, bounds: VoxelBox) -> Vec<VoxelBox> {
+    const LEAST_VOXELS: usize = 12;
+    const MOST: usize = 64;
+    let grid = mask.grid.sub_grid(bounds);
+    let inside: Vec<u8> = (0..grid.len())
+        .map(|v| {
+            let local = grid.voxel_at(v).0;
+            let [i, j, k] = std::array::from_fn(|d| (bounds.min[d] + local[d]) as usize);
+            mask.voxels[mask.grid.offset(i, j, k)]
+        })
+        .collect();
+    let (labels, sizes) = connected_components(&inside, grid.dims, Connectivity::TwentySix);
+    let mut boxes: Vec<Option<VoxelBox>> = vec![None; sizes.len()];
+    for (v, &label) in labels.iter().enumerate().filter(|(_, label)| **label > 0) {
+        let local = grid.voxel_at(v).0;
+        let at = std::array::from_fn(|d| bounds.min[d] + local[d]);
+        let voxel = VoxelBox { min: at, max: at };
+        let part = &mut boxes[label as usize - 1];
+        *part = Some(part.map_or(voxel, |b| b.union(voxel)));
+    }
+    let mut found: Vec<(usize, VoxelBox)> = sizes
+        .into_iter()
+        .zip(boxes)
+        .filter(|(size, _)| *size >= LEAST_VOXELS)
+        .filter_map(|(size, part)| Some((size, part?)))
+        .collect();
+    found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    found.truncate(MOST);
+    found.into_iter().map(|(_, part)| part).collect()
 }
 
 impl Case {

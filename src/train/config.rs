@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::models::{ModelCard, Structure};
 use crate::volume::Modality;
 
-use super::TrainError;
 use super::losses::CrossEntropy;
+use super::{TrainError, targets};
 
 /// A training recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +38,9 @@ pub struct TrainConfig {
     pub structures: Vec<Structure>,
     /// The data.
     pub datasets: Vec<DatasetConfig>,
+    /// Label maps without scans, from which scans are made up.
+    #[serde(default)]
+    pub label_maps: Vec<LabelMapsConfig>,
 }
 
 /// What of the network learns.
@@ -87,14 +90,17 @@ pub struct Schedule {
     pub checkpoint_every: usize,
 }
 
-/// Share of samples of each kind; the rest are prompted samples on procedural shapes.
+/// Share of samples of each kind; the rest are prompted samples on composed shapes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mix {
     /// Automatic samples, by dataset name.
     pub automatic: BTreeMap<String, f64>,
-    /// Prompted samples, by dataset name.
+    /// Prompted samples on what is labelled, by dataset name.
     pub prompted: BTreeMap<String, f64>,
+    /// Prompted samples on made-up targets, by the name of what makes them; see `targets::MAKERS`.
+    #[serde(default)]
+    pub made: BTreeMap<String, f64>,
 }
 
 impl Mix {
@@ -134,9 +140,27 @@ pub struct DatasetConfig {
     /// Whether the scans were cropped around the target, so that the border tells where it is.
     #[serde(default)]
     pub cropped_around_target: bool,
+    /// Whether the labels are lesions, whose values painted ones take after.
+    #[serde(default)]
+    pub lesions: bool,
     /// How far automatic regions differ from the scan.
     #[serde(default)]
     pub variation: Variation,
+}
+
+/// One collection of label maps without scans.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LabelMapsConfig {
+    /// Name for messages.
+    pub name: String,
+    /// Folder that holds them.
+    pub folder: PathBuf,
+    /// How their paths, relative to the folder, begin.
+    #[serde(default)]
+    pub starts_with: String,
+    /// How their paths, relative to the folder, end.
+    pub ends_with: String,
 }
 
 /// How far a region of the automatic path may differ from the scan as it lies.
@@ -215,6 +239,15 @@ impl TrainConfig {
         config.checkpoints = base.join(&config.checkpoints);
         config.splits = base.join(&config.splits);
         config.initial_weights = config.initial_weights.map(|path| base.join(path));
+        for maps in &mut config.label_maps {
+            maps.folder = base.join(&maps.folder);
+        }
+        if let Some(name) = config.mix.made.keys().find(|n| !targets::is_maker(n)) {
+            return Err(error(format!(
+                "nothing makes '{name}' in [mix.made]; known: {}",
+                targets::maker_names().join(", ")
+            )));
+        }
         for dataset in &mut config.datasets {
             dataset.folder = base.join(&dataset.folder);
             for name in dataset.structures.values() {

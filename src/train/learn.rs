@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
@@ -15,7 +15,8 @@ use super::automatic::AutomaticSample;
 use super::batch::{Batch, random};
 use super::config::{Learner, TrainConfig};
 use super::losses::{CrossEntropy, image_tensors, mask_losses, region_tensor};
-use super::prompted::{self, PromptedSample};
+use super::prompted::PromptedSample;
+use super::user;
 
 /// A prompted target fills much of its region.
 const TARGET: CrossEntropy = CrossEntropy {
@@ -88,10 +89,10 @@ pub(super) struct Learnt {
     pub seen: Vec<Seen>,
 }
 
-/// What a sample shows: the loss on a dataset without prompts, or the Dice of the answer to its first prompts.
+/// What a sample shows: the loss on a dataset without prompts, or the Dice of the first and of the last answer.
 pub(super) enum Seen {
     Automatic(String, f32),
-    Prompted(f32),
+    Prompted { first: f32, last: f32 },
 }
 
 impl Part<'_> {
@@ -162,8 +163,8 @@ fn equal_weights(known: &[bool]) -> Vec<f32> {
         .collect()
 }
 
-/// A loss per sample, over two rounds: the first prompts, then a click on the largest error with the first answer as
-/// previous mask.
+/// A loss per sample, over the answer to the first prompts and the last answer that the user asks for. Each correction is
+/// made on the answer before it, which is handed over as the previous mask; answers between teach nothing themselves.
 fn prompted_losses(
     net: &ProsectorNet,
     samples: &[PromptedSample],
@@ -172,32 +173,65 @@ fn prompted_losses(
     let device = net.devices().remove(0);
     let (image, inside) = image_tensors(samples.iter().map(|s| &s.image), &device);
     let truth = region_tensor(samples.iter().map(|s| s.truth.as_slice()), &device);
+    let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), TARGET);
     let embedding = net.encode(image);
-    let intensities: Vec<Vec<f32>> = samples.iter().map(|s| s.image.intensity()).collect();
-    let answer = |prompts: &[RegionPrompts]| {
-        let channels: Vec<Vec<f32>> = samples
+    let mut dialogue = Dialogue::new(samples);
+    let first = net.prompted(&embedding, dialogue.channels(&device));
+    let first_dice = dialogue.correct(&mut rng, &first);
+    let rounds = samples.iter().map(|s| s.rounds).max().unwrap_or(1);
+    let (plain, known) = (net.valid(), embedding.clone().detached());
+    for _ in 2..rounds {
+        let between = plain.prompted(&known, dialogue.channels(&known.image.device()));
+        dialogue.correct(&mut rng, &between);
+    }
+    let last = net.prompted(&embedding, dialogue.channels(&device));
+    let last_dice = dialogue.correct(&mut rng, &last);
+    let seen = first_dice.into_iter().zip(last_dice);
+    let seen = seen.map(|(first, last)| Seen::Prompted { first, last });
+    let weights: Vec<f32> = samples.iter().map(|s| s.weight).collect();
+    let weights = TensorData::new(weights, [samples.len()]);
+    let losses = (loss(first) + loss(last)) / 2.0;
+    let losses: Tensor<1> = losses.reshape([samples.len()]);
+    (losses * Tensor::from_data(weights, &device), seen.collect())
+}
+
+/// What users and network tell each other of some samples.
+struct Dialogue<'a> {
+    samples: &'a [PromptedSample],
+    intensities: Vec<Vec<f32>>,
+    prompts: Vec<RegionPrompts>,
+}
+
+impl<'a> Dialogue<'a> {
+    fn new(samples: &'a [PromptedSample]) -> Self {
+        Self {
+            samples,
+            intensities: samples.iter().map(|s| s.image.intensity()).collect(),
+            prompts: samples.iter().map(|s| s.prompts.clone()).collect(),
+        }
+    }
+
+    /// All prompts so far, drawn: `[samples, d, h, w, PROMPT_CHANNELS]`.
+    fn channels(&self, device: &Device) -> Tensor<5> {
+        let drawn: Vec<Vec<f32>> = self
+            .samples
             .par_iter()
-            .zip(&intensities)
-            .zip(prompts)
+            .zip(&self.intensities)
+            .zip(&self.prompts)
             .map(|((s, intensity), p)| prompt_channels::draw(p, intensity, &s.image.inside))
             .collect();
-        let channels = region_tensor(channels.iter().map(Vec::as_slice), &device);
-        net.prompted(&embedding, channels)
-    };
-    let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), TARGET);
-    let mut prompts: Vec<RegionPrompts> = samples.iter().map(|s| s.prompts.clone()).collect();
-    let first = answer(&prompts);
-    let probability = sigmoid(first.clone().inner()).into_data();
-    let probability: Vec<f32> = probability.iter::<f32>().collect();
-    let answers = probability.chunks_exact(SIDE.pow(3));
-    let seen = samples
-        .iter()
-        .zip(&mut prompts)
-        .zip(answers)
-        .map(|((s, prompts), answer)| prompted::correct(&mut rng, s, prompts, answer))
-        .map(Seen::Prompted)
-        .collect();
-    let second = answer(&prompts);
-    let losses = (loss(first) + loss(second)) / 2.0;
-    (losses.reshape([samples.len()]), seen)
+        region_tensor(drawn.iter().map(Vec::as_slice), device)
+    }
+
+    /// The users correct answers, logits `[samples, d, h, w, 1]`. Returns the answers' Dice.
+    fn correct(&mut self, rng: &mut ChaCha8Rng, logits: &Tensor<5>) -> Vec<f32> {
+        let probability = sigmoid(logits.clone()).into_data();
+        let probability: Vec<f32> = probability.iter::<f32>().collect();
+        self.samples
+            .iter()
+            .zip(&mut self.prompts)
+            .zip(probability.chunks_exact(SIDE.pow(3)))
+            .map(|((s, prompts), answer)| user::correct(rng, &s.truth, prompts, answer))
+            .collect()
+    }
 }

@@ -12,16 +12,21 @@ mod clipping;
 mod config;
 mod ema;
 mod epochs;
+mod field;
 mod learn;
 mod losses;
 pub mod masam;
 pub mod parity;
-mod procedural;
 mod prompted;
+mod sample_stream;
 mod slices;
+mod targets;
 mod trainer;
+mod user;
 mod volumes;
 
+use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::io::IoError;
@@ -64,6 +69,9 @@ pub enum TrainError {
     /// The device cannot be had.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// Samples cannot be handed on.
+    #[error("the samples cannot be written: {0}")]
+    Stream(String),
     /// The run was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -93,6 +101,21 @@ pub fn run(
     let config = TrainConfig::load(config)?;
     let cases = cases::load(&config, ctx)?;
     trainer::train(&config, &cases, device, resume, ctx)
+}
+
+/// Writes the samples that the recipe at `config` draws for `steps` to `out`, in the form that `sample_stream` describes.
+///
+/// # Errors
+/// A recipe that is not for the model in the box, unreadable data, an output that takes no more.
+pub fn write_samples(
+    config: &Path,
+    steps: Range<usize>,
+    out: &mut dyn Write,
+    ctx: &JobContext,
+) -> Result<(), TrainError> {
+    let config = TrainConfig::load(config)?;
+    let cases = cases::load(&config, ctx)?;
+    sample_stream::write(&config, &cases, steps, out, ctx)
 }
 
 /// A recipe's text, to see which system it is for.

@@ -137,7 +137,8 @@ fn advance(
 /// Running means for the progress line.
 struct Meter {
     automatic: BTreeMap<String, Running>,
-    prompted: Running,
+    first_answer: Running,
+    last_answer: Running,
     since: Instant,
     first: usize,
 }
@@ -155,7 +156,8 @@ impl Meter {
     fn new(first: usize) -> Self {
         Self {
             automatic: BTreeMap::new(),
-            prompted: Running::default(),
+            first_answer: Running::default(),
+            last_answer: Running::default(),
             since: Instant::now(),
             first,
         }
@@ -168,7 +170,10 @@ impl Meter {
                     let mean = self.automatic.entry(dataset.clone()).or_default();
                     mean.add(*loss);
                 }
-                Seen::Prompted(dice) => self.prompted.add(*dice),
+                Seen::Prompted { first, last } => {
+                    self.first_answer.add(*first);
+                    self.last_answer.add(*last);
+                }
             }
         }
     }
@@ -182,9 +187,10 @@ impl Meter {
             .map(|(dataset, loss)| format!("{dataset} {}", shown(loss)))
             .collect();
         format!(
-            "step {step}: automatic loss {}; prompted Dice {}; {per_step:.2} s a step{}",
+            "step {step}: automatic loss {}; prompted Dice {} first, {} last; {per_step:.2} s a step{}",
             automatic.join(", "),
-            shown(&self.prompted),
+            shown(&self.first_answer),
+            shown(&self.last_answer),
             peak_memory_note(),
         )
     }

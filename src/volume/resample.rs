@@ -3,6 +3,7 @@
 use glam::{DAffine3, DVec3};
 use rayon::prelude::*;
 
+use crate::geometry::VoxelBox;
 use crate::with_voxels;
 
 use super::{Grid, ImageVolume, LabelMap, Mask};
@@ -38,8 +39,26 @@ pub fn resample_mask(mask: &Mask, target: &Grid) -> Vec<f32> {
 
 /// How much of each target voxel one label covers, 0..=1.
 pub fn resample_label(labels: &LabelMap, value: u16, target: &Grid) -> Vec<f32> {
+    resample_label_where(labels, target, |v| v == value)
+}
+
+/// How much of each target voxel the labels that are wanted cover together, 0..=1.
+pub fn resample_label_where(
+    labels: &LabelMap,
+    target: &Grid,
+    is_wanted: impl Fn(u16) -> bool + Sync,
+) -> Vec<f32> {
     resample(&labels.grid, target, 0.0, |offset| {
-        f32::from(u8::from(labels.voxels[offset] == value))
+        f32::from(u8::from(is_wanted(labels.voxels[offset])))
+    })
+}
+
+/// Whether the centre of each target voxel lies in a box of voxels of `from`: 1 or 0.
+pub fn inside_box(from: &Grid, voxels: VoxelBox, target: &Grid) -> Vec<f32> {
+    map_points(from, target, |p| {
+        let holds =
+            |d: usize| p[d] >= voxels.min[d] as f64 - 0.5 && p[d] <= voxels.max[d] as f64 + 0.5;
+        f32::from(u8::from((0..3).all(holds)))
     })
 }
 

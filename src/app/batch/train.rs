@@ -20,6 +20,11 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), Refusal> {
     } else {
         logged_context(console)
     };
+    if let Some(steps) = &args.samples {
+        let mut out = std::io::stdout().lock();
+        crate::train::write_samples(&args.config, steps.clone(), &mut out, &ctx)?;
+        return Ok(());
+    }
     crate::train::run(&args.config, args.device.device, args.resume, &ctx)?;
     console.line(
         "trained; the recipe names the folder of the weights, or the model that is now installed",

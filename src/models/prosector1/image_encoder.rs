@@ -18,6 +18,17 @@ pub struct ImageEmbedding {
     pub levels: [Tensor<5>; 4],
 }
 
+impl ImageEmbedding {
+    /// The same features, from which nothing is learnt.
+    pub fn detached(self) -> Self {
+        Self {
+            image: self.image.inner(),
+            fine: self.fine.inner(),
+            levels: self.levels.map(Tensor::inner),
+        }
+    }
+}
+
 /// A residual network over four resolutions; the first works at half the region's resolution. Two thin convolutions
 /// at full resolution go before: where a border runs between two voxels is the same question everywhere, and a
 /// network that only sees blocks of 2×2×2 must learn its answer eight times.
