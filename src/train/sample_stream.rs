@@ -20,6 +20,7 @@
 
 use std::io::Write;
 use std::ops::Range;
+use std::time::Instant;
 
 use half::f16;
 use rayon::prelude::*;
@@ -29,7 +30,7 @@ use safetensors::tensor::TensorView;
 use crate::models::prosector1::IMAGE_CHANNELS;
 use crate::models::prosector1::region::SIDE;
 use crate::prompt::Polarity;
-use crate::util::JobContext;
+use crate::util::{JobContext, peak_memory_note};
 
 use super::TrainError;
 use super::batch::{self, Batch};
@@ -49,11 +50,12 @@ pub(super) fn write(
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
     let all: Vec<usize> = steps.collect();
+    let since = Instant::now();
     for (done, steps) in all.chunks(AT_ONCE).enumerate() {
-        ctx.step(
-            (done * AT_ONCE) as f32 / all.len() as f32,
-            "drawing samples",
-        )?;
+        let drawn = done * AT_ONCE;
+        let rate = (drawn * config.schedule.batch) as f64 / since.elapsed().as_secs_f64();
+        let stage = format!("{rate:.0} samples a second{}", peak_memory_note());
+        ctx.step(drawn as f32 / all.len() as f32, &stage)?;
         let blobs: Vec<Vec<u8>> = steps
             .par_iter()
             .map(|&step| blob(&batch::draw(config, cases, step)?))
