@@ -4,6 +4,7 @@
 Usage: pip install nibabel numpy pynrrd scipy, then
        python3 benches/accuracy.py ../shared/data
        python3 benches/accuracy.py ../shared/data --model before/prosector1.toml --model weights/prosector1.toml
+       python3 benches/accuracy.py ../shared/data --half choosing --protocol box --group sarcoma head_neck
 
 Rows are groups of targets (see make_validation.py), columns what a model is given: the tight box of the truth, the
 box loosened by 15 %, simulated clicks, or nothing; beside it what looks at nothing, the ellipsoid drawn into the box.
@@ -20,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from make_validation import HALVES, make_groups
-from validation.measure import Bench
+from validation.measure import PROTOCOLS, Bench
 from validation.prosector import Model, Prosector
 from validation.table import number, spread, table, worse_rows, worse_than_ellipsoid
 from validation.targets import gather
@@ -54,7 +55,7 @@ def print_costs(targets, measured, models):
     for n, model in enumerate(models):
         first = [s for t in targets for s in t.models[n].first_answer_seconds]
         clicks = [s for t in targets for s in t.models[n].click_seconds]
-        memory = max(result["peak_memory_bytes"] for run, result in measured if run.model == model)
+        memory = max((result["peak_memory_bytes"] for run, result in measured if run.model == model), default=0)
         print(f"- {name_of(model)}: first answer {spread(first)}; a click after it {spread(clicks)}; ", end="")
         print(f"peak memory {memory / 1e6:.0f} MB")
 
@@ -69,6 +70,8 @@ def parsed_arguments():
     parser.add_argument("--binary", type=Path, default=PROJECT / "target" / "release" / "prosector")
     parser.add_argument("--model", type=Path, action="append", help="the card of a model; several go side by side")
     parser.add_argument("--half", nargs="+", choices=[*HALVES, "all"], default=["labelled", "reporting"])
+    parser.add_argument("--group", nargs="+", help="only these groups, by the names of their case files")
+    parser.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=PROTOCOLS, help="only these")
     parser.add_argument("--out", type=Path, default=PROJECT / "target" / "accuracy", help="keeps cases and results")
     parser.add_argument("--json", type=Path, help="write every target's scores there")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
@@ -83,8 +86,9 @@ def main():
     cards = arguments.model or [PROJECT / "weights" / "prosector1.toml"]
     models = [Model.read(card.resolve()) for card in cards]
     groups = make_groups(arguments.data.resolve(), out, halves)
+    groups = [group for group in groups if not arguments.group or group.name in arguments.group]
     bench = Bench(Prosector(arguments.binary.resolve(), arguments.device), out)
-    measured = bench.measure_all(groups, models, arguments.jobs)
+    measured = bench.measure_all(groups, models, arguments.protocol, arguments.jobs)
     targets = gather(measured, models)
     quoted = [t for t in targets if t.half != "choosing"]
     chosen_on = [t for t in targets if t.half == "choosing"]

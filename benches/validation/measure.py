@@ -44,10 +44,10 @@ class Bench:
         self.binary_sha256 = prosector.sha256()
         (out / "results").mkdir(parents=True, exist_ok=True)
 
-    def measure_all(self, groups, models, jobs):
-        """(run, result) of every group under every protocol by every model, in order. A result holds `rows` as
+    def measure_all(self, groups, models, protocols, jobs):
+        """(run, result) of every group under these of `PROTOCOLS` by every model, in order. A result holds `rows` as
         `prosector evaluate --json` has them and `peak_memory_bytes`."""
-        runs = [run for group in groups for run in _runs(group, models)]
+        runs = [run for group in groups for run in _runs(group, models, protocols)]
         with ThreadPoolExecutor(jobs) as pool:
             results = list(pool.map(self._kept_or_measured, runs))
         strangers = sum(r["binary_sha256"] != self.binary_sha256 for r in results)
@@ -97,12 +97,12 @@ def _identity(case):
     return case.id, case.modality, case.labels, case.absent_is_unknown, sha256_of(case.image, case.truth)
 
 
-def _runs(group, models):
+def _runs(group, models, protocols):
     """What looks at nothing first, then each model; automatic only for structures that the model knows."""
     yield from (Run(group, name, None) for name in ELLIPSOIDS)
     for model in models:
         known = _only(group, model.structures)
-        for protocol in PROTOCOLS:
+        for protocol in protocols:
             measured = known if protocol == "automatic" else group
             if measured.cases:
                 yield Run(measured, protocol, model)

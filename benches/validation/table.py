@@ -62,7 +62,8 @@ def mean_of(targets, column, model, measure):
 
 def worse_than_ellipsoid(targets, model):
     """The targets whose box gives less Dice than its ellipsoid, the largest loss first, as (loss, target)."""
-    losses = [(t.blind["ellipsoid"].dice - t.score("box", model).dice, t) for t in targets]
+    measured = [t for t in targets if t.score("box", model)]
+    losses = [(t.blind["ellipsoid"].dice - t.score("box", model).dice, t) for t in measured]
     return sorted((loss for loss in losses if loss[0] > 0), key=lambda loss: -loss[0])
 
 
