@@ -55,6 +55,12 @@ fn volume_networks_match_their_authors() {
     }
 }
 
+#[test]
+fn the_model_in_the_box_matches_its_twin() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/twin");
+    assert_parity(&data);
+}
+
 /// Recordings with every operation of ours that the GPU computes otherwise than the CPU, small enough for a software
 /// adapter.
 const ON_GPU: &[&str] = &[

@@ -12,10 +12,6 @@ from torch.nn import functional as F
 
 IMAGE_CHANNELS = 3
 PROMPT_CHANNELS = 10
-WIDTHS = (32, 64, 96, 128)
-FINE_WIDTH = 16
-ENCODER_BLOCKS = (1, 2, 2, 2)
-REFINER_WIDTHS = (16, 32, 64, 128)
 GROUP_SIZE = 8
 SLOPE = 0.01
 EPSILON = 1e-5
@@ -27,6 +23,17 @@ RARITY = 4.0
 NOTHING = -5.0
 # How much of the first answer the refiner believes once trained.
 TRUST = 0.5
+
+
+@dataclass(frozen=True)
+class NetConfig:
+    """Sizes of the network, as in src/models/prosector1/config.rs."""
+
+    structures: int
+    widths: tuple[int, ...] = (32, 64, 96, 128)
+    fine_width: int = 16
+    encoder_blocks: tuple[int, ...] = (1, 2, 2, 2)
+    refiner_widths: tuple[int, ...] = (16, 32, 64, 128)
 
 
 def space_to_depth(x: Tensor) -> Tensor:
@@ -159,22 +166,23 @@ class Embedding:
 
 
 class Level(nn.Module):
-    def __init__(self, k: int):
+    def __init__(self, config: NetConfig, k: int):
         super().__init__()
+        width = config.widths[k]
         if k > 0:
-            self.down = Down(WIDTHS[k - 1], WIDTHS[k])
-        self.blocks = nn.ModuleList(ResidualBlock(WIDTHS[k]) for _ in range(ENCODER_BLOCKS[k]))
-        self.norm = NormAct(WIDTHS[k])
-        self.out = Pointwise(WIDTHS[k], WIDTHS[k])
+            self.down = Down(config.widths[k - 1], width)
+        self.blocks = nn.ModuleList(ResidualBlock(width) for _ in range(config.encoder_blocks[k]))
+        self.norm = NormAct(width)
+        self.out = Pointwise(width, width)
 
 
 class ImageEncoder(nn.Module):
-    def __init__(self):
+    def __init__(self, config: NetConfig):
         super().__init__()
-        self.fine = DoubleConv(IMAGE_CHANNELS, FINE_WIDTH)
-        self.stem = Conv3x3(8 * IMAGE_CHANNELS, WIDTHS[0])
-        self.join = Pointwise(8 * FINE_WIDTH, WIDTHS[0], zeros=True)
-        self.levels = nn.ModuleList(Level(k) for k in range(4))
+        self.fine = DoubleConv(IMAGE_CHANNELS, config.fine_width)
+        self.stem = Conv3x3(8 * IMAGE_CHANNELS, config.widths[0])
+        self.join = Pointwise(8 * config.fine_width, config.widths[0], zeros=True)
+        self.levels = nn.ModuleList(Level(config, k) for k in range(4))
 
     def forward(self, image: Tensor) -> Embedding:
         fine = self.fine(image)
@@ -189,10 +197,11 @@ class ImageEncoder(nn.Module):
 
 
 class PromptEncoder(nn.Module):
-    def __init__(self):
+    def __init__(self, config: NetConfig):
         super().__init__()
-        self.mix = Pointwise(8 * PROMPT_CHANNELS, WIDTHS[0])
-        self.conv = Conv3x3(WIDTHS[0], WIDTHS[0])
+        width = config.widths[0]
+        self.mix = Pointwise(8 * PROMPT_CHANNELS, width)
+        self.conv = Conv3x3(width, width)
 
     def forward(self, prompts: Tensor) -> Tensor:
         mixed = F.leaky_relu(self.mix(space_to_depth(prompts)), SLOPE)
@@ -202,28 +211,30 @@ class PromptEncoder(nn.Module):
 class Refinement(nn.Module):
     """What the decoder's head, which answers for blocks of 2×2×2 voxels, cannot say."""
 
-    def __init__(self, structures: int):
+    def __init__(self, config: NetConfig):
         super().__init__()
-        self.up = Up(WIDTHS[0], FINE_WIDTH)
-        self.block = ResidualBlock(FINE_WIDTH)
-        self.norm = NormAct(FINE_WIDTH)
-        self.head = Pointwise(FINE_WIDTH, 1 + structures, zeros=True)
+        fine = config.fine_width
+        self.up = Up(config.widths[0], fine)
+        self.block = ResidualBlock(fine)
+        self.norm = NormAct(fine)
+        self.head = Pointwise(fine, 1 + config.structures, zeros=True)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         return self.head(self.norm(self.block(self.up(coarse) + fine)))
 
 
 class MaskDecoder(nn.Module):
-    def __init__(self, structures: int):
+    def __init__(self, config: NetConfig):
         super().__init__()
-        self.laterals = nn.ModuleList(Pointwise(w, w) for w in WIDTHS)
-        self.downs = nn.ModuleList(Down(a, b) for a, b in zip(WIDTHS, WIDTHS[1:]))
-        self.blocks_down = nn.ModuleList(ResidualBlock(w) for w in WIDTHS)
-        self.ups = nn.ModuleList(Up(b, a) for a, b in zip(WIDTHS, WIDTHS[1:]))
-        self.blocks_up = nn.ModuleList(ResidualBlock(w) for w in WIDTHS[:-1])
-        self.norm = NormAct(WIDTHS[0])
-        self.head = Pointwise(WIDTHS[0], 8 * (1 + structures), zeros=True)
-        self.refinement = Refinement(structures)
+        widths = config.widths
+        self.laterals = nn.ModuleList(Pointwise(w, w) for w in widths)
+        self.downs = nn.ModuleList(Down(a, b) for a, b in zip(widths, widths[1:]))
+        self.blocks_down = nn.ModuleList(ResidualBlock(w) for w in widths)
+        self.ups = nn.ModuleList(Up(b, a) for a, b in zip(widths, widths[1:]))
+        self.blocks_up = nn.ModuleList(ResidualBlock(w) for w in widths[:-1])
+        self.norm = NormAct(widths[0])
+        self.head = Pointwise(widths[0], 8 * (1 + config.structures), zeros=True)
+        self.refinement = Refinement(config)
 
     def forward(self, embedding: Embedding, prompt: Tensor) -> Tensor:
         x, skips = prompt, []
@@ -239,18 +250,19 @@ class MaskDecoder(nn.Module):
 
 
 class Step(nn.Module):
-    def __init__(self, k: int):
+    def __init__(self, coarse: int, fine: int):
         super().__init__()
-        self.up = Up(WIDTHS[k + 1], WIDTHS[k])
-        self.lateral = Pointwise(WIDTHS[k], WIDTHS[k])
-        self.block = ResidualBlock(WIDTHS[k])
+        self.up = Up(coarse, fine)
+        self.lateral = Pointwise(fine, fine)
+        self.block = ResidualBlock(fine)
 
 
 class AutoPromptGenerator(nn.Module):
-    def __init__(self):
+    def __init__(self, config: NetConfig):
         super().__init__()
-        self.bottom = ResidualBlock(WIDTHS[3])
-        self.steps = nn.ModuleList(Step(k) for k in reversed(range(3)))
+        widths = config.widths[::-1]
+        self.bottom = ResidualBlock(widths[0])
+        self.steps = nn.ModuleList(Step(a, b) for a, b in zip(widths, widths[1:]))
 
     def forward(self, embedding: Embedding) -> Tensor:
         x = self.bottom(embedding.levels[3])
@@ -260,19 +272,19 @@ class AutoPromptGenerator(nn.Module):
 
 
 class StructureRefiner(nn.Module):
-    def __init__(self, structures: int):
+    def __init__(self, config: NetConfig):
         super().__init__()
 
         def block(channels_in: int, channels_out: int) -> DoubleConv:
             return DoubleConv(channels_in, channels_out, groups=channels_out)
 
-        w = REFINER_WIDTHS
-        self.first = block(IMAGE_CHANNELS + FINE_WIDTH + structures, w[0])
+        w = config.refiner_widths
+        self.first = block(IMAGE_CHANNELS + config.fine_width + config.structures, w[0])
         self.downs = nn.ModuleList(Down(a, b) for a, b in zip(w, w[1:]))
         self.blocks_down = nn.ModuleList(block(b, b) for b in w[1:])
         self.ups = nn.ModuleList(Up(b, a) for a, b in zip(w, w[1:]))
         self.blocks_up = nn.ModuleList(block(2 * a, a) for a in w[:-1])
-        self.head = Pointwise(w[0], structures, zeros=True)
+        self.head = Pointwise(w[0], config.structures, zeros=True)
 
     def forward(self, embedding: Embedding, first: Tensor, trust: Tensor) -> Tensor:
         first = (first - NOTHING) * trust + NOTHING
@@ -287,16 +299,16 @@ class StructureRefiner(nn.Module):
 
 
 class ProsectorNet(nn.Module):
-    """The whole network; `structures` is the number of structures of the automatic path."""
+    """The whole network."""
 
-    def __init__(self, structures: int):
+    def __init__(self, config: NetConfig):
         super().__init__()
-        self.encoder = ImageEncoder()
-        self.generator = AutoPromptGenerator()
-        self.prompt_encoder = PromptEncoder()
-        self.decoder = MaskDecoder(structures)
+        self.encoder = ImageEncoder(config)
+        self.generator = AutoPromptGenerator(config)
+        self.prompt_encoder = PromptEncoder(config)
+        self.decoder = MaskDecoder(config)
         self.prior = Pointwise(PROMPT_CHANNELS, 1, zeros=True)
-        self.refiner = StructureRefiner(structures)
+        self.refiner = StructureRefiner(config)
         with torch.no_grad():
             self.prior.linear.weight[:, 0] = torch.tensor(PRIOR_WEIGHTS)
 

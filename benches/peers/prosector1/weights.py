@@ -63,10 +63,14 @@ def load(net: nn.Module, path: Path, strict: bool = True) -> None:
         raise ValueError(f"{path}: tensors that this network does not have: {', '.join(found.unexpected_keys)}")
 
 
+def half(net: nn.Module) -> dict[str, numpy.ndarray]:
+    """A network's weights by name, in half precision."""
+    return {name: p.detach().cpu().numpy().astype("<f2") for name, p in net.named_parameters()}
+
+
 def save(net: nn.Module, path: Path, card: str) -> None:
     """Writes the weights in half precision, and the text of a model card with their name and checksum beside them."""
-    tensors = {name: p.detach().cpu().numpy().astype("<f2") for name, p in net.named_parameters()}
-    checksum = write_burnpack(path, tensors)
+    checksum = write_burnpack(path, half(net))
     card = re.sub(r'(?m)^weights = ".*"$', f'weights = "{path.name}"', card)
     card = re.sub(r'(?m)^sha256 = ".*"$', f'sha256 = "{checksum}"', card)
     write_whole(path.with_suffix(".toml"), card.encode())

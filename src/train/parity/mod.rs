@@ -16,6 +16,7 @@ mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
 mod parameters;
+mod prosector1;
 mod recorded;
 mod sam;
 mod sam_sizes;
@@ -78,6 +79,7 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         slice_training::KINDS,
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
+        prosector1::KINDS,
         volume_metrics::KINDS,
         volume_nets::KINDS,
         volume_runs::KINDS,
