@@ -32,6 +32,7 @@ mod slice_systems;
 mod slice_view;
 mod support;
 mod training;
+mod trust;
 mod volume_arrays;
 mod volume_systems;
 mod window;
