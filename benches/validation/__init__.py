@@ -1,0 +1,1 @@
+"""The cases that accuracy is measured on, the measuring, and the table of it."""
