@@ -5,9 +5,11 @@ Usage: pip install nibabel numpy pynrrd scipy, then
        python3 benches/make_validation.py DATA OUT
        prosector evaluate --cases OUT/reporting/head_neck.toml --protocol auto
        prosector evaluate --cases OUT/labelled/abdomen.toml --protocol box --loosen 15
+       prosector models calibrate weights/prosector1.toml --cases OUT/choosing/*.toml --known OUT/known/*.toml
 
 DATA holds `train` and `labelled`. The cases are the validation patients of assets/splits.toml, those to choose on in
 OUT/choosing and those to report on in OUT/reporting, and the labelled single scans in OUT/labelled; a file each group.
+In OUT/known are some of the training patients, by which a model tells what it has seen the like of.
 Scans are used where they lie; what has to be made, such as crops and unions of labels, goes to OUT/volumes.
 """
 
@@ -21,6 +23,8 @@ from validation.cases import Group
 SPLITS = Path(__file__).parent.parent / "assets" / "splits.toml"
 PATIENT_HALVES = ("reporting", "choosing")
 HALVES = ("labelled", *PATIENT_HALVES)
+KNOWN = "known"
+MOST_KNOWN = 12
 
 
 def make_groups(data, out, halves=HALVES):
@@ -49,7 +53,11 @@ def _patients(half, data, out):
     splits = _read_splits()
     for name, (data_set, cases) in patients.GROUPS.items():
         written = _folder(out / "volumes" / name)
-        of_half = splits[data_set][half]
+        if half == KNOWN:
+            validation = splits[data_set]["validation"]
+            of_half = patients.training(data / "train", data_set, validation, MOST_KNOWN)
+        else:
+            of_half = splits[data_set][half]
         yield Group(half, name, list(cases(data / "train" / data_set, written, of_half)))
 
 
@@ -75,7 +83,7 @@ def main():
     parser.add_argument("out", type=Path, help="the folder to write to, outside the project")
     arguments = parser.parse_args()
     out = arguments.out.resolve()
-    for group in make_groups(arguments.data.resolve(), out):
+    for group in make_groups(arguments.data.resolve(), out, (*HALVES, KNOWN)):
         print(f"{case_file(out, group)}: {len(group.cases)} cases")
 
 

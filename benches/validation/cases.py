@@ -15,6 +15,8 @@ class Case:
     modality: str
     labels: dict[int, str]
     absent_is_unknown: bool = False
+    # Whose scan it is, where the id does not say.
+    patient: str | None = None
 
     def toml(self, folder, domain):
         """One [[case]] with paths relative to the folder that its file lies in."""
@@ -28,6 +30,8 @@ class Case:
             f'domain = "{domain}"',
             f"labels = {{ {names} }}",
         ]
+        if self.patient:
+            lines.append(f'patient = "{self.patient}"')
         if self.absent_is_unknown:
             lines.append("absent_is_unknown = true")
         return "\n".join(lines) + "\n"
@@ -35,7 +39,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases of one data set in one half: `choosing`, `reporting` or `labelled`."""
+    """Cases of one data set in one half: `choosing`, `reporting`, `labelled` or `known`."""
 
     half: str
     name: str

@@ -58,7 +58,7 @@ def sarcoma(data, written, patients):
                 crop = _random_crop(mask, random.Random(f"{CROP_SEED} {name}"))
                 scan = write_crop(image, crop, written / f"{name}.nii.gz")
                 truth = write_crop(mask, crop, written / f"{name}_truth.nii.gz")
-                yield Case(name, scan, truth, modality, {1: "sarcoma"})
+                yield Case(name, scan, truth, modality, {1: "sarcoma"}, patient=patient)
 
 
 def brain_tumour(data, written, patients):
@@ -84,7 +84,8 @@ def heart(data, _, patients):
     for patient in patients:
         for image in sorted(data.glob(f"{patient}_ph*_mr.nii.gz")):
             name = image.name.removesuffix("_mr.nii.gz")
-            yield Case(name, image, data / f"{name}_label.nii.gz", "mr", HEART, absent_is_unknown=True)
+            truth = data / f"{name}_label.nii.gz"
+            yield Case(name, image, truth, "mr", HEART, absent_is_unknown=True, patient=patient)
 
 
 def prostate_mr(data, _, patients):
@@ -99,7 +100,7 @@ def prostate_us(data, _, patients):
 def _prostate(data, patients, kind):
     for patient in patients:
         image, truth = data / f"{patient}_{kind}.nii.gz", data / f"{patient}_{kind}_label.nii.gz"
-        yield Case(f"{patient}_{kind}", image, truth, "mr", {1: "prostate"})
+        yield Case(f"{patient}_{kind}", image, truth, "mr", {1: "prostate"}, patient=patient)
 
 
 def _random_crop(mask, rng):
@@ -126,3 +127,23 @@ GROUPS = {
     "prostate_mr": ("prostate_mr_us", prostate_mr),
     "prostate_us": ("prostate_mr_us", prostate_us),
 }
+
+# By data set: a file or folder of each patient, and what its name goes on with after the patient's.
+_FILES = {
+    "head_neck": ("*_ct.nii.gz", "_ct"),
+    "hippocampus": ("images/*.nii.gz", ".nii"),
+    "sarcoma": ("STS_*", "/"),
+    "brain_tumour": ("*_pre_mr.nii.gz", "_pre"),
+    "ms_lesions": ("*_flair.nii.gz", "_flair"),
+    "heart_cine": ("*_mr.nii.gz", "_ph"),
+    "prostate_mr_us": ("*_mr.nii.gz", "_mr"),
+}
+
+
+def training(data, data_set, validation, most):
+    """Training patients of a data set, `most` at most, spread evenly over their order."""
+    pattern, after = _FILES[data_set]
+    names = {path.name.partition(after)[0] for path in (data / data_set).glob(pattern)}
+    patients = sorted(names - set(validation))
+    step = -(-len(patients) // most)
+    return patients[::step]

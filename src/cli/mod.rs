@@ -164,6 +164,9 @@ pub struct SegmentArgs {
     /// Clicks and box are in millimetres, RAS, instead of voxels.
     #[arg(long)]
     pub world: bool,
+    /// Also write how uncertain each voxel is, in percent: 100 where in and out are equally likely (.nii or .nii.gz).
+    #[arg(long, value_name = "OUT")]
+    pub uncertainty: Option<PathBuf>,
     /// The target so far (any non-zero voxel), on the scan's grid; it is refined.
     #[arg(long, value_name = "MASK")]
     pub prior: Option<PathBuf>,
@@ -259,8 +262,27 @@ pub enum ModelsCommand {
         /// Only this model.
         id: Option<String>,
     },
+    /// Learn what Dice to expect of a model's answers, and what it has seen; written beside its card.
+    Calibrate(CalibrateArgs),
     /// Import checkpoint files as their authors publish them; nothing in them is ever executed.
     Import(ImportArgs),
+}
+
+/// `prosector models calibrate`
+#[derive(Debug, Args)]
+pub struct CalibrateArgs {
+    /// The model's card (.toml).
+    #[arg(value_name = "CARD")]
+    pub card: PathBuf,
+    /// Files of cases that the model was not trained on, to learn from.
+    #[arg(long, required = true, num_args = 1.., value_name = "CASES.toml")]
+    pub cases: Vec<PathBuf>,
+    /// Files of cases that it was trained on: what it knows.
+    #[arg(long, required = true, num_args = 1.., value_name = "CASES.toml")]
+    pub known: Vec<PathBuf>,
+    /// Which processor computes.
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// `prosector models import`

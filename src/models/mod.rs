@@ -5,6 +5,7 @@
 pub mod autoprosam;
 pub mod autosam;
 mod card;
+mod certainty;
 pub mod checkpoint;
 pub(crate) mod classes;
 pub(crate) mod compute;
@@ -26,14 +27,16 @@ pub mod swinunetr;
 mod system;
 pub mod threedsam;
 pub mod trace;
+pub mod trust;
 pub mod volumes;
 pub(crate) mod weights;
 pub(crate) mod window_model;
 
 pub use card::{ModelCard, Structure};
+pub use certainty::{Certainty, UncertainPart};
 pub use device::{ComputeDevice, DeviceChoice};
 pub use import::{ImportOptions, import_model};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
-pub use registry::{installed_models, open_model, verify_model};
+pub use registry::{installed_models, open_model, open_uncalibrated, verify_model};
 pub use segmenter::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter};
 pub use system::{ImportSource, Imported, System, system_named, systems};

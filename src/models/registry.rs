@@ -9,12 +9,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::prosector1::Prosector1;
 use super::system::system_named;
+use super::trust::Trust;
 use super::{DeviceChoice, ModelCard, ModelError, Segmenter, installed};
 
 /// A model that is part of the program.
 struct Boxed {
     card: &'static str,
     weights: &'static [u8],
+    /// What was learnt of the answers that these weights give.
+    trust: &'static str,
 }
 
 /// The architecture of the model in the box, as on its card.
@@ -23,6 +26,7 @@ const PROSECTOR1: &str = "prosector1";
 const BOXED: [Boxed; 1] = [Boxed {
     card: include_str!("../../weights/prosector1.toml"),
     weights: include_bytes!("../../weights/prosector1.bpk"),
+    trust: include_str!("../../weights/prosector1.trust.toml"),
 }];
 
 impl Boxed {
@@ -83,8 +87,19 @@ fn find(id: Option<&str>) -> Result<(&'static Boxed, ModelCard), ModelError> {
     Err(ModelError::Unknown(id.unwrap_or_default().to_owned()))
 }
 
+/// Whether a model is opened with what was learnt of its answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Calibration {
+    Used,
+    LeftOut,
+}
+
 /// A model outside the program, such as one that was imported or that `prosector train` wrote: the path of its card.
-fn open_card(path: &Path, device: DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError> {
+fn open_card(
+    path: &Path,
+    device: DeviceChoice,
+    calibration: Calibration,
+) -> Result<Box<dyn Segmenter>, ModelError> {
     let failed = |path: &Path, reason: String| ModelError::Weights {
         path: path.to_owned(),
         reason,
@@ -96,7 +111,12 @@ fn open_card(path: &Path, device: DeviceChoice) -> Result<Box<dyn Segmenter>, Mo
     let weights = std::fs::read(&weights_path).map_err(|e| failed(&weights_path, e.to_string()))?;
     verify(&card, &weights)?;
     if card.system == PROSECTOR1 {
-        return Ok(Box::new(Prosector1::open(card, weights, device)?));
+        let trust = match calibration {
+            Calibration::Used => Trust::beside(path, &card)?,
+            Calibration::LeftOut => None,
+        };
+        let opened = Prosector1::open(card, weights, device)?;
+        return Ok(Box::new(opened.calibrated(trust)));
     }
     let system = system_named(&card.system).ok_or_else(|| {
         let reason = format!("this program does not know the system '{}'", card.system);
@@ -124,14 +144,26 @@ pub fn open_model(
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
     if let Some(path) = id.and_then(card_of) {
-        return open_card(&path, device);
+        return open_card(&path, device, Calibration::Used);
     }
     let (model, card) = find(id)?;
-    Ok(Box::new(Prosector1::open(
-        card,
-        model.weights.to_vec(),
-        device,
-    )?))
+    let trust = Trust::of_weights(model.trust, &card).map_err(|reason| ModelError::Weights {
+        path: "calibration in the program".into(),
+        reason,
+    })?;
+    let opened = Prosector1::open(card, model.weights.to_vec(), device)?;
+    Ok(Box::new(opened.calibrated(trust)))
+}
+
+/// Opens the model of a card as if nothing had been learnt of its answers yet.
+///
+/// # Errors
+/// As [`open_model`].
+pub fn open_uncalibrated(
+    card_path: &Path,
+    device: DeviceChoice,
+) -> Result<Box<dyn Segmenter>, ModelError> {
+    open_card(card_path, device, Calibration::LeftOut)
 }
 
 /// The card that an id stands for, where it is no model of the program.
@@ -148,7 +180,7 @@ fn card_of(id: &str) -> Option<PathBuf> {
 /// No such model, or what is wrong with it.
 pub fn verify_model(id: &str) -> Result<(), ModelError> {
     if let Some(path) = card_of(id) {
-        return open_card(&path, DeviceChoice::Cpu).map(|_| ());
+        return open_card(&path, DeviceChoice::Cpu, Calibration::Used).map(|_| ());
     }
     let (model, card) = find(Some(id))?;
     verify(&card, model.weights)?;

@@ -1,12 +1,14 @@
 //! What every model of ours can do, whatever is inside.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::prompt::{PromptError, PromptSet};
 use crate::util::{Cancelled, JobContext};
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
 use super::checkpoint::CheckpointError;
+use super::trust::{AutoInsight, Insight};
 use super::{ComputeDevice, ModelCard};
 
 /// Identifies a scan for caches: equal keys mean equal voxels, grid and modality.
@@ -55,6 +57,8 @@ pub struct AutoResult {
     pub table: LabelTable,
     /// The model's own estimate, the mean of the structures, when it makes one.
     pub estimate: Option<Estimate>,
+    /// What else the model can say of its answer, when it can.
+    pub insight: Option<Arc<AutoInsight>>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -66,6 +70,8 @@ pub struct PromptedResult {
     pub mask: Mask,
     /// The model's own estimate, when it makes one.
     pub estimate: Option<Estimate>,
+    /// What else the model can say of its answer, when it can.
+    pub insight: Option<Arc<Insight>>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }

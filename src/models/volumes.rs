@@ -305,6 +305,7 @@ pub(crate) fn segment_windows(
         labels: LabelMap::empty(*image.grid()),
         table: LabelTable::default(),
         estimate: None,
+        insight: None,
         warnings: Vec::new(),
     };
     if structures.is_empty() {

@@ -114,7 +114,8 @@ impl Case {
         let mut mask = result.mask;
         keep_untouched_pieces(&mut mask, &self.labels, label, &self.target.prompts);
         let prompts = self.target.prompts.clone();
-        let proposal = Proposal::target(label, mask, result.estimate, prompts);
+        let certainty = result.insight.map(|i| i.certainty.clone());
+        let proposal = Proposal::target(label, mask, result.estimate, certainty, prompts);
         if proposal.voxels() == 0 {
             out.warn("the model found nothing there: click again, or draw a box around the target");
         }
@@ -145,7 +146,9 @@ impl Case {
         for warning in result.warnings {
             out.warn(warning);
         }
-        let proposal = Proposal::structures(result.labels, result.table, result.estimate);
+        let certainty = result.insight.map(|i| i.certainty.clone());
+        let proposal =
+            Proposal::structures(result.labels, result.table, result.estimate, certainty);
         if proposal.voxels() == 0 {
             out.warn("the model found none of its structures in this scan");
             return;

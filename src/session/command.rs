@@ -92,6 +92,8 @@ pub enum ViewCommand {
     OverlayOutline(bool),
     /// Whether labels are shown at all.
     OverlayShown(bool),
+    /// Whether the voxels that the model is unsure of are shown with a proposal.
+    UncertaintyShown(bool),
     /// Which side the patient's left is drawn on.
     Convention(Convention),
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::models::Estimate;
+use crate::models::{Certainty, Estimate};
 use crate::prompt::PromptSet;
 use crate::volume::{Grid, LabelMap, LabelTable, Mask, Runs};
 
@@ -33,6 +33,8 @@ pub struct Proposal {
     pub content: Proposed,
     /// The model's own estimate, when it makes one.
     pub estimate: Option<Estimate>,
+    /// How sure the model is of each voxel, where it can tell.
+    pub certainty: Option<Certainty>,
     pub(super) packed: Arc<PackedProposal>,
 }
 
@@ -42,6 +44,7 @@ pub(super) struct PackedProposal {
     runs: Runs<u16>,
     kind: PackedKind,
     estimate: Option<Estimate>,
+    certainty: Option<Certainty>,
     /// What it was made from; empty for structures.
     pub prompts: PromptSet,
 }
@@ -58,12 +61,14 @@ impl Proposal {
         label: u16,
         mask: Mask,
         estimate: Option<Estimate>,
+        certainty: Option<Certainty>,
         prompts: PromptSet,
     ) -> Self {
         let packed = Arc::new(PackedProposal {
             runs: Runs::of_nonzero(&mask.voxels),
             kind: PackedKind::Target(label),
             estimate,
+            certainty: certainty.clone(),
             prompts,
         });
         Self {
@@ -72,6 +77,7 @@ impl Proposal {
                 mask: Arc::new(mask),
             },
             estimate,
+            certainty,
             packed,
         }
     }
@@ -81,12 +87,14 @@ impl Proposal {
         labels: LabelMap,
         table: LabelTable,
         estimate: Option<Estimate>,
+        certainty: Option<Certainty>,
     ) -> Self {
         let table = Arc::new(table);
         let packed = Arc::new(PackedProposal {
             runs: Runs::of_nonzero(&labels.voxels),
             kind: PackedKind::Structures(table.clone()),
             estimate,
+            certainty: certainty.clone(),
             prompts: PromptSet::default(),
         });
         Self {
@@ -95,6 +103,7 @@ impl Proposal {
                 table,
             },
             estimate,
+            certainty,
             packed,
         }
     }
@@ -126,6 +135,7 @@ impl Proposal {
         Self {
             content,
             estimate: packed.estimate,
+            certainty: packed.certainty.clone(),
             packed,
         }
     }
@@ -156,6 +166,7 @@ impl PackedProposal {
     }
 
     pub fn bytes(&self) -> usize {
-        self.runs.bytes() + size_of_val(self.prompts.clicks.as_slice())
+        let certainty = self.certainty.as_ref().map_or(0, Certainty::bytes);
+        self.runs.bytes() + size_of_val(self.prompts.clicks.as_slice()) + certainty
     }
 }

@@ -30,6 +30,8 @@ pub struct Display {
     pub overlay_outline: bool,
     /// Whether labels are shown at all.
     pub overlay_shown: bool,
+    /// Whether the voxels that the model is unsure of are shown with a proposal.
+    pub uncertainty_shown: bool,
     /// Which side the patient's left is drawn on.
     pub convention: Convention,
 }
@@ -41,6 +43,7 @@ impl Default for Display {
             overlay_opacity: 0.4,
             overlay_outline: true,
             overlay_shown: true,
+            uncertainty_shown: false,
             convention: Convention::default(),
         }
     }
@@ -57,6 +60,7 @@ impl Session {
             ViewCommand::OverlayOpacity(_) => return,
             ViewCommand::OverlayOutline(shown) => display.overlay_outline = shown,
             ViewCommand::OverlayShown(shown) => display.overlay_shown = shown,
+            ViewCommand::UncertaintyShown(shown) => display.uncertainty_shown = shown,
             ViewCommand::Convention(c) => display.convention = c,
             on_scan => {
                 if let Some(case) = &mut self.case {

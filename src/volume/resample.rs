@@ -3,7 +3,11 @@
 use glam::{DAffine3, DVec3};
 use rayon::prelude::*;
 
+<<<<<<< HEAD
 use crate::geometry::VoxelBox;
+=======
+use crate::geometry::{VoxelBox, VoxelPoint};
+>>>>>>> trust
 use crate::with_voxels;
 
 use super::{Grid, ImageVolume, LabelMap, Mask};
@@ -11,6 +15,21 @@ use super::{Grid, ImageVolume, LabelMap, Mask};
 /// Voxel coordinates of `from` for voxel coordinates of `target`.
 fn from_target(from: &Grid, target: &Grid) -> DAffine3 {
     from.affine.inverse() * target.affine.matrix()
+}
+
+/// The voxels of `target` that the voxels of `from` cover; `None` where the two do not meet.
+pub fn covered(from: &Grid, target: &Grid) -> Option<VoxelBox> {
+    let map = from_target(target, from);
+    let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
+    for VoxelPoint(corner) in from.corners() {
+        let p = map.transform_point3(corner);
+        (low, high) = (low.min(p), high.max(p));
+    }
+    let bounds = VoxelBox {
+        min: low.floor().to_array().map(|v| v as i64),
+        max: high.ceil().to_array().map(|v| v as i64),
+    };
+    bounds.clipped(target.dims)
 }
 
 /// Trilinear values of a scan at the voxels of `target`; `outside` beyond the scan's border.
@@ -65,7 +84,7 @@ pub fn inside_box(from: &Grid, voxels: VoxelBox, target: &Grid) -> Vec<f32> {
 /// The nearest voxel's label at the voxels of `target`; 0 outside. The inverse of itself on equal grids.
 pub fn resample_labels(labels: &LabelMap, target: &Grid) -> LabelMap {
     let voxels = map_points(&labels.grid, target, |p| {
-        let nearest = crate::geometry::VoxelPoint(p).nearest();
+        let nearest = VoxelPoint(p).nearest();
         labels
             .grid
             .offset_of(nearest)

@@ -55,6 +55,7 @@ impl Segmenter for Toy {
             labels: LabelMap::empty(*image.grid()),
             table: LabelTable::default(),
             estimate: None,
+            insight: None,
             warnings: Vec::new(),
         })
     }
@@ -89,6 +90,7 @@ impl Segmenter for Toy {
         Ok(PromptedResult {
             mask,
             estimate: Some(Estimate::Dice(0.5)),
+            insight: None,
             warnings: Vec::new(),
         })
     }

@@ -33,6 +33,7 @@ mod slice_view;
 mod support;
 mod training;
 mod training_samples;
+mod trust;
 mod volume_arrays;
 mod volume_systems;
 mod window;

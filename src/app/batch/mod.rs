@@ -3,6 +3,8 @@
 //! A command ends well, or with a [`Refusal`]: one line on stderr, and nothing written. Warnings are printed
 //! when a command has ended well, so that a refusal stays one line.
 
+mod calibrate;
+mod cases;
 mod console;
 mod convert;
 mod demo;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::engine::{Engine, Event, JobId, Request};
 use crate::models::{
-    AutoResult, ComputeDevice, DeviceChoice, ModelCard, PromptedResult, ScanKey, open_model,
+    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
+    Segmenter, open_model,
 };
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::volume::{ImageVolume, Mask};
@@ -36,7 +37,15 @@ impl ModelRun {
         console: Console,
     ) -> Result<Self, Refusal> {
         let id = model.map(str::to_owned);
-        let engine = Engine::start(move || open_model(id.as_deref(), device), || {});
+        Self::start(move || open_model(id.as_deref(), device), console)
+    }
+
+    /// Starts the engine on whatever `opener` opens, and waits until it is ready.
+    pub(super) fn start(
+        opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
+        console: Console,
+    ) -> Result<Self, Refusal> {
+        let engine = Engine::start(opener, || {});
         loop {
             match next_event(&engine)? {
                 Event::ModelReady { card, device } => {

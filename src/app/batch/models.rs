@@ -17,6 +17,7 @@ pub(super) fn run(command: &ModelsCommand) -> Result<(), Refusal> {
         }
         ModelsCommand::Verify { id } => verify(id.as_deref()),
         ModelsCommand::Import(args) => import(args),
+        ModelsCommand::Calibrate(args) => super::calibrate::run(args),
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::cli::SegmentArgs;
-use crate::io::{check_output, save_labels, save_mask};
-use crate::models::{Estimate, ScanKey};
+use crate::io::{check_output, save_image, save_labels, save_mask};
+use crate::models::{Certainty, Estimate, ModelCard, ScanKey};
 use crate::prompt::PromptSet;
-use crate::volume::{LabelMap, LabelTable, Mask, ThirdAxis};
+use crate::volume::{
+    Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, ThirdAxis, VoxelData,
+};
 
 use super::Refusal;
 use super::console::Console;
@@ -43,6 +45,9 @@ struct LabelReport {
 pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
     check_output(&args.output)?;
+    if let Some(path) = &args.uncertainty {
+        check_output(path)?;
+    }
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = *scan.image.grid();
@@ -73,6 +78,8 @@ fn segment_auto(
     if labels.is_empty() {
         warnings.push("no structure of the model was found: the label map is empty".to_owned());
     }
+    let certainty = result.insight.as_ref().map(|i| &i.certainty);
+    save_uncertainty(args, scan.image.grid(), certainty, &model.card)?;
     save_labels(&args.output, &result.labels, &result.table)?;
     Ok(Report {
         labels,
@@ -101,6 +108,8 @@ fn segment_prompted(
     if voxels == 0 {
         warnings.push("nothing was found at the prompts: the mask is empty".to_owned());
     }
+    let certainty = result.insight.as_ref().map(|i| &i.certainty);
+    save_uncertainty(args, scan.image.grid(), certainty, &model.card)?;
     save_mask(&args.output, &result.mask)?;
     Ok(Report {
         labels: vec![LabelReport {
@@ -115,6 +124,32 @@ fn segment_prompted(
         seconds,
         warnings,
     })
+}
+
+/// Writes the uncertainty of each voxel, 8 bit percent on the scan's grid, where it was asked for.
+fn save_uncertainty(
+    args: &SegmentArgs,
+    grid: &Grid,
+    certainty: Option<&Certainty>,
+    card: &ModelCard,
+) -> Result<(), Refusal> {
+    let Some(path) = &args.uncertainty else {
+        return Ok(());
+    };
+    let certainty = certainty.ok_or_else(|| {
+        Refusal::Other(format!(
+            "the model '{}' does not say how sure it is of this: leave --uncertainty out",
+            card.id
+        ))
+    })?;
+    let percent = match certainty.on(grid) {
+        Some(part) => part.on_whole(grid),
+        None => vec![0; grid.len()],
+    };
+    // The file's format has no modalities; that of the volume in memory is not written.
+    let voxels = VoxelData::U8(percent);
+    let image = ImageVolume::new(*grid, voxels, Rescale::IDENTITY, Modality::Mr);
+    Ok(save_image(path, &image)?)
 }
 
 /// A volume, where there is one.

@@ -207,6 +207,7 @@ fn result(
         labels,
         table,
         estimate: None,
+        insight: None,
         warnings,
     }
 }

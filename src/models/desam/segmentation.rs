@@ -64,6 +64,7 @@ pub(super) fn automatic(
             labels,
             table,
             estimate: None,
+            insight: None,
             warnings,
         });
     }
@@ -112,6 +113,7 @@ pub(super) fn automatic(
         labels,
         table,
         estimate: Estimate::mean_iou(&means),
+        insight: None,
         warnings,
     })
 }
@@ -176,6 +178,7 @@ pub(super) fn prompted(
     Ok(PromptedResult {
         mask: masks.swap_remove(chosen),
         estimate: None,
+        insight: None,
         warnings,
     })
 }

@@ -28,6 +28,7 @@ pub(super) fn automatic(
             labels,
             table,
             estimate: None,
+            insight: None,
             warnings: vec!["the model knows no such structure in this kind of scan".to_owned()],
         });
     }
@@ -54,6 +55,7 @@ pub(super) fn automatic(
         labels,
         table,
         estimate: None,
+        insight: None,
         warnings: warnings.into_iter().collect(),
     })
 }
@@ -86,6 +88,7 @@ pub(super) fn prompted(
                 .collect(),
         },
         estimate: None,
+        insight: None,
         warnings,
     })
 }

@@ -1,18 +1,26 @@
 //! The automatic path: which structures, where they are, and what is too small to be one.
 
-use crate::models::{AutoResult, Estimate, ModelError, Structure};
+use std::sync::Arc;
+
+use crate::models::trust::{AutoInsight, Evidence, FoundStructure};
+use crate::models::{AutoResult, Estimate, ModelError, Segmenter as _, Structure};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, resample};
 
 use super::canvas::{Canvas, Output};
 use super::model::Prosector1;
 use super::prompted::expected_dice;
+use super::region::{SIDE, Span, anatomical_axes, on_voxels_of, region_grid};
+use super::{look, measures};
 
 /// A part of a structure smaller than this share of its largest part is taken for noise.
 const LEAST_PART: f64 = 0.6;
 /// A structure smaller than this is taken for not there, in ml.
 const LEAST_VOLUME_ML: f64 = 0.3;
+
+/// What to tell where there is nothing to show.
+const NOTHING_FOUND: &str = "no structure that the model knows was found";
 
 /// Finds the structures; see [`crate::models::Segmenter::segment_auto`].
 pub(super) fn segment(
@@ -21,7 +29,6 @@ pub(super) fn segment(
     wanted: Option<&[String]>,
     ctx: &JobContext,
 ) -> Result<AutoResult, ModelError> {
-    use crate::models::Segmenter as _;
     let card = model.card();
     let structures = choose(&card.structures, wanted, image.modality())?;
     let Some(spacing_mm) = card.automatic_spacing_mm(image.modality()) else {
@@ -41,27 +48,112 @@ pub(super) fn segment(
     ctx.step(0.9, "writing the labels")?;
     let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
     let mut labels = canvas.read(image.grid(), &logits, &values);
-    let table = clean(&mut labels, &structures);
-    if table.labels().is_empty() {
-        return Ok(nothing(
-            image,
-            "no structure that the model knows was found",
-        ));
-    }
-    let found: Vec<f32> = structures
+    let mut table = clean(&mut labels, &structures);
+    let found = found_structures(
+        model,
+        image,
+        &labels,
+        &table,
+        structures.iter().zip(&logits),
+    )?;
+    let doubted = remove_doubted(model, &found, &mut labels, &mut table);
+    let kept: Vec<f32> = found
         .iter()
-        .zip(&logits)
-        .filter(|(o, _)| table.get(o.structure.value).is_some())
-        .map(|(_, l)| expected_dice(l))
+        .filter(|f| table.by_name(&f.name).is_some())
+        .map(|f| f.expected_dice)
         .collect();
+    let mean = kept.iter().sum::<f32>() / kept.len() as f32;
     Ok(AutoResult {
         labels,
         table,
-        estimate: Some(Estimate::Dice(
-            found.iter().sum::<f32>() / found.len().max(1) as f32,
-        )),
-        warnings: Vec::new(),
+        estimate: (!kept.is_empty()).then_some(Estimate::Dice(mean)),
+        insight: Some(Arc::new(AutoInsight {
+            certainty: canvas.certainty(&logits),
+            structures: found,
+        })),
+        warnings: warnings(kept.is_empty(), &doubted),
     })
+}
+
+/// Takes those structures out again that cannot be what they were taken for; gives their names.
+fn remove_doubted(
+    model: &Prosector1,
+    found: &[FoundStructure],
+    labels: &mut LabelMap,
+    table: &mut LabelTable,
+) -> Vec<String> {
+    let trust = model.trust.as_ref();
+    let is_doubted = |f: &&FoundStructure| trust.is_some_and(|t| !t.believes(f));
+    let names: Vec<String> = found
+        .iter()
+        .filter(is_doubted)
+        .map(|f| f.name.clone())
+        .collect();
+    for name in &names {
+        if let Some(value) = table.by_name(name).map(|l| l.value) {
+            table.remove(value);
+            labels
+                .voxels
+                .iter_mut()
+                .filter(|v| **v == value)
+                .for_each(|v| *v = 0);
+        }
+    }
+    names
+}
+
+fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
+    let doubt = format!(
+        "left out as unlike any that the model was trained on: {}",
+        doubted.join(", ")
+    );
+    match (is_nothing_left, doubted.is_empty()) {
+        (true, true) => vec![NOTHING_FOUND.to_owned()],
+        (true, false) => vec![format!("{NOTHING_FOUND}; {doubt}")],
+        (false, true) => Vec::new(),
+        (false, false) => vec![doubt],
+    }
+}
+
+/// What each structure of `labels` can be judged by: the encoder looks once more at a region around it.
+fn found_structures<'a>(
+    model: &Prosector1,
+    image: &ImageVolume,
+    labels: &LabelMap,
+    table: &LabelTable,
+    logits: impl Iterator<Item = (&'a Output<'a>, &'a Vec<f32>)>,
+) -> Result<Vec<FoundStructure>, ModelError> {
+    let Some(spacing_mm) = model.card().automatic_spacing_mm(image.modality()) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for (Output { structure, .. }, logits) in logits {
+        let mask = labels.mask_of(structure.value);
+        let (Some(_), Some(bounds)) = (table.get(structure.value), mask.bounds()) else {
+            continue;
+        };
+        let span = Span::of_voxels(image.grid(), bounds);
+        let extent_mm = spacing_mm.map(|s| s * SIDE as f64);
+        let axes = anatomical_axes(image.grid());
+        let grid = on_voxels_of(image.grid(), region_grid(axes, span.centre(), extent_mm));
+        let region = model.encode(image, &grid);
+        let share = resample::resample_mask(&mask, &grid);
+        let evidence = Evidence {
+            traits: measures::of_logits(logits),
+            look: look::at(&region.embedding, &share)?,
+        };
+        let learnt = model
+            .trust
+            .as_ref()
+            .and_then(|t| t.expected_dice_of(&structure.name, &evidence));
+        found.push(FoundStructure {
+            name: structure.name.clone(),
+            volume_ml: mask.volume_ml(),
+            expected_dice: learnt.map_or_else(|| expected_dice(logits), |dice| dice as f32),
+            evidence,
+        });
+    }
+    Ok(found)
 }
 
 /// The structures to look for.
@@ -91,6 +183,7 @@ fn nothing(image: &ImageVolume, why: &str) -> AutoResult {
         labels: LabelMap::empty(*image.grid()),
         table: LabelTable::default(),
         estimate: None,
+        insight: None,
         warnings: vec![why.to_owned()],
     }
 }

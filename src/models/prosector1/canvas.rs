@@ -4,7 +4,7 @@ use glam::DVec3;
 use rayon::prelude::*;
 
 use crate::geometry::{Affine, VoxelBox};
-use crate::models::{ModelError, Segmenter as _, Structure};
+use crate::models::{Certainty, ModelError, Segmenter as _, Structure};
 use crate::util::JobContext;
 use crate::volume::resample::map_points;
 use crate::volume::{Grid, ImageVolume, LabelMap, Modality};
@@ -119,6 +119,20 @@ impl Canvas {
                 sum[offset] += weight * logits[v * channels + output.channel];
             }
         }
+    }
+
+    /// How sure the model is that a voxel belongs to one of the structures of these fields of logits, or to none.
+    pub(super) fn certainty(&self, logits: &[Vec<f32>]) -> Certainty {
+        let highest: Vec<f32> = (0..self.grid.len())
+            .into_par_iter()
+            .map(|v| {
+                logits
+                    .iter()
+                    .map(|l| l[v])
+                    .fold(f32::NEG_INFINITY, f32::max)
+            })
+            .collect();
+        Certainty::of_logits(self.grid, &highest)
     }
 
     /// For each voxel of the scan the value, one per field of logits, of the highest logit above zero.

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 
+use crate::models::trust::Trust;
 use crate::models::weights::net_from_bytes;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
@@ -23,6 +24,8 @@ pub struct Prosector1 {
     compute: ComputeDevice,
     pub(super) device: Device,
     pub(super) net: ProsectorNet,
+    /// What was learnt of its answers, if anything.
+    pub(super) trust: Option<Trust>,
     cache: RegionCache,
 }
 
@@ -54,8 +57,15 @@ impl Prosector1 {
             compute,
             device,
             net,
+            trust: None,
             cache: RegionCache::default(),
         })
+    }
+
+    /// The model with what was learnt of its answers.
+    #[must_use]
+    pub fn calibrated(self, trust: Option<Trust>) -> Self {
+        Self { trust, ..self }
     }
 
     /// The embedding of a region of a scan, from the cache where an equal region was encoded before.

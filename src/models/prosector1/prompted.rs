@@ -1,18 +1,23 @@
 //! From clicks and a box to a mask on the scan: which region to look at, and how to read the answer.
 
+use std::sync::Arc;
+
 use glam::DVec3;
 
-use crate::geometry::{VoxelBox, VoxelPoint, WorldPoint};
-use crate::models::{Estimate, ModelError, PromptedResult, ScanKey};
+use crate::geometry::{VoxelBox, WorldPoint};
+use crate::models::trust::{Evidence, Insight};
+use crate::models::{Certainty, Estimate, ModelError, PromptedResult, ScanKey};
 use crate::prompt::{Polarity, PromptSet};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, resample};
 
 use super::config::PROMPT_CHANNELS;
+use super::look;
+use super::measures::{AnswerSeen, border_share};
 use super::model::Prosector1;
 use super::prompt_channels::{self, RegionPrompts};
-use super::region::{SIDE, Span};
+use super::region::Span;
 use super::region_cache::EncodedRegion;
 
 /// Side of the first region around lone clicks.
@@ -25,6 +30,11 @@ const CONTEXT: f64 = 1.6;
 const MOST_LOOKS: usize = 4;
 /// Share of a region's border voxels that a target may hold before a wider region is looked at.
 const TOUCHING: f64 = 0.03;
+/// What to tell where nothing was found.
+const NOTHING_FOUND: &str =
+    "nothing was found there: click inside the target again, or draw a box around it";
+/// What to tell of a target unlike any that the model has learnt from.
+const STRANGE_TARGET: &str = "this looks unlike anything that the model was trained on: check the result, and expect to correct it";
 /// Logit given to voxels outside the region.
 const FAR_OUTSIDE: f32 = -20.0;
 
@@ -51,7 +61,7 @@ pub(super) fn segment(
         None => job.explore(ctx)?,
     };
     ctx.step(0.9, "writing the mask")?;
-    Ok(job.finish(&answer))
+    job.finish(&answer)
 }
 
 /// One request.
@@ -63,9 +73,10 @@ struct Job<'a> {
     prior: Option<&'a Mask>,
 }
 
-/// Logits of the target on a region's grid.
+/// Logits of the target on a region's grid, and what they were made from.
 struct Answer {
-    grid: Grid,
+    region: EncodedRegion,
+    prompts: RegionPrompts,
     logits: Vec<f32>,
 }
 
@@ -109,7 +120,7 @@ impl Job<'_> {
             None => self.model.encoded(self.image, self.scan, &wanted),
         };
         let previous = self.prior.map(|p| resample::resample_mask(p, &region.grid));
-        self.answer(&region, previous)
+        self.answer(region, previous)
     }
 
     /// Finds the size of what lone clicks point at: wider while the target leaves the region, then closer.
@@ -126,15 +137,15 @@ impl Job<'_> {
                 )
             })?;
         let mut grid = clicked.region(CONTEXT, FIRST_EXTENT_MM);
-        let mut previous: Option<Answer> = None;
+        let mut previous: Option<(Grid, Vec<f32>)> = None;
         for look in 0..MOST_LOOKS {
             ctx.step(0.1 + 0.2 * look as f32, "looking at the region")?;
             let region = self.model.encoded(self.image, self.scan, &grid);
-            let so_far = previous.as_ref().map(|a| {
-                let logits = resample::resample_field(&a.logits, &a.grid, &grid, FAR_OUTSIDE);
+            let so_far = previous.as_ref().map(|(from, logits)| {
+                let logits = resample::resample_field(logits, from, &grid, FAR_OUTSIDE);
                 logits.into_iter().map(sigmoid).collect()
             });
-            let answer = self.answer(&region, so_far)?;
+            let answer = self.answer(region, so_far)?;
             let Some(part) = self.clicked_part(&answer) else {
                 return Ok(answer);
             };
@@ -149,10 +160,7 @@ impl Job<'_> {
             if (0.75..1.25).contains(&change) {
                 return Ok(answer);
             }
-            previous = (part.border_share <= TOUCHING).then_some(Answer {
-                grid: answer.grid,
-                logits: answer.logits.clone(),
-            });
+            previous = (part.border_share <= TOUCHING).then(|| (grid, answer.logits.clone()));
             if look + 1 == MOST_LOOKS {
                 return Ok(answer);
             }
@@ -163,7 +171,7 @@ impl Job<'_> {
 
     fn answer(
         &self,
-        region: &EncodedRegion,
+        region: EncodedRegion,
         previous: Option<Vec<f32>>,
     ) -> Result<Answer, ModelError> {
         let prompts = self.in_region(&region.grid, previous);
@@ -171,7 +179,8 @@ impl Job<'_> {
         let channels = self.model.tensor(channels, PROMPT_CHANNELS);
         let logits = self.model.net.prompted(&region.embedding, channels);
         Ok(Answer {
-            grid: region.grid,
+            region,
+            prompts,
             logits: Prosector1::values(logits)?,
         })
     }
@@ -204,31 +213,32 @@ impl Job<'_> {
 
     /// The connected part of an answer that holds a positive click, if any does.
     fn clicked_part(&self, answer: &Answer) -> Option<Part> {
+        let grid = answer.region.grid;
         let mask: Vec<u8> = answer.logits.iter().map(|&l| u8::from(l > 0.0)).collect();
-        let (parts, _) = connected_components(&mask, answer.grid.dims, Connectivity::TwentySix);
+        let (parts, _) = connected_components(&mask, grid.dims, Connectivity::TwentySix);
         let part = self.positive_points().find_map(|p| {
-            let voxel = answer.grid.voxel_from_world(p).nearest();
-            let part = parts[answer.grid.offset_of(voxel)?];
+            let voxel = grid.voxel_from_world(p).nearest();
+            let part = parts[grid.offset_of(voxel)?];
             (part > 0).then_some(part)
         })?;
         let mask = Mask {
-            grid: answer.grid,
+            grid,
             voxels: parts.iter().map(|&p| u8::from(p == part)).collect(),
         };
         Some(Part {
             bounds: mask.bounds()?,
-            border_share: border_share(&mask),
+            border_share: border_share(&mask.voxels),
         })
     }
 
     /// The answer on the scan's grid, cleaned, and never against a click.
-    fn finish(&self, answer: &Answer) -> PromptedResult {
+    fn finish(&self, answer: &Answer) -> Result<PromptedResult, ModelError> {
         let grid = *self.image.grid();
+        let region = &answer.region.grid;
         let mut mask = Mask::empty(grid);
-        if let Some(part) = self.covered(&answer.grid) {
+        if let Some(part) = self.covered(region) {
             let local = grid.sub_grid(part);
-            let logits =
-                resample::resample_field(&answer.logits, &answer.grid, &local, FAR_OUTSIDE);
+            let logits = resample::resample_field(&answer.logits, region, &local, FAR_OUTSIDE);
             let found = Mask {
                 grid: local,
                 voxels: logits.iter().map(|&l| u8::from(l > 0.0)).collect(),
@@ -241,34 +251,63 @@ impl Job<'_> {
             }
         }
         let count = mask.count();
-        let warnings = if count <= self.prompts.clicks.len() {
-            vec![
-                "nothing was found there: click inside the target again, or draw a box around it"
-                    .to_owned(),
-            ]
-        } else {
-            Vec::new()
-        };
-        PromptedResult {
-            mask,
-            estimate: Some(Estimate::Dice(expected_dice(&answer.logits))),
-            warnings,
+        let insight = self.insight(answer)?;
+        let trust = self.model.trust.as_ref();
+        let mut warnings = Vec::new();
+        if count <= self.prompts.clicks.len() {
+            warnings.push(NOTHING_FOUND.to_owned());
+        } else if trust.is_some_and(|t| t.is_strange(&insight.evidence)) {
+            warnings.push(STRANGE_TARGET.to_owned());
         }
+        let expected = trust.map(|t| t.expected_dice(&insight.evidence) as f32);
+        Ok(PromptedResult {
+            mask,
+            estimate: Some(Estimate::Dice(
+                expected.unwrap_or_else(|| expected_dice(&answer.logits)),
+            )),
+            insight: Some(Arc::new(insight)),
+            warnings,
+        })
+    }
+
+    /// What there is to say of an answer beside its mask.
+    fn insight(&self, answer: &Answer) -> Result<Insight, ModelError> {
+        let region = &answer.region;
+        let logits = self.written(answer);
+        let seen = AnswerSeen {
+            logits: &logits,
+            prompts: &answer.prompts,
+            intensity: &region.intensity,
+            inside: &region.inside,
+        };
+        let share: Vec<f32> = logits.iter().map(|&l| sigmoid(l)).collect();
+        Ok(Insight {
+            certainty: Certainty::of_logits(region.grid, &logits),
+            evidence: Evidence {
+                traits: seen.traits(),
+                look: look::at(&region.embedding, &share)?,
+            },
+        })
+    }
+
+    /// The logits of an answer, far below zero where [`Self::covered`] lets nothing be written.
+    fn written(&self, answer: &Answer) -> Vec<f32> {
+        let mut logits = answer.logits.clone();
+        if let Some([low, high]) = answer.prompts.target_box.filter(|_| self.prior.is_none()) {
+            let slack: [f32; 3] = std::array::from_fn(|d| (high[d] - low[d]) / 20.0);
+            for (v, logit) in logits.iter_mut().enumerate() {
+                let at = answer.region.grid.voxel_at(v).0.map(|x| x as f32);
+                if (0..3).any(|d| at[d] < low[d] - slack[d] || at[d] > high[d] + slack[d]) {
+                    *logit = FAR_OUTSIDE;
+                }
+            }
+        }
+        logits
     }
 
     /// The scan's voxels that a region covers, and no more than a little beyond the box if there is one.
     fn covered(&self, region: &Grid) -> Option<VoxelBox> {
-        let grid = self.image.grid();
-        let map = grid.affine.inverse() * region.affine.matrix();
-        let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
-        for VoxelPoint(corner) in region.corners() {
-            let p = map.transform_point3(corner);
-            (low, high) = (low.min(p), high.max(p));
-        }
-        let region = VoxelBox {
-            min: low.floor().to_array().map(|v| v as i64),
-            max: high.ceil().to_array().map(|v| v as i64),
-        };
+        let region = resample::covered(region, self.image.grid())?;
         let limit = match self.prompts.target_box {
             Some(b) if self.prior.is_none() => {
                 let size = b.size();
@@ -285,7 +324,7 @@ impl Job<'_> {
             }
             _ => region,
         };
-        region.intersection(limit)?.clipped(grid.dims)
+        region.intersection(limit)
     }
 
     /// Copies the connected parts that belong to the target: those that hold a positive click or overlap the
@@ -338,18 +377,7 @@ struct Part {
     border_share: f64,
 }
 
-fn border_share(mask: &Mask) -> f64 {
-    let last = SIDE as i64 - 1;
-    let is_border = |v: usize| mask.grid.voxel_at(v).0.iter().any(|&x| x == 0 || x == last);
-    let (held, all) = (0..mask.voxels.len())
-        .filter(|&v| is_border(v))
-        .fold((0usize, 0usize), |(held, all), v| {
-            (held + usize::from(mask.voxels[v] != 0), all + 1)
-        });
-    held as f64 / all.max(1) as f64
-}
-
-fn sigmoid(logit: f32) -> f32 {
+pub(super) fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 

@@ -107,6 +107,7 @@ pub(super) fn prompted(
     Ok(PromptedResult {
         mask: result,
         estimate: Estimate::mean_iou(&ious),
+        insight: None,
         warnings: Vec::new(),
     })
 }

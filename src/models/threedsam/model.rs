@@ -203,6 +203,7 @@ impl Segmenter for ThreedsamModel {
                 voxels,
             },
             estimate: None,
+            insight: None,
             warnings,
         })
     }

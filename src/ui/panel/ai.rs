@@ -3,7 +3,7 @@
 use egui::{Button, ComboBox, RichText, Ui, vec2};
 
 use crate::models::ModelCard;
-use crate::session::{Case, PromptCommand, Proposal, Proposed, Tool, ToolCommand};
+use crate::session::{Case, PromptCommand, Proposal, Proposed, Tool, ToolCommand, ViewCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{EngineStatus, UiModel, UiRequest};
 use crate::ui::theme;
@@ -39,6 +39,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     match case.proposal() {
         Some(proposal) => {
             decision(ui, case, proposal, out);
+            uncertainty(ui, model, proposal, out);
             refining(ui, model, proposal);
         }
         None => hint_for(ui, model),
@@ -196,6 +197,20 @@ fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiReque
             out.push(UiRequest::Action(Action::Reject));
         }
     });
+}
+
+/// Whether the voxels that the model is unsure of are shown, where it can tell them.
+fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, proposal: &Proposal, out: &mut Vec<UiRequest>) {
+    if proposal.certainty.is_none() {
+        return;
+    }
+    let mut shown = model.session.display().uncertainty_shown;
+    let response = ui.checkbox(&mut shown, "Show uncertainty").on_hover_text(
+        "Marks in yellow where the model is unsure: look there first, and click or brush what is wrong",
+    );
+    if response.changed() {
+        out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
+    }
 }
 
 /// How a target is changed with the prompts that the model takes.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::models::Certainty;
 use crate::render::{self, Scene, SliceStyle};
 use crate::session::{Case, Display, Interpolation, Proposed};
-use crate::volume::{LabelMap, LabelTable};
+use crate::volume::{LabelMap, LabelTable, Mask};
 
 /// Width of outlines, in points.
 const OUTLINE_POINTS: f32 = 1.4;
@@ -27,6 +28,11 @@ pub fn style(case: &Case, display: &Display, pixels_per_point: f32) -> SliceStyl
     }
 }
 
+/// Uncertainty from which a voxel is marked, in percent: one chance in four or more of being on the wrong side.
+const UNSURE_PERCENT: u8 = 75;
+/// Colour of the marks, as bright as no label of the palette.
+const UNSURE_COLOUR: [u8; 3] = [255, 235, 0];
+
 /// The labels as they would be called after accepting the proposal. A proposal of structures has values of
 /// its own, which may already mean something else in the session.
 #[derive(Debug, Default)]
@@ -35,31 +41,42 @@ pub struct DrawnLabels {
     table: LabelTable,
     /// The session's table that this was made from.
     base: LabelTable,
-    proposed: Option<Arc<LabelMap>>,
-    /// The proposed structures in values of `table`.
+    proposed: Option<Proposed>,
+    marks_doubt: bool,
+    /// The proposed voxels in values of `table`, where a target's mask does not say it all.
     drawn: Option<Arc<LabelMap>>,
 }
 
 impl DrawnLabels {
     /// Takes over what the session has; cheap when nothing changed.
-    pub fn update(&mut self, case: &Case) {
-        let structures = match case.proposal().map(|p| &p.content) {
-            Some(Proposed::Structures { labels, table }) => Some((labels, table)),
-            _ => None,
-        };
-        let proposed = structures.map(|(labels, _)| labels);
-        let same_proposal = match (&self.proposed, proposed) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        };
-        if same_proposal && self.base == *case.table() {
+    pub fn update(&mut self, case: &Case, display: &Display) {
+        let proposal = case.proposal();
+        let proposed = proposal.map(|p| &p.content);
+        let certainty = proposal
+            .and_then(|p| p.certainty.as_ref())
+            .filter(|_| display.uncertainty_shown);
+        if is_same(self.proposed.as_ref(), proposed)
+            && self.marks_doubt == certainty.is_some()
+            && self.base == *case.table()
+        {
             return;
         }
         self.base = case.table().clone();
         self.table = self.base.clone();
         self.proposed = proposed.cloned();
-        self.drawn = structures.map(|(labels, table)| drawn_values(labels, table, &mut self.table));
+        self.marks_doubt = certainty.is_some();
+        self.drawn = match proposed {
+            Some(Proposed::Structures { labels, table }) => {
+                Some(drawn_values(labels, table, &mut self.table))
+            }
+            Some(Proposed::Target { label, mask }) if certainty.is_some() => {
+                Some(Arc::new(labelled(mask, *label)))
+            }
+            _ => None,
+        };
+        if let (Some(drawn), Some(certainty)) = (&mut self.drawn, certainty) {
+            mark_doubt(Arc::make_mut(drawn), certainty, &mut self.table);
+        }
     }
 
     /// What there is to see of a case. `update` must have been called for it.
@@ -68,11 +85,11 @@ impl DrawnLabels {
         let proposal = case
             .proposal()
             .and_then(|p| match (&p.content, &self.drawn) {
-                (Proposed::Target { label, mask }, _) => Some(render::Proposal::Mask {
+                (_, Some(drawn)) => Some(render::Proposal::Labels(drawn)),
+                (Proposed::Target { label, mask }, None) => Some(render::Proposal::Mask {
                     mask,
                     label: *label,
                 }),
-                (Proposed::Structures { .. }, Some(drawn)) => Some(render::Proposal::Labels(drawn)),
                 (Proposed::Structures { .. }, None) => None,
             });
         Scene {
@@ -81,6 +98,50 @@ impl DrawnLabels {
             table: &self.table,
             proposal: proposal.filter(|_| shown),
         }
+    }
+}
+
+fn is_same(a: Option<&Proposed>, b: Option<&Proposed>) -> bool {
+    match (a, b) {
+        (
+            Some(Proposed::Target {
+                mask: a,
+                label: label_a,
+            }),
+            Some(Proposed::Target {
+                mask: b,
+                label: label_b,
+            }),
+        ) => Arc::ptr_eq(a, b) && label_a == label_b,
+        (
+            Some(Proposed::Structures { labels: a, .. }),
+            Some(Proposed::Structures { labels: b, .. }),
+        ) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn labelled(mask: &Mask, label: u16) -> LabelMap {
+    let value = |&v: &u8| if v == 0 { 0 } else { label };
+    LabelMap {
+        grid: mask.grid,
+        voxels: mask.voxels.iter().map(value).collect(),
+    }
+}
+
+/// Gives the voxels that the model is unsure of a value of their own, if one is left.
+fn mark_doubt(drawn: &mut LabelMap, certainty: &Certainty, table: &mut LabelTable) {
+    let grid = drawn.grid;
+    let (Some(value), Some(part)) = (table.next_free_value(), certainty.on(&grid)) else {
+        return;
+    };
+    table.add(value, "unsure");
+    if let Some(label) = table.get_mut(value) {
+        label.color = UNSURE_COLOUR;
+    }
+    for offset in part.offsets_above(UNSURE_PERCENT, &grid) {
+        drawn.voxels[offset] = value;
     }
 }
 

@@ -85,6 +85,7 @@ impl Segmenter for Toy {
             labels,
             table,
             estimate: Some(Estimate::Dice(0.87)),
+            insight: None,
             warnings: Vec::new(),
         })
     }
@@ -111,6 +112,7 @@ impl Segmenter for Toy {
         Ok(PromptedResult {
             mask,
             estimate: Some(Estimate::Dice(0.91)),
+            insight: None,
             warnings: Vec::new(),
         })
     }

@@ -76,6 +76,7 @@ impl Desk {
         let result = PromptedResult {
             mask: mask(*self.case().grid(), boxes),
             estimate: Some(Estimate::Dice(0.8)),
+            insight: None,
             warnings: Vec::new(),
         };
         self.apply(AiCommand::PromptResult { ticket, result })
@@ -91,6 +92,7 @@ impl Desk {
             labels,
             table,
             estimate: None,
+            insight: None,
             warnings: Vec::new(),
         };
         self.apply(AiCommand::AutoResult { ticket, result })

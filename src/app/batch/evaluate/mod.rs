@@ -1,6 +1,5 @@
 //! `prosector evaluate`: agreement with the truth, of a given label map or of a model on cases.
 
-mod cases;
 mod pair;
 mod protocol;
 mod report;
@@ -8,8 +7,8 @@ mod report;
 use crate::cli::EvaluateArgs;
 
 use super::Refusal;
+use super::cases::read_cases;
 use super::console::Console;
-use cases::read_cases;
 use report::{Report, Row};
 
 pub(super) fn run(args: &EvaluateArgs) -> Result<(), Refusal> {

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use crate::cli::{EvaluateArgs, Protocol};
-use crate::io::{OpenOptions, open_scan};
-use crate::models::{AutoResult, ScanKey};
+use crate::models::{AutoResult, Estimate, ScanKey};
 use crate::prompt::{PromptSet, correcting_click, loosened_box};
-use crate::util::JobContext;
 use crate::volume::metrics::Agreement;
 use crate::volume::{ImageVolume, Mask};
 
 use super::super::Refusal;
+use super::super::cases::{Case, OpenedCase, TruthLabel};
 use super::super::console::Console;
-use super::super::inputs::labels_on_grid;
 use super::super::model_run::{ModelRun, Timed};
 use super::Measured;
-use super::cases::{Case, TruthLabel};
 use super::report::{Row, Step, area_under_curve};
 
 /// Runs the protocol on every case, in order. A case that cannot be read refuses the whole.
@@ -55,21 +52,18 @@ struct CaseRun<'a> {
 
 impl CaseRun<'_> {
     fn measure(&self, protocol: Protocol) -> Result<Measured, Refusal> {
-        let ctx = JobContext::silent();
-        let options = OpenOptions {
-            modality: self.case.modality,
-            ..OpenOptions::default()
-        };
-        let scan = open_scan(&self.case.image, &options, &ctx)?;
-        let image = Arc::new(scan.image);
-        let (truth, table, _) = labels_on_grid(&self.case.truth, image.grid(), &ctx)?;
-        let mut warnings = scan.info.warnings;
+        let OpenedCase {
+            image,
+            truth,
+            labels,
+            mut warnings,
+        } = self.case.open()?;
         let automatic = match protocol {
             Protocol::Auto => Some(self.model.auto(&image, self.key, None)?.result),
             _ => None,
         };
         let mut rows = Vec::new();
-        for label in self.case.labels(&truth, &table) {
+        for label in labels {
             let target = truth.mask_of(label.value);
             let is_absent = target.count() == 0;
             if is_absent && self.case.absent_is_unknown {
@@ -77,7 +71,10 @@ impl CaseRun<'_> {
             }
             let mut row = match &automatic {
                 Some(result) => {
-                    self.compare(&label, &self.found(result, &label, &target)?, &target)
+                    let found = self.found(result, &label, &target)?;
+                    let mut row = self.compare(&label, &found, &target);
+                    row.predicted_dice = expected_of(result, &label);
+                    row
                 }
                 None if is_absent => {
                     warnings.push(format!(
@@ -153,6 +150,7 @@ impl CaseRun<'_> {
             current = self.step(step, image, &prompts, prior, target, &mut steps)?;
         }
         let mut row = self.compare(label, &current, target);
+        row.predicted_dice = steps.last().and_then(|s| s.predicted_dice);
         row.dsc_auc = area_under_curve(&steps, clicks, |s| s.dice);
         row.nsd_auc = area_under_curve(&steps, clicks, |s| s.nsd);
         row.steps = steps;
@@ -174,6 +172,7 @@ impl CaseRun<'_> {
             step,
             dice: agreement.dice,
             nsd: agreement.nsd,
+            predicted_dice: result.estimate.map(Estimate::dice),
             seconds,
         });
         Ok(result.mask)
@@ -184,4 +183,13 @@ impl CaseRun<'_> {
         let id = self.case.id.clone();
         Row::new(id, label.value, label.name.clone(), &agreement)
     }
+}
+
+/// The Dice that the model expects of the structure of a label's name, where it found one and can tell.
+fn expected_of(result: &AutoResult, label: &TruthLabel) -> Option<f32> {
+    let name = label.name.as_ref()?;
+    let insight = result.insight.as_ref()?;
+    let is_shown = result.table.by_name(name).is_some();
+    let found = insight.structures.iter().find(|f| f.name == *name)?;
+    is_shown.then_some(found.expected_dice)
 }

@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) modality: Option<Modality>,
     pub(super) domain: Option<String>,
     dice: f64,
+    /// The Dice that the model expected.
+    pub(super) predicted_dice: Option<f32>,
     iou: f64,
     nsd: f64,
     hd95_mm: Option<f64>,
@@ -36,6 +38,8 @@ pub(super) struct Step {
     pub(super) step: u32,
     pub(super) dice: f64,
     pub(super) nsd: f64,
+    /// The Dice that the model expected.
+    pub(super) predicted_dice: Option<f32>,
     pub(super) seconds: f64,
 }
 
@@ -73,6 +77,7 @@ impl Row {
             modality: None,
             domain: None,
             dice: agreement.dice,
+            predicted_dice: None,
             iou: agreement.iou,
             nsd: agreement.nsd,
             hd95_mm: agreement.hd95_mm,

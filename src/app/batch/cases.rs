@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::volume::{LabelMap, LabelTable, Modality};
+use crate::io::{OpenOptions, open_scan};
+use crate::util::JobContext;
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 
-use super::super::Refusal;
+use super::Refusal;
+use super::inputs::labels_on_grid;
 
 #[derive(Debug, Deserialize)]
 struct CaseFile {
@@ -28,6 +32,8 @@ pub(super) struct Case {
     pub(super) modality: Option<Modality>,
     /// Where the scan comes from, for groups.
     pub(super) domain: Option<String>,
+    /// Whose scan it is, where several are of one patient.
+    patient: Option<String>,
     /// Which values of the truth count, and their names; without it every value that occurs.
     labels: Option<BTreeMap<String, String>>,
     /// A label missing from the truth was not drawn, and is left out.
@@ -44,6 +50,15 @@ pub(super) struct TruthLabel {
     pub(super) name: Option<String>,
     /// The name is the case's own: what the model finds under it is meant, and nothing else.
     pub(super) is_named_by_case: bool,
+}
+
+/// A case whose files have been read.
+pub(super) struct OpenedCase {
+    pub(super) image: Arc<ImageVolume>,
+    pub(super) truth: LabelMap,
+    /// The labels that count.
+    pub(super) labels: Vec<TruthLabel>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Reads a file of cases; paths in it are relative to the file.
@@ -76,8 +91,30 @@ pub(super) fn read_cases(path: &Path) -> Result<Vec<Case>, Refusal> {
 }
 
 impl Case {
+    /// Reads the scan and its truth.
+    pub(super) fn open(&self) -> Result<OpenedCase, Refusal> {
+        let ctx = JobContext::silent();
+        let options = OpenOptions {
+            modality: self.modality,
+            ..OpenOptions::default()
+        };
+        let scan = open_scan(&self.image, &options, &ctx)?;
+        let (truth, table, _) = labels_on_grid(&self.truth, scan.image.grid(), &ctx)?;
+        Ok(OpenedCase {
+            labels: self.labels(&truth, &table),
+            image: Arc::new(scan.image),
+            truth,
+            warnings: scan.info.warnings,
+        })
+    }
+
+    /// Whose scan it is; a case that does not say is a patient of its own.
+    pub(super) fn patient(&self) -> &str {
+        self.patient.as_deref().unwrap_or(&self.id)
+    }
+
     /// The labels that count, by value: those of the case, or else every one that occurs in the truth.
-    pub(super) fn labels(&self, truth: &LabelMap, table: &LabelTable) -> Vec<TruthLabel> {
+    fn labels(&self, truth: &LabelMap, table: &LabelTable) -> Vec<TruthLabel> {
         let Some(named) = &self.labels else {
             return truth
                 .counts()

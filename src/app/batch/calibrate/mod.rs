@@ -1,0 +1,96 @@
+//! `prosector models calibrate`: what Dice to expect of a model's answers, and what it has seen the like of, learnt from
+//! answers whose truth is known and written beside the model's card.
+
+mod answers;
+
+use std::fmt::Write;
+
+use crate::cli::CalibrateArgs;
+use crate::models::trust::{Foretold, Lessons, Trust, judged_targets, mean_absolute_error};
+use crate::models::{ModelCard, open_uncalibrated};
+
+use super::Refusal;
+use super::cases::{Case, read_cases};
+use super::console::Console;
+use super::model_run::ModelRun;
+use answers::{Asked, CaseRun};
+
+pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
+    let console = Console::new(false);
+    let (card_path, device) = (args.card.clone(), args.device.device);
+    let model = ModelRun::start(move || open_uncalibrated(&card_path, device), console)?;
+    let (new, known) = (cases_of(&args.cases)?, cases_of(&args.known)?);
+    let mut lessons = Lessons::default();
+    let all = new.len() + known.len();
+    let told = new.iter().map(|c| (c, Asked::Everything));
+    for (n, (case, asked)) in told
+        .chain(known.iter().map(|c| (c, Asked::AtFirst)))
+        .enumerate()
+    {
+        console.progress(n as f32 / all as f32, &format!("case {} of {all}", n + 1));
+        let run = CaseRun::open(case, n, &model)?;
+        let targets = run.targets(asked)?;
+        let structures = run.structures()?;
+        let (to_targets, to_structures) = match asked {
+            Asked::Everything => (&mut lessons.new_targets, &mut lessons.new_structures),
+            Asked::AtFirst => (&mut lessons.known_targets, &mut lessons.known_structures),
+        };
+        to_targets.extend(targets);
+        to_structures.extend(structures);
+        model.drop_caches();
+    }
+    let trust =
+        Trust::learn(&model.card.sha256, &lessons).ok_or_else(|| nothing_learnt(&model.card))?;
+    trust.save(&Trust::path_beside(&args.card, &model.card))?;
+    console.line(&describe(&lessons));
+    Ok(())
+}
+
+fn cases_of(files: &[std::path::PathBuf]) -> Result<Vec<Case>, Refusal> {
+    let read: Result<Vec<Vec<Case>>, Refusal> = files.iter().map(|f| read_cases(f)).collect();
+    Ok(read?.into_iter().flatten().collect())
+}
+
+fn nothing_learnt(card: &ModelCard) -> Refusal {
+    Refusal::Other(format!(
+        "nothing could be learnt of the model '{}': it tells nothing of its answers, or the cases have no labels",
+        card.id
+    ))
+}
+
+/// How well the Dice of answers is foretold that were not learnt from.
+fn describe(lessons: &Lessons) -> String {
+    let judged = judged_targets(lessons).unwrap_or_default();
+    let mut text = format!(
+        "{} prompted answers on scans that the model was not trained on\n",
+        judged.len()
+    );
+    let mean = judged.iter().map(|a| a.dice).sum::<f64>() / judged.len() as f64;
+    let by_patient = Foretold::by_others(&judged, |a| &a.patient);
+    let by_domain = Foretold::by_others(&judged, |a| &a.domain);
+    let rows = [
+        (
+            "as expected before",
+            mean_absolute_error(&by_patient, |f| f.before),
+        ),
+        (
+            "the mean of all, whatever the answer",
+            mean_absolute_error(&by_patient, |_| mean),
+        ),
+        (
+            "learnt from other patients",
+            mean_absolute_error(&by_patient, |f| f.learnt),
+        ),
+        (
+            "learnt from other collections",
+            mean_absolute_error(&by_domain, |f| f.learnt),
+        ),
+    ];
+    let _ = writeln!(text, "Mean absolute error of the Dice");
+    for (name, error) in rows {
+        let error = error.map_or_else(|| "-".to_owned(), |e| format!("{e:.3}"));
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "  {name:<40} {error}");
+    }
+    text
+}

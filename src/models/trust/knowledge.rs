@@ -1,0 +1,169 @@
+//! What was learnt of a model's answers, and what follows from it for a new one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::dice_curve::{DiceCurve, JudgedAnswer, rounded};
+use super::familiarity::Familiarity;
+use super::lessons::{Lesson, Lessons, StructureLesson};
+use super::{Evidence, FoundStructure, Traits};
+
+/// By which factor a structure may be smaller or larger than any that was known.
+const VOLUME_SLACK: f64 = 1.5;
+
+/// What a model knows of its own answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trust {
+    /// SHA-256 of the weights that it holds for.
+    pub sha256: String,
+    /// The Dice to expect of a prompted answer.
+    prompted: DiceCurve,
+    /// The targets of prompts that the model has learnt from.
+    targets: Familiarity,
+    /// The structures that it finds without a prompt.
+    automatic: Option<KnownStructures>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KnownStructures {
+    /// The Dice to expect of a structure found.
+    dice: DiceCurve,
+    /// How each was in the scans that the model has learnt from.
+    known: BTreeMap<String, KnownStructure>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct KnownStructure {
+    /// Smallest and largest volume.
+    volume_ml: [f64; 2],
+    looks: Familiarity,
+}
+
+impl Trust {
+    /// What follows from answers for the weights of this SHA-256; `None` without prompted answers on known and on new
+    /// scans.
+    pub fn learn(sha256: &str, lessons: &Lessons) -> Option<Self> {
+        let targets =
+            Familiarity::learn(&looks(&lessons.known_targets), &looks(&lessons.new_targets))?;
+        let judged: Vec<JudgedAnswer> = lessons
+            .new_targets
+            .iter()
+            .map(|l| judged(&targets, l))
+            .collect();
+        Some(Self {
+            sha256: sha256.to_owned(),
+            prompted: DiceCurve::fit(&judged.iter().collect::<Vec<_>>())?,
+            targets,
+            automatic: KnownStructures::learn(lessons),
+        })
+    }
+
+    /// The Dice to expect of a prompted answer.
+    pub fn expected_dice(&self, evidence: &Evidence) -> f64 {
+        self.prompted
+            .expected(&with_strangeness(&self.targets, evidence))
+    }
+
+    /// Whether a target is unlike anything that the model has learnt from.
+    pub fn is_strange(&self, evidence: &Evidence) -> bool {
+        self.targets.is_strange(&evidence.look)
+    }
+
+    /// The Dice to expect of a structure found without a prompt; `None` where nothing was learnt of it.
+    pub fn expected_dice_of(&self, name: &str, evidence: &Evidence) -> Option<f64> {
+        let automatic = self.automatic.as_ref()?;
+        let looks = &automatic.known.get(name)?.looks;
+        Some(automatic.dice.expected(&with_strangeness(looks, evidence)))
+    }
+
+    /// Whether what was found can be the structure that it is taken for: as large as those that the model knows, and of
+    /// their looks. What nothing was learnt of is believed.
+    pub fn believes(&self, found: &FoundStructure) -> bool {
+        let known = self
+            .automatic
+            .as_ref()
+            .and_then(|a| a.known.get(&found.name));
+        known.is_none_or(|k| k.holds(found))
+    }
+}
+
+/// The prompted answers on new scans of these lessons, ready to learn the Dice from.
+pub fn judged_targets(lessons: &Lessons) -> Option<Vec<JudgedAnswer>> {
+    let known = Familiarity::learn(&looks(&lessons.known_targets), &looks(&lessons.new_targets))?;
+    Some(
+        lessons
+            .new_targets
+            .iter()
+            .map(|l| judged(&known, l))
+            .collect(),
+    )
+}
+
+fn judged(known: &Familiarity, lesson: &Lesson) -> JudgedAnswer {
+    JudgedAnswer {
+        traits: with_strangeness(known, &lesson.evidence),
+        dice: lesson.dice,
+        patient: lesson.patient.clone(),
+        domain: lesson.domain.clone(),
+    }
+}
+
+fn with_strangeness(known: &Familiarity, evidence: &Evidence) -> Traits {
+    let mut traits = evidence.traits.clone();
+    traits.add("strangeness", known.distance(&evidence.look).ln());
+    traits
+}
+
+fn looks(lessons: &[Lesson]) -> Vec<Vec<f32>> {
+    lessons.iter().map(|l| l.evidence.look.clone()).collect()
+}
+
+impl KnownStructures {
+    /// `None` where no structure was found in a scan that the model was not trained on.
+    fn learn(lessons: &Lessons) -> Option<Self> {
+        let (old, new) = (&lessons.known_structures, &lessons.new_structures);
+        let names: BTreeSet<&str> = old.iter().map(|s| s.name.as_str()).collect();
+        let known: BTreeMap<String, KnownStructure> = names
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), KnownStructure::learn(name, old, new)?)))
+            .collect();
+        let judged: Vec<JudgedAnswer> = new
+            .iter()
+            .filter_map(|s| known.get(&s.name).map(|k| (k, &s.lesson)))
+            .map(|(k, lesson)| judged(&k.looks, lesson))
+            .collect();
+        Some(Self {
+            dice: DiceCurve::fit(&judged.iter().collect::<Vec<_>>())?,
+            known,
+        })
+    }
+}
+
+impl KnownStructure {
+    /// From those answers that were more right than wrong.
+    fn learn(name: &str, old: &[StructureLesson], new: &[StructureLesson]) -> Option<Self> {
+        let is_right = |s: &&StructureLesson| s.name == name && s.lesson.dice > 0.5;
+        let of = |lessons: &[StructureLesson]| -> Vec<StructureLesson> {
+            lessons.iter().filter(is_right).cloned().collect()
+        };
+        let (old, new) = (of(old), of(new));
+        let volumes = old.iter().chain(&new).map(|s| s.true_volume_ml);
+        let (low, high) = volumes.fold((f64::INFINITY, 0.0), |(low, high), v| {
+            (v.min(low), v.max(high))
+        });
+        let looks_of = |s: &[StructureLesson]| -> Vec<Vec<f32>> {
+            s.iter().map(|s| s.lesson.evidence.look.clone()).collect()
+        };
+        Some(Self {
+            volume_ml: [rounded(low), rounded(high)],
+            looks: Familiarity::learn(&looks_of(&old), &looks_of(&new))?,
+        })
+    }
+
+    fn holds(&self, found: &FoundStructure) -> bool {
+        let [low, high] = self.volume_ml;
+        let fits = (low / VOLUME_SLACK..=high * VOLUME_SLACK).contains(&found.volume_ml);
+        fits && !self.looks.is_strange(&found.evidence.look)
+    }
+}
