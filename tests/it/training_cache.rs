@@ -151,9 +151,7 @@ fn validation_patients_are_not_in_it() {
     entry.read_to_string(&mut contents).unwrap();
     let contents: toml::Table = toml::from_str(&contents).unwrap();
     let datasets = contents["datasets"].as_array().unwrap();
-    let scans = datasets
-        .iter()
-        .flat_map(|d| d["scans"].as_array().unwrap());
+    let scans = datasets.iter().flat_map(|d| d["scans"].as_array().unwrap());
     let names: Vec<&str> = scans.map(|s| s["name"].as_str().unwrap()).collect();
     let sarcoma = format!("{SARCOMA}/");
     assert_eq!(names, [TRAINED_ON[0], TRAINED_ON[1], &sarcoma, &sarcoma]);

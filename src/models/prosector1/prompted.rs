@@ -12,6 +12,7 @@ use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, resample};
 
+use super::box_reach::{self, Reach};
 use super::config::PROMPT_CHANNELS;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
@@ -37,6 +38,8 @@ const TOUCHING: f64 = 0.03;
 /// What to tell where nothing was found.
 const NOTHING_FOUND: &str =
     "nothing was found there: click inside the target again, or draw a box around it";
+/// What to tell where a box had to be filled without the network's help.
+const ELLIPSOID_DRAWN: &str = "nothing stands out in the box: an ellipsoid that fills it is proposed, to be corrected by clicks";
 /// What to tell of a target unlike any that the model has learnt from.
 const STRANGE_TARGET: &str = "this looks unlike anything that the model was trained on: check the result, and expect to correct it";
 /// Logit given to voxels outside the region.
@@ -82,6 +85,8 @@ struct Answer {
     region: EncodedRegion,
     prompts: RegionPrompts,
     logits: Vec<f32>,
+    /// How it reaches across the box, if there is one.
+    reach: Reach,
 }
 
 impl Job<'_> {
@@ -124,12 +129,14 @@ impl Job<'_> {
             None => self.model.encoded(self.image, self.scan, &wanted),
         };
         let previous = self.prior.map(|p| resample::resample_mask(p, &region.grid));
-        let answer = self.answer(region, previous)?;
+        let mut answer = self.answer(region, previous)?;
         if is_refinement {
-            self.widened(answer)
-        } else {
-            Ok(answer)
+            return self.widened(answer);
         }
+        if let Some(target_box) = answer.prompts.target_box.filter(|_| self.prior.is_none()) {
+            answer.reach = box_reach::extend(&mut answer.logits, target_box);
+        }
+        Ok(answer)
     }
 
     /// Looks at a wider region where what was clicked reaches the border of the one seen: it goes on there.
@@ -207,6 +214,7 @@ impl Job<'_> {
             region,
             prompts,
             logits: Prosector1::values(logits)?,
+            reach: Reach::Found,
         })
     }
 
@@ -281,6 +289,8 @@ impl Job<'_> {
         let mut warnings = Vec::new();
         if count <= self.prompts.clicks.len() {
             warnings.push(NOTHING_FOUND.to_owned());
+        } else if answer.reach == Reach::Drawn {
+            warnings.push(ELLIPSOID_DRAWN.to_owned());
         } else if trust.is_some_and(|t| t.is_strange(&insight.evidence)) {
             warnings.push(STRANGE_TARGET.to_owned());
         }
