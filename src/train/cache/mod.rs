@@ -1,4 +1,4 @@
-//! The packed training cache: all that a recipe trains on in one file of some 27 MiB, for a machine without the data.
+//! The packed training cache: all that a recipe trains on in one file of some 30 MiB, for a machine without the data.
 //!
 //! A zip archive whose entries are stored as they are:
 //!

@@ -21,12 +21,20 @@ pub(super) struct Before<'a> {
     voxels: &'a [u16],
     dims: [usize; 3],
     at: [usize; 3],
+    offset: usize,
+    /// Whether one step along each axis stays within the border.
+    is_inner: bool,
 }
 
 impl Before<'_> {
-    /// The voxel so many steps along i, j and k; 0 beyond the border. It must come before.
+    /// The voxel up to one step along each of i, j and k; 0 beyond the border. It must come before.
     #[inline]
     pub fn step(&self, steps: [isize; 3]) -> u16 {
+        if self.is_inner {
+            let [ni, nj, _] = self.dims.map(|n| n as isize);
+            let by = steps[0] + ni * (steps[1] + nj * steps[2]);
+            return self.voxels[self.offset.wrapping_add_signed(by)];
+        }
         let mut offset = 0;
         for d in [2, 1, 0] {
             let Some(at) = self.at[d].checked_add_signed(steps[d]) else {
@@ -104,10 +112,13 @@ fn code(
     for k in 0..dims[2] {
         for j in 0..dims[1] {
             for i in 0..dims[0] {
+                let at = [i, j, k];
                 let before = Before {
                     voxels,
                     dims,
-                    at: [i, j, k],
+                    at,
+                    offset,
+                    is_inner: (0..3).all(|d| at[d] > 0 && at[d] + 1 < dims[d]),
                 };
                 voxels[offset] = model.code(coder, &before, before.voxels[offset])?;
                 offset += 1;
