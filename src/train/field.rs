@@ -86,7 +86,7 @@ pub(super) fn thicken(values: &mut [f32], axis: usize, thickness: usize) {
 fn along(values: &mut [f32], axis: usize, work: impl Fn(&[f32; SIDE], &mut [f32; SIDE])) {
     let stride = SIDE.pow(axis as u32);
     let (mut line, mut made) = ([0.0; SIDE], [0.0; SIDE]);
-    for start in (0..VOXELS).filter(|v| v / stride % SIDE == 0) {
+    for start in (0..VOXELS).filter(|v| (v / stride).is_multiple_of(SIDE)) {
         for (at, value) in line.iter_mut().enumerate() {
             *value = values[start + at * stride];
         }

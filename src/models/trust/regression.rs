@@ -78,12 +78,14 @@ fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
         }
         matrix.swap(column, pivot);
         right.swap(column, pivot);
-        for row in column + 1..n {
-            let factor = matrix[row][column] / matrix[column][column];
-            for d in column..n {
-                matrix[row][d] -= factor * matrix[column][d];
+        let (above, below) = matrix.split_at_mut(column + 1);
+        let pivot_row = &above[column];
+        for (row, values) in below.iter_mut().enumerate() {
+            let factor = values[column] / pivot_row[column];
+            for (value, pivot) in values.iter_mut().zip(pivot_row).skip(column) {
+                *value -= factor * pivot;
             }
-            right[row] -= factor * right[column];
+            right[column + 1 + row] -= factor * right[column];
         }
     }
     for row in (0..n).rev() {
