@@ -334,6 +334,12 @@ pub struct TrainArgs {
     /// Train nothing: write the samples of these steps of the model in the box to stdout, for another trainer.
     #[arg(long, value_name = "FIRST..LAST", value_parser = values::steps, conflicts_with = "resume")]
     pub samples: Option<Range<usize>>,
+    /// Take the data of the model in the box from this file, packed by --pack, instead of the recipe's folders.
+    #[arg(long, value_name = "FILE")]
+    pub cache: Option<PathBuf>,
+    /// Train nothing: pack the data of the model in the box into this file, for a machine without them.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["resume", "samples", "cache"])]
+    pub pack: Option<PathBuf>,
 }
 
 /// `prosector parity`

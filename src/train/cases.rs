@@ -1,22 +1,19 @@
 //! Labelled scans in memory.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rand::seq::{IndexedRandom, IteratorRandom};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::Deserialize;
-use walkdir::WalkDir;
 
 use crate::geometry::VoxelBox;
-use crate::io::{OpenOptions, open_labels, open_scan};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, LabelMap, Mask, Modality};
 
 use super::TrainError;
 use super::config::{DatasetConfig, LabelMapsConfig, TrainConfig};
+use super::source::{LabelledScan, Source};
 
 /// All training cases, by dataset name, and label maps without scans.
 pub(super) struct Cases {
@@ -98,49 +95,30 @@ impl Cases {
     }
 }
 
-#[derive(Deserialize)]
-struct Split {
-    validation: Vec<String>,
-}
-
-/// Reads every training case of the recipe.
-pub(super) fn load(config: &TrainConfig, ctx: &JobContext) -> Result<Cases, TrainError> {
-    let error = |path: &Path, reason: String| TrainError::Config {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = std::fs::read_to_string(&config.splits)
-        .map_err(|e| error(&config.splits, e.to_string()))?;
-    let splits: BTreeMap<String, Split> =
-        toml::from_str(&text).map_err(|e| error(&config.splits, e.message().to_owned()))?;
+/// Reads every training case of the recipe from `source`.
+pub(super) fn load(
+    config: &TrainConfig,
+    source: &Source,
+    ctx: &JobContext,
+) -> Result<Cases, TrainError> {
     let mut datasets = BTreeMap::new();
     for (index, dataset) in config.datasets.iter().enumerate() {
         ctx.step(
             index as f32 / config.datasets.len() as f32,
             &format!("reading {}", dataset.name),
         )?;
-        let split = dataset.name.split('-').next().unwrap_or_default();
-        let held_out = splits
-            .get(split)
-            .ok_or_else(|| error(&config.splits, format!("no patients are named for {split}")))?;
-        let cases = load_dataset(config, dataset, &held_out.validation)?;
-        tracing::info!("{}: {} training cases", dataset.name, cases.len());
-        if cases.is_empty() {
-            return Err(error(&dataset.folder, "holds no training case".to_owned()));
-        }
-        let config = dataset.clone();
-        let voxels = cases.iter().map(|c| c.grid().len() as f64).sum();
-        let dataset = Dataset {
-            config,
-            cases,
-            voxels,
-        };
+        let dataset = load_dataset(config, dataset, source)?;
+        tracing::info!(
+            "{}: {} training cases",
+            dataset.config.name,
+            dataset.cases.len()
+        );
         datasets.insert(dataset.config.name.clone(), dataset);
     }
     let label_maps = config
         .label_maps
         .iter()
-        .map(load_label_maps)
+        .map(|maps| load_label_maps(maps, source))
         .collect::<Result<_, _>>()?;
     Ok(Cases {
         datasets,
@@ -148,94 +126,38 @@ pub(super) fn load(config: &TrainConfig, ctx: &JobContext) -> Result<Cases, Trai
     })
 }
 
-/// Paths below `folder`, relative to it, that begin and end so; sorted.
-fn files(folder: &Path, starts_with: &str, ends_with: &str) -> Vec<String> {
-    let mut names: Vec<String> = WalkDir::new(folder)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some(entry.path().strip_prefix(folder).ok()?.to_str()?.to_owned()))
-        .filter(|name| name.starts_with(starts_with) && name.ends_with(ends_with))
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-fn load_label_maps(maps: &LabelMapsConfig) -> Result<Vec<LabelMapCase>, TrainError> {
-    let names = files(&maps.folder, &maps.starts_with, &maps.ends_with);
-    if names.is_empty() {
-        return Err(TrainError::Config {
-            path: maps.folder.clone(),
-            reason: format!("holds no label map of {}", maps.name),
-        });
-    }
-    let load = |name: &String| {
-        let (labels, _, _) = open_labels(&maps.folder.join(name), &JobContext::silent())?;
-        let targets = targets(&labels, |_| None);
-        Ok(LabelMapCase { labels, targets })
+fn load_label_maps(
+    maps: &LabelMapsConfig,
+    source: &Source,
+) -> Result<Vec<LabelMapCase>, TrainError> {
+    let case = |labels: LabelMap| LabelMapCase {
+        targets: targets(&labels, |_| None),
+        labels,
     };
-    names.par_iter().map(load).collect()
+    let maps = source.label_maps(maps)?.into_par_iter();
+    Ok(maps.map(case).collect())
 }
 
 fn load_dataset(
     config: &TrainConfig,
     dataset: &DatasetConfig,
-    held_out: &[String],
-) -> Result<Vec<Case>, TrainError> {
-    let ending = dataset.image.as_str();
-    let names: Vec<String> = files(&dataset.folder, "", ending)
-        .iter()
-        .filter_map(|name| Some(name.strip_suffix(ending)?.to_owned()))
-        .filter(|case| !held_out.iter().any(|h| is_case_of(case, h)))
-        .collect();
-    names
-        .par_iter()
-        .map(|name| load_case(config, dataset, name))
-        .collect()
-}
-
-/// Whether a case, a path without its ending, belongs to a patient: a part of it is the patient's name, alone or before
-/// an underscore.
-fn is_case_of(case: &str, patient: &str) -> bool {
-    let names = |part: &str| {
-        let rest = part.strip_prefix(patient);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-    };
-    case.split('/').any(names)
-}
-
-fn load_case(
-    config: &TrainConfig,
-    dataset: &DatasetConfig,
-    name: &str,
-) -> Result<Case, TrainError> {
-    let ctx = JobContext::silent();
-    let options = OpenOptions {
-        modality: Some(dataset.modality),
-        ..OpenOptions::default()
-    };
-    let path = dataset.folder.join(format!("{name}{}", dataset.image));
-    let image = open_scan(&path, &options, &ctx)?.image;
-    let label_path = dataset.folder.join(dataset.labels.replace("{}", name));
-    let mut labels = if label_path.exists() {
-        open_labels(&label_path, &ctx)?.0
-    } else {
-        LabelMap::empty(*image.grid())
-    };
-    if labels.grid.dims != image.grid().dims {
-        return Err(TrainError::Config {
-            path: label_path,
-            reason: "the label map's grid is not its image's".to_owned(),
-        });
-    }
-    labels.grid = *image.grid();
+    source: &Source,
+) -> Result<Dataset, TrainError> {
     let channel = |value: u16| {
         let name = dataset.structures.get(&value.to_string())?;
         config.structures.iter().position(|s| &s.name == name)
     };
-    Ok(Case {
-        targets: targets(&labels, channel),
-        image,
-        labels,
+    let case = |scan: LabelledScan| Case {
+        targets: targets(&scan.labels, channel),
+        image: scan.image.into_image(dataset.modality),
+        labels: scan.labels,
+    };
+    let scans = source.scans(dataset)?.into_par_iter();
+    let cases: Vec<Case> = scans.map(case).collect();
+    Ok(Dataset {
+        config: dataset.clone(),
+        voxels: cases.iter().map(|c| c.grid().len() as f64).sum(),
+        cases,
     })
 }
 

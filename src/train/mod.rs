@@ -6,9 +6,11 @@
 mod augment;
 mod automatic;
 mod batch;
+mod cache;
 mod cases;
 mod checkpoint;
 mod clipping;
+mod condense;
 mod config;
 mod ema;
 mod epochs;
@@ -20,6 +22,7 @@ pub mod parity;
 mod prompted;
 mod sample_stream;
 mod slices;
+mod source;
 mod targets;
 mod trainer;
 mod user;
@@ -34,6 +37,7 @@ use crate::models::{DeviceChoice, ModelError};
 use crate::util::{Cancelled, JobContext};
 
 pub use config::TrainConfig;
+use source::Source;
 
 /// Why training cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,14 @@ pub enum TrainError {
     /// A scan or label map of the data cannot be read.
     #[error(transparent)]
     Data(#[from] IoError),
+    /// A packed training cache cannot be used.
+    #[error("training cache {path}: {reason}")]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// A checkpoint cannot be written or read.
     #[error("checkpoint {path}: {reason}")]
     Checkpoint {
@@ -77,21 +89,42 @@ pub enum TrainError {
     Cancelled(#[from] Cancelled),
 }
 
-/// Trains by the recipe at `config`, on `device`; with `resume`, from the last checkpoint on.
+/// What was packed into a training cache.
+#[derive(Debug, Clone, Copy)]
+pub struct PackReport {
+    /// Labelled scans.
+    pub scans: usize,
+    /// Label maps without scans.
+    pub label_maps: usize,
+    /// Length of the file.
+    pub bytes: usize,
+}
+
+/// Trains by the recipe at `config`, on `device`; with `resume`, from the last checkpoint on. The data come from `cache`,
+/// as [`pack`] wrote it, or from the recipe's folders; samples are the same from both.
 ///
 /// Progress is reported through `ctx`. The checkpoint folder of the recipe ends up holding the weights
 /// (`model.bpk`, f16, with its card `model.toml`) and what is needed to resume. Recipes with a `system` end in an
 /// installed model instead.
 ///
 /// # Errors
-/// A bad recipe, unreadable data, a checkpoint that cannot be written.
+/// A bad recipe, unreadable data, a cache of other data, a checkpoint that cannot be written.
 pub fn run(
     config: &Path,
+    cache: Option<&Path>,
     device: DeviceChoice,
     resume: bool,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
     let table = table_of(config)?;
+    if let Some(cache) = cache
+        && table.contains_key("system")
+    {
+        return Err(TrainError::Cache {
+            path: cache.to_owned(),
+            reason: "only the model in the box trains from a cache".to_owned(),
+        });
+    }
     if slices::is_recipe(&table) {
         return slices::run(config, device, resume, ctx);
     }
@@ -99,22 +132,33 @@ pub fn run(
         return volumes::run(config, device, resume, ctx);
     }
     let config = TrainConfig::load(config)?;
-    let cases = cases::load(&config, ctx)?;
+    let cases = cases::load(&config, &Source::open(&config, cache)?, ctx)?;
     trainer::train(&config, &cases, device, resume, ctx)
 }
 
-/// Writes the samples that the recipe at `config` draws for `steps` to `out`, in the form that `sample_stream` describes.
+/// Packs all that the recipe at `config` trains on into one file at `out`, for [`run`] on a machine without the data;
+/// validation patients are not in it.
 ///
 /// # Errors
-/// A recipe that is not for the model in the box, unreadable data, an output that takes no more.
+/// A recipe that is not for the model in the box, unreadable data, a file that cannot be written.
+pub fn pack(config: &Path, out: &Path, ctx: &JobContext) -> Result<PackReport, TrainError> {
+    cache::write(&TrainConfig::load(config)?, out, ctx)
+}
+
+/// Writes the samples that the recipe at `config` draws for `steps` to `out`, in the form that `sample_stream` describes;
+/// the data come from `cache` or the recipe's folders.
+///
+/// # Errors
+/// A recipe that is not for the model in the box, unreadable data, a cache of other data, an output that takes no more.
 pub fn write_samples(
     config: &Path,
+    cache: Option<&Path>,
     steps: Range<usize>,
     out: &mut dyn Write,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
     let config = TrainConfig::load(config)?;
-    let cases = cases::load(&config, ctx)?;
+    let cases = cases::load(&config, &Source::open(&config, cache)?, ctx)?;
     sample_stream::write(&config, &cases, steps, out, ctx)
 }
 

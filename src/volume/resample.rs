@@ -3,11 +3,7 @@
 use glam::{DAffine3, DVec3};
 use rayon::prelude::*;
 
-<<<<<<< HEAD
-use crate::geometry::VoxelBox;
-=======
 use crate::geometry::{VoxelBox, VoxelPoint};
->>>>>>> trust
 use crate::with_voxels;
 
 use super::{Grid, ImageVolume, LabelMap, Mask};

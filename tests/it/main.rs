@@ -32,6 +32,7 @@ mod slice_systems;
 mod slice_view;
 mod support;
 mod training;
+mod training_cache;
 mod training_samples;
 mod trust;
 mod volume_arrays;

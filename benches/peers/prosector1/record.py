@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from . import weights
 from .net import IMAGE_CHANNELS, PROMPT_CHANNELS, TRUST, NetConfig, ProsectorNet
@@ -36,13 +37,14 @@ def record(arguments) -> None:
 def _record(path: Path, net: ProsectorNet, config: NetConfig, side: int, drawn: dict[str, Tensor]) -> None:
     weights.write_burnpack(path.with_suffix(".bpk"), weights.half(net))
     weights.load(net, path.with_suffix(".bpk"))
-    image = torch.randn(1, side, side, side, IMAGE_CHANNELS)
-    image[..., 2] = 1
-    prompts = torch.rand(1, side, side, side, PROMPT_CHANNELS)
+    # In single precision PyTorch's means over a hundred thousand voxels lose more digits than the program's.
+    net.double()
+    image = _scan(side).double()
+    prompts = torch.rand(1, side, side, side, PROMPT_CHANNELS).double()
     with torch.no_grad():
         embedding = net.encode(image)
         first = net.first_answer(embedding)
-        trust = torch.full((1, 1, 1, 1, 1), TRUST)
+        trust = torch.full((1, 1, 1, 1, 1), TRUST).double()
         outputs = {
             "fine": embedding.fine,
             **{f"level{k}": level for k, level in enumerate(embedding.levels)},
@@ -52,8 +54,17 @@ def _record(path: Path, net: ProsectorNet, config: NetConfig, side: int, drawn: 
         }
     tensors = {"in/image": image, "in/prompts": prompts, "in/trust": trust}
     tensors |= {f"out/{name}": tensor for name, tensor in outputs.items()} | drawn
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    tensors = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
     save_file(tensors, path.with_suffix(".safetensors"), {"config": json.dumps(asdict(config))})
+
+
+def _scan(side: int) -> Tensor:
+    """A region as smooth as scans are, all of it inside the scan."""
+    coarse = torch.randn(1, IMAGE_CHANNELS, 6, 6, 6)
+    smooth = F.interpolate(coarse, size=(side,) * 3, mode="trilinear").permute(0, 2, 3, 4, 1)
+    image = smooth + 0.1 * torch.randn_like(smooth)
+    image[..., 2] = 1
+    return image
 
 
 def _drawn() -> dict[str, Tensor]:

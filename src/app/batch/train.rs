@@ -20,12 +20,23 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), Refusal> {
     } else {
         logged_context(console)
     };
-    if let Some(steps) = &args.samples {
-        let mut out = std::io::stdout().lock();
-        crate::train::write_samples(&args.config, steps.clone(), &mut out, &ctx)?;
+    let cache = args.cache.as_deref();
+    if let Some(out) = &args.pack {
+        let packed = crate::train::pack(&args.config, out, &ctx)?;
+        console.line(&format!(
+            "packed {} scans and {} label maps into {:.1} MiB",
+            packed.scans,
+            packed.label_maps,
+            packed.bytes as f64 / f64::from(1 << 20)
+        ));
         return Ok(());
     }
-    crate::train::run(&args.config, args.device.device, args.resume, &ctx)?;
+    if let Some(steps) = &args.samples {
+        let mut out = std::io::stdout().lock();
+        crate::train::write_samples(&args.config, cache, steps.clone(), &mut out, &ctx)?;
+        return Ok(());
+    }
+    crate::train::run(&args.config, cache, args.device.device, args.resume, &ctx)?;
     console.line(
         "trained; the recipe names the folder of the weights, or the model that is now installed",
     );

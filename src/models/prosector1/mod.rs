@@ -2,6 +2,7 @@
 
 mod automatic;
 mod blocks;
+mod box_reach;
 mod canvas;
 mod config;
 mod image_encoder;

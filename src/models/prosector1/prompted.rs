@@ -12,6 +12,7 @@ use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, resample};
 
+use super::box_reach::{self, Reach};
 use super::config::PROMPT_CHANNELS;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
@@ -28,11 +29,17 @@ const LEAST_EXTENT_MM: f64 = 12.0;
 const CONTEXT: f64 = 1.6;
 /// Most regions looked at for lone clicks: wider ones while the target leaves the region, then closer ones.
 const MOST_LOOKS: usize = 4;
+/// Most times that a region is widened on a click after the first.
+const MOST_WIDENINGS: usize = 2;
+/// Length of a widened region relative to the part of the target that was seen.
+const WIDENING: f64 = 2.0;
 /// Share of a region's border voxels that a target may hold before a wider region is looked at.
 const TOUCHING: f64 = 0.03;
 /// What to tell where nothing was found.
 const NOTHING_FOUND: &str =
     "nothing was found there: click inside the target again, or draw a box around it";
+/// What to tell where a box had to be filled without the network's help.
+const ELLIPSOID_DRAWN: &str = "nothing stands out in the box: an ellipsoid that fills it is proposed, to be corrected by clicks";
 /// What to tell of a target unlike any that the model has learnt from.
 const STRANGE_TARGET: &str = "this looks unlike anything that the model was trained on: check the result, and expect to correct it";
 /// Logit given to voxels outside the region.
@@ -78,6 +85,8 @@ struct Answer {
     region: EncodedRegion,
     prompts: RegionPrompts,
     logits: Vec<f32>,
+    /// How it reaches across the box, if there is one.
+    reach: Reach,
 }
 
 impl Job<'_> {
@@ -120,7 +129,31 @@ impl Job<'_> {
             None => self.model.encoded(self.image, self.scan, &wanted),
         };
         let previous = self.prior.map(|p| resample::resample_mask(p, &region.grid));
-        self.answer(region, previous)
+        let mut answer = self.answer(region, previous)?;
+        if is_refinement {
+            return self.widened(answer);
+        }
+        if let Some(target_box) = answer.prompts.target_box.filter(|_| self.prior.is_none()) {
+            answer.reach = box_reach::extend(&mut answer.logits, target_box);
+        }
+        Ok(answer)
+    }
+
+    /// Looks at a wider region where what was clicked reaches the border of the one seen: it goes on there.
+    fn widened(&mut self, mut answer: Answer) -> Result<Answer, ModelError> {
+        for _ in 0..MOST_WIDENINGS {
+            let touching = self.clicked_part(&answer);
+            let Some(part) = touching.filter(|part| part.border_share > TOUCHING) else {
+                break;
+            };
+            let seen = answer.region.grid;
+            let span = self.with_clicks(Span::of_voxels(&seen, part.bounds));
+            let wider = span.region(WIDENING, LEAST_EXTENT_MM);
+            let so_far = likely(&answer.logits, &seen, &wider);
+            let region = self.model.encoded(self.image, self.scan, &wider);
+            answer = self.answer(region, Some(so_far))?;
+        }
+        Ok(answer)
     }
 
     /// Finds the size of what lone clicks point at: wider while the target leaves the region, then closer.
@@ -141,10 +174,9 @@ impl Job<'_> {
         for look in 0..MOST_LOOKS {
             ctx.step(0.1 + 0.2 * look as f32, "looking at the region")?;
             let region = self.model.encoded(self.image, self.scan, &grid);
-            let so_far = previous.as_ref().map(|(from, logits)| {
-                let logits = resample::resample_field(logits, from, &grid, FAR_OUTSIDE);
-                logits.into_iter().map(sigmoid).collect()
-            });
+            let so_far = previous
+                .as_ref()
+                .map(|(from, logits)| likely(logits, from, &grid));
             let answer = self.answer(region, so_far)?;
             let Some(part) = self.clicked_part(&answer) else {
                 return Ok(answer);
@@ -182,6 +214,7 @@ impl Job<'_> {
             region,
             prompts,
             logits: Prosector1::values(logits)?,
+            reach: Reach::Found,
         })
     }
 
@@ -256,6 +289,8 @@ impl Job<'_> {
         let mut warnings = Vec::new();
         if count <= self.prompts.clicks.len() {
             warnings.push(NOTHING_FOUND.to_owned());
+        } else if answer.reach == Reach::Drawn {
+            warnings.push(ELLIPSOID_DRAWN.to_owned());
         } else if trust.is_some_and(|t| t.is_strange(&insight.evidence)) {
             warnings.push(STRANGE_TARGET.to_owned());
         }
@@ -375,6 +410,12 @@ struct Part {
     bounds: VoxelBox,
     /// Share of the region's border voxels that it holds.
     border_share: f64,
+}
+
+/// Probabilities on one region's grid of logits on another's.
+fn likely(logits: &[f32], from: &Grid, region: &Grid) -> Vec<f32> {
+    let logits = resample::resample_field(logits, from, region, FAR_OUTSIDE);
+    logits.into_iter().map(sigmoid).collect()
 }
 
 pub(super) fn sigmoid(logit: f32) -> f32 {
