@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""Builds the kit for a machine with a GPU and nothing of ours; README.md beside this says what is done with it.
+
+Usage: cargo build --release --locked && cargo bench --locked --no-run --bench published
+       python3 tests/gpu_kit/build.py [--modes check,bench] [--out gpu_kit] [--cache FILE] [--state DIR]
+
+Debian's packages of the Vulkan and OpenGL loaders are fetched by `apt-get download`, or taken from --libraries.
+"""
+
+import argparse
+import json
+import lzma
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+SHARED = PROJECT.parent / "shared"
+TARGET = PROJECT / "target" / "release"
+WEIGHTS = PROJECT / "weights" / "prosector1.bpk"
+RECIPE = PROJECT / "assets" / "train" / "prosector1.toml"
+MODES = ["check", "bench", "train"]
+MOST_BYTES = 60 << 20
+LOADERS = ["libvulkan1", "libegl1", "libglvnd0", "libopengl0", "libgl1", "libglx0", "libgles2"]
+# Recordings that the check takes along, the smallest first until this many bytes are full.
+RECORDINGS_BYTES = 24 << 20
+RECORDED = ["masam", "autoprosam", "desam"]
+MACHINE_CODE = {"id": lzma.FILTER_X86}
+# Half-precision numbers: what comes of the upper byte depends on upper bytes.
+NUMBERS = {"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 3, "lp": 1, "pb": 1}
+
+
+def parsed_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--modes", default="check,bench", help="a comma-separated list of check, bench and train")
+    parser.add_argument("--out", type=Path, default=PROJECT / "gpu_kit")
+    parser.add_argument("--binary", type=Path, default=TARGET / "prosector")
+    parser.add_argument("--bench", type=Path, help="the benchmark `published`; otherwise the newest in target")
+    parser.add_argument("--cache", type=Path, help="the packed training cache; otherwise it is packed now")
+    parser.add_argument("--state", type=Path, help="pieces that an earlier training call left")
+    parser.add_argument("--batch", type=int, help="samples of a training step, instead of the recipe's")
+    parser.add_argument("--libraries", type=Path, help="a folder with the loaders' .deb files")
+    arguments = parser.parse_args()
+    arguments.modes = arguments.modes.split(",")
+    if unknown := set(arguments.modes) - set(MODES):
+        parser.error(f"no mode {', '.join(unknown)}; there are {', '.join(MODES)}")
+    return arguments
+
+
+def pack_program(path: Path, packed: Path) -> int | None:
+    """Compresses a program without symbols and without the weights in it; returns where those were."""
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = Path(folder) / path.name
+        subprocess.run(["strip", "-o", stripped, path], check=True)
+        content = stripped.read_bytes()
+    weights = WEIGHTS.read_bytes()
+    at = content.find(weights)
+    if at >= 0:
+        content = content[:at] + bytes(len(weights)) + content[at + len(weights) :]
+    compression = {"id": lzma.FILTER_LZMA2, "preset": 6}
+    write_packed(packed, content, [MACHINE_CODE, compression])
+    return at if at >= 0 else None
+
+
+def write_packed(path: Path, content: bytes, filters: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(lzma.compress(content, format=lzma.FORMAT_XZ, filters=filters))
+
+
+def newest_benchmark() -> Path:
+    built = [path for path in (TARGET / "deps").glob("published-*") if not path.suffix]
+    if not built:
+        sys.exit("no benchmark: run `cargo bench --locked --no-run --bench published`")
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+def add_libraries(folder: Path, packages: Path | None) -> None:
+    """The loaders, each under the name by which programs ask for it."""
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as work:
+        if packages is None:
+            subprocess.run(["apt-get", "download", "-q", *LOADERS], cwd=work, check=True, stderr=subprocess.DEVNULL)
+        for package in sorted((packages or Path(work)).glob("*.deb")):
+            subprocess.run(["dpkg", "-x", package, f"{work}/root"], check=True)
+        for library in Path(work).glob("root/usr/lib/*/*.so.*"):
+            if re.fullmatch(r".*\.so\.\d+", library.name):
+                shutil.copyfile(library, folder / library.name)
+
+
+def add_scans(folder: Path, binary: Path) -> None:
+    """The built-in phantom and its truth."""
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as work:
+        subprocess.run([binary, "demo", "--headless", "--device", "cpu", "-o", work], check=True)
+        for name in ("phantom.nii.gz", "truth.nii.gz"):
+            shutil.copyfile(Path(work) / name, folder / name)
+
+
+def add_recordings(folder: Path) -> None:
+    """The twin's recording and the smallest of the published systems, each in a folder with the files it needs."""
+    twin = sorted((PROJECT / "tests" / "data" / "twin").glob("*"))
+    groups = {"twin": twin}
+    full = sum(path.stat().st_size for path in twin)
+    recordings = [path for system in RECORDED for path in (SHARED / "golden" / system).glob("*.safetensors")]
+    for path in sorted(recordings, key=lambda path: path.stat().st_size):
+        files = [path, *sorted(path.parent.glob("*.pth*"))] if needs_checkpoint(path) else [path]
+        size = sum(file.stat().st_size for file in files)
+        if full + size <= RECORDINGS_BYTES:
+            full += size
+            groups[f"{path.parent.name}_{path.stem}"] = files
+    for name, files in groups.items():
+        (folder / name).mkdir(parents=True)
+        for file in files:
+            shutil.copyfile(file, folder / name / file.name)
+
+
+def needs_checkpoint(recording: Path) -> bool:
+    """Whether a recording is about a checkpoint file beside it."""
+    return any(word in recording.stem for word in ("pth", "ckpt", "checkpoint"))
+
+
+def add_twin(folder: Path) -> None:
+    shutil.copytree(PROJECT / "benches" / "peers" / "prosector1", folder / "prosector1", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(PROJECT / "benches" / "peers" / "prosector1.py", folder / "prosector1.py")
+
+
+def add_training(out: Path, arguments: argparse.Namespace) -> None:
+    """The recipe with its paths in the kit, the split, the cache, the card, and what an earlier call left."""
+    recipe = RECIPE.read_text()
+    for name, value in {"initial_weights": "weights/prosector1.bpk", "splits": "splits.toml", "checkpoints": "checkpoints"}.items():
+        recipe = re.sub(rf'(?m)^{name} = ".*"$', f'{name} = "{value}"', recipe)
+    if arguments.batch:
+        recipe = re.sub(r"(?m)^batch = \d+$", f"batch = {arguments.batch}", recipe)
+    (out / "recipe.toml").write_text(recipe)
+    shutil.copyfile(PROJECT / "assets" / "splits.toml", out / "splits.toml")
+    shutil.copyfile(WEIGHTS.with_suffix(".toml"), out / "card.toml")
+    if arguments.cache:
+        shutil.copyfile(arguments.cache, out / "train.cache")
+    else:
+        subprocess.run([arguments.binary, "train", RECIPE, "--pack", out / "train.cache"], check=True)
+    if arguments.state:
+        (out / "state").mkdir()
+        for path in arguments.state.iterdir():
+            if re.fullmatch(r"(model\.bpk|optimizer\.safetensors)\.\d+|model\.toml|progress\.json", path.name):
+                shutil.copyfile(path, out / "state" / path.name)
+
+
+def build(out: Path, arguments: argparse.Namespace) -> None:
+    modes = arguments.modes
+    out.mkdir(parents=True)
+    shutil.copyfile(HERE / "kit.sh", out / "kit.sh")
+    (out / "kit.sh").chmod(0o755)
+    shutil.copytree(HERE / "modes", out / "modes", ignore=shutil.ignore_patterns("__pycache__"))
+    add_libraries(out / "lib", arguments.libraries)
+    programs = {"prosector": arguments.binary} if {"check", "train"} & set(modes) else {}
+    if "bench" in modes:
+        programs["published"] = arguments.bench or newest_benchmark()
+        (out / "peers").mkdir()
+        shutil.copyfile(PROJECT / "benches" / "peers" / "published.py", out / "peers" / "published.py")
+    holes = {name: pack_program(path, out / "bin" / f"{name}.xz") for name, path in programs.items()}
+    (out / "kit.json").write_text(json.dumps({"modes": modes, "weights_at": holes}) + "\n")
+    if not arguments.state:
+        write_packed(out / "weights" / "prosector1.bpk.xz", WEIGHTS.read_bytes(), [NUMBERS])
+    if {"check", "train"} & set(modes):
+        add_scans(out / "scans", arguments.binary)
+    if "check" in modes:
+        add_recordings(out / "recordings")
+    if {"bench", "train"} & set(modes):
+        add_twin(out / "twin")
+    if "train" in modes:
+        add_training(out, arguments)
+
+
+def tell_size(out: Path) -> None:
+    sizes = {part.name: sum(f.stat().st_size for f in [part, *part.rglob("*")] if f.is_file()) for part in out.iterdir()}
+    for name, size in sorted(sizes.items(), key=lambda item: -item[1]):
+        print(f"{size / (1 << 20):7.2f} MiB  {name}")
+    whole = sum(sizes.values())
+    print(f"{whole / (1 << 20):7.2f} MiB in {out}")
+    if whole > MOST_BYTES:
+        sys.exit(f"more than {MOST_BYTES >> 20} MiB: build a kit with fewer modes")
+
+
+def main() -> None:
+    arguments = parsed_arguments()
+    # Beside the old one until it is whole.
+    part = arguments.out.with_name(arguments.out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    build(part, arguments)
+    shutil.rmtree(arguments.out, ignore_errors=True)
+    part.rename(arguments.out)
+    tell_size(arguments.out)
+
+
+if __name__ == "__main__":
+    main()
