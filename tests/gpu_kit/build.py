@@ -29,6 +29,8 @@ LOADERS = ["libvulkan1", "libegl1", "libglvnd0", "libopengl0", "libgl1", "libglx
 # Recordings that the check takes along, the smallest first until this many bytes are full.
 RECORDINGS_BYTES = 24 << 20
 RECORDED = ["masam", "autoprosam", "desam"]
+# These are compared with a checkpoint file beside them, which says nothing new of a device.
+OF_CHECKPOINTS = ["pth_expected", "ckpt_forward", "volume_test", "sliding_window"]
 MACHINE_CODE = {"id": lzma.FILTER_X86}
 # Half-precision numbers: what comes of the upper byte depends on upper bytes.
 NUMBERS = {"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 3, "lp": 1, "pb": 1}
@@ -101,26 +103,19 @@ def add_scans(folder: Path, binary: Path) -> None:
 
 
 def add_recordings(folder: Path) -> None:
-    """The twin's recording and the smallest of the published systems, each in a folder with the files it needs."""
-    twin = sorted((PROJECT / "tests" / "data" / "twin").glob("*"))
-    groups = {"twin": twin}
-    full = sum(path.stat().st_size for path in twin)
+    """The twin's recording and the smallest of the published systems, each in a folder of its own."""
+    groups = {"twin": sorted((PROJECT / "tests" / "data" / "twin").glob("*"))}
+    full = sum(path.stat().st_size for path in groups["twin"])
     recordings = [path for system in RECORDED for path in (SHARED / "golden" / system).glob("*.safetensors")]
     for path in sorted(recordings, key=lambda path: path.stat().st_size):
-        files = [path, *sorted(path.parent.glob("*.pth*"))] if needs_checkpoint(path) else [path]
-        size = sum(file.stat().st_size for file in files)
-        if full + size <= RECORDINGS_BYTES:
+        size = path.stat().st_size
+        if full + size <= RECORDINGS_BYTES and not any(words in path.stem for words in OF_CHECKPOINTS):
             full += size
-            groups[f"{path.parent.name}_{path.stem}"] = files
+            groups[f"{path.parent.name}_{path.stem}"] = [path]
     for name, files in groups.items():
         (folder / name).mkdir(parents=True)
         for file in files:
             shutil.copyfile(file, folder / name / file.name)
-
-
-def needs_checkpoint(recording: Path) -> bool:
-    """Whether a recording is about a checkpoint file beside it."""
-    return any(word in recording.stem for word in ("pth", "ckpt", "checkpoint"))
 
 
 def add_twin(folder: Path) -> None:
