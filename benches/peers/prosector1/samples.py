@@ -35,4 +35,4 @@ def drawn(command: list[str], first: int, last: int) -> Iterator[dict[str, Tenso
 
 def command(binary: Path, recipe: Path, cache: Path | None) -> list[str]:
     """What draws the samples of a recipe, from its data or from a packed cache."""
-    return [str(binary), "train", str(recipe), *(["--cache", str(cache)] if cache else [])]
+    return [str(binary.resolve()), "train", str(recipe), *(["--cache", str(cache)] if cache else [])]

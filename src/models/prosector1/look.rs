@@ -6,23 +6,34 @@ use super::image_encoder::ImageEmbedding;
 use super::model::Prosector1;
 use super::region::SIDE;
 
-/// Levels of the encoder that are looked at.
-const LEVELS: [usize; 4] = [0, 1, 2, 3];
+/// The level at which the target itself is looked at: 6³ cells a region.
+const TARGET_LEVEL: usize = 2;
+/// The level at which the region as a whole is looked at: 3³ cells.
+const REGION_LEVEL: usize = 3;
 
-/// Means of the encoder's channels over the target: `share` says how much of each region voxel it covers, 0..=1.
+/// Means of the encoder's channels over the target, then over the region: `share` says how much of each region voxel
+/// the target covers, 0..=1.
 ///
 /// # Errors
 /// The device fails.
 pub(super) fn at(embedding: &ImageEmbedding, share: &[f32]) -> Result<Vec<f32>, ModelError> {
-    let mut look = Vec::new();
-    for level in LEVELS {
-        let tensor = embedding.levels[level].clone();
-        let [_, side, _, _, channels] = tensor.dims();
-        let values = Prosector1::values(tensor)?;
-        look.extend(mean(&values, channels, &pooled(share, side)));
-        look.extend(mean(&values, channels, &vec![1.0; side.pow(3)]));
-    }
+    let mut look = means(embedding, TARGET_LEVEL, |side| pooled(share, side))?;
+    look.extend(means(embedding, REGION_LEVEL, |side| {
+        vec![1.0; side.pow(3)]
+    })?);
     Ok(look)
+}
+
+/// Mean of each channel of a level of `side³` cells, which count as `weights` says.
+fn means(
+    embedding: &ImageEmbedding,
+    level: usize,
+    weights: impl FnOnce(usize) -> Vec<f32>,
+) -> Result<Vec<f32>, ModelError> {
+    let tensor = embedding.levels[level].clone();
+    let [_, side, _, _, channels] = tensor.dims();
+    let values = Prosector1::values(tensor)?;
+    Ok(mean(&values, channels, &weights(side)))
 }
 
 /// The share of the target in each cell of a coarser grid of `side³` cells; all alike where there is no target.

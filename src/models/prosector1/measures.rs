@@ -77,12 +77,13 @@ impl AnswerSeen<'_> {
         traits: &mut Traits,
     ) {
         let mut groups = [Moments::default(); 2];
-        for v in 0..found.len() {
+        let voxels = found.iter().zip(self.inside).zip(self.intensity);
+        for (v, ((&found, &inside), &intensity)) in voxels.enumerate() {
             let at = position(v);
             let is_near =
                 (0..3).all(|d| at[d] + SURROUNDINGS >= low[d] && at[d] <= high[d] + SURROUNDINGS);
-            if is_near && self.inside[v] > 0.0 {
-                groups[usize::from(found[v])].add(f64::from(self.intensity[v]));
+            if is_near && inside > 0.0 {
+                groups[usize::from(found)].add(f64::from(intensity));
             }
         }
         let [around, target] = groups;

@@ -104,7 +104,7 @@ impl Term {
     }
 }
 
-/// Five significant digits: what a file beside the weights can be read and compared with.
+/// Four significant digits, which is more than was learnt, and keeps the file small.
 pub(super) fn rounded(value: f64) -> f64 {
-    format!("{value:.4e}").parse().unwrap_or(value)
+    format!("{value:.3e}").parse().unwrap_or(value)
 }

@@ -13,34 +13,35 @@ pub struct Familiarity {
     spread: Vec<f64>,
 }
 
-/// Share of known-like targets that lie within the limit.
+/// Share of the targets of known kinds by which the limit is set.
 const WITHIN_LIMIT: f64 = 0.99;
+/// How much further than these something may be before it counts as strange: few patients do not show all there are.
+const LIMIT_SLACK: f64 = 1.15;
+/// Looks of the usual spread that each channel is thought to have shown besides: a few looks say little of one channel.
+const PRIOR_LOOKS: f64 = 10.0;
 
 impl Familiarity {
     /// From looks at `known` targets, all of one length, with the limit that looks at `alike`, other targets of the
     /// same kinds, stay within; `None` without either.
     pub fn learn(known: &[Vec<f32>], alike: &[Vec<f32>]) -> Option<Self> {
-        let channels = known.first()?.len();
+        let channels = 0..known.first()?.len();
+        let (mean, variance): (Vec<f64>, Vec<f64>) = channels.map(|c| moments(known, c)).unzip();
+        let usual = variance.iter().sum::<f64>() / variance.len() as f64;
         let count = known.len() as f64;
-        let mean_of =
-            |value: &dyn Fn(&[f32]) -> f64| known.iter().map(|l| value(l)).sum::<f64>() / count;
-        let mean: Vec<f64> = (0..channels)
-            .map(|c| mean_of(&|l| f64::from(l[c])))
-            .collect();
-        let spread = (0..channels).map(|c| {
-            let variance = mean_of(&|l| (f64::from(l[c]) - mean[c]).powi(2));
-            rounded(variance.sqrt().max(1e-6))
+        let spread = variance.iter().map(|own| {
+            let shrunk = (count * own + PRIOR_LOOKS * usual) / (count + PRIOR_LOOKS);
+            rounded(shrunk.sqrt().max(f64::from(f32::EPSILON)))
         });
         let mut learnt = Self {
             limit: f64::INFINITY,
             spread: spread.collect(),
-            mean: mean.iter().map(|&m| rounded(m)).collect(),
+            mean: mean.into_iter().map(rounded).collect(),
         };
         let mut distances: Vec<f64> = alike.iter().map(|l| learnt.distance(l)).collect();
         distances.sort_by(f64::total_cmp);
-        let at =
-            ((distances.len() as f64 * WITHIN_LIMIT) as usize).min(distances.len().checked_sub(1)?);
-        learnt.limit = rounded(distances[at]);
+        let last = distances.len().checked_sub(1)?;
+        let at = ((distances.len() as f64 * WITHIN_LIMIT) as usize).min(last);
+        learnt.limit = rounded(distances[at] * LIMIT_SLACK);
         Some(learnt)
     }
 
@@ -55,4 +56,13 @@ impl Familiarity {
     pub fn is_strange(&self, look: &[f32]) -> bool {
         look.len() == self.mean.len() && self.distance(look) > self.limit
     }
+}
+
+/// Mean and variance of a channel.
+fn moments(looks: &[Vec<f32>], channel: usize) -> (f64, f64) {
+    let count = looks.len() as f64;
+    let values = || looks.iter().map(|l| f64::from(l[channel]));
+    let mean = values().sum::<f64>() / count;
+    let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance)
 }

@@ -48,8 +48,8 @@ fn derivatives(
     let n = coefficients.len();
     let mut gradient = vec![0.0; n];
     let mut curvature = vec![vec![0.0; n]; n];
-    for d in 0..n - 1 {
-        gradient[d] = ridge * coefficients[d];
+    for (d, coefficient) in coefficients[..n - 1].iter().enumerate() {
+        gradient[d] = ridge * coefficient;
         curvature[d][d] = ridge;
     }
     for o in observations {

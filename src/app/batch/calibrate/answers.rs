@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::models::ScanKey;
 use crate::models::trust::{Evidence, Lesson, StructureLesson};
+use crate::models::{ScanKey, Structure};
 use crate::prompt::{PromptSet, correcting_click, loosened_box};
 use crate::volume::Mask;
 use crate::volume::metrics::dice;
@@ -117,8 +117,11 @@ impl<'a> CaseRun<'a> {
     /// What is found without a prompt, of structures whose truth is known.
     pub(super) fn structures(&self) -> Result<Vec<StructureLesson>, Refusal> {
         let image = &self.opened.image;
-        let mut known = self.model.card.structures.iter();
-        if !known.any(|s| s.is_known_in(image.modality())) {
+        let has_truth = |s: &Structure| {
+            let mut labels = self.opened.labels.iter();
+            labels.any(|l| l.name.as_ref() == Some(&s.name))
+        };
+        if !self.model.card.structures.iter().any(has_truth) {
             return Ok(Vec::new());
         }
         let result = self.model.auto(image, self.key, None)?.result;
