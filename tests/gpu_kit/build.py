@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Builds the kit for a machine with a GPU and nothing of ours; README.md beside this says what is done with it.
 
-Usage: cargo build --release --locked && cargo bench --locked --no-run --bench published
+Usage: cargo build --release --locked && cargo bench --locked --no-run --bench published --bench samples
        python3 tests/gpu_kit/build.py [--modes check,bench] [--out gpu_kit] [--cache FILE] [--state DIR]
 
 Debian's packages of the Vulkan and OpenGL loaders are fetched by `apt-get download`, or taken from --libraries.
@@ -20,14 +20,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
 SHARED = PROJECT.parent / "shared"
-TARGET = PROJECT / "target" / "release"
 WEIGHTS = PROJECT / "weights" / "prosector1.bpk"
 RECIPE = PROJECT / "assets" / "train" / "prosector1.toml"
 MODES = ["check", "bench", "train"]
 MOST_BYTES = 60 << 20
 LOADERS = ["libvulkan1", "libegl1", "libglvnd0", "libopengl0", "libgl1", "libglx0", "libgles2"]
 # Recordings that the check takes along, the smallest first until this many bytes are full.
-RECORDINGS_BYTES = 24 << 20
+RECORDINGS_BYTES = 10 << 20
 RECORDED = ["masam", "autoprosam", "desam"]
 # These are compared with a checkpoint file beside them, which says nothing new of a device.
 OF_CHECKPOINTS = ["pth_expected", "ckpt_forward", "volume_test", "sliding_window"]
@@ -40,8 +39,7 @@ def parsed_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modes", default="check,bench", help="a comma-separated list of check, bench and train")
     parser.add_argument("--out", type=Path, default=PROJECT / "gpu_kit")
-    parser.add_argument("--binary", type=Path, default=TARGET / "prosector")
-    parser.add_argument("--bench", type=Path, help="the benchmark `published`; otherwise the newest in target")
+    parser.add_argument("--target", type=Path, default=PROJECT / "target" / "release", help="where the programs are")
     parser.add_argument("--cache", type=Path, help="the packed training cache; otherwise it is packed now")
     parser.add_argument("--state", type=Path, help="pieces that an earlier training call left")
     parser.add_argument("--batch", type=int, help="samples of a training step, instead of the recipe's")
@@ -73,11 +71,13 @@ def write_packed(path: Path, content: bytes, filters: list[dict]) -> None:
     path.write_bytes(lzma.compress(content, format=lzma.FORMAT_XZ, filters=filters))
 
 
-def newest_benchmark() -> Path:
-    built = [path for path in (TARGET / "deps").glob("published-*") if not path.suffix]
-    if not built:
-        sys.exit("no benchmark: run `cargo bench --locked --no-run --bench published`")
-    return max(built, key=lambda path: path.stat().st_mtime)
+def built(target: Path, name: str) -> Path:
+    """The program, or the newest build of a benchmark."""
+    benchmarks = [path for path in (target / "deps").glob(f"{name}-*") if not path.suffix]
+    found = [target / name] if (target / name).exists() else benchmarks
+    if not found:
+        sys.exit(f"{target} has no {name}: build it as the head of this file says")
+    return max(found, key=lambda path: path.stat().st_mtime)
 
 
 def add_libraries(folder: Path, packages: Path | None) -> None:
@@ -136,7 +136,7 @@ def add_training(out: Path, arguments: argparse.Namespace) -> None:
     if arguments.cache:
         shutil.copyfile(arguments.cache, out / "train.cache")
     else:
-        subprocess.run([arguments.binary, "train", RECIPE, "--pack", out / "train.cache"], check=True)
+        subprocess.run([arguments.target / "prosector", "train", RECIPE, "--pack", out / "train.cache"], check=True)
     if arguments.state:
         (out / "state").mkdir()
         for path in arguments.state.iterdir():
@@ -150,19 +150,20 @@ def build(out: Path, arguments: argparse.Namespace) -> None:
     shutil.copyfile(HERE / "kit.sh", out / "kit.sh")
     (out / "kit.sh").chmod(0o755)
     shutil.copytree(HERE / "modes", out / "modes", ignore=shutil.ignore_patterns("__pycache__"))
-    add_libraries(out / "lib", arguments.libraries)
-    programs = {"prosector": arguments.binary} if {"check", "train"} & set(modes) else {}
+    if {"check", "bench"} & set(modes):
+        add_libraries(out / "lib", arguments.libraries)
+    programs = {"check": "prosector", "bench": "published", "train": "samples"}
     if "bench" in modes:
-        programs["published"] = arguments.bench or newest_benchmark()
         (out / "peers").mkdir()
         shutil.copyfile(PROJECT / "benches" / "peers" / "published.py", out / "peers" / "published.py")
-    holes = {name: pack_program(path, out / "bin" / f"{name}.xz") for name, path in programs.items()}
+    holes = {}
+    for name in map(programs.get, modes):
+        holes[name] = pack_program(built(arguments.target, name), out / "bin" / f"{name}.xz")
     (out / "kit.json").write_text(json.dumps({"modes": modes, "weights_at": holes}) + "\n")
     if not arguments.state:
         write_packed(out / "weights" / "prosector1.bpk.xz", WEIGHTS.read_bytes(), [NUMBERS])
-    if {"check", "train"} & set(modes):
-        add_scans(out / "scans", arguments.binary)
     if "check" in modes:
+        add_scans(out / "scans", arguments.target / "prosector")
         add_recordings(out / "recordings")
     if {"bench", "train"} & set(modes):
         add_twin(out / "twin")

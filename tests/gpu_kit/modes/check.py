@@ -4,6 +4,7 @@ Writes check.json and ends with 0 where everything that ran agrees.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def pictures(kit: Kit, report: Report) -> None:
             if done.reason:
                 report.add(what="picture", name=place, passed=False, reason=done.reason)
                 return
-            drawn[device] = (picture, done.stderr.partition("drawn by: ")[2].partition(")\n")[0])
+            drawn[device] = (picture, re.search(r"drawn by: (.*)\)", done.stdout + done.stderr)[1])
         (ours, adapter), (twin, twins) = drawn[kit.arguments.device], drawn["cpu"]
         pixels = [numpy.asarray(Image.open(path).convert("RGB"), dtype=int) for path in (ours, twin)]
         differing = int((abs(pixels[0] - pixels[1]).max(-1) > LEVELS).sum())

@@ -18,9 +18,11 @@ from prosector1.training import Meter, Run
 import pieces
 from kit import ROOT, Kit, Report, arguments, machine
 
-# Leaving what was learnt, and trying it, takes this long.
+# Measuring and leaving what was learnt takes this long.
 LAST_SECONDS = 60
 REPORT_EVERY = 50
+# Steps that are measured and never learnt from.
+HELD_STEPS, FIRST_HELD_STEP = 16, 1 << 30
 STATE = ROOT / "state"
 
 
@@ -43,16 +45,19 @@ def started(kit: Kit, run: Run) -> str:
     return "pieces of an earlier call"
 
 
+def learner_of(net: ProsectorNet, recipe: dict, step: int) -> Learner:
+    loss = recipe["structure_loss"]
+    return Learner(net, (loss["target_weight"], loss["weight"]), recipe["schedule"]["seed"] + step)
+
+
 def learn(kit: Kit, run: Run, recipe: dict, report: Report) -> None:
     """Learns until the time is up, or all of the time that the calls have together."""
-    loss = recipe["structure_loss"]
-    learner = Learner(run.net, (loss["target_weight"], loss["weight"]), recipe["schedule"]["seed"] + run.step)
-    command = samples.command(kit.program("prosector"), ROOT / "recipe.toml", ROOT / "train.cache")
+    learner = learner_of(run.net, recipe, run.step)
     whole = 60 * kit.arguments.minutes_in_all
     last_seconds = min(LAST_SECONDS, kit.arguments.seconds / 2)
     meter, first, began, before = Meter(), run.step, None, run.seconds
     waited, ready = 0.0, time.monotonic()
-    for batch in samples.drawn(command, run.step, 1 << 30):
+    for batch in samples.drawn(drawing(kit), run.step, FIRST_HELD_STEP):
         waited += time.monotonic() - ready if began else 0.0
         began = began or time.monotonic()
         run.seconds = before + time.monotonic() - began
@@ -69,19 +74,20 @@ def learn(kit: Kit, run: Run, recipe: dict, report: Report) -> None:
         ready = time.monotonic()
 
 
-def tried(kit: Kit, report: Report) -> None:
-    """Whether the program takes the weights: the phantom's lesion by clicks."""
-    cases = kit.work / "cases.toml"
-    scans = ROOT / "scans"
-    lines = ["[[case]]", 'id = "phantom"', f'image = "{scans}/phantom.nii.gz"', f'truth = "{scans}/truth.nii.gz"']
-    cases.write_text("\n".join([*lines, "[case.labels]", '10 = "lesion"', ""]))
-    command = [kit.program("prosector"), "evaluate", "--cases", cases, "--protocol", "clicks", "--steps", 3]
-    done = kit.run([*command, "--model", kit.work / "train" / "model.toml", "--device", "cpu", "--json"])
-    if done.reason:
-        report.add(tried="phantom", reason=done.reason)
-        return
-    steps = done.last_json()["cases"][0]["steps"]
-    report.add(tried="phantom", dice=[step["dice"] for step in steps])
+def measured(kit: Kit, learner: Learner) -> dict[str, float]:
+    """Means over samples that no call learns from, the same ones each time; of training patients, though."""
+    count = 1 if kit.is_quick else HELD_STEPS
+    meter: dict[str, list[float]] = {}
+    with torch.no_grad():
+        for batch in samples.drawn(drawing(kit), FIRST_HELD_STEP, FIRST_HELD_STEP + count):
+            for name, values in learner.loss(batch)[1].items():
+                meter.setdefault(name, []).extend(values)
+    return {name: sum(values) / len(values) for name, values in meter.items() if values}
+
+
+def drawing(kit: Kit) -> list[str]:
+    """What draws samples from the cache."""
+    return samples.command(kit.program("samples"), ROOT / "recipe.toml", ROOT / "train.cache")
 
 
 def main() -> None:
@@ -97,12 +103,14 @@ def main() -> None:
     torch.manual_seed(recipe["schedule"]["seed"])
     run = Run(ProsectorNet(NetConfig(structures=len(recipe["structures"]))).to(kit.torch_device), recipe["schedule"])
     report = Report(kit.out / "train.json", machine=machine(kit), started_from=started(kit, run), first_step=run.step)
+    measure = lambda: report.add(step=run.step, held=measured(kit, learner_of(run.average, recipe, 0)))
+    measure()
     learn(kit, run, recipe, report)
     folder = kit.work / "train"
     folder.mkdir(exist_ok=True)
     run.save(folder, (ROOT / "card.toml").read_text())
     pieces.save(run, folder, kit.out)
-    tried(kit, report)
+    measure()
 
 
 if __name__ == "__main__":
