@@ -1,5 +1,8 @@
-//! The published networks at their full sizes with random weights: one case, best wall time, best
-//! processor time and peak memory as a line of JSON. `benches/peers/published.py` runs every case beside PyTorch.
+//! The published networks and the model in the box at their full sizes with random weights, on the CPU or a GPU: one
+//! case, first and best wall time, best processor time and peak memory as a line of JSON. The first run makes and
+//! chooses a GPU's kernels. `benches/peers/published.py` runs every published case beside PyTorch.
+//!
+//! Usage: `published CASE [REPEATS] [cpu|gpu]`
 
 #![allow(
     clippy::print_stdout,
@@ -9,11 +12,13 @@
 use std::time::Instant;
 
 use burn::module::Module as _;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::wgpu::WgpuBackend;
+use burn::tensor::{Device, DeviceKind, Distribution, Tensor};
 use prosector::models::autoprosam::{AutoProSamConfig, AutoProSamNet, GeneratorConfig};
 use prosector::models::checkpoint::{Loader, WeightMap};
 use prosector::models::desam::{Pimm, PimmConfig};
 use prosector::models::masam::{AdapterPlaces, MaSam, MasamConfig, Mode};
+use prosector::models::prosector1::{self, IMAGE_CHANNELS, PROMPT_CHANNELS, ProsectorNet};
 use prosector::models::sam::{
     DecoderConfig, EncoderConfig, ImageEncoder, PromptConfig, SamConfig, TransformerConfig,
 };
@@ -31,26 +36,84 @@ fn main() {
         return;
     };
     let repeats = words.get(1).and_then(|n| n.parse().ok()).unwrap_or(2);
-    let run = network(case);
-    let (mut seconds, mut cpu_seconds) = (f64::INFINITY, f64::INFINITY);
+    let device = device(words.get(2).map_or("cpu", String::as_str));
+    let run = network(case, &device);
+    let (mut first, mut seconds, mut cpu_seconds) = (None, f64::INFINITY, f64::INFINITY);
     for _ in 0..repeats {
         let (started, cpu) = (Instant::now(), cpu_time());
         run();
-        seconds = seconds.min(started.elapsed().as_secs_f64());
+        device.sync().expect("the device computes");
+        let elapsed = started.elapsed().as_secs_f64();
+        seconds = seconds.min(elapsed);
         cpu_seconds = cpu_seconds.min(cpu_time() - cpu);
+        first.get_or_insert(elapsed);
     }
-    let peak = peak_mb();
+    let (first, peak) = (first.unwrap_or_default(), peak_mb());
     println!(
-        "{{\"case\": \"{case}\", \"seconds\": {seconds}, \"cpu_seconds\": {cpu_seconds}, \"peak_mb\": {peak}}}"
+        "{{\"case\": \"{case}\", \"first_seconds\": {first}, \"seconds\": {seconds}, \"cpu_seconds\": {cpu_seconds}, \"peak_mb\": {peak}}}"
     );
 }
 
-/// The forward pass of a case, its network and inputs made.
-fn network(case: &str) -> Box<dyn Fn()> {
-    let device = Device::flex();
-    let loader = Loader::new(WeightMap::default(), &device).with_fresh(1, |_| true);
+/// The CPU, or the first GPU that is one, or else whatever draws.
+fn device(choice: &str) -> Device {
+    let open = || Device::wgpu_options().graphics_api(WgpuBackend::Vulkan);
+    match choice {
+        "cpu" => Device::flex(),
+        "gpu" => [DeviceKind::DiscreteGpu(0), DeviceKind::VirtualGpu(0)]
+            .into_iter()
+            .find_map(|kind| open().device_kind(kind).init().ok())
+            .unwrap_or_else(|| open().init().expect("there is a Vulkan adapter")),
+        other => panic!("no device {other}: cpu or gpu"),
+    }
+}
+
+/// What a case computes, its network and inputs made.
+fn network(case: &str, device: &Device) -> Box<dyn Fn()> {
+    match case.strip_prefix("prosector1_") {
+        Some(part) => in_the_box(part, device),
+        None => published(case, device),
+    }
+}
+
+/// The model in the box on random regions: `encode`, `click`, `automatic`, or `train_N`, a step of N samples with two
+/// answers learnt from.
+fn in_the_box(part: &str, device: &Device) -> Box<dyn Fn()> {
+    let batch = part
+        .strip_prefix("train_")
+        .map(|n| n.parse().expect("a number of samples"));
+    let device = if batch.is_some() {
+        device.clone().autodiff()
+    } else {
+        device.clone()
+    };
+    let net = ProsectorNet::new(&prosector1::NetConfig::new(9), &device);
+    let region = |channels| {
+        let shape = [batch.unwrap_or(1), 48, 48, 48, channels];
+        Tensor::<5>::random(shape, Distribution::Default, &device)
+    };
+    let (image, prompts) = (region(IMAGE_CHANNELS), region(PROMPT_CHANNELS));
+    if batch.is_some() {
+        return Box::new(move || {
+            let embedding = net.encode(image.clone());
+            let answer = || net.prompted(&embedding, prompts.clone());
+            (answer().powi_scalar(2).mean() + answer().powi_scalar(2).mean()).backward();
+        });
+    }
+    let net = net.no_grad();
+    let embedding = net.encode(image.clone());
+    match part {
+        "encode" => Box::new(move || read(net.encode(image.clone()).fine)),
+        "click" => Box::new(move || read(net.prompted(&embedding, prompts.clone()))),
+        "automatic" => Box::new(move || read(net.automatic(&net.encode(image.clone()), true))),
+        other => panic!("no case prosector1_{other}"),
+    }
+}
+
+/// The forward pass of a published network.
+fn published(case: &str, device: &Device) -> Box<dyn Fn()> {
+    let loader = Loader::new(WeightMap::default(), device).with_fresh(1, |_| true);
     let scope = loader.root();
-    let noise4 = |dims: [usize; 4]| Tensor::<4>::random(dims, Distribution::Default, &device);
+    let noise4 = |dims: [usize; 4]| Tensor::<4>::random(dims, Distribution::Default, device);
     match case {
         "sam_vit_b_512" | "sam_vit_b_1024" => {
             let side = if case == "sam_vit_b_512" { 512 } else { 1024 };
@@ -87,7 +150,9 @@ fn network(case: &str) -> Box<dyn Fn()> {
 }
 
 fn read<const D: usize>(result: Tensor<D>) {
-    let values = result.try_into_vec_as::<f32>().expect("the CPU computes");
+    let values = result
+        .try_into_vec_as::<f32>()
+        .expect("the device computes");
     assert!(
         values.iter().all(|v| v.is_finite()),
         "random weights give numbers"
