@@ -95,6 +95,7 @@ fn answer_to_click(session: &mut Session) -> AiCommand {
         result: PromptedResult {
             mask: ORGAN.clone(),
             estimate: None,
+            insight: None,
             warnings: Vec::new(),
         },
     }
@@ -121,6 +122,7 @@ fn found() -> Session {
             labels,
             table,
             estimate: None,
+            insight: None,
             warnings: Vec::new(),
         },
     });

@@ -309,7 +309,7 @@ fn the_uncertainty_lies_on_the_scan_s_grid() {
     };
     let is_inside = |v: usize| mask.voxels().stored(v) != 0.0;
     let [ni, ..] = mask.grid().dims;
-    let is_border = |v: usize| v > 0 && is_inside(v) != is_inside(v - 1) && v % ni > 0;
+    let is_border = |v: usize| v > 0 && is_inside(v) != is_inside(v - 1) && !v.is_multiple_of(ni);
     assert!(
         mean(&is_border) > 20.0 + mean(&|_| true),
         "the border is where doubt is"
