@@ -55,8 +55,8 @@ def save_moments(run, path: Path) -> None:
     moments = {}
     for name, parameter in run.net.named_parameters():
         if parameter in run.optimizer.state:
-            second = run.optimizer.state[parameter]["exp_avg_sq"].detach().cpu().flatten(0, -2)
-            second = second if second.dim() > 1 else second[None]
+            second = run.optimizer.state[parameter]["exp_avg_sq"].cpu()
+            second = second.reshape(-1, second.shape[-1])
             moments[f"{name}/rows"], moments[f"{name}/columns"] = second.mean(1), second.mean(0)
     save_file(moments, path)
 

@@ -6,8 +6,10 @@ card, AdamW's state and train.json in --out.
 
 import json
 import os
+import signal
 import time
 import tomllib
+from collections.abc import Iterator
 
 import torch
 from prosector1 import samples, weights
@@ -20,6 +22,7 @@ from kit import ROOT, Kit, Report, arguments, machine
 
 # Measuring and leaving what was learnt takes this long.
 LAST_SECONDS = 60
+END_SECONDS = 5
 REPORT_EVERY = 50
 # Steps that are measured and never learnt from.
 HELD_STEPS, FIRST_HELD_STEP = 16, 1 << 30
@@ -45,6 +48,30 @@ def started(kit: Kit, run: Run) -> str:
     return "pieces of an earlier call"
 
 
+class TimeUp(Exception):
+    """No sample came while there was time."""
+
+
+def in_time(kit: Kit, batches: Iterator[dict], spared_seconds: float) -> Iterator[dict]:
+    """The batches that come in time; `spared_seconds` are kept for later. A wait is broken off, a step never is."""
+
+    def stop(*_) -> None:
+        raise TimeUp
+
+    signal.signal(signal.SIGALRM, stop)
+    while (left := kit.left() - spared_seconds) > 0:
+        signal.setitimer(signal.ITIMER_REAL, left)
+        try:
+            batch = next(batches, None)
+        except TimeUp:
+            return
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if batch is None:
+            return
+        yield batch
+
+
 def learner_of(net: ProsectorNet, recipe: dict, step: int) -> Learner:
     loss = recipe["structure_loss"]
     return Learner(net, (loss["target_weight"], loss["weight"]), recipe["schedule"]["seed"] + step)
@@ -54,14 +81,13 @@ def learn(kit: Kit, run: Run, recipe: dict, report: Report) -> None:
     """Learns until the time is up, or all of the time that the calls have together."""
     learner = learner_of(run.net, recipe, run.step)
     whole = 60 * kit.arguments.minutes_in_all
-    last_seconds = min(LAST_SECONDS, kit.arguments.seconds / 2)
     meter, first, began, before = Meter(), run.step, None, run.seconds
     waited, ready = 0.0, time.monotonic()
-    for batch in samples.drawn(drawing(kit), run.step, FIRST_HELD_STEP):
+    for batch in in_time(kit, samples.drawn(drawing(kit), run.step, FIRST_HELD_STEP), LAST_SECONDS):
         waited += time.monotonic() - ready if began else 0.0
         began = began or time.monotonic()
         run.seconds = before + time.monotonic() - began
-        if kit.left() < last_seconds or run.seconds > whole:
+        if run.seconds > whole:
             break
         with torch.autocast(kit.torch_device, torch.bfloat16, enabled=not kit.arguments.float32):
             loss, seen = learner.loss(batch)
@@ -74,12 +100,13 @@ def learn(kit: Kit, run: Run, recipe: dict, report: Report) -> None:
         ready = time.monotonic()
 
 
-def measured(kit: Kit, learner: Learner) -> dict[str, float]:
+def measured(kit: Kit, learner: Learner, spared_seconds: float) -> dict[str, float]:
     """Means over samples that no call learns from, the same ones each time; of training patients, though."""
     count = 1 if kit.is_quick else HELD_STEPS
     meter: dict[str, list[float]] = {}
     with torch.no_grad():
-        for batch in samples.drawn(drawing(kit), FIRST_HELD_STEP, FIRST_HELD_STEP + count):
+        batches = samples.drawn(drawing(kit), FIRST_HELD_STEP, FIRST_HELD_STEP + count)
+        for batch in in_time(kit, batches, spared_seconds):
             for name, values in learner.loss(batch)[1].items():
                 meter.setdefault(name, []).extend(values)
     return {name: sum(values) / len(values) for name, values in meter.items() if values}
@@ -103,14 +130,17 @@ def main() -> None:
     torch.manual_seed(recipe["schedule"]["seed"])
     run = Run(ProsectorNet(NetConfig(structures=len(recipe["structures"]))).to(kit.torch_device), recipe["schedule"])
     report = Report(kit.out / "train.json", machine=machine(kit), started_from=started(kit, run), first_step=run.step)
-    measure = lambda: report.add(step=run.step, held=measured(kit, learner_of(run.average, recipe, 0)))
-    measure()
+
+    def measure(spared_seconds: float) -> None:
+        report.add(step=run.step, held=measured(kit, learner_of(run.average, recipe, 0), spared_seconds))
+
+    measure(kit.left() / 2)
     learn(kit, run, recipe, report)
     folder = kit.work / "train"
     folder.mkdir(exist_ok=True)
     run.save(folder, (ROOT / "card.toml").read_text())
     pieces.save(run, folder, kit.out)
-    measure()
+    measure(END_SECONDS)
 
 
 if __name__ == "__main__":
