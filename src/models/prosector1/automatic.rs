@@ -19,6 +19,9 @@ const LEAST_PART: f64 = 0.6;
 /// A structure smaller than this is taken for not there, in ml.
 const LEAST_VOLUME_ML: f64 = 0.3;
 
+/// A structure of which less Dice than this is expected is taken for not there.
+const LEAST_EXPECTED_DICE: f32 = 0.2;
+
 /// What to tell where there is nothing to show.
 const NOTHING_FOUND: &str = "no structure that the model knows was found";
 
@@ -83,7 +86,9 @@ fn remove_doubted(
     table: &mut LabelTable,
 ) -> Vec<String> {
     let trust = model.trust.as_ref();
-    let is_doubted = |f: &&FoundStructure| trust.is_some_and(|t| !t.believes(f));
+    let is_doubted = |f: &&FoundStructure| {
+        f.expected_dice < LEAST_EXPECTED_DICE || trust.is_some_and(|t| !t.believes(f))
+    };
     let names: Vec<String> = found
         .iter()
         .filter(is_doubted)
@@ -104,7 +109,7 @@ fn remove_doubted(
 
 fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
     let doubt = format!(
-        "left out as unlike any that the model was trained on: {}",
+        "left out as unlikely, or unlike any that the model was trained on: {}",
         doubted.join(", ")
     );
     match (is_nothing_left, doubted.is_empty()) {
