@@ -1,15 +1,12 @@
 """What a batch teaches: src/train/learn.rs and losses.rs."""
 
-from concurrent.futures import ThreadPoolExecutor
-
-import numpy
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from .net import RARITY, Embedding, ProsectorNet
 from .prompts import Prompts, draw
-from .user import correct
+from .user import User
 
 # Weight of a target's voxels in the cross-entropy, and of the whole term; Dice has 1.
 TARGET = (1.0, 1.0)
@@ -40,13 +37,12 @@ def chosen(embedding: Embedding, indices: list[int]) -> Embedding:
 class Dialogue:
     """What users and network tell each other of the prompted samples of a batch."""
 
-    def __init__(self, batch: dict[str, Tensor], images: Tensor, rng: numpy.random.Generator, users: ThreadPoolExecutor):
+    def __init__(self, batch: dict[str, Tensor], images: Tensor, user: User):
         device = images.device
         self.images = images
-        self.truths = batch["prompted.truth"].float().numpy()
+        self.truths = batch["prompted.truth"].float().to(device)
         self.rounds = batch["prompted.rounds"].tolist()
-        self.rngs = rng.spawn(len(self.truths))
-        self.users = users
+        self.user = user
         self.prompts = [
             Prompts(
                 clicks=[click for click in clicks.tolist() if click[3] != 0],
@@ -62,14 +58,14 @@ class Dialogue:
         ]
 
     def channels(self, indices: list[int]) -> Tensor:
-        """All prompts so far, drawn."""
-        return torch.stack([draw(self.prompts[n], self.images[n, ..., 0], self.images[n, ..., 2]) for n in indices])
+        """All prompts so far, drawn; in single precision, for half of it is too coarse for the histograms."""
+        with torch.autocast(self.images.device.type, enabled=False):
+            return torch.stack([draw(self.prompts[n], self.images[n, ..., 0], self.images[n, ..., 2]) for n in indices])
 
     def correct(self, indices: list[int], logits: Tensor) -> list[float]:
         """The users correct answers; returns these answers' Dice."""
         answers = logits.detach().float().sigmoid()[..., 0]
-        ask = lambda n, answer: correct(self.rngs[n], self.prompts[n], answer, self.truths[n])
-        return list(self.users.map(ask, indices, answers))
+        return self.user.correct([self.prompts[n] for n in indices], answers, self.truths[indices])
 
 
 class Learner:
@@ -78,8 +74,7 @@ class Learner:
     def __init__(self, net: ProsectorNet, structure_loss: tuple[float, float], seed: int):
         self.net = net
         self.structure_loss = structure_loss
-        self.rng = numpy.random.default_rng(seed)
-        self.users = ThreadPoolExecutor()
+        self.user = User(seed, next(net.parameters()).device)
 
     def loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, list[float]]]:
         """The mean loss of a batch, and what it showed by name."""
@@ -100,8 +95,8 @@ class Learner:
 
     def _prompted(self, batch: dict, images: Tensor, embedding: Embedding, seen: dict) -> Tensor:
         everyone = list(range(len(images)))
-        dialogue = Dialogue(batch, images, self.rng, self.users)
-        truth = batch["prompted.truth"].float().to(images.device)[..., None]
+        dialogue = Dialogue(batch, images, self.user)
+        truth = dialogue.truths[..., None]
 
         def answered(indices: list[int]) -> Tensor:
             twice = paired(indices)

@@ -27,7 +27,9 @@ def drawn(command: list[str], first: int, last: int) -> Iterator[dict[str, Tenso
 
     threading.Thread(target=read, daemon=True).start()
     try:
-        while (batch := batches.get()) is not None:
+        for _ in range(first, last):
+            if (batch := batches.get()) is None:
+                raise RuntimeError(f"the samples ended early: {command[0]} stopped with status {process.wait()}")
             yield batch
     finally:
         process.kill()

@@ -86,6 +86,8 @@ class Meter:
 def train(arguments) -> None:
     """Trains by a recipe for some minutes or for its steps, whichever is asked for."""
     recipe = tomllib.loads(arguments.recipe.read_text())
+    if recipe.get("learner", "network") != "network":
+        raise SystemExit(f"{arguments.recipe}: only the program trains the refiner alone")
     schedule = recipe["schedule"]
     loss = recipe["structure_loss"]
     torch.manual_seed(schedule["seed"])
@@ -100,10 +102,11 @@ def train(arguments) -> None:
     learner = Learner(net, (loss["target_weight"], loss["weight"]), schedule["seed"] + run.step)
     command = samples.command(arguments.binary, arguments.recipe, arguments.cache)
     steps = schedule["steps"] if arguments.minutes is None else 1 << 30
-    meter, first, started, saved = Meter(), run.step, None, time.monotonic()
+    meter, first, before = Meter(), run.step, run.seconds
+    started, saved = None, time.monotonic()
     for batch in samples.drawn(command, run.step, steps):
         # The time until the first sample is the reading of the data.
-        started = started or time.monotonic() - run.seconds
+        started = started or time.monotonic() - before
         run.seconds = time.monotonic() - started
         done = run.step / steps if arguments.minutes is None else run.seconds / (60 * arguments.minutes)
         if done >= 1:
@@ -113,7 +116,7 @@ def train(arguments) -> None:
         run.learn(loss, done)
         meter.note(seen)
         if run.step % REPORT_EVERY == 0:
-            seconds = (time.monotonic() - started) / (run.step - first) if not arguments.resume else math.nan
+            seconds = (time.monotonic() - started - before) / (run.step - first)
             print(f"step {run.step}, {100 * done:.1f} %: {meter.line()}; {seconds:.2f} s a step", flush=True)
         if time.monotonic() - saved > SAVE_EVERY_SECONDS:
             run.save(arguments.out, card)
