@@ -4,20 +4,12 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::models::prosector1::region::SIDE;
+pub(super) use crate::models::prosector1::region::position;
 
 use super::augment::normal;
 
 /// Voxels of a region.
 pub(super) const VOXELS: usize = SIDE.pow(3);
-
-/// The position of a voxel in the region's voxel coordinates.
-pub(super) fn position(v: usize) -> [f32; 3] {
-    [
-        (v % SIDE) as f32,
-        (v / SIDE % SIDE) as f32,
-        (v / (SIDE * SIDE)) as f32,
-    ]
-}
 
 /// The voxel nearest to a position; `None` outside the region.
 pub(super) fn voxel_at(p: [f32; 3]) -> Option<usize> {

@@ -4,7 +4,7 @@
 //! voxels are likelier. They are taken in that order until they reach far enough. Where none is likely at all, what is left
 //! of the box's knowledge is the ellipsoid in it.
 
-use super::region::SIDE;
+use super::region::{SIDE, position, radius_in_box};
 
 /// Share of each side of the box that a target reaches: boxes are drawn loose by up to some 20 % on either side.
 const LEAST_REACH: f32 = 0.7;
@@ -49,7 +49,7 @@ pub(super) fn extend(logits: &mut [f32], target_box: [[f32; 3]; 2]) -> Reach {
         }
         None => {
             for (v, logit) in logits.iter_mut().enumerate() {
-                *logit = 4.0 * (1.0 - radius(position(v), target_box));
+                *logit = 4.0 * (1.0 - radius_in_box(position(v), target_box));
             }
             Reach::Drawn
         }
@@ -75,19 +75,6 @@ fn profile(logits: &[f32], [low, high]: [[f32; 3]; 2], axis: usize) -> Vec<f32> 
             *values.select_nth_unstable_by(nth, |a, b| b.total_cmp(a)).1
         })
         .collect()
-}
-
-fn position(v: usize) -> [f32; 3] {
-    [v % SIDE, v / SIDE % SIDE, v / (SIDE * SIDE)].map(|x| x as f32)
-}
-
-/// 0 in the middle of the box, 1 on the ellipsoid in it.
-fn radius(p: [f32; 3], [low, high]: [[f32; 3]; 2]) -> f32 {
-    let along = |d: usize| {
-        let half = ((high[d] - low[d]) / 2.0).max(0.5);
-        ((p[d] - (low[d] + high[d]) / 2.0) / half).powi(2)
-    };
-    (0..3).map(along).sum::<f32>().sqrt()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::volume::metrics::Overlap;
 
 use super::prompt_channels::RegionPrompts;
 use super::prompted::{expected_dice, sigmoid};
-use super::region::SIDE;
+use super::region::{SIDE, voxel_at};
 
 /// Logit at which, on either side of 0, an answer is cut once more to see how much of it hangs on the exact value.
 const CUT: f32 = 1.0;
@@ -79,7 +79,7 @@ impl AnswerSeen<'_> {
         let mut groups = [Moments::default(); 2];
         let voxels = found.iter().zip(self.inside).zip(self.intensity);
         for (v, ((&found, &inside), &intensity)) in voxels.enumerate() {
-            let at = position(v);
+            let at = voxel_at(v);
             let is_near =
                 (0..3).all(|d| at[d] + SURROUNDINGS >= low[d] && at[d] <= high[d] + SURROUNDINGS);
             if is_near && inside > 0.0 {
@@ -172,13 +172,9 @@ impl Moments {
     }
 }
 
-fn position(v: usize) -> [usize; 3] {
-    [v % SIDE, v / SIDE % SIDE, v / (SIDE * SIDE)]
-}
-
 /// Lowest and highest indices of the voxels found.
 fn bounds(found: &[u8]) -> Option<[[usize; 3]; 2]> {
-    let mut at = (0..found.len()).filter(|&v| found[v] != 0).map(position);
+    let mut at = (0..found.len()).filter(|&v| found[v] != 0).map(voxel_at);
     let first = at.next()?;
     Some(at.fold([first, first], |[low, high], p| {
         [
@@ -190,7 +186,7 @@ fn bounds(found: &[u8]) -> Option<[[usize; 3]; 2]> {
 
 /// Share of the region's border voxels that were found.
 pub(super) fn border_share(found: &[u8]) -> f64 {
-    let is_border = |v: &usize| position(*v).iter().any(|&x| x == 0 || x == SIDE - 1);
+    let is_border = |v: &usize| voxel_at(*v).iter().any(|&x| x == 0 || x == SIDE - 1);
     let (held, all) = (0..found.len())
         .filter(is_border)
         .fold((0usize, 0usize), |(held, all), v| {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::prompt::Polarity;
 
 use super::config::PROMPT_CHANNELS;
-use super::region::SIDE;
+use super::region::{SIDE, position, radius_in_box};
 
 /// Radius of the ball drawn for a click, in region voxels.
 const BALL_RADIUS: f32 = 3.5;
@@ -64,14 +64,6 @@ pub fn draw(prompts: &RegionPrompts, intensity: &[f32], inside: &[f32]) -> Vec<f
     out
 }
 
-fn position(v: usize) -> [f32; 3] {
-    [
-        (v % SIDE) as f32,
-        (v / SIDE % SIDE) as f32,
-        (v / (SIDE * SIDE)) as f32,
-    ]
-}
-
 /// Where a voxel lies relative to the prompts; distances in region voxels, infinite without such a prompt.
 struct Geometry {
     positive: f32,
@@ -95,13 +87,7 @@ impl Geometry {
         let (in_box, radius) = match prompts.target_box {
             Some([low, high]) => {
                 let inside = (0..3).all(|d| p[d] >= low[d] && p[d] <= high[d]);
-                let radius = (0..3)
-                    .map(|d| {
-                        let half = ((high[d] - low[d]) / 2.0).max(0.5);
-                        ((p[d] - (low[d] + high[d]) / 2.0) / half).powi(2)
-                    })
-                    .sum::<f32>()
-                    .sqrt();
+                let radius = radius_in_box(p, [low, high]);
                 (f32::from(u8::from(inside)), radius)
             }
             // Without any sign of size, a ball around the nearest positive click.

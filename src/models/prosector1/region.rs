@@ -8,6 +8,27 @@ use crate::volume::Grid;
 /// Samples along each side of a region.
 pub const SIDE: usize = 48;
 
+/// The indices i, j, k of a region's voxel, of its offset in arrays.
+pub fn voxel_at(v: usize) -> [usize; 3] {
+    [v % SIDE, v / SIDE % SIDE, v / (SIDE * SIDE)]
+}
+
+/// The position of a region's voxel in its voxel coordinates.
+pub fn position(v: usize) -> [f32; 3] {
+    voxel_at(v).map(|x| x as f32)
+}
+
+/// How far a position is from the middle of a box, given by its lower and upper faces: 1 on the ellipsoid in it.
+pub fn radius_in_box(p: [f32; 3], [low, high]: [[f32; 3]; 2]) -> f32 {
+    (0..3)
+        .map(|d| {
+            let half = ((high[d] - low[d]) / 2.0).max(0.5);
+            ((p[d] - (low[d] + high[d]) / 2.0) / half).powi(2)
+        })
+        .sum::<f32>()
+        .sqrt()
+}
+
 /// The directions in the world that the region's axes follow: the scan's own voxel axes, ordered and turned so
 /// that they point to the patient's Right, Anterior and Superior.
 pub fn anatomical_axes(scan: &Grid) -> DMat3 {
