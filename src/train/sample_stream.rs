@@ -49,16 +49,17 @@ pub(super) fn write(
     out: &mut dyn Write,
     ctx: &JobContext,
 ) -> Result<(), TrainError> {
-    let all: Vec<usize> = steps.collect();
     let since = Instant::now();
-    for (done, steps) in all.chunks(AT_ONCE).enumerate() {
-        let drawn = done * AT_ONCE;
+    // Not collected: a trainer that stops by the clock asks for more steps than memory could number.
+    for first in steps.clone().step_by(AT_ONCE) {
+        let drawn = first - steps.start;
+        let some = first..steps.end.min(first + AT_ONCE);
         let rate = (drawn * config.schedule.batch) as f64 / since.elapsed().as_secs_f64();
         let stage = format!("{rate:.0} samples a second{}", peak_memory_note());
-        ctx.step(drawn as f32 / all.len() as f32, &stage)?;
-        let blobs: Vec<Vec<u8>> = steps
-            .par_iter()
-            .map(|&step| blob(&batch::draw(config, cases, step)?))
+        ctx.step(drawn as f32 / steps.len() as f32, &stage)?;
+        let blobs: Vec<Vec<u8>> = some
+            .into_par_iter()
+            .map(|step| blob(&batch::draw(config, cases, step)?))
             .collect::<Result<_, _>>()?;
         for blob in blobs {
             out.write_all(&(blob.len() as u64).to_le_bytes())
