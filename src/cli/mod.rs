@@ -116,6 +116,9 @@ pub struct ConvertArgs {
     /// The NIfTI file to write (.nii or .nii.gz).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Resample a scan whose axes are not at right angles (a tilted gantry), which ITK refuses, onto a grid where they are.
+    #[arg(long)]
+    pub right_angles: bool,
 }
 
 /// `prosector segment`

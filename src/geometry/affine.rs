@@ -24,7 +24,10 @@ impl Affine {
         origin: DVec3,
     ) -> Result<Self, SingularAffine> {
         let affine = DAffine3::from_mat3_translation(DMat3::from_cols(i, j, k), origin);
-        let sound = affine.is_finite() && affine.matrix3.determinant().abs() > 1e-12;
+        // Relative to the steps: a cubic micrometre is a small number of cubic millimetres, and a sound one.
+        let volume_of_steps = i.length() * j.length() * k.length();
+        let filled = affine.matrix3.determinant().abs() / volume_of_steps;
+        let sound = affine.is_finite() && volume_of_steps > 0.0 && filled > 1e-6;
         sound.then_some(Self(affine)).ok_or(SingularAffine)
     }
 

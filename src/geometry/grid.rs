@@ -4,6 +4,9 @@ use glam::DVec3;
 
 use super::{Affine, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 
+/// Axes whose cosine is no larger count as perpendicular: ITK takes as much.
+const SHEAR_COSINE: f64 = 1e-3;
+
 /// Dims and position of a sampled volume. Carried by every volume, never separate from its voxels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grid {
@@ -11,12 +14,26 @@ pub struct Grid {
     pub dims: [usize; 3],
     /// RAS millimetres from voxel coordinates.
     pub affine: Affine,
+    /// No file says how the patient lies in the voxels: the affine is a convention, and right may be left.
+    pub sides_assumed: bool,
 }
 
 impl Grid {
     /// A grid of `dims` voxels at `affine`.
     pub fn new(dims: [usize; 3], affine: Affine) -> Self {
-        Self { dims, affine }
+        Self {
+            dims,
+            affine,
+            sides_assumed: false,
+        }
+    }
+
+    /// The same, where the patient's directions are a convention and known of no file.
+    pub fn with_sides_assumed(self, sides_assumed: bool) -> Self {
+        Self {
+            sides_assumed,
+            ..self
+        }
     }
 
     /// Number of voxels.
@@ -76,13 +93,27 @@ impl Grid {
         self.affine.voxel_from_world(p)
     }
 
-    /// Whether two grids have the same dims and their corners agree within `tolerance_mm`.
-    pub fn is_same(&self, other: &Self, tolerance_mm: f64) -> bool {
-        self.dims == other.dims
-            && self.corners().iter().all(|&c| {
-                let a = self.world_from_voxel(c).0;
-                a.distance(other.world_from_voxel(c).0) <= tolerance_mm
-            })
+    /// How far voxels of `other` lie at most from those of the same index here, in voxels along the axis where it is
+    /// most; infinite where the dims differ. Nothing in millimetres could tell grids of mice from those of people.
+    pub fn shift_voxels(&self, other: &Self) -> f64 {
+        if self.dims != other.dims {
+            return f64::INFINITY;
+        }
+        let here_from_there = self.affine.inverse() * other.affine.matrix();
+        self.corners()
+            .iter()
+            .map(|c| (here_from_there.transform_point3(c.0) - c.0).abs().max_element())
+            .fold(0.0, f64::max)
+    }
+
+    /// Whether two grids have the same dims and their corners agree within `tolerance_voxels`.
+    pub fn is_same(&self, other: &Self, tolerance_voxels: f64) -> bool {
+        self.shift_voxels(other) <= tolerance_voxels
+    }
+
+    /// Whether the voxel axes are not at right angles.
+    pub fn is_sheared(&self) -> bool {
+        !self.affine.is_orthogonal(SHEAR_COSINE)
     }
 
     /// The centres of the eight corner voxels.
@@ -97,9 +128,10 @@ impl Grid {
 
     /// The grid of a box of this one's voxels (which may reach outside).
     pub fn sub_grid(&self, b: VoxelBox) -> Self {
-        Self::new(
-            b.size(),
-            self.affine.stepped(b.min.map(|v| v as f64), [1.0; 3]),
-        )
+        Self {
+            dims: b.size(),
+            affine: self.affine.stepped(b.min.map(|v| v as f64), [1.0; 3]),
+            ..*self
+        }
     }
 }

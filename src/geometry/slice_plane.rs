@@ -192,6 +192,13 @@ impl SliceView {
         [right.opposite(), right, down.opposite(), down]
     }
 
+    /// The letters at the left, right, top and bottom border; with a question mark where nothing says how the patient
+    /// lies in the voxels.
+    pub fn border_texts(&self) -> [String; 4] {
+        let doubt = if self.grid.sides_assumed { "?" } else { "" };
+        self.letters().map(|axis| format!("{}{doubt}", axis.letter()))
+    }
+
     /// The same view on another slice, along the voxel axis, so that a voxel column stays where it is.
     pub fn on_slice(mut self, slice: i64) -> Self {
         self.center.0[self.frame.normal] = slice as f64;

@@ -110,6 +110,14 @@ impl IoError {
         Self::Unreadable { path, source }
     }
 
+    /// The [`IoError::NotLabels`] of a file that holds `frames` of them, where one is wanted.
+    pub fn several_frames(path: &Path, frames: usize) -> Self {
+        let reason = format!(
+            "it has {frames} frames; save the frame that is wanted as a file of its own"
+        );
+        Self::not_labels(path, reason)
+    }
+
     /// An [`IoError::NotAScan`].
     pub fn not_a_scan(path: &Path, reason: impl Into<String>) -> Self {
         let (path, reason) = (path.to_owned(), reason.into());

@@ -6,12 +6,14 @@
 pub mod atomic;
 mod dicom;
 mod error;
+mod keep;
 mod nifti;
 mod pictures;
 mod scan;
 mod sniff;
 
 pub use error::IoError;
+pub use keep::{check_distinct, check_keeps};
 pub use scan::{OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
 
 use std::path::Path;
@@ -46,11 +48,20 @@ pub fn inspect(
     options: &OpenOptions,
     ctx: &JobContext,
 ) -> Result<(ScanInfo, Option<ImageVolume>), IoError> {
-    match sniff(path)? {
+    let (mut info, image) = match sniff(path)? {
         Content::Nifti => nifti::inspect(path, options, ctx),
         Content::Dicom => dicom::inspect(path, options, ctx),
         Content::Pictures => pictures::inspect(path, options, ctx),
+    }?;
+    let is_nowhere = info.time.is_some_and(|time| !time.has_position);
+    let image = image.map(|image| match is_nowhere {
+        true => image.with_sides_assumed(),
+        false => image,
+    });
+    if is_nowhere {
+        info.warnings.push(scan::NO_SIDES.into());
     }
+    Ok((info, image))
 }
 
 /// Opens a label map: any NIfTI map of whole numbers from 0 to 65535, with the names it carries.

@@ -15,7 +15,7 @@ use crate::geometry::Affine;
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, luminance};
 
-use super::scan::COLOURS;
+use super::scan::{COLOURS, NO_SIDES};
 use super::sniff::{head_of, is_picture};
 use super::{IoError, OpenOptions, ScanInfo, TimeAxis};
 
@@ -68,9 +68,11 @@ pub(super) fn inspect(
         );
     }
     let over_time = options.frame.is_none();
-    let mut image = image.with_modality(modality);
+    let mut image = image.with_modality(modality).with_sides_assumed();
     if over_time {
         image = image.over_time(time.frame_ms);
+    } else {
+        warnings.push(NO_SIDES.into());
     }
     let grid = image.grid();
     let info = ScanInfo {

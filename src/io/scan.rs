@@ -8,6 +8,10 @@ use crate::volume::{ImageVolume, Modality};
 pub(super) const COLOURS: &str =
     "the voxels are colours; where a single value is needed, their luminance is used";
 
+/// Said of pictures and films, which lie in no patient.
+pub(super) const NO_SIDES: &str =
+    "nothing says where the patient's left is: right and left are assumed, not known";
+
 /// What the caller chooses where a file leaves a choice.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenOptions {

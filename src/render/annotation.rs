@@ -105,8 +105,8 @@ impl Pen<'_> {
     fn letters(&mut self, view: &SliceView) {
         let [width, height] = self.size();
         let margin = self.margin();
-        let [w, h] = self.text_size("R");
-        let [left, right, top, bottom] = view.letters().map(|axis| axis.letter().to_string());
+        let [left, right, top, bottom] = view.border_texts();
+        let [w, h] = self.text_size(&right);
         self.text(&left, [margin, (height - h) / 2]);
         self.text(&right, [width - margin - w, (height - h) / 2]);
         self.text(&top, [(width - w) / 2, margin]);
@@ -130,7 +130,7 @@ impl Pen<'_> {
         let length = (mm / mm_per_pixel).round() as i32;
         let label = match mm >= 10.0 {
             true => format!("{} cm", rounded(mm / 10.0)),
-            false => format!("{} mm", rounded(mm)),
+            false => format!("{} mm", round_length(mm)),
         };
         let left = width - margin - length;
         let y = height - margin - s;
@@ -141,6 +141,12 @@ impl Pen<'_> {
         let [w, h] = self.text_size(&label);
         self.text(&label, [left + (length - w) / 2, y - h - 3 * s]);
     }
+}
+
+/// A length of a scale bar, which is one digit and zeros.
+fn round_length(mm: f64) -> String {
+    let decimals = (-mm.log10().floor()).max(0.0) as usize;
+    format!("{mm:.decimals$}")
 }
 
 /// A number as short as it can be read: whole above 10, else two digits after the point.

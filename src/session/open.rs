@@ -4,17 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
-use crate::volume::{Grid, LabelMap, LabelTable};
+use crate::volume::{Grid, LabelMap, LabelTable, Reordering};
 
 use super::ai::Jobs;
 use super::change::Target;
 use super::effect::{Effect, Effects};
 use super::recovery::Snapshot;
 use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
-
-/// How far corners of a label map may lie from the scan's, in mm, to be on its grid. Formats store
-/// positions in single precision, in two ways that differ a little.
-const SAME_GRID_TOLERANCE_MM: f64 = 0.05;
 
 impl Session {
     pub(super) fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
@@ -88,7 +84,7 @@ impl Case {
     }
 
     fn replace_image(&mut self, scan: OpenedScan, out: &mut Effects) {
-        if !self.is_on_grid(scan.image.grid()) {
+        if Reordering::between(scan.image.grid(), self.grid()).is_none_or(|r| !r.is_identity()) {
             out.refuse("the other image lies on another grid: open it as a scan of its own");
             return;
         }
@@ -109,22 +105,19 @@ impl Case {
     }
 
     fn open_labels(&mut self, opened: OpenedLabels, out: &mut Effects) {
-        if !self.is_on_grid(&opened.labels.grid) {
-            out.refuse(grid_mismatch(self.grid(), &opened.labels.grid));
+        let Some(labels) = self.on_grid(opened.labels, out) else {
             return;
-        }
-        self.replace_labels(opened.labels, opened.table, out);
+        };
+        self.replace_labels(labels, opened.table, out);
         self.saved_revision = self.revision;
         self.labels_path = Some(opened.path);
     }
 
     fn restore(&mut self, snapshot: Snapshot, out: &mut Effects) {
         let active = snapshot.active;
-        if !self.is_on_grid(&snapshot.labels.grid) {
-            out.refuse(grid_mismatch(self.grid(), &snapshot.labels.grid));
+        let Some(labels) = self.on_grid(Arc::unwrap_or_clone(snapshot.labels), out) else {
             return;
-        }
-        let labels = Arc::unwrap_or_clone(snapshot.labels);
+        };
         self.replace_labels(labels, snapshot.table, out);
         self.target.active = active;
         self.activate_existing();
@@ -139,10 +132,7 @@ impl Case {
                 table.add(value, &format!("label_{value}"));
             }
         }
-        self.labels = Arc::new(LabelMap {
-            grid: *self.grid(),
-            voxels: labels.voxels,
-        });
+        self.labels = Arc::new(labels);
         self.table = table;
         self.target = Target::default();
         self.activate_existing();
@@ -157,9 +147,19 @@ impl Case {
         out.push(Effect::ProposalChanged);
     }
 
-    /// Whether voxels on `other` lie on the scan's grid.
-    fn is_on_grid(&self, other: &Grid) -> bool {
-        self.grid().is_same(other, SAME_GRID_TOLERANCE_MM)
+    /// The labels on the scan's grid, with a word where they had to be brought there; refused where they lie elsewhere.
+    fn on_grid(&self, labels: LabelMap, out: &mut Effects) -> Option<LabelMap> {
+        let Some(reordering) = Reordering::between(&labels.grid, self.grid()) else {
+            out.refuse(grid_mismatch(self.grid(), &labels.grid));
+            return None;
+        };
+        for doubt in reordering.doubts() {
+            out.warn(format!("the label map: {doubt}"));
+        }
+        Some(LabelMap {
+            grid: *self.grid(),
+            voxels: reordering.apply(labels.voxels),
+        })
     }
 }
 

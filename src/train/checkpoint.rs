@@ -1,5 +1,6 @@
 //! What a run leaves on disk: enough to go on exactly, and the averaged weights to ship.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::io;
 use crate::io::atomic::replace_file;
 use crate::models::prosector1::{NetConfig, ProsectorNet};
 use crate::models::registry::checksum;
@@ -19,6 +21,8 @@ use super::config::TrainConfig;
 
 /// File name of the shipped weights.
 const WEIGHTS: &str = "model.bpk";
+/// File name of their card.
+const CARD: &str = "model.toml";
 /// File that names the last complete checkpoint.
 const PROGRESS: &str = "progress.toml";
 
@@ -61,6 +65,39 @@ pub(super) fn failed(path: &Path, reason: impl ToString) -> TrainError {
         path: path.to_owned(),
         reason: reason.to_string(),
     }
+}
+
+/// Refuses a folder of checkpoints whose files would replace, or remove, one of those that the run reads.
+///
+/// # Errors
+/// Such a file.
+pub(super) fn check_keeps(folder: &Path, inputs: &[&Path]) -> Result<(), TrainError> {
+    for name in [WEIGHTS, CARD, PROGRESS] {
+        io::check_keeps(&folder.join(name), inputs)?;
+    }
+    let Ok(folder) = folder.canonicalize() else {
+        return Ok(());
+    };
+    let is_in_step = |input: &&&Path| {
+        let Ok(full) = input.canonicalize() else {
+            return false;
+        };
+        let inside = full.strip_prefix(&folder).ok();
+        let first = inside.and_then(|path| path.components().next());
+        first.is_some_and(|name| is_step(name.as_os_str()))
+    };
+    match inputs.iter().find(is_in_step) {
+        Some(input) => Err(failed(
+            input,
+            "it is read by this run, and lies in a checkpoint that the run will remove; copy it elsewhere first",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whether a name is that of the folder of one step.
+fn is_step(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with("step_")
 }
 
 /// Replaces the state in `folder`: `write` puts files into a folder of this step's own, and only then is it named as the
@@ -136,7 +173,7 @@ fn save_model(folder: &Path, config: &TrainConfig, net: ProsectorNet) -> Result<
     let weights = folder.join(WEIGHTS);
     save_net(&weights, net)?;
     let bytes = std::fs::read(&weights).map_err(|e| failed(&weights, e))?;
-    let card_path = folder.join("model.toml");
+    let card_path = folder.join(CARD);
     let card = config.model_card(WEIGHTS, checksum(&bytes));
     let text = toml::to_string(&card).map_err(|e| failed(&card_path, e))?;
     write_text(&card_path, &text)
@@ -156,8 +193,8 @@ fn remove_others(folder: &Path, keep: &Path) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries {
         let path = entry.path();
-        let is_step = entry.file_name().to_string_lossy().starts_with("step_");
-        if is_step && path != keep && std::fs::remove_dir_all(&path).is_err() {
+        let is_other = is_step(&entry.file_name()) && path != keep;
+        if is_other && std::fs::remove_dir_all(&path).is_err() {
             tracing::warn!("an old checkpoint could not be removed");
         }
     }

@@ -224,6 +224,12 @@ impl TrainConfig {
         }
     }
 
+    /// The single files that it names, beside its folders of data.
+    pub fn files_read(&self) -> impl Iterator<Item = &Path> {
+        let files = [Some(&self.splits), self.initial_weights.as_ref()];
+        files.into_iter().flatten().map(PathBuf::as_path)
+    }
+
     /// Reads a recipe and makes its paths absolute.
     ///
     /// # Errors

@@ -131,7 +131,11 @@ pub fn run(
     if volumes::is_recipe(&table) {
         return volumes::run(config, device, resume, ctx);
     }
-    let config = TrainConfig::load(config)?;
+    let recipe = config;
+    let config = TrainConfig::load(recipe)?;
+    let read = [Some(recipe), cache].into_iter().flatten();
+    let read: Vec<&Path> = read.chain(config.files_read()).collect();
+    checkpoint::check_keeps(&config.checkpoints, &read)?;
     let cases = cases::load(&config, &Source::open(&config, cache)?, ctx)?;
     trainer::train(&config, &cases, device, resume, ctx)
 }
@@ -142,7 +146,13 @@ pub fn run(
 /// # Errors
 /// A recipe that is not for the model in the box, unreadable data, a file that cannot be written.
 pub fn pack(config: &Path, out: &Path, ctx: &JobContext) -> Result<PackReport, TrainError> {
-    cache::write(&TrainConfig::load(config)?, out, ctx)
+    let recipe = config;
+    let config = TrainConfig::load(recipe)?;
+    let folders = config.datasets.iter().map(|d| d.folder.as_path());
+    let folders = folders.chain(config.label_maps.iter().map(|maps| maps.folder.as_path()));
+    let read = config.files_read().chain(folders).chain([recipe]);
+    crate::io::check_keeps(out, &read.collect::<Vec<_>>())?;
+    cache::write(&config, out, ctx)
 }
 
 /// Writes the samples that the recipe at `config` draws for `steps` to `out`, in the form that `sample_stream` describes;

@@ -203,6 +203,12 @@ impl ImageVolume {
         self
     }
 
+    /// The same, where nothing says how the patient lies in the voxels.
+    pub fn with_sides_assumed(mut self) -> Self {
+        self.grid.sides_assumed = true;
+        self
+    }
+
     /// The sampling grid.
     pub fn grid(&self) -> &Grid {
         &self.grid

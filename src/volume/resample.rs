@@ -3,10 +3,13 @@
 use glam::{DAffine3, DVec3};
 use rayon::prelude::*;
 
-use crate::geometry::{VoxelBox, VoxelPoint};
+use crate::geometry::{Affine, VoxelBox, VoxelPoint};
 use crate::with_voxels;
 
-use super::{Grid, ImageVolume, LabelMap, Mask};
+use super::{Grid, ImageVolume, LabelMap, Mask, Rescale, VoxelData};
+
+/// What rounding moves a corner by at most, in voxels.
+const ROUNDING_VOXELS: f64 = 1e-3;
 
 /// Voxel coordinates of `from` for voxel coordinates of `target`.
 fn from_target(from: &Grid, target: &Grid) -> DAffine3 {
@@ -38,6 +41,68 @@ pub fn resample_image(image: &ImageVolume, target: &Grid, outside: f32) -> Vec<f
         let value = rescale.apply(v[offset] as f64) as f32;
         if value.is_finite() { value } else { outside }
     }))
+}
+
+/// A sheared scan on a grid at right angles that covers it, in its stored type (whole numbers beyond 16 bits and double
+/// precision as `f32`): trilinear, and outside of it the lowest value. `None` for films, whose third axis is no length,
+/// and for scans in colour.
+pub fn at_right_angles(image: &ImageVolume) -> Option<ImageVolume> {
+    if image.third_axis().is_time() || image.colours().is_some() {
+        return None;
+    }
+    let target = right_angled(image.grid())?;
+    let (low, high) = image.value_range()?;
+    let Rescale { slope, intercept } = image.rescale();
+    let lowest = if slope < 0.0 { high } else { low };
+    let outside = ((lowest - intercept) / slope) as f32;
+    let values = with_voxels!(image.voxels(), v => resample(image.grid(), &target, outside, |offset| {
+        let value = v[offset] as f32;
+        if value.is_finite() { value } else { outside }
+    }));
+    macro_rules! whole {
+        ($kind:ident, $type:ty) => {
+            VoxelData::$kind(values.iter().map(|v| v.round() as $type).collect())
+        };
+    }
+    let voxels = match image.voxels() {
+        VoxelData::U8(_) => whole!(U8, u8),
+        VoxelData::I8(_) => whole!(I8, i8),
+        VoxelData::U16(_) => whole!(U16, u16),
+        VoxelData::I16(_) => whole!(I16, i16),
+        _ => VoxelData::F32(values),
+    };
+    Some(ImageVolume::new(
+        target,
+        voxels,
+        image.rescale(),
+        image.modality(),
+    ))
+}
+
+/// A grid at right angles that covers a sheared one: its first axis and the plane of its first two stay, so that the
+/// slices of a tilted gantry stay slices, and steps are those of the sheared one across each other.
+fn right_angled(grid: &Grid) -> Option<Grid> {
+    let [i, j, k] = std::array::from_fn(|d| grid.affine.column(d));
+    let across = |v: DVec3, from: DVec3| v - from * (v.dot(from) / from.length_squared());
+    let j = across(j, i);
+    let k = across(across(k, i), j);
+    let origin = grid.world_from_voxel(VoxelPoint(DVec3::ZERO)).0;
+    let upright = Affine::from_columns(i, j, k, origin).ok()?;
+    let here_from_there = upright.inverse() * grid.affine.matrix();
+    let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
+    for VoxelPoint(corner) in grid.corners() {
+        let p = here_from_there.transform_point3(corner);
+        (low, high) = (low.min(p), high.max(p));
+    }
+    // A corner that rounding moved adds no slice.
+    let first = (low + ROUNDING_VOXELS).floor();
+    let last = (high - ROUNDING_VOXELS).ceil();
+    let dims = (last - first).max(DVec3::ZERO).to_array().map(|n| n as usize + 1);
+    Some(Grid {
+        dims,
+        affine: upright.stepped(first.to_array(), [1.0; 3]),
+        ..*grid
+    })
 }
 
 /// Trilinear values of a field given per voxel of `from`.

@@ -29,5 +29,9 @@ pub fn grid_over_time(volume: &Grid, slice: usize, frames: usize) -> Grid {
     let length_mm = volume.spacing_mm()[2];
     let first = [0.0, 0.0, slice as f64];
     let affine: Affine = volume.affine.stepped(first, [1.0, 1.0, 1.0 / length_mm]);
-    Grid::new([ni, nj, frames], affine)
+    Grid {
+        dims: [ni, nj, frames],
+        affine,
+        ..*volume
+    }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use prosector::models::DeviceChoice;
-use prosector::train::parity::{FixtureReport, run_folder};
+use prosector::models::checkpoint::HostTensor;
+use prosector::train::parity::{Check, FixtureReport, Limit, run_folder};
 use prosector::util::JobContext;
 
 use crate::support::shared;
@@ -96,4 +97,22 @@ fn networks_match_their_authors_on_the_gpu() {
     let rows = String::from_utf8_lossy(&output.stdout);
     let bad: Vec<&str> = rows.lines().filter(|row| row.starts_with("FAIL")).collect();
     assert!(output.status.success(), "{stderr}\n{}", bad.join("\n"));
+}
+
+/// Held against 1e-5 of their length, where outputs may be off by 1e-4, whatever the size of the values.
+#[test]
+fn inner_activations_are_judged_by_their_own_size() {
+    let judged = |name: &str, size: f32, off: f32, tolerance: f64| {
+        let expected = HostTensor::new([4], vec![size, -size, size, size]);
+        let found = [size + off, -size, size, size - off];
+        let mut check = Check::new(true);
+        check.host(name, &expected, &[4], &found, Limit::MaxAbs(tolerance));
+        check.into_rows().remove(0).pass
+    };
+    assert!(judged("mid/decoder", 400.0, 4e-4, 2e-4));
+    assert!(!judged("mid/decoder", 400.0, 2e-2, 2e-4));
+    assert!(!judged("mid/decoder", 0.1, 9e-5, 1e-4), "much of so small a value");
+    assert!(!judged("out/logits", 400.0, 4e-4, 2e-4));
+    assert!(judged("mid/silent", 0.0, 1e-5, 1e-4), "nothing to be relative to");
+    assert!(!judged("mid/exact", 400.0, 4e-4, 0.0));
 }

@@ -1,6 +1,7 @@
 //! What several test modules need.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
 /// A file or folder of the shared data, which lies beside the project (or where `PROSECTOR_SHARED` says).
 ///
@@ -16,4 +17,31 @@ pub fn shared(relative: &str) -> Option<PathBuf> {
     assert!(!is_ci, "the shared data has no {relative}");
     eprintln!("skipped: the shared data has no {relative}");
     None
+}
+
+/// Runs the program in a folder, with its models in there too, and no display.
+pub fn program(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_prosector"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("XDG_RUNTIME_DIR", folder)
+        .env("PROSECTOR_MODELS", folder.join("models"))
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .output()
+        .expect("the program starts")
+}
+
+/// What a command said on stderr.
+pub fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Exit code 1, nothing on stdout, and one line on stderr that holds `reason`.
+pub fn assert_refused(output: &Output, reason: &str) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains(reason), "{said} does not say {reason}");
+    assert!(output.stdout.is_empty());
 }

@@ -99,12 +99,12 @@ impl Case {
             ..OpenOptions::default()
         };
         let scan = open_scan(&self.image, &options, &ctx)?;
-        let (truth, table, _) = labels_on_grid(&self.truth, scan.image.grid(), &ctx)?;
+        let (truth, table, doubts) = labels_on_grid(&self.truth, scan.image.grid(), &ctx)?;
         Ok(OpenedCase {
             labels: self.labels(&truth, &table),
             image: Arc::new(scan.image),
             truth,
-            warnings: scan.info.warnings,
+            warnings: [scan.info.warnings, doubts].concat(),
         })
     }
 

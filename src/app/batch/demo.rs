@@ -108,17 +108,29 @@ impl Files {
             target_box: folder.join("box.nii.gz"),
             picture: folder.join("screenshot.png"),
         };
-        for path in [
-            &files.scan,
-            &files.truth,
-            &files.automatic,
-            &files.click,
-            &files.target_box,
-        ] {
+        for path in files.label_maps() {
             check_output(path)?;
         }
+        check_output(&files.scan)?;
         check_picture(&files.picture)?;
+        files.check_own()?;
         Ok(files)
+    }
+
+    fn label_maps(&self) -> [&PathBuf; 4] {
+        [&self.truth, &self.automatic, &self.click, &self.target_box]
+    }
+
+    /// Refuses a folder where somebody else's file has the name of one of the demo's; its own lie beside its phantom.
+    fn check_own(&self) -> Result<(), Refusal> {
+        let others = self.label_maps().into_iter().chain([&self.picture]);
+        match others.into_iter().find(|path| path.exists()) {
+            Some(taken) if !self.scan.exists() => {
+                let reason = "it is there already and not the demo's; choose another folder";
+                Err(IoError::output(taken, reason).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 

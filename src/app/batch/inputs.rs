@@ -8,17 +8,13 @@ use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::io::{OpenOptions, ScanInfo, open_labels, open_scan};
+use crate::io::{IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
 use crate::with_voxels;
 
 use super::Refusal;
-
-/// How far corners of a label map may lie from the scan's, in mm, to be on its grid: files store positions in
-/// single precision, in two ways that differ a little.
-const SAME_GRID_TOLERANCE_MM: f64 = 0.05;
 
 /// A scan ready for the engine.
 pub(super) struct OpenedScan {
@@ -49,30 +45,41 @@ pub(super) fn open(
     })
 }
 
-/// Opens a label map that must lie on `grid`; its voxels are then said to lie exactly there.
+/// Opens a label map whose voxels must be those of `grid`, be it in another order; they are then said to lie exactly there.
+/// The last value holds what the user should know.
 pub(super) fn labels_on_grid(
     path: &Path,
     grid: &Grid,
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
-    let (labels, table, warnings) = open_labels(path, ctx)?;
-    same_grid(path, &labels.grid, grid)?;
+    let (labels, table, mut warnings) = open_labels(path, ctx)?;
+    let reordering = same_voxels(path, &labels.grid, grid)?;
+    warnings.extend(told_of(path, reordering.doubts()));
     let labels = LabelMap {
         grid: *grid,
-        voxels: labels.voxels,
+        voxels: reordering.apply(labels.voxels),
     };
     Ok((labels, table, warnings))
 }
 
-/// Opens a mask that must lie on `grid`: whatever is not zero belongs to it, be it a label, a probability or -1.
-pub(super) fn mask_on_grid(path: &Path, grid: &Grid, ctx: &JobContext) -> Result<Mask, Refusal> {
+/// Opens a mask whose voxels must be those of `grid`: whatever is not zero belongs to it, be it a label, a probability
+/// or -1. The second value holds what the user should know.
+pub(super) fn mask_on_grid(
+    path: &Path,
+    grid: &Grid,
+    ctx: &JobContext,
+) -> Result<(Mask, Vec<String>), Refusal> {
     let options = OpenOptions {
         // Keeps the reader from guessing what kind of scan the values could be of.
         modality: Some(Modality::Mr),
         ..OpenOptions::default()
     };
-    let image = open_scan(path, &options, ctx)?.image;
-    same_grid(path, image.grid(), grid)?;
+    let Scan { image, info } = open_scan(path, &options, ctx)?;
+    if let Some(frames) = info.frames.filter(|&n| n > 1) {
+        return Err(IoError::several_frames(path, frames).into());
+    }
+    let reordering = same_voxels(path, image.grid(), grid)?;
+    let doubts = told_of(path, [info.warnings, reordering.doubts()].concat());
     let rescale = image.rescale();
     let voxels = with_voxels!(image.voxels(), v => v
         .par_iter()
@@ -81,15 +88,32 @@ pub(super) fn mask_on_grid(path: &Path, grid: &Grid, ctx: &JobContext) -> Result
             u8::from(value != 0.0 && !value.is_nan())
         })
         .collect());
-    Ok(Mask {
+    let mask = Mask {
         grid: *grid,
-        voxels,
-    })
+        voxels: reordering.apply(voxels),
+    };
+    Ok((mask, doubts))
 }
 
-fn same_grid(path: &Path, own: &Grid, wanted: &Grid) -> Result<(), Refusal> {
-    if own.is_same(wanted, SAME_GRID_TOLERANCE_MM) {
-        return Ok(());
+/// Warnings with the name of the file that they are of: a command reads several.
+fn told_of(path: &Path, warnings: Vec<String>) -> Vec<String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let told = warnings.into_iter().map(|text| format!("{name}: {text}"));
+    told.collect()
+}
+
+/// What to say where one label map is made or shown on a scan of several frames.
+pub(super) fn one_map_for_frames(info: &ScanInfo) -> Option<String> {
+    let frames = info.frames.filter(|&n| n > 1)?;
+    Some(format!(
+        "one label map stands for all {frames} frames of the scan: it goes with frame {}",
+        info.frame
+    ))
+}
+
+fn same_voxels(path: &Path, own: &Grid, wanted: &Grid) -> Result<Reordering, Refusal> {
+    if let Some(reordering) = Reordering::between(own, wanted) {
+        return Ok(reordering);
     }
     let size = |g: &Grid| g.dims.map(|n| n.to_string()).join("x");
     let difference = if own.dims == wanted.dims {

@@ -13,6 +13,7 @@ mod info;
 mod inputs;
 mod model_run;
 mod models;
+mod outputs;
 mod parity;
 mod screenshot;
 mod segment;

@@ -8,7 +8,7 @@ use image::{ImageFormat, RgbaImage};
 
 use crate::cli::ScreenshotArgs;
 use crate::geometry::{VoxelBox, VoxelIndex};
-use crate::io::{IoError, atomic};
+use crate::io::{IoError, atomic, check_keeps};
 use crate::render;
 use crate::volume::window::default_window;
 use crate::volume::{Grid, LabelMap};
@@ -20,6 +20,9 @@ use super::inputs;
 pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     let console = Console::new(false);
     check_picture(&args.output)?;
+    let mut files = vec![args.scan.path.as_path()];
+    files.extend(args.labels.as_deref());
+    check_keeps(&args.output, &files)?;
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = scan.image.grid();
@@ -28,6 +31,7 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
         Some(path) => {
             let (map, table, more) = inputs::labels_on_grid(path, grid, &ctx)?;
             warnings.extend(more);
+            warnings.extend(inputs::one_map_for_frames(&scan.info));
             Some((map, table))
         }
         None => None,

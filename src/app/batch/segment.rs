@@ -1,12 +1,13 @@
 //! `prosector segment`: a label map or a mask on the scan's own grid.
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::cli::SegmentArgs;
-use crate::io::{check_output, save_image, save_labels, save_mask};
+use crate::io::{save_image, save_labels, save_mask};
 use crate::models::{Certainty, Estimate, ModelCard, ScanKey};
 use crate::prompt::PromptSet;
 use crate::volume::{
@@ -17,6 +18,7 @@ use super::Refusal;
 use super::console::Console;
 use super::inputs::{self, OpenedScan};
 use super::model_run::{ModelRun, Timed};
+use super::outputs::{check_results, export_doubts};
 
 /// One command opens one scan.
 const SCAN: ScanKey = ScanKey(1);
@@ -44,26 +46,43 @@ struct LabelReport {
 
 pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    check_output(&args.output)?;
-    if let Some(path) = &args.uncertainty {
-        check_output(path)?;
-    }
+    let results: Vec<&Path> = [Some(&args.output), args.uncertainty.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    check_results(&results, &files_read(args))?;
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = *scan.image.grid();
-    let report = if args.auto {
+    let mut report = if args.auto {
         segment_auto(args, &scan, console)?
     } else {
         let prompts = inputs::prompts_on_grid(&args.clicks, args.target_box, args.world, &grid)?;
-        let prior = match &args.prior {
-            Some(path) => Some(inputs::mask_on_grid(path, &grid, &ctx)?),
-            None => None,
+        let (prior, doubts) = match &args.prior {
+            Some(path) => {
+                let (prior, doubts) = inputs::mask_on_grid(path, &grid, &ctx)?;
+                (Some(prior), doubts)
+            }
+            None => (None, Vec::new()),
         };
-        segment_prompted(args, &scan, &prompts, prior, console)?
+        let mut report = segment_prompted(args, &scan, &prompts, prior, console)?;
+        report.warnings.extend(doubts);
+        report
     };
+    report.warnings.extend(inputs::one_map_for_frames(&scan.info));
+    report.warnings.extend(export_doubts(&grid));
     console.warnings(&report.warnings);
     console.result(&report, || describe(args, &report));
     Ok(())
+}
+
+/// The files that the command reads.
+fn files_read(args: &SegmentArgs) -> Vec<&Path> {
+    let mut files = vec![args.scan.path.as_path()];
+    files.extend(args.prior.as_deref());
+    files.extend(args.model.as_deref().map(Path::new));
+    files
 }
 
 fn segment_auto(
@@ -177,7 +196,11 @@ fn describe(args: &SegmentArgs, report: &Report) -> String {
         report.device
     );
     for label in &report.labels {
-        let volume = label.volume_ml.map(|ml| format!(" {ml:>10.2} ml"));
+        let volume = label.volume_ml.map(|ml| {
+            // Two decimals of a millilitre are nothing in a mouse.
+            let decimals = if ml < 0.1 { 6 } else { 2 };
+            format!(" {ml:>10.decimals$} ml")
+        });
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,

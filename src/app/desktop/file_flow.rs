@@ -9,7 +9,7 @@ use crate::session::recovery::Snapshot;
 use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource};
 use crate::ui::Severity;
 use crate::ui::model::Question;
-use crate::volume::Modality;
+use crate::volume::{Grid, Modality};
 
 use super::dialogs::PathPurpose;
 use super::files::{self, FileOutcome};
@@ -328,8 +328,22 @@ impl Window {
         self.state.messages.push(Severity::Done, text);
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
         self.apply(ScanCommand::MarkSaved { revision, path });
+        let doubts = self.session.case().map(|case| export_doubts(case.grid()));
+        self.warn(&doubts.unwrap_or_default());
         if !self.session.is_dirty() {
             self.remove_recovery();
         }
     }
+}
+
+/// What to know of labels that were saved on this grid.
+fn export_doubts(grid: &Grid) -> Vec<String> {
+    let sides = "Nothing says left from right in this scan: in the saved labels they are assumed too";
+    let sheared = "The scan's axes are not at right angles: ITK (3D Slicer) will refuse the saved labels; \
+        `prosector convert --right-angles` gives a scan that it takes";
+    [(grid.sides_assumed, sides), (grid.is_sheared(), sheared)]
+        .into_iter()
+        .filter(|(is_so, _)| *is_so)
+        .map(|(_, text)| text.to_owned())
+        .collect()
 }

@@ -1,6 +1,6 @@
 //! The file jobs of the window: each runs on the file thread and gives one outcome.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -159,6 +159,11 @@ fn in_words_of_the_window(info: &mut ScanInfo) {
             modality.name().to_uppercase()
         ));
     }
+    if let Some(frames) = info.frames.filter(|&n| n > 1) {
+        info.warnings.push(format!(
+            "The scan has {frames} frames: one label map stands for all of them"
+        ));
+    }
 }
 
 /// Reads a label map.
@@ -176,14 +181,17 @@ pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
     }
 }
 
-/// Saves labels, atomically and read back.
+/// Saves labels, atomically and read back; never over a file of the `scan` that they are of.
 pub fn save_labels(
     path: PathBuf,
+    scan: Option<&Path>,
     labels: &LabelMap,
     table: &LabelTable,
     revision: u64,
 ) -> FileOutcome {
-    match io::save_labels(&path, labels, table) {
+    let inputs: Vec<&Path> = scan.into_iter().collect();
+    let saved = io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
+    match saved {
         Err(error) => FileOutcome::refused(error),
         Ok(()) => FileOutcome::Saved { path, revision },
     }

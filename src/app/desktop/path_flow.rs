@@ -35,18 +35,14 @@ impl Window {
         let Some(case) = self.session.case() else {
             return;
         };
-        if let ScanSource::File { path: scan, .. } = case.source()
-            && *scan == path
-        {
-            let text = "That is the scan itself: give the labels another name";
-            self.state.messages.push(Severity::Error, text);
-            self.flow.forget_goal();
-            return;
-        }
+        let scan = match case.source() {
+            ScanSource::File { path, .. } => Some(path.clone()),
+            ScanSource::Sample => None,
+        };
         let (labels, table) = (Arc::clone(case.labels()), case.table().clone());
         let revision = case.revision();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, &labels, &table, revision)
+            files::save_labels(path, scan.as_deref(), &labels, &table, revision)
         });
         self.flow.saving = Some(id);
     }

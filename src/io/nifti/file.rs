@@ -22,6 +22,11 @@ pub(in crate::io) fn header_beside_image(path: &Path) -> Option<PathBuf> {
     sibling(path, ".img", ".hdr")
 }
 
+/// The other file of an `.hdr`/`.img` pair.
+pub(in crate::io) fn other_of_pair(path: &Path) -> Option<PathBuf> {
+    header_beside_image(path).or_else(|| sibling(path, ".hdr", ".img"))
+}
+
 /// Which voxels of a file are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -64,9 +69,9 @@ impl NiftiFile {
         let header = Header::parse(&head, path)?;
         let stored_type = StoredType::from_code(header.datatype)
             .map_err(|reason| IoError::unsupported(path, reason))?;
-        let (dims, frames) = extents(&header, path)?;
-        let offset = voxel_offset(&header, path)?;
         let mut warnings = Vec::new();
+        let (dims, frames) = extents(&header, path, &mut warnings)?;
+        let offset = voxel_offset(&header, path)?;
         if usize::try_from(header.bitpix).ok() != Some(8 * stored_type.bytes()) {
             warnings.push(format!(
                 "the header gives {} bits per voxel, but {} has {}; the type is believed",
@@ -231,8 +236,13 @@ impl NiftiFile {
     }
 }
 
-/// The dims and the number of frames, if they can be true.
-fn extents(header: &Header, path: &Path) -> Result<([usize; 3], usize), IoError> {
+/// The dims and the number of frames, if they can be true. Sizes below 1 after the last real one, and beyond space,
+/// count as 1, as the NIfTI library takes them.
+fn extents(
+    header: &Header,
+    path: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<([usize; 3], usize), IoError> {
     let damaged = |reason: String| IoError::damaged(path, reason);
     let n = match header.dim[0] {
         n @ 1..=7 => n as usize,
@@ -242,13 +252,30 @@ fn extents(header: &Header, path: &Path) -> Result<([usize; 3], usize), IoError>
             )));
         }
     };
-    let dim = &header.dim[1..=n];
-    let shown = || dim.iter().map(i64::to_string).collect::<Vec<_>>().join("x");
+    let stored = &header.dim[1..=n];
+    let shown = || {
+        let sizes: Vec<String> = stored.iter().map(i64::to_string).collect();
+        sizes.join("x")
+    };
+    let last_real = stored.iter().rposition(|&d| d > 1).unwrap_or(0);
+    let is_idle = |axis: usize| axis > last_real || axis >= 3;
+    let mut dim = stored.to_vec();
+    for (axis, size) in dim.iter_mut().enumerate() {
+        if *size < 1 && is_idle(axis) {
+            *size = 1;
+        }
+    }
     if dim.iter().any(|&d| d < 1) {
         return Err(damaged(format!(
             "its header gives impossible dimensions {}",
             shown()
         )));
+    }
+    if dim != stored {
+        warnings.push(format!(
+            "the header gives the dimensions {}; sizes below 1 are read as 1",
+            shown()
+        ));
     }
     let product = dim
         .iter()

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::io::IoError;
 use crate::util::JobContext;
-use crate::volume::{Grid, LabelMap, LabelTable, Rescale, VoxelData};
+use crate::volume::{LabelMap, LabelTable, Rescale, VoxelData};
 
 use super::caret;
 use super::file::{NiftiFile, Part};
@@ -23,23 +23,16 @@ pub(in crate::io) fn open_labels(
 ) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
     let mut file = NiftiFile::open(path)?;
     if file.frames > 1 {
-        return Err(IoError::not_labels(
-            path,
-            format!(
-                "it has {} frames; save the frame that is wanted as a file of its own",
-                file.frames
-            ),
-        ));
+        return Err(IoError::several_frames(path, file.frames));
     }
     if file.stored_type.is_color() {
         return Err(IoError::not_labels(path, "its voxels are colours"));
     }
-    let (affine, mut warnings) = placement::read(&file.header, file.dims)
+    let (grid, mut warnings) = placement::read(&file.header, file.dims)
         .map_err(|reason| IoError::damaged(path, reason))?;
     let rescale = rescale(&file.header, file.stored_type).map_err(|r| IoError::damaged(path, r))?;
     let stored = read_part(&mut file, Part::Frame(0), ctx)?;
     warnings.append(&mut file.warnings);
-    let grid = Grid::new(file.dims, affine);
     let voxels = whole_numbers(stored, rescale).map_err(|(offset, value)| {
         let [i, j, k] = grid.voxel_at(offset).0;
         IoError::not_labels(

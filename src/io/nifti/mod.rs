@@ -16,7 +16,7 @@ mod stored_type;
 mod volume;
 mod write;
 
-pub(super) use file::{header_beside_image, looks_like_header};
+pub(super) use file::{header_beside_image, looks_like_header, other_of_pair};
 pub(super) use labels::open_labels;
 pub(super) use modality::guess as guess_modality;
 pub(super) use volume::inspect;

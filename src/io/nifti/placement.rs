@@ -7,19 +7,23 @@ use crate::volume::Grid;
 
 use super::header::{Header, Version};
 
-/// Forms that differ by more than this at a corner of the volume are said to disagree.
-const AGREEMENT_MM: f64 = 1e-3;
+/// Forms that differ by more of a voxel than this at a corner of the volume are said to disagree.
+const AGREEMENT_VOXELS: f64 = 1e-3;
 
 /// A qform is written when it is this close to the sform at every corner. A quaternion in 32-bit floats
 /// near half a turn cannot always be closer; what shear moves is far more.
-const ROUNDING_MM: f64 = 0.02;
+const ROUNDING_VOXELS: f64 = 0.02;
+
+/// What is said where no form is given.
+const NO_ORIENTATION: &str = "the file has no orientation (qform and sform codes 0): left-right is assumed, not known, \
+     and so are the other directions";
 
 /// The position of a volume, as nibabel chooses it: the sform if its code says so, else the qform, else
-/// the spacing alone, centred, with x flipped. The second value holds doubts to show.
+/// the spacing alone, centred, with x flipped: its sides are assumed then. The second value holds doubts to show.
 ///
 /// # Errors
 /// A reason, when the chosen form is no position in space and no other form is there.
-pub(super) fn read(header: &Header, dims: [usize; 3]) -> Result<(Affine, Vec<String>), String> {
+pub(super) fn read(header: &Header, dims: [usize; 3]) -> Result<(Grid, Vec<String>), String> {
     let mut warnings = Vec::new();
     let mm = mm_per_unit(header, &mut warnings);
     let spacing = checked_spacing(header, &mut warnings);
@@ -30,36 +34,40 @@ pub(super) fn read(header: &Header, dims: [usize; 3]) -> Result<(Affine, Vec<Str
     let qform = is_known_code(header.qform_code)
         .then(|| qform(header, spacing, mm))
         .transpose();
-    let affine = match (sform, qform) {
+    let known = |affine| Grid::new(dims, affine);
+    let grid = match (sform, qform) {
         (Ok(Some(s)), Ok(Some(q))) => {
             if sound_spacing {
                 warnings.extend(disagreement(header, dims, &s, &q));
             }
-            s
+            known(s)
         }
-        (Ok(Some(s)), _) => s,
+        (Ok(Some(s)), _) => known(s),
         (Err(reason), Ok(Some(q))) => {
             warnings.push(format!("{reason}; the qform is used instead"));
-            q
+            known(q)
         }
-        (Ok(None), Ok(Some(q))) => q,
+        (Ok(None), Ok(Some(q))) => known(q),
         (Err(reason), _) | (Ok(None), Err(reason)) => return Err(reason),
         (Ok(None), Ok(None)) => {
-            warnings.push(
-                "the file has no orientation (qform and sform codes 0): left-right is assumed, \
-                 not known"
-                    .into(),
-            );
-            centred(dims, spacing, mm)?
+            warnings.push(NO_ORIENTATION.into());
+            known(centred(dims, spacing, mm)?).with_sides_assumed(true)
         }
     };
-    Ok((affine, warnings))
+    Ok((grid, warnings))
 }
 
 /// Fills in the header's position fields for a grid: qform and sform with code 1, or the sform alone
-/// where a qform cannot say it (shear).
+/// where a qform cannot say it (shear). A grid that a file without orientation gave is written without it: what nobody
+/// knows does not become certain by being copied.
 pub(super) fn write(header: &mut Header, grid: &Grid) {
     let rows = grid.affine.to_rows();
+    if is_without_orientation(grid) {
+        header.xyzt_units = MILLIMETRE | SECOND;
+        header.pixdim = [1.0; 8];
+        header.pixdim[1..4].copy_from_slice(&grid.spacing_mm());
+        return;
+    }
     header.srow = [rows[0], rows[1], rows[2]];
     header.sform_code = 1;
     header.xyzt_units = MILLIMETRE | SECOND;
@@ -79,8 +87,15 @@ pub(super) fn write(header: &mut Header, grid: &Grid) {
     }
     let pixdim = spacing_fields(header);
     let same = qform(header, pixdim, 1.0)
-        .is_ok_and(|q| corner_distance_mm(grid.dims, &grid.affine, &q) <= ROUNDING_MM);
+        .is_ok_and(|q| grid.is_same(&Grid::new(grid.dims, q), ROUNDING_VOXELS));
     header.qform_code = i32::from(same);
+}
+
+/// Whether dims and spacing alone give this grid back.
+fn is_without_orientation(grid: &Grid) -> bool {
+    let alone = centred(grid.dims, grid.spacing_mm(), 1.0);
+    let gives_it = |affine| grid.is_same(&Grid::new(grid.dims, affine), AGREEMENT_VOXELS);
+    grid.sides_assumed && alone.is_ok_and(gives_it)
 }
 
 /// `xyzt_units` codes.
@@ -170,10 +185,13 @@ fn centred(dims: [usize; 3], spacing: [f64; 3], mm: f64) -> Result<Affine, Strin
 }
 
 fn disagreement(header: &Header, dims: [usize; 3], s: &Affine, q: &Affine) -> Option<String> {
-    let distance = corner_distance_mm(dims, s, q);
-    let rounding = distance <= ROUNDING_MM && has_quaternion_of(header, s);
-    (distance > AGREEMENT_MM && !rounding)
-        .then(|| format!("sform and qform disagree by up to {distance:.3} mm; the sform is used"))
+    let shift_voxels = Grid::new(dims, *s).shift_voxels(&Grid::new(dims, *q));
+    let rounding = shift_voxels <= ROUNDING_VOXELS && has_quaternion_of(header, s);
+    (shift_voxels > AGREEMENT_VOXELS && !rounding).then(|| {
+        let distance_mm = corner_distance_mm(dims, s, q);
+        let decimals = if distance_mm < 0.1 { 6 } else { 3 };
+        format!("sform and qform disagree by up to {distance_mm:.decimals$} mm; the sform is used")
+    })
 }
 
 /// The unit quaternion's b, c, d (a is not negative) nearest to the directions of the axes, and their

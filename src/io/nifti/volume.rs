@@ -5,7 +5,6 @@ use std::path::Path;
 use bytemuck::Pod;
 use rayon::prelude::*;
 
-use crate::geometry::Affine;
 use crate::io::scan::COLOURS;
 use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis};
 use crate::util::JobContext;
@@ -26,9 +25,9 @@ pub(in crate::io) fn inspect(
     ctx: &JobContext,
 ) -> Result<(ScanInfo, Option<ImageVolume>), IoError> {
     let mut file = NiftiFile::open(path)?;
-    let (affine, mut warnings) = placement::read(&file.header, file.dims)
+    let (volume_grid, mut warnings) = placement::read(&file.header, file.dims)
         .map_err(|reason| IoError::damaged(path, reason))?;
-    if !affine.is_orthogonal(1e-3) {
+    if volume_grid.is_sheared() {
         warnings.push(
             "the voxel axes are not at right angles (sheared); positions follow the file, other \
              programs may refuse it"
@@ -52,7 +51,7 @@ pub(in crate::io) fn inspect(
     if file.stored_type.is_color() {
         warnings.push(COLOURS.into());
     }
-    let (grid, time) = placed(&file, affine, part);
+    let (grid, time) = placed(&file, volume_grid, part);
     let mut image = read_image(&mut file, part, grid, rescale, ctx)?;
     warnings.append(&mut file.warnings);
     if let Some(time) = time {
@@ -94,8 +93,7 @@ pub(in crate::io) fn inspect(
 }
 
 /// The grid of a part, and what is known of time where that is its third axis.
-fn placed(file: &NiftiFile, affine: Affine, part: Part) -> (Grid, Option<TimeAxis>) {
-    let grid = Grid::new(file.dims, affine);
+fn placed(file: &NiftiFile, grid: Grid, part: Part) -> (Grid, Option<TimeAxis>) {
     match part {
         Part::Frame(_) => (grid, None),
         Part::FramesOfSlice(slice) => {

@@ -21,8 +21,8 @@ use super::volume::rescale;
 /// NIFTI_INTENT_LABEL: the values are names.
 const INTENT_LABEL: i32 = 1002;
 
-/// Re-read positions may differ by this much: NIfTI-1 rounds them to 32-bit floats.
-const POSITION_MM: f64 = 1e-2;
+/// Re-read positions may differ by this part of a voxel: NIfTI-1 rounds them to 32-bit floats.
+const POSITION_VOXELS: f64 = 1e-2;
 
 /// Saves a label map with its names.
 pub(in crate::io) fn save_labels(
@@ -148,13 +148,21 @@ impl Contents<'_> {
         out.write_all(self.bytes)
     }
 
+    /// A NIfTI-1 header where that can hold the dims, and positions without moving them.
     fn header(&self, extension_bytes: usize) -> Header {
-        let dims = self.grid.dims.map(|n| n as i64);
-        let version = if dims.iter().all(|&n| n <= i64::from(i16::MAX)) {
-            Version::One
+        let short = self.header_of(Version::One, extension_bytes);
+        let fits = short.dim.iter().all(|&n| n <= i64::from(i16::MAX));
+        let is_exact = placement::read(&short, self.grid.dims)
+            .is_ok_and(|(read, _)| read.is_same(&self.grid, POSITION_VOXELS / 2.0));
+        if fits && is_exact {
+            short
         } else {
-            Version::Two
-        };
+            self.header_of(Version::Two, extension_bytes)
+        }
+    }
+
+    fn header_of(&self, version: Version, extension_bytes: usize) -> Header {
+        let dims = self.grid.dims.map(|n| n as i64);
         let mut header = Header {
             version,
             swapped: false,
@@ -181,11 +189,11 @@ impl Contents<'_> {
     /// Reads the written file back and compares type, position, rescale, names and every voxel.
     fn verify(&self, written: &Path) -> Result<(), String> {
         let mut file = NiftiFile::open(written).map_err(|e| e.to_string())?;
-        let (affine, _) = placement::read(&file.header, file.dims)?;
+        let (grid, _) = placement::read(&file.header, file.dims)?;
         if file.stored_type != self.stored_type || file.frames != 1 {
             return Err("the voxel type differs".into());
         }
-        if !Grid::new(file.dims, affine).is_same(&self.grid, POSITION_MM) {
+        if !grid.is_same(&self.grid, POSITION_VOXELS) {
             return Err("the position differs".into());
         }
         let Rescale { slope, intercept } = rescale(&file.header, file.stored_type)?;

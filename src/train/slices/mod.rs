@@ -28,6 +28,7 @@ use crate::volume::metrics::dice;
 use crate::volume::{ImageVolume, Mask};
 
 use super::TrainError;
+use super::checkpoint::check_keeps;
 use super::epochs::Course;
 use recipe::{SliceRecipe, SliceSystem};
 
@@ -91,6 +92,11 @@ pub(super) fn run(
 ) -> Result<(), TrainError> {
     let recipe = SliceRecipe::load(path)?;
     check_resumable(path, recipe.checkpoints.is_some(), resume)?;
+    if let Some(kept) = &recipe.checkpoints {
+        let mut read = vec![path, recipe.splits.as_path()];
+        read.extend(recipe.encoder.sam.as_deref());
+        check_keeps(&kept.folder, &read)?;
+    }
     check_free(&recipe.model.id)?;
     let (_, device) = compute::open(choice)?;
     let cases = CaseNames::of(&recipe.splits, &recipe.dataset)?;

@@ -32,6 +32,7 @@ use crate::volume::metrics::dice;
 use crate::volume::{Mask, VolumeArray};
 
 use super::TrainError;
+use super::checkpoint::check_keeps;
 use super::epochs::Course;
 use super::slices::{CaseNames, Scan, check_resumable};
 use crops::{Crop, Variation};
@@ -81,6 +82,11 @@ pub(super) fn run(
 ) -> Result<(), TrainError> {
     let recipe = VolumeRecipe::load(path)?;
     check_resumable(path, recipe.checkpoints.is_some(), resume)?;
+    if let Some(kept) = &recipe.checkpoints {
+        let mut read = vec![path, recipe.splits.as_path()];
+        read.extend(recipe.encoder.as_ref().and_then(|e| e.sam.as_deref()));
+        check_keeps(&kept.folder, &read)?;
+    }
     check_free(&recipe.model.id)?;
     let (_, device) = compute::open(choice)?;
     let cases = CaseNames::of(&recipe.splits, &recipe.dataset)?;

@@ -31,10 +31,11 @@ pub fn shadowed_text(
     painter.text(pos, anchor, text, font, color);
 }
 
-/// The letters at the four borders; none along time, and none where the place in the patient is not known.
+/// The letters at the four borders, in doubt where no file says them; none along time, and none where the place in the
+/// patient is not known.
 pub fn letters(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
     let rect = view.rect.shrink(MARGIN);
-    let [left, right, top, bottom] = view.slice.letters();
+    let [left, right, top, bottom] = view.slice.border_texts();
     let [across, down] = view.slice.in_plane_axes();
     let places = [
         (across, left, rect.left_center(), Align2::LEFT_CENTER),
@@ -42,12 +43,11 @@ pub fn letters(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
         (down, top, rect.center_top(), Align2::CENTER_TOP),
         (down, bottom, rect.center_bottom(), Align2::CENTER_BOTTOM),
     ];
-    for (voxel_axis, axis, pos, anchor) in places {
+    for (voxel_axis, letter, pos, anchor) in places {
         let is_space = time.is_none_or(|t| t.has_position && voxel_axis != TIME_AXIS);
         if !is_space {
             continue;
         }
-        let letter = axis.letter().to_string();
         let font = theme::letter_font();
         shadowed_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
     }

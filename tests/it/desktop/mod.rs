@@ -172,6 +172,28 @@ fn bad_file_says_why_and_changes_nothing() {
 }
 
 #[test]
+fn labels_are_not_saved_over_the_scan_by_any_spelling() {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let scan = folder.path().join("scan.nii.gz");
+    let image = prosector::volume::phantom::phantom().image;
+    io::save_image(&scan, &image).expect("the folder can be written to");
+    let before = std::fs::read(&scan).expect("the scan");
+    let mut bench = Bench::open(folder.path());
+    bench.will_choose(&scan);
+    bench.key(Modifiers::COMMAND, Key::O);
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    std::fs::create_dir(folder.path().join("sub")).expect("the folder can be written to");
+    for spelling in ["scan.nii.gz", "sub/../scan.nii.gz"] {
+        bench.will_choose(folder.path().join(spelling));
+        bench.choose("File", "Save as");
+        assert!(bench.shows("would be lost"), "{:?}", bench.messages());
+        assert!(bench.session().is_dirty());
+        assert!(std::fs::read(&scan).expect("the scan") == before, "{spelling}");
+    }
+}
+
+#[test]
 fn labels_on_another_grid_are_refused() {
     let (mut bench, folder) = phantom();
     let grid = prosector::volume::Grid::new(

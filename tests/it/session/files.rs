@@ -122,6 +122,33 @@ fn a_label_map_opens_on_its_own_grid_only() {
 }
 
 #[test]
+fn a_label_map_with_turned_axes_is_put_right_and_one_nearly_on_the_grid_is_taken() {
+    let mut desk = Desk::new(DIMS);
+    let grid = *desk.case().grid();
+    let last = DIMS[0] - 1;
+    let from_the_other_end = grid.affine.stepped([last as f64, 0.0, 0.0], [-1.0, 1.0, 1.0]);
+    let nearly = grid.affine.stepped([0.0, 0.06, 0.0], [1.0; 3]);
+    for (affine, first, told) in [
+        (from_the_other_end, last, "reordered onto the scan"),
+        (nearly, 0, "0.060 of a voxel"),
+    ] {
+        let mut labels = LabelMap::empty(Grid::new(DIMS, affine));
+        labels.voxels[first] = 3;
+        let opened = OpenedLabels {
+            labels,
+            table: Default::default(),
+            path: "other.nii.gz".into(),
+        };
+        let effects = desk.apply(ScanCommand::OpenLabels(Box::new(opened)));
+        let text = notice(&effects, Severity::Warning).expect("said");
+        assert!(text.contains(told), "{text}");
+        let labels = desk.case().labels();
+        assert_eq!(labels.grid, grid);
+        assert_eq!(labels.voxels.iter().position(|&v| v == 3), Some(0));
+    }
+}
+
+#[test]
 fn another_frame_or_modality_keeps_the_labels() {
     let mut desk = Desk::new(DIMS);
     paint(&mut desk, [3.0, 3.0, 3.0]);

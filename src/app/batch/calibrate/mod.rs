@@ -4,8 +4,10 @@
 mod answers;
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use crate::cli::CalibrateArgs;
+use crate::io::check_keeps;
 use crate::models::trust::{Foretold, Lessons, Trust, judged_targets, mean_absolute_error};
 use crate::models::{ModelCard, open_uncalibrated};
 
@@ -20,6 +22,8 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
     let (card_path, device) = (args.card.clone(), args.device.device);
     let model = ModelRun::start(move || open_uncalibrated(&card_path, device), console)?;
     let (new, known) = (cases_of(&args.cases)?, cases_of(&args.known)?);
+    let learnt_path = Trust::path_beside(&args.card, &model.card);
+    check_keeps(&learnt_path, &files_read(args, &model.card, &new, &known))?;
     let mut lessons = Lessons::default();
     let all = new.len() + known.len();
     let told = new.iter().map(|c| (c, Asked::Everything));
@@ -41,12 +45,21 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
     }
     let trust =
         Trust::learn(&model.card.sha256, &lessons).ok_or_else(|| nothing_learnt(&model.card))?;
-    trust.save(&Trust::path_beside(&args.card, &model.card))?;
+    trust.save(&learnt_path)?;
     console.line(&describe(&lessons));
     Ok(())
 }
 
-fn cases_of(files: &[std::path::PathBuf]) -> Result<Vec<Case>, Refusal> {
+/// The files that the command reads.
+fn files_read(args: &CalibrateArgs, card: &ModelCard, new: &[Case], known: &[Case]) -> Vec<PathBuf> {
+    let cases = new.iter().chain(known);
+    let scans = cases.flat_map(|case| [case.image.clone(), case.truth.clone()]);
+    let lists = args.cases.iter().chain(&args.known).cloned();
+    let model = [args.card.clone(), args.card.with_file_name(&card.weights)];
+    model.into_iter().chain(lists).chain(scans).collect()
+}
+
+fn cases_of(files: &[PathBuf]) -> Result<Vec<Case>, Refusal> {
     let read: Result<Vec<Vec<Case>>, Refusal> = files.iter().map(|f| read_cases(f)).collect();
     Ok(read?.into_iter().flatten().collect())
 }
