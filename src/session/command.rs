@@ -66,6 +66,11 @@ pub enum ScanCommand {
         /// When.
         at: Instant,
     },
+    /// The recovery snapshot could not be written: another is due after a while, whatever changes.
+    RecoveryFailed {
+        /// When.
+        at: Instant,
+    },
 }
 
 /// How the scan is shown.

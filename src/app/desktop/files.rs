@@ -39,6 +39,8 @@ pub enum FileOutcome {
     },
     /// Something that the user is not told about was done.
     Done,
+    /// Unsaved work could not be kept against a crash; one line for the user.
+    RecoveryFailed(String),
     /// Refused; one line for the user.
     Refused(String),
     /// The user cancelled.
