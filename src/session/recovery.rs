@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::short_debug;
 use crate::geometry::Affine;
 use crate::io::{IoError, atomic};
 use crate::volume::{Grid, Label, LabelMap, LabelTable, Run, Runs};
@@ -26,7 +27,7 @@ pub const INTERVAL: Duration = Duration::from_secs(20);
 const VERSION: u32 = 1;
 
 /// Unsaved work, and the scan it belongs to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Snapshot {
     /// The scan to open first.
     pub source: ScanSource,
@@ -61,6 +62,10 @@ struct LabelEntry {
     color: [u8; 3],
     visible: bool,
     locked: bool,
+}
+
+short_debug! {
+    Snapshot: |snapshot| format_args!("{:?} of {:?}", snapshot.labels, snapshot.source);
 }
 
 impl Case {

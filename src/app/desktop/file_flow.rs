@@ -19,7 +19,6 @@ use super::window::Window;
 use super::worker::{WorkEvent, WorkId};
 
 /// Something that would lose unsaved work, so that it may have to wait for an answer.
-#[derive(Debug)]
 pub enum Goal {
     /// Open a scan.
     Open {
@@ -83,7 +82,7 @@ pub(super) enum Purpose {
 }
 
 /// The state between the steps of opening and saving.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct FileFlow {
     /// Waits for the answer about unsaved work, or for the save.
     goal: Option<Goal>,

@@ -25,7 +25,7 @@ const WINDOW_KEY: &str = "window";
 const EGUI_KEY: &str = "egui";
 
 /// The file's entries, each a text in RON, and what changes them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct WindowMemory {
     file: Option<PathBuf>,
     entries: Entries,
@@ -37,7 +37,7 @@ pub struct WindowMemory {
     normal: Option<WindowGeometry>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Entries(BTreeMap<String, String>);
 
 impl eframe::Storage for Entries {
@@ -186,5 +186,49 @@ impl Window {
         for error in outcomes.into_iter().flatten().filter_map(Result::err) {
             tracing::error!(?error, "the preferences could not be written");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::UiState;
+
+    #[test]
+    fn the_file_of_eframe_is_read_and_what_is_strange_in_it_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join(FILE_NAME);
+        let left = Preferences {
+            side_panel: false,
+            ..Preferences::default()
+        };
+        let text = format!(
+            "{{\n    \"{}\": {:?},\n    \"strange\": \"kept\",\n}}",
+            Preferences::KEY,
+            ron::to_string(&left).expect("RON"),
+        );
+        std::fs::write(&file, text).expect("written");
+        let mut memory = WindowMemory::read(Some(folder.path()));
+        assert_eq!(memory.preferences(), left);
+        assert!(!memory.has_place());
+        assert!(memory.changed().is_none());
+
+        memory.take(&Preferences::of(&UiState::default()), &Context::default());
+        let (target, entries) = memory.changed().expect("changed");
+        entries.save(&target).expect("written");
+        let again = WindowMemory::read(Some(folder.path()));
+        assert_eq!(again.preferences(), Preferences::of(&UiState::default()));
+        assert_eq!(
+            again.entries.0.get("strange").map(String::as_str),
+            Some("kept")
+        );
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join(FILE_NAME), "").expect("written");
+        let memory = WindowMemory::read(Some(folder.path()));
+        assert_eq!(memory.preferences(), Preferences::default());
     }
 }

@@ -14,12 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use crate::io::IoError;
 use crate::session::recovery::Snapshot;
+use crate::util::short_debug;
 
 /// The most windows and left-overs at once; beyond it the work of a new window is not kept.
 const MOST_IDS: usize = 1000;
 
 /// The file that one window writes.
-#[derive(Debug)]
 pub struct RecoveryFile {
     path: PathBuf,
     next_turn: AtomicU64,
@@ -33,6 +33,11 @@ pub struct RecoveryFile {
 /// late must not undo a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Turn(u64);
+
+short_debug! {
+    RecoveryFile: |_| "a recovery file";
+    LeftOver: |_| "a recovery file that was left over";
+}
 
 impl RecoveryFile {
     /// A file of our own in `folder`, which is made if it is missing. Left-overs are not touched.
@@ -97,7 +102,6 @@ impl RecoveryFile {
 }
 
 /// A left-over file, held so that no other window offers it too. Dropping it leaves the file for the next start.
-#[derive(Debug)]
 pub struct LeftOver {
     path: PathBuf,
     _lock: File,
@@ -219,5 +223,83 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::ScanSource;
+    use crate::volume::{Grid, LabelMap, LabelTable};
+
+    fn work(label: u16) -> Snapshot {
+        let affine = crate::geometry::Affine::from_spacing([1.0; 3], [0.0; 3]);
+        let mut labels = LabelMap::empty(Grid::new([3, 3, 3], affine));
+        labels.voxels[5] = label;
+        Snapshot {
+            source: ScanSource::Sample,
+            labels: labels.into(),
+            table: LabelTable::default(),
+            active: None,
+            labels_path: None,
+        }
+    }
+
+    fn label_of(file: &RecoveryFile) -> Option<u16> {
+        let found = Snapshot::load(&file.path).ok()?;
+        Some(found.labels.voxels[5])
+    }
+
+    #[test]
+    fn what_comes_late_does_not_undo_what_was_decided_later() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = RecoveryFile::take(folder.path()).expect("a file");
+        let [first, second, third, fourth] = [(); 4].map(|()| file.turn());
+        file.write(second, &work(2)).expect("written");
+        file.write(first, &work(1)).expect("nothing to do");
+        assert_eq!(label_of(&file), Some(2));
+        file.remove(fourth).expect("removed");
+        file.write(third, &work(3)).expect("nothing to do");
+        assert_eq!(label_of(&file), None);
+    }
+
+    #[test]
+    fn files_of_windows_that_live_are_not_left_over_and_left_over_ones_are_not_reused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let lives = RecoveryFile::take(folder.path()).expect("a file");
+        let crashes = RecoveryFile::take(folder.path()).expect("a file");
+        lives.write(lives.turn(), &work(1)).expect("written");
+        crashes.write(crashes.turn(), &work(2)).expect("written");
+        assert!(LeftOver::all(folder.path()).is_empty());
+        drop(crashes);
+        let mut found = LeftOver::all(folder.path());
+        assert_eq!(found.len(), 1);
+        assert!(
+            LeftOver::all(folder.path()).is_empty(),
+            "one window asks about it"
+        );
+        let fresh = RecoveryFile::take(folder.path()).expect("a file");
+        fresh.write(fresh.turn(), &work(3)).expect("written");
+        let found = found.remove(0).read().expect("whole");
+        assert_eq!(found.snapshot, work(2));
+        drop(found);
+        assert_eq!(LeftOver::all(folder.path()).len(), 1, "later");
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_put_aside_each_by_itself() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for content in ["one", "two"] {
+            fs::write(folder.path().join("recovery-0-later.json"), content).expect("written");
+            let found = LeftOver::all(folder.path()).remove(0);
+            assert!(found.read().is_err());
+            assert!(LeftOver::all(folder.path()).is_empty());
+        }
+        for (n, content) in ["one", "two"].into_iter().enumerate() {
+            let aside = folder
+                .path()
+                .join(format!("recovery-0-later.unreadable-{n}"));
+            assert_eq!(fs::read_to_string(aside).ok().as_deref(), Some(content));
+        }
     }
 }

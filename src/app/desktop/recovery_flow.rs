@@ -45,8 +45,17 @@ impl Window {
                 Err(text) => self.state.messages.push(Severity::Warning, text),
             }
         }
-        self.state.question = self.found_work.as_ref().map(|work| Question::Recovery {
+        let Some(work) = &self.found_work else {
+            return;
+        };
+        self.state.question = Some(Question::Recovery {
             description: work.description(),
+        });
+        // The button that answered the question before has the focus still, and this one looks the same.
+        self.context.memory_mut(|memory| {
+            if let Some(focused) = memory.focused() {
+                memory.surrender_focus(focused);
+            }
         });
     }
 
