@@ -130,7 +130,7 @@ class Desk:
         write_scan(self.scan, SIDE)
         self.processes = []
 
-    def open(self, *paths, before=None):
+    def open(self, *paths, before=None, log="warn"):
         known = {w[0] for w in self.display.windows()}
         kept = ("PATH", "LANG", "VK_DRIVER_FILES", "VK_ICD_FILENAMES", "RAYON_NUM_THREADS")
         env = {k: os.environ[k] for k in kept if k in os.environ}
@@ -139,12 +139,12 @@ class Desk:
             "HOME": str(self.folder),
             "XDG_DATA_HOME": str(self.folder / "data"),
             "XDG_RUNTIME_DIR": str(self.folder),
-            "PROSECTOR_LOG": "warn",
+            "PROSECTOR_LOG": log,
         }
-        log = (self.folder / "log").open("ab") if before is None else subprocess.DEVNULL
+        told = (self.folder / "log").open("ab") if before is None else subprocess.DEVNULL
         command = [self.program, *map(str, paths)]
         process = subprocess.Popen(
-            command, env=env, stdout=log, stderr=log, preexec_fn=before
+            command, env=env, stdout=told, stderr=told, preexec_fn=before
         )
         self.processes.append(process)
         new = lambda: [w for w in self.display.windows() if w[0] not in known]
@@ -216,7 +216,7 @@ def expect(condition, what):
         raise Lost(what)
 
 
-def write_scan(path, side):
+def write_scan(path, side, inside=60):
     """A NIfTI-1 file of 16-bit voxels: a bright ball."""
     header = bytearray(352)
     struct.pack_into("<i", header, 0, 348)
@@ -236,8 +236,8 @@ def write_scan(path, side):
     for k in range(side):
         for j in range(side):
             for i in range(side):
-                inside = (i - middle) ** 2 + (j - middle) ** 2 + (k - middle) ** 2 < side * side / 9
-                voxels += struct.pack("<h", 60 if inside else -1000)
+                is_inside = (i - middle) ** 2 + (j - middle) ** 2 + (k - middle) ** 2 < side * side / 9
+                voxels += struct.pack("<h", inside if is_inside else -1000)
     path.write_bytes(bytes(header) + bytes(voxels))
 
 
@@ -416,6 +416,30 @@ def try_closing_in_a_run(desk):
 def cpu_seconds(pid):
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def try_diagnostics(desk):
+    """The window at trace, on a scan in a folder named after a patient, tells nothing of it."""
+    folder = desk.folder / "Mustermann^Erika_19530412"
+    folder.mkdir()
+    scan = folder / "Geheimrat.nii"
+    write_scan(scan, SIDE, inside=23117)
+    window = desk.open(scan, log="trace")
+    desk.paint(window.window, 330, 400)
+    desk.await_files(1)
+    desk.display.keys("Control_L", "g")
+    wait(3)
+    desk.display.keys("Control_L", "s")
+    wait(2)
+    desk.display.keys("Escape")
+    window.terminate()
+    expect(ended_within(window, 10) is not None, "did not end")
+    told = (desk.folder / "log").read_text(errors="replace")
+    expect("apply" in told, "no diagnostics were written")
+    secrets = ("Mustermann", "Erika", "19530412", "Geheimrat", "23117", desk.folder.name)
+    found = [secret for secret in secrets if secret in told]
+    expect(not found, f"told: {found}")
+    return f"{len(told.splitlines())} lines tell nothing"
 
 
 def try_place(desk):

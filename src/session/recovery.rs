@@ -2,9 +2,9 @@
 //!
 //! The application asks [`Case::recovery_due`] once a second or so. When it says so, the application takes
 //! [`Case::recovery_snapshot`] (cheap), sends [`super::ScanCommand::RecoveryTaken`], and writes
-//! [`Snapshot::save`] on a background thread. It deletes the file when the work was saved or given up. A
-//! file that is there at start means a crash: [`Snapshot::load`], open [`Snapshot::source`], then
-//! [`super::ScanCommand::Restore`].
+//! [`Snapshot::save`] on a background thread; [`super::ScanCommand::RecoveryFailed`] when that fails. It deletes the
+//! file when the work was saved or given up. A file that is left over means a crash: [`Snapshot::load`], open
+//! [`Snapshot::source`], then [`super::ScanCommand::Restore`].
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -323,6 +323,9 @@ impl Window {
                 self.state.messages.push(Severity::Error, text);
                 self.apply(ScanCommand::RecoveryFailed { at: Instant::now() });
             }
+            Some(FileOutcome::NotRemembered(text)) => {
+                self.state.messages.push(Severity::Warning, text);
+            }
             Some(FileOutcome::Cancelled) => self.not_opened(&purpose),
             Some(FileOutcome::Done) => {}
             None => {

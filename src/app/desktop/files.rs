@@ -40,6 +40,8 @@ pub enum FileOutcome {
     Done,
     /// Unsaved work could not be kept against a crash; one line for the user.
     RecoveryFailed(String),
+    /// The preferences could not be written; one line for the user.
+    NotRemembered(String),
     /// Refused; one line for the user.
     Refused(String),
     /// The user cancelled.
@@ -54,6 +56,7 @@ short_debug! {
         FileOutcome::Saved { .. } => "saved",
         FileOutcome::Done => "done",
         FileOutcome::RecoveryFailed(_) => "recovery failed",
+        FileOutcome::NotRemembered(_) => "not remembered",
         FileOutcome::Refused(_) => "refused",
         FileOutcome::Cancelled => "cancelled",
     };

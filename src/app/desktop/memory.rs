@@ -150,7 +150,7 @@ impl Window {
             self.files
                 .submit_to_the_end(move |_| match settings.save(&file) {
                     Ok(()) => FileOutcome::Done,
-                    Err(error) => FileOutcome::Refused(error.to_string()),
+                    Err(error) => FileOutcome::NotRemembered(error.to_string()),
                 });
         }
     }
@@ -166,7 +166,7 @@ impl Window {
             self.files
                 .submit_to_the_end(move |_| match entries.save(&file) {
                     Ok(()) => FileOutcome::Done,
-                    Err(error) => FileOutcome::Refused(error.to_string()),
+                    Err(error) => FileOutcome::NotRemembered(error.to_string()),
                 });
         }
     }
