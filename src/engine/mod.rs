@@ -21,7 +21,7 @@ pub use queue::{CancelOutcome, Queue, RequestKind, Superseded};
 use worker::{Outbox, Shared, Worker};
 
 /// How long closing waits for a job that does not stop at once.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(300);
 
 /// The handle to the worker thread. Dropping it stops the worker.
 pub struct Engine {
@@ -85,6 +85,11 @@ impl Engine {
         }
     }
 
+    /// Cancels all jobs, for good, and does not wait.
+    pub fn stop(&self) {
+        self.shared.stop();
+    }
+
     /// What happened, in order. Drained by the window once per frame, waited for by the command line.
     pub fn events(&self) -> &Receiver<Event> {
         &self.events
@@ -93,7 +98,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.shared.stop();
+        self.stop();
         // A job deep in the GPU driver may take longer; the process may end without it.
         let _ = self.finished.recv_timeout(SHUTDOWN_PATIENCE);
     }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::util::Cancelled;
+use crate::util::{Cancelled, short_debug};
 
 use super::SeriesInfo;
 
 /// A refusal: what, where, what to do, in one line.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum IoError {
     /// The operating system does not give the file.
@@ -101,6 +101,22 @@ pub enum IoError {
     /// The job was asked to stop.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+short_debug! {
+    IoError: |error| match error {
+        IoError::Unreadable { .. } => "unreadable",
+        IoError::NotAScan { .. } => "not a scan",
+        IoError::Damaged { .. } => "damaged",
+        IoError::Unsupported { .. } => "unsupported",
+        IoError::SeveralSeries { .. } => "several series",
+        IoError::NoSuchSeries { .. } => "no such series",
+        IoError::NoSuchFrame { .. } => "no such frame",
+        IoError::NoSuchSequence { .. } => "no such sequence",
+        IoError::NotLabels { .. } => "not labels",
+        IoError::Output { .. } => "output",
+        IoError::Cancelled(_) => "cancelled",
+    };
 }
 
 impl IoError {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::util::short_debug;
 use crate::volume::{ImageVolume, Modality};
 
 /// Said of scans in colour.
@@ -13,7 +14,7 @@ pub(super) const NO_SIDES: &str =
     "nothing says where the patient's left is: right and left are assumed, not known";
 
 /// What the caller chooses where a file leaves a choice.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct OpenOptions {
     /// The UID of the DICOM series to read; needed only where there are several.
     pub series: Option<String>,
@@ -27,7 +28,7 @@ pub struct OpenOptions {
 
 /// What a scan is: what `info` prints and the window shows. Voxel fields are `None` when several
 /// image series wait for a choice.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Clone, Default, PartialEq, Serialize)]
 pub struct ScanInfo {
     /// Voxels along i, j, k.
     pub dims: Option<[usize; 3]>,
@@ -69,6 +70,13 @@ pub struct TimeAxis {
     pub has_position: bool,
 }
 
+short_debug! {
+    OpenOptions: |options| format_args!("frame {:?}", options.frame);
+    ScanInfo: |info| format_args!("{:?} {:?}, {} series", info.dtype, info.dims, info.series.len());
+    SeriesInfo: |series| format_args!("{} series {:?}", series.modality, series.dims);
+    OtherObject: |object| format_args!("{} {}", object.count, object.kind);
+}
+
 impl TimeAxis {
     /// What the user has to know, in one line.
     pub(super) fn warning(&self, frames: usize) -> String {
@@ -91,7 +99,7 @@ impl TimeAxis {
 }
 
 /// One DICOM image series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct SeriesInfo {
     /// SeriesInstanceUID, with a suffix where one series holds several volumes.
     pub uid: String,
@@ -106,7 +114,7 @@ pub struct SeriesInfo {
 }
 
 /// DICOM objects that are no image series.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct OtherObject {
     /// SeriesInstanceUID.
     pub uid: String,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::prompt::{PromptError, PromptSet};
-use crate::util::{Cancelled, JobContext};
+use crate::util::{Cancelled, JobContext, short_debug};
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
 use super::checkpoint::CheckpointError;
@@ -49,7 +49,7 @@ impl Estimate {
 }
 
 /// Structures found without a prompt.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AutoResult {
     /// On the scan's grid; values and names are the card's.
     pub labels: LabelMap,
@@ -64,7 +64,7 @@ pub struct AutoResult {
 }
 
 /// The target of a set of prompts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PromptedResult {
     /// On the scan's grid.
     pub mask: Mask,
@@ -105,6 +105,11 @@ pub trait Segmenter: Send {
 
     /// Forgets what was cached of scans.
     fn drop_caches(&mut self);
+}
+
+short_debug! {
+    AutoResult: |result| format_args!("{:?}, {:?}", result.labels, result.table);
+    PromptedResult: |result| format_args!("{:?}", result.mask);
 }
 
 /// Why a model cannot be used, or could not finish.

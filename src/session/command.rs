@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crate::util::short_debug;
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
@@ -38,7 +39,7 @@ pub enum Command {
 }
 
 /// What is open, and where it is saved.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum ScanCommand {
     /// Opens a scan: replaces everything, with no labels. Ask about unsaved work before
     /// ([`super::Case::is_dirty`]).
@@ -63,6 +64,11 @@ pub enum ScanCommand {
     RecoveryTaken {
         /// What was taken.
         revision: u64,
+        /// When.
+        at: Instant,
+    },
+    /// The recovery snapshot could not be written: another is due after a while, whatever changes.
+    RecoveryFailed {
         /// When.
         at: Instant,
     },
@@ -110,7 +116,7 @@ pub enum ToolCommand {
 }
 
 /// The label table. Values that name no label are ignored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum LabelCommand {
     /// Adds a label and makes it active; without a name it gets `label_N`.
     Add {
@@ -167,7 +173,7 @@ pub enum PromptCommand {
 }
 
 /// The model's work.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum AiCommand {
     /// Asks for an automatic segmentation.
     RunAuto {
@@ -271,3 +277,34 @@ into_command!(
     Edit(EditCommand),
     History(HistoryCommand),
 );
+
+short_debug! {
+    ScanCommand: |command| match command {
+        ScanCommand::Open(_) => "open",
+        ScanCommand::ReplaceImage(_) => "replace the image",
+        ScanCommand::Close => "close",
+        ScanCommand::OpenLabels(_) => "open labels",
+        ScanCommand::Restore(_) => "restore",
+        ScanCommand::MarkSaved { .. } => "saved",
+        ScanCommand::RecoveryTaken { .. } => "recovery taken",
+        ScanCommand::RecoveryFailed { .. } => "recovery failed",
+    };
+    LabelCommand: |command| match command {
+        LabelCommand::Add { .. } => "add",
+        LabelCommand::StartNextLesion => "next lesion",
+        LabelCommand::Rename { .. } => "rename",
+        LabelCommand::Recolor { .. } => "recolour",
+        LabelCommand::Show { .. } => "show",
+        LabelCommand::Lock { .. } => "lock",
+        LabelCommand::Activate(_) => "activate",
+        LabelCommand::Remove(_) => "remove",
+    };
+    AiCommand: |command| match command {
+        AiCommand::RunAuto { .. } => "run",
+        AiCommand::PromptResult { .. } => "target found",
+        AiCommand::AutoResult { .. } => "structures found",
+        AiCommand::JobEnded { .. } => "ended",
+        AiCommand::Accept => "accept",
+        AiCommand::Reject => "reject",
+    };
+}

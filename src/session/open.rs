@@ -79,6 +79,10 @@ impl Case {
             ScanCommand::RecoveryTaken { revision, at } => {
                 self.recovery_taken = Some((revision, at));
             }
+            ScanCommand::RecoveryFailed { at } => {
+                // No revision is kept, and this moment counts as that of the last try.
+                self.recovery_taken = Some((u64::MAX, at));
+            }
             ScanCommand::MarkSaved { .. } | ScanCommand::Open(_) | ScanCommand::Close => {}
         }
     }

@@ -2,9 +2,9 @@
 //!
 //! The application asks [`Case::recovery_due`] once a second or so. When it says so, the application takes
 //! [`Case::recovery_snapshot`] (cheap), sends [`super::ScanCommand::RecoveryTaken`], and writes
-//! [`Snapshot::save`] on a background thread. It deletes the file when the work was saved or given up. A
-//! file that is there at start means a crash: [`Snapshot::load`], open [`Snapshot::source`], then
-//! [`super::ScanCommand::Restore`].
+//! [`Snapshot::save`] on a background thread; [`super::ScanCommand::RecoveryFailed`] when that fails. It deletes the
+//! file when the work was saved or given up. A file that is left over means a crash: [`Snapshot::load`], open
+//! [`Snapshot::source`], then [`super::ScanCommand::Restore`].
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::short_debug;
 use crate::geometry::Affine;
 use crate::io::{IoError, atomic};
 use crate::volume::{Grid, Label, LabelMap, LabelTable, Run, Runs};
@@ -26,7 +27,7 @@ pub const INTERVAL: Duration = Duration::from_secs(20);
 const VERSION: u32 = 1;
 
 /// Unsaved work, and the scan it belongs to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Snapshot {
     /// The scan to open first.
     pub source: ScanSource,
@@ -61,6 +62,10 @@ struct LabelEntry {
     color: [u8; 3],
     visible: bool,
     locked: bool,
+}
+
+short_debug! {
+    Snapshot: |snapshot| format_args!("{:?} of {:?}", snapshot.labels, snapshot.source);
 }
 
 impl Case {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::short_debug;
 use crate::io::ScanInfo;
 use crate::models::ScanKey;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, Window};
 
 /// Where a scan came from: enough to open it again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScanSource {
     /// The built-in phantom.
@@ -29,6 +30,14 @@ pub enum ScanSource {
         /// The modality, where the user overrode it.
         modality: Option<Modality>,
     },
+}
+
+short_debug! {
+    ScanSource: |source| match source {
+        ScanSource::Sample => "the sample",
+        ScanSource::File { .. } => "a file",
+    };
+    OpenedLabels: |opened| format_args!("{:?}", opened.labels);
 }
 
 impl ScanSource {
@@ -61,7 +70,7 @@ pub struct OpenedScan {
 }
 
 /// A label map that was read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OpenedLabels {
     /// The voxels.
     pub labels: LabelMap,

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::util::short_debug;
 use crate::geometry::Convention;
 use crate::io::{IoError, atomic};
 
 use super::{Brush, Display, Interpolation, Session};
 
 /// User preferences; a small TOML file. What is missing in it has its default.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// Whether the "not for clinical use" notice was accepted.
@@ -34,6 +35,10 @@ pub struct Settings {
     pub brush: Brush,
     /// The model that computes; `None`: the one in the box.
     pub model: Option<String>,
+}
+
+short_debug! {
+    Settings: |settings| format_args!("settings, {} recent files", settings.recent_files.len());
 }
 
 impl Default for Settings {

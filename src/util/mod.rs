@@ -2,6 +2,8 @@
 
 mod memory;
 mod progress;
+mod short_debug;
 
 pub use memory::{peak_memory_mb, peak_memory_note};
 pub use progress::{CancelToken, Cancelled, JobContext};
+pub(crate) use short_debug::short_debug;

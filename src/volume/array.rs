@@ -1,14 +1,20 @@
 //! A box of values with its axes in the order a network wants them, the last one fastest.
 
+use crate::util::short_debug;
+
 use rayon::prelude::*;
 
 /// Values of a box, row-major: the last axis is the fastest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct VolumeArray {
     /// Length of each axis.
     pub dims: [usize; 3],
     /// The values.
     pub values: Vec<f32>,
+}
+
+short_debug! {
+    VolumeArray: |array| format_args!("array {:?}", array.dims);
 }
 
 impl VolumeArray {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::util::short_debug;
 use crate::geometry::VoxelBox;
 
 use super::{Grid, Rgb, ThirdAxis, luminance};
@@ -19,6 +20,11 @@ pub enum Modality {
     Pet,
 }
 
+short_debug! {
+    VoxelData: |voxels| format_args!("{} x {}", voxels.len(), voxels.dtype());
+    ImageVolume: |image| format_args!("{} {:?} {:?}", image.modality.name(), image.grid.dims, image.voxels);
+}
+
 impl Modality {
     /// The lower-case name used on the command line and in JSON.
     pub fn name(self) -> &'static str {
@@ -31,7 +37,7 @@ impl Modality {
 }
 
 /// Voxels in the type they were stored in, `i` fastest.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum VoxelData {
     /// Unsigned 8 bit.
     U8(Vec<u8>),
@@ -158,7 +164,7 @@ impl Window {
 }
 
 /// One frame of a scan on its grid.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ImageVolume {
     grid: Grid,
     voxels: VoxelData,

@@ -1,9 +1,10 @@
 //! Label maps: one structure per voxel, and the table that names the structures.
 
+use crate::util::short_debug;
 use super::{Grid, Mask};
 
 /// One structure of a label map.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Label {
     /// The voxel value, above 0.
     pub value: u16,
@@ -40,6 +41,11 @@ const PALETTE: [[u8; 3]; 14] = [
     [220, 80, 140],
     [140, 190, 230],
 ];
+
+short_debug! {
+    Label: |label| format_args!("label {}", label.value);
+    LabelMap: |map| format_args!("labels {:?}", map.grid.dims);
+}
 
 impl LabelTable {
     /// The labels in display order.
@@ -99,7 +105,7 @@ impl LabelTable {
 }
 
 /// A label value per voxel on a grid; 0 is background.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct LabelMap {
     /// The sampling grid.
     pub grid: Grid,

@@ -1,16 +1,21 @@
 //! A binary mask on a grid.
 
+use crate::util::short_debug;
 use crate::geometry::VoxelBox;
 
 use super::Grid;
 
 /// One bit of meaning per voxel: 0 outside, 1 inside.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Mask {
     /// The sampling grid.
     pub grid: Grid,
     /// 0 or 1 per voxel, `i` fastest.
     pub voxels: Vec<u8>,
+}
+
+short_debug! {
+    Mask: |mask| format_args!("mask {:?}", mask.grid.dims);
 }
 
 impl Mask {

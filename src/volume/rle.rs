@@ -2,6 +2,8 @@
 //!
 //! Runs are sparse: voxels that no run covers hold "nothing" (background, or "unchanged").
 
+use std::fmt;
+
 /// Consecutive array offsets that share a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run<V> {
@@ -21,8 +23,14 @@ impl<V> Run<V> {
 }
 
 /// Runs in ascending order of offset that do not overlap.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Runs<V>(Vec<Run<V>>);
+
+impl<V> fmt::Debug for Runs<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} runs", self.0.len())
+    }
+}
 
 impl<V> Default for Runs<V> {
     fn default() -> Self {

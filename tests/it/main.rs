@@ -10,6 +10,7 @@ mod architecture;
 mod checkpoints;
 mod cli;
 mod desktop;
+mod diagnostics;
 mod dicom;
 mod dicom_damage;
 mod dicom_enhanced;

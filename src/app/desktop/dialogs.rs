@@ -20,7 +20,7 @@ pub enum PathPurpose {
 }
 
 /// The answer to a question for a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PathAnswer {
     /// The user chose this one.
     Chosen(PathPurpose, PathBuf),

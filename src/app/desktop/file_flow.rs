@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::io::OpenOptions;
-use crate::session::recovery::Snapshot;
-use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource};
+use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session};
 use crate::ui::Severity;
 use crate::ui::model::Question;
 use crate::volume::{Grid, Modality};
@@ -14,11 +14,11 @@ use crate::volume::{Grid, Modality};
 use super::dialogs::PathPurpose;
 use super::files::{self, FileOutcome};
 use super::jobs::Owner;
+use super::recovery::FoundWork;
 use super::window::Window;
 use super::worker::{WorkEvent, WorkId};
 
 /// Something that would lose unsaved work, so that it may have to wait for an answer.
-#[derive(Debug)]
 pub enum Goal {
     /// Open a scan.
     Open {
@@ -35,6 +35,8 @@ pub enum Goal {
     OpenLabels(PathBuf),
     /// Take over a label map that was read while the user went on working.
     TakeLabels(Box<OpenedLabels>),
+    /// Put the work of an earlier session back.
+    Recover(Box<FoundWork>),
     /// Close the window.
     Quit,
 }
@@ -60,6 +62,7 @@ impl Goal {
         match self {
             Self::Open { .. } | Self::OpenSample | Self::Show(_) => "opening another scan",
             Self::OpenLabels(_) | Self::TakeLabels(_) => "opening other labels",
+            Self::Recover(_) => "going on with other work",
             Self::Quit => "closing the window",
         }
     }
@@ -73,13 +76,13 @@ pub(super) enum Purpose {
     /// Another frame or modality of the scan that is open.
     Replace,
     /// The scan that recovered work belongs to.
-    Recover(Box<Snapshot>),
+    Recover(Box<FoundWork>),
     /// Nothing but to hear whether it went well.
     Other,
 }
 
 /// The state between the steps of opening and saving.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct FileFlow {
     /// Waits for the answer about unsaved work, or for the save.
     goal: Option<Goal>,
@@ -91,12 +94,31 @@ pub struct FileFlow {
     pub labels_to_open: Vec<PathBuf>,
     /// What the typed path is for.
     pub(super) typed_for: Option<PathPurpose>,
+    /// The path that was typed last, until it did what it was for.
+    pub(super) typed: Option<(PathPurpose, PathBuf)>,
 }
 
 impl FileFlow {
     /// Whether labels are being written.
     pub fn is_saving(&self) -> bool {
         self.saving.is_some()
+    }
+
+    /// Whether something waits for a save, or for the scan of recovered work.
+    pub fn is_waiting(&self) -> bool {
+        let recovers = |p: &Purpose| matches!(p, Purpose::Recover(_));
+        self.goal.is_some() || self.is_saving() || self.purposes.values().any(recovers)
+    }
+
+    /// Whether the user has agreed to lose what is unsaved.
+    pub fn has_given_up(&self, session: &Session) -> bool {
+        let revision = session.case().map(|c| c.revision());
+        revision.is_some() && self.given_up == revision
+    }
+
+    /// Nothing that is unsaved is given up: what was to replace it is not opened.
+    pub fn keep_all(&mut self) {
+        self.given_up = None;
     }
 
     /// The user has changed their mind.
@@ -108,9 +130,7 @@ impl FileFlow {
 impl Window {
     /// Does it, after asking about unsaved work.
     pub(super) fn reach(&mut self, goal: Goal) {
-        let revision = self.session.case().map(|c| c.revision());
-        let given_up = revision.is_some() && self.flow.given_up == revision;
-        if self.session.is_dirty() && !given_up {
+        if self.session.is_dirty() && !self.flow.has_given_up(&self.session) {
             if self.flow.is_saving() {
                 self.flow.goal = Some(goal);
                 return;
@@ -138,7 +158,12 @@ impl Window {
                     files::open_labels(path, ctx)
                 });
             }
-            Goal::TakeLabels(labels) => self.apply(ScanCommand::OpenLabels(labels)),
+            Goal::TakeLabels(labels) => {
+                self.apply(ScanCommand::OpenLabels(labels));
+                // They may be refused: the labels that are still there then are not given up.
+                self.flow.keep_all();
+            }
+            Goal::Recover(found) => self.open_for(found),
             Goal::Quit => self.closing = true,
         }
     }
@@ -164,7 +189,11 @@ impl Window {
         cancellable: bool,
         work: impl FnOnce(&crate::util::JobContext) -> FileOutcome + Send + 'static,
     ) -> WorkId {
-        let id = self.files.submit(work);
+        let id = if cancellable {
+            self.files.submit(work)
+        } else {
+            self.files.submit_to_the_end(work)
+        };
         self.flow.purposes.insert(id, purpose);
         self.jobs.add(Owner::File(id), title, cancellable);
         id
@@ -248,17 +277,22 @@ impl Window {
                     if was_save {
                         self.flow.saving = None;
                     }
+                    let is_saved = matches!(outcome, Some(FileOutcome::Saved { .. }));
                     self.take_over(purpose, outcome);
                     if was_save {
-                        self.saved_or_not();
+                        self.saved_or_not(is_saved);
                     }
                 }
             }
         }
     }
 
-    /// After a save: goes on to what waited for it, if nothing is unsaved.
-    fn saved_or_not(&mut self) {
+    /// After a save: goes on to what waited for it, if nothing is unsaved. A typed path that did not do is there to be
+    /// corrected.
+    fn saved_or_not(&mut self, is_saved: bool) {
+        if !is_saved && self.correct_typed_path() {
+            return;
+        }
         if let Some(goal) = self.flow.goal.take()
             && !self.session.is_dirty()
         {
@@ -270,6 +304,9 @@ impl Window {
         match outcome {
             Some(FileOutcome::Opened(scan)) => self.scan_opened(purpose, scan),
             Some(FileOutcome::SeriesToChoose { path, info }) => {
+                if matches!(purpose, Purpose::Recover(_)) {
+                    self.say_that_work_is_kept();
+                }
                 self.state.question = Some(Question::Series { path, info });
             }
             Some(FileOutcome::LabelsOpened { labels, warnings }) => {
@@ -280,15 +317,30 @@ impl Window {
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();
                 self.state.messages.push(Severity::Error, text);
-                if matches!(purpose, Purpose::Recover(_)) {
-                    self.keep_found_work();
-                }
+                self.not_opened(&purpose);
             }
-            Some(FileOutcome::Done | FileOutcome::Cancelled) => {}
+            Some(FileOutcome::RecoveryFailed(text)) => {
+                self.state.messages.push(Severity::Error, text);
+                self.apply(ScanCommand::RecoveryFailed { at: Instant::now() });
+            }
+            Some(FileOutcome::NotRemembered(text)) => {
+                self.state.messages.push(Severity::Warning, text);
+            }
+            Some(FileOutcome::Cancelled) => self.not_opened(&purpose),
+            Some(FileOutcome::Done) => {}
             None => {
                 let text = "A defect in Prosector stopped this; what was open is unchanged";
                 self.state.messages.push(Severity::Error, text);
+                self.not_opened(&purpose);
             }
+        }
+    }
+
+    /// What was to replace the unsaved work is not there: nothing is given up any more.
+    fn not_opened(&mut self, purpose: &Purpose) {
+        self.flow.keep_all();
+        if matches!(purpose, Purpose::Recover(_)) {
+            self.say_that_work_is_kept();
         }
     }
 
@@ -298,7 +350,7 @@ impl Window {
                 self.warn(&scan.info.warnings.clone());
                 self.apply(ScanCommand::ReplaceImage(scan));
             }
-            Purpose::Recover(snapshot) => self.restore(scan, snapshot),
+            Purpose::Recover(found) => self.restore(scan, found),
             Purpose::Open | Purpose::Other => self.reach(Goal::Show(scan)),
         }
     }
@@ -320,12 +372,13 @@ impl Window {
         let warnings = scan.info.warnings.clone();
         self.apply(ScanCommand::Open(Box::new(scan)));
         self.warn(&warnings);
-        self.flow.given_up = None;
+        self.flow.keep_all();
     }
 
     fn labels_saved(&mut self, path: PathBuf, revision: u64) {
         let text = format!("Saved and read back: {}", path.display());
         self.state.messages.push(Severity::Done, text);
+        self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
         self.apply(ScanCommand::MarkSaved { revision, path });
         let doubts = self.session.case().map(|case| export_doubts(case.grid()));

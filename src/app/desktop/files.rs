@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::io::{self, IoError, OpenOptions, ScanInfo};
 use crate::models::ScanKey;
 use crate::session::{OpenedLabels, OpenedScan, ScanSource};
-use crate::util::JobContext;
+use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
 
 /// What came of a file job.
-#[derive(Debug)]
 pub enum FileOutcome {
     /// A scan was read.
     Opened(Box<OpenedScan>),
@@ -39,10 +38,28 @@ pub enum FileOutcome {
     },
     /// Something that the user is not told about was done.
     Done,
+    /// Unsaved work could not be kept against a crash; one line for the user.
+    RecoveryFailed(String),
+    /// The preferences could not be written; one line for the user.
+    NotRemembered(String),
     /// Refused; one line for the user.
     Refused(String),
     /// The user cancelled.
     Cancelled,
+}
+
+short_debug! {
+    FileOutcome: |outcome| match outcome {
+        FileOutcome::Opened(_) => "a scan",
+        FileOutcome::SeriesToChoose { .. } => "series to choose",
+        FileOutcome::LabelsOpened { .. } => "labels",
+        FileOutcome::Saved { .. } => "saved",
+        FileOutcome::Done => "done",
+        FileOutcome::RecoveryFailed(_) => "recovery failed",
+        FileOutcome::NotRemembered(_) => "not remembered",
+        FileOutcome::Refused(_) => "refused",
+        FileOutcome::Cancelled => "cancelled",
+    };
 }
 
 impl FileOutcome {

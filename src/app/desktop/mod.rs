@@ -1,15 +1,18 @@
 //! The window: eframe around the session, the engine and the file thread.
 
 mod dialogs;
+mod farewell;
 mod file_flow;
 mod files;
 mod glue;
 mod jobs;
+mod memory;
 mod model_choice;
 mod path_flow;
 mod recovery;
 mod recovery_flow;
 mod requests;
+mod unsaved;
 mod window;
 mod worker;
 
@@ -21,6 +24,8 @@ use egui::ViewportBuilder;
 
 use crate::models::{ModelError, Segmenter};
 use crate::render::device_descriptor;
+
+use memory::WindowMemory;
 
 pub use dialogs::{FileDialogs, NativeDialogs, PathAnswer, PathPurpose};
 pub use window::Window;
@@ -60,6 +65,7 @@ pub const APP_ID: &str = "prosector";
 /// # Errors
 /// There is no display, or no graphics adapter that can draw on it.
 pub fn run(options: WindowOptions) -> Result<(), WindowError> {
+    let memory = WindowMemory::read(options.data_folder.as_deref());
     let native = eframe::NativeOptions {
         viewport: ViewportBuilder::default()
             .with_app_id(APP_ID)
@@ -68,11 +74,22 @@ pub fn run(options: WindowOptions) -> Result<(), WindowError> {
             .with_min_inner_size([720.0, 480.0])
             .with_drag_and_drop(true),
         wgpu_options: graphics(),
-        centered: true,
+        // A window that has been somewhere comes back there.
+        centered: !memory.has_place(),
+        persist_window: false,
+        persistence_path: options
+            .data_folder
+            .as_ref()
+            .map(|f| f.join(memory::FILE_NAME)),
         ..Default::default()
     };
     let created = Box::new(move |cc: &eframe::CreationContext<'_>| {
         let window = Window::new(cc, options)?;
+        let (unsaved, end) = window.farewell();
+        farewell::heed_exit(Arc::clone(&unsaved));
+        if let Err(error) = farewell::heed_signals(unsaved, end, cc.egui_ctx.clone()) {
+            tracing::warn!(kind = ?error.kind(), "signals end the program without a word");
+        }
         Ok(Box::new(window) as Box<dyn eframe::App>)
     });
     eframe::run_native(APP_ID, native, created).map_err(|error| WindowError {

@@ -61,8 +61,10 @@ impl Window {
     /// Asks for a typed path.
     pub(super) fn ask_typed_path(&mut self, purpose: PathPurpose) {
         let folder = self.settings.last_folder.clone().unwrap_or_default();
-        let text = match (purpose, self.session.case()) {
-            (PathPurpose::SaveLabels, Some(case)) => folder
+        let typed = self.flow.typed.take().filter(|(p, _)| *p == purpose);
+        let text = match (typed, purpose, self.session.case()) {
+            (Some((_, path)), ..) => path.display().to_string(),
+            (None, PathPurpose::SaveLabels, Some(case)) => folder
                 .join(files::suggested_name(case.source()))
                 .display()
                 .to_string(),
@@ -86,11 +88,22 @@ impl Window {
         }
     }
 
+    /// Asks again for the path that was typed to save to, as it was typed; whether there is one. What waits for the save
+    /// goes on waiting.
+    pub(super) fn correct_typed_path(&mut self) -> bool {
+        let is_typed = matches!(self.flow.typed, Some((PathPurpose::SaveLabels, _)));
+        if is_typed {
+            self.ask_typed_path(PathPurpose::SaveLabels);
+        }
+        is_typed
+    }
+
     /// The user typed a path.
     pub(super) fn path_typed(&mut self, path: PathBuf) {
         let Some(purpose) = self.flow.typed_for.take() else {
             return;
         };
+        self.flow.typed = Some((purpose, path.clone()));
         if purpose != PathPurpose::SaveLabels {
             self.path_chosen(purpose, path);
             return;

@@ -67,7 +67,6 @@ impl Window {
             (Question::Notice, Answer::NoticeRead) => {
                 self.settings.notice_accepted = true;
                 self.save_settings();
-                self.ask_at_start();
             }
             (Question::Unsaved { .. }, Answer::SaveFirst) => self.save_then_go_on(),
             (Question::Unsaved { .. }, Answer::Discard) => self.go_on_without_saving(),
@@ -77,13 +76,18 @@ impl Window {
             }
             (Question::Recovery { .. }, Answer::Recover) => self.recover(),
             (Question::Recovery { .. }, Answer::ForgetRecovery) => self.forget_found_work(),
-            (Question::Recovery { .. }, _) => self.keep_found_work(),
+            // Let go of, the file stays for the next start.
+            (Question::Recovery { .. }, _) => self.found_work = None,
             (Question::Overwrite { path }, Answer::Overwrite) => self.save_to(path),
             (Question::TypedPath { .. }, Answer::Path(path)) => self.path_typed(path),
-            (Question::Overwrite { .. } | Question::TypedPath { .. }, _) => {
-                self.flow.forget_goal();
+            (Question::Overwrite { .. }, _) => {
+                if !self.correct_typed_path() {
+                    self.flow.forget_goal();
+                }
             }
-            (Question::Notice | Question::Series { .. }, _) => {}
+            (Question::TypedPath { .. }, _) => self.flow.forget_goal(),
+            (Question::Series { .. }, _) => self.flow.keep_all(),
+            (Question::Notice, _) => {}
         }
     }
 

@@ -1,7 +1,9 @@
 //! The application as eframe sees it: drain what happened, draw, act on what was asked.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use eframe::egui_wgpu::RenderState;
 use egui::{Context, ViewportCommand};
@@ -11,15 +13,18 @@ use crate::geometry::Grid;
 use crate::models::{ModelCard, installed_models};
 use crate::session::Session;
 use crate::session::settings::Settings;
-use crate::ui::model::{EngineStatus, Question, UiModel};
+use crate::ui::model::{EngineStatus, UiModel};
 use crate::ui::view::Canvas;
-use crate::ui::{self, Preferences, Severity, UiState};
+use crate::ui::{self, Severity, UiState};
 
+use super::farewell::EndRequest;
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
 use super::jobs::Jobs;
+use super::memory::WindowMemory;
 use super::model_choice::start_engine;
-use super::recovery::{FoundWork, RecoverySlot};
+use super::recovery::{FoundWork, LeftOver, RecoveryFile};
+use super::unsaved::Unsaved;
 use super::worker::Worker;
 use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
@@ -46,8 +51,14 @@ pub struct Window {
     pub(super) jobs: Jobs,
     pub(super) settings: Settings,
     pub(super) settings_file: Option<PathBuf>,
-    pub(super) recovery: Option<RecoverySlot>,
-    pub(super) found_work: Option<FoundWork>,
+    pub(super) memory: WindowMemory,
+    pub(super) recovery: Option<Arc<RecoveryFile>>,
+    /// What earlier windows left behind, still to be asked about.
+    pub(super) left_over: VecDeque<LeftOver>,
+    /// What the user is being asked about.
+    pub(super) found_work: Option<Box<FoundWork>>,
+    pub(super) unsaved: Arc<Unsaved>,
+    end: EndRequest,
     /// The grid that the views show; cameras stay as long as it does.
     pub(super) shown_grid: Option<Grid>,
     /// The user has decided: close now.
@@ -63,10 +74,7 @@ impl Window {
     pub fn new(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> std::io::Result<Self> {
         let ctx = &cc.egui_ctx;
         ui::theme::apply(ctx);
-        let preferences = cc
-            .storage
-            .and_then(|storage| eframe::get_value::<Preferences>(storage, Preferences::KEY))
-            .unwrap_or_default();
+        let memory = WindowMemory::read(options.data_folder.as_deref());
         let waker = |ctx: &Context| {
             let ctx = ctx.clone();
             move || ctx.request_repaint()
@@ -85,7 +93,7 @@ impl Window {
         };
         let mut window = Self {
             session: Session::new(&settings),
-            state: preferences.state(),
+            state: memory.preferences().state(),
             canvas: cc.wgpu_render_state.as_ref().map(canvas),
             engine: start_engine(&options.open_model, settings.model.clone(), ctx),
             open_model: options.open_model,
@@ -98,8 +106,12 @@ impl Window {
             jobs: Jobs::default(),
             settings,
             settings_file,
+            memory,
             recovery: None,
+            left_over: VecDeque::new(),
             found_work: None,
+            unsaved: Arc::default(),
+            end: EndRequest::default(),
             shown_grid: None,
             closing: false,
             title: String::new(),
@@ -107,8 +119,10 @@ impl Window {
         if let Some(text) = unusable {
             window.state.messages.push(Severity::Warning, text);
         }
-        window.take_recovery_slot(options.data_folder);
-        window.ask_at_start();
+        if let Some(folder) = &options.data_folder {
+            window.start_recovery(folder);
+        }
+        window.ask_next_question();
         window.open_at_start(options.paths, options.open_sample);
         Ok(window)
     }
@@ -134,34 +148,9 @@ impl Window {
         self.closing
     }
 
-    fn take_recovery_slot(&mut self, folder: Option<PathBuf>) {
-        let Some(folder) = folder else {
-            return;
-        };
-        match RecoverySlot::take(&folder) {
-            Ok(slot) => {
-                match slot.found() {
-                    Ok(found) => self.found_work = found,
-                    Err(text) => self.state.messages.push(Severity::Warning, text),
-                }
-                self.recovery = Some(slot);
-            }
-            Err(error) => {
-                let text = format!("unsaved work cannot be kept against a crash: {error}");
-                self.state.messages.push(Severity::Warning, text);
-            }
-        }
-    }
-
-    /// The questions of the start, one after the other.
-    pub(super) fn ask_at_start(&mut self) {
-        self.state.question = if !self.settings.notice_accepted {
-            Some(Question::Notice)
-        } else {
-            self.found_work.as_ref().map(|work| Question::Recovery {
-                description: work.description(),
-            })
-        };
+    /// What must reach the disk when the window ends without being closed, and how to make it close.
+    pub(super) fn farewell(&self) -> (Arc<Unsaved>, EndRequest) {
+        (Arc::clone(&self.unsaved), self.end.clone())
     }
 
     fn open_at_start(&mut self, paths: Vec<PathBuf>, sample: bool) {
@@ -172,22 +161,6 @@ impl Window {
         } else if sample {
             self.reach(Goal::OpenSample);
         }
-    }
-
-    /// Takes a recovery snapshot when one is due.
-    fn keep_recovery(&mut self, ctx: &Context) {
-        let Some(case) = self.session.case() else {
-            return;
-        };
-        if case.is_dirty() {
-            ctx.request_repaint_after(RECOVERY_CHECK);
-        }
-        let now = Instant::now();
-        if !case.recovery_due(now) || self.recovery.is_none() {
-            return;
-        }
-        let (snapshot, revision) = (case.recovery_snapshot(), case.revision());
-        self.write_recovery(snapshot, revision, now);
     }
 
     fn show_title(&mut self, ctx: &Context) {
@@ -221,11 +194,19 @@ fn canvas(state: &RenderState) -> Canvas {
 }
 
 impl eframe::App for Window {
-    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
+        self.memory.follow(ctx, frame.winit_window());
+        self.unsaved.begin_frame();
         self.drain_engine();
         self.drain_files();
         self.drain_dialogs();
-        self.keep_recovery(ctx);
+        self.keep_recovery();
+        if self.session.is_dirty() {
+            ctx.request_repaint_after(RECOVERY_CHECK);
+        }
+        self.ask_next_question();
+        self.unsaved.end_frame(self.unsaved_work());
+        self.closing |= self.end.is_made();
         self.heed_close_button(ctx);
         if self.closing {
             ctx.send_viewport_cmd(ViewportCommand::Close);
@@ -233,6 +214,7 @@ impl eframe::App for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        self.unsaved.begin_frame();
         let model = UiModel {
             session: &self.session,
             engine: &self.engine_status,
@@ -253,22 +235,25 @@ impl eframe::App for Window {
             ui.ctx().request_repaint();
         }
         self.show_title(ui.ctx());
+        self.unsaved.end_frame(self.unsaved_work());
     }
 
-    fn save(&mut self, storage: &mut dyn eframe::Storage) {
-        eframe::set_value(storage, Preferences::KEY, &Preferences::of(&self.state));
-        self.settings.remember(&self.session);
-        self.save_settings();
+    /// Every half minute. eframe reads its file at the start, and would not write it whole or not at all: we do.
+    fn save(&mut self, _storage: &mut dyn eframe::Storage) {
+        if !self.closing {
+            self.remember_in_background();
+        }
+    }
+
+    fn persist_egui_memory(&self) -> bool {
+        false
     }
 
     fn on_exit(&mut self) {
+        self.engine.stop();
         self.files.finish(WRITING_PATIENCE);
-        if let Some(slot) = &self.recovery
-            && slot.file().exists()
-            && let Err(error) = std::fs::remove_file(slot.file())
-        {
-            tracing::warn!(%error, "the recovery file could not be removed");
-        }
+        self.settle_recovery();
+        self.remember_at_the_end();
     }
 
     fn clear_color(&self, _visuals: &egui::Visuals) -> [f32; 4] {

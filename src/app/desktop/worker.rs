@@ -1,11 +1,11 @@
 //! A named thread that runs jobs one after another and reports as events, so that no frame ever waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::util::{CancelToken, JobContext};
 
@@ -47,9 +47,10 @@ struct Queued<T> {
 pub struct Worker<T> {
     /// Taken when no more jobs are accepted.
     queue: Option<Sender<Queued<T>>>,
-    ended: Receiver<()>,
     events: Receiver<WorkEvent<T>>,
     cancels: HashMap<WorkId, CancelToken>,
+    /// Jobs that the end waits for.
+    to_the_end: HashSet<WorkId>,
     next_id: u64,
 }
 
@@ -64,7 +65,6 @@ impl<T: Send + 'static> Worker<T> {
     pub fn start(name: &str, waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
         let (queue, jobs) = unbounded::<Queued<T>>();
         let (sender, events) = unbounded();
-        let (end, ended) = bounded(1);
         let waker: Waker = Arc::new(waker);
         std::thread::Builder::new()
             .name(name.to_owned())
@@ -76,22 +76,44 @@ impl<T: Send + 'static> Worker<T> {
                         waker();
                     }
                 }
-                drop(end);
             })?;
         Ok(Self {
             queue: Some(queue),
-            ended,
             events,
             cancels: HashMap::new(),
+            to_the_end: HashSet::new(),
             next_id: 0,
         })
     }
 
-    /// Lets the queued jobs end and accepts no more; waits at most `patience`.
+    /// Accepts no more jobs and cancels those of [`Self::submit`]; waits for those of [`Self::submit_to_the_end`], at most
+    /// `patience`.
     pub fn finish(&mut self, patience: Duration) {
         self.queue = None;
-        // Either the thread has dropped its end, or patience is over: both end the wait.
-        let _ = self.ended.recv_timeout(patience);
+        for (id, cancel) in &self.cancels {
+            if !self.to_the_end.contains(id) {
+                cancel.cancel();
+            }
+        }
+        let deadline = Instant::now() + patience;
+        while !self.to_the_end.is_empty()
+            // Either the thread is gone, or patience is over: both end the wait.
+            && let Ok(event) = self.events.recv_deadline(deadline)
+        {
+            self.forget_ended(&event);
+        }
+    }
+
+    /// Queues a job that writes something: [`Self::finish`] waits for it.
+    pub fn submit_to_the_end(
+        &mut self,
+        work: impl FnOnce(&JobContext) -> T + Send + 'static,
+    ) -> WorkId {
+        let id = self.submit(work);
+        if self.queue.is_some() {
+            self.to_the_end.insert(id);
+        }
+        id
     }
 
     /// Queues a job; ignored after [`Self::finish`].
@@ -124,11 +146,16 @@ impl<T: Send + 'static> Worker<T> {
     pub fn drain(&mut self) -> Vec<WorkEvent<T>> {
         let events: Vec<_> = self.events.try_iter().collect();
         for event in &events {
-            if let WorkEvent::Finished { id, .. } = event {
-                self.cancels.remove(id);
-            }
+            self.forget_ended(event);
         }
         events
+    }
+
+    fn forget_ended(&mut self, event: &WorkEvent<T>) {
+        if let WorkEvent::Finished { id, .. } = event {
+            self.cancels.remove(id);
+            self.to_the_end.remove(id);
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Opening the device that computes.
 
+mod attempts;
 mod kernel_choice;
 
 use std::sync::OnceLock;
 
-use burn::tensor::wgpu::WgpuBackend;
-use burn::tensor::{Device, DeviceKind};
+use attempts::attempts;
+use burn::tensor::Device;
 
 use super::device::{ComputeDevice, DeviceChoice};
 use super::segmenter::ModelError;
@@ -42,24 +43,13 @@ fn cpu() -> (ComputeDevice, Device) {
 /// The first GPU that is one. An adapter can be opened only once in a process.
 fn real_gpu() -> Option<(ComputeDevice, Device)> {
     static FOUND: OnceLock<Option<(ComputeDevice, Device)>> = OnceLock::new();
-    // Named, because asking every graphics API makes OpenGL's libraries complain on standard error.
-    let api = if cfg!(target_os = "macos") {
-        WgpuBackend::Metal
-    } else {
-        WgpuBackend::Vulkan
-    };
     let search = || {
-        [
-            DeviceKind::DiscreteGpu(0),
-            DeviceKind::IntegratedGpu(0),
-            DeviceKind::VirtualGpu(0),
-        ]
-        .into_iter()
-        .find_map(|kind| {
-            let options = Device::wgpu_options().device_kind(kind);
-            options.graphics_api(api).init().ok()
-        })
-        .map(named)
+        attempts(std::env::consts::OS)
+            .find_map(|(kind, api)| {
+                let options = Device::wgpu_options().device_kind(kind);
+                options.graphics_api(api).init().ok()
+            })
+            .map(named)
     };
     FOUND.get_or_init(search).clone()
 }

@@ -201,7 +201,7 @@ fn measure(
             let score = dice(&predicted.voxels, &truth.voxels);
             let sum = sums.entry(name.clone()).or_default();
             *sum = (sum.0 + score, sum.1 + 1);
-            tracing::info!("{case}: {name} Dice {score:.3}");
+            tracing::info!("validation case {number}: {name} Dice {score:.3}");
         }
         model.drop_caches();
     }

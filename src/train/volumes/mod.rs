@@ -340,7 +340,7 @@ fn measure(
             let score = dice(&predicted.voxels, &truth.voxels);
             let sum = sums.entry(name.clone()).or_default();
             *sum = (sum.0 + score, sum.1 + 1);
-            tracing::info!("{case}: {name} Dice {score:.3}");
+            tracing::info!("validation case {number}: {name} Dice {score:.3}");
         }
     }
     let mean = |(name, (sum, count)): (String, (f64, usize))| (name, sum / count.max(1) as f64);

@@ -18,6 +18,9 @@ use super::toy::Toy;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Stands for a desktop without file dialogs, where paths are typed.
+pub const NO_DIALOG: &str = "no dialog";
+
 /// Answers that the user will give, in order.
 #[derive(Clone, Default)]
 pub struct Script(Arc<Mutex<VecDeque<PathBuf>>>);
@@ -37,6 +40,7 @@ impl FileDialogs for ScriptedDialogs {
         self.asked
             .drain(..)
             .map(|purpose| match script.pop_front() {
+                Some(path) if path == Path::new(NO_DIALOG) => PathAnswer::NoDialog(purpose),
                 Some(path) => PathAnswer::Chosen(purpose, path),
                 None => PathAnswer::Dismissed(purpose),
             })
@@ -64,9 +68,14 @@ impl Bench {
 
     /// A window whose data folder is as it was left.
     pub fn open_as_left(folder: &Path) -> Self {
+        Self::open_on(folder, Vec::new())
+    }
+
+    /// The same, with paths on the command line.
+    pub fn open_on(folder: &Path, paths: Vec<PathBuf>) -> Self {
         let script = Script::default();
         let options = WindowOptions {
-            paths: Vec::new(),
+            paths,
             open_model: Arc::new(|_| Toy::open()),
             data_folder: Some(folder.to_path_buf()),
             dialogs: Some(Box::new(ScriptedDialogs {

@@ -1,0 +1,99 @@
+//! Endings that the user did not choose in the window: signals (Ctrl+C, `kill`, logout), and a display that is gone.
+
+use std::cell::RefCell;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_signal::{Signal, Signals};
+use egui::Context;
+use futures_lite::{StreamExt, future};
+
+use super::unsaved::Unsaved;
+
+/// How long a frame that is under way may hold up the writing.
+const FRAME_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the window may take to close after a signal.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks the window to close without a question.
+#[derive(Debug, Clone, Default)]
+pub struct EndRequest(Arc<AtomicBool>);
+
+impl EndRequest {
+    /// Whether the window is to close.
+    pub fn is_made(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Signals that mean the end.
+#[cfg(unix)]
+const ENDING: [Signal; 3] = [Signal::Term, Signal::Hup, Signal::Int];
+#[cfg(not(unix))]
+const ENDING: [Signal; 1] = [Signal::Int];
+
+/// From now on a signal that means the end writes what is unsaved and then closes the window.
+///
+/// # Errors
+/// What the system says when it gives no thread or no handler.
+pub fn heed_signals(
+    unsaved: Arc<Unsaved>,
+    end: EndRequest,
+    context: Context,
+) -> std::io::Result<()> {
+    let mut signals = Signals::new(ENDING)?;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            // `None` or an error: no signal will come any more.
+            while let Some(Ok(signal)) = future::block_on(signals.next()) {
+                tracing::info!(?signal, "asked to end");
+                write(&unsaved);
+                end.0.store(true, Ordering::Relaxed);
+                context.request_repaint();
+                end_at_last(signal);
+            }
+        })?;
+    Ok(())
+}
+
+/// Ends the process where the window cannot: its display may be gone, or the driver stuck.
+fn end_at_last(signal: Signal) {
+    // The process ends with the main thread: when the window closes in time, nothing here comes to an end.
+    let thread = std::thread::Builder::new().name("last-resort".to_owned());
+    let ending = thread.spawn(move || {
+        std::thread::sleep(CLOSING_PATIENCE);
+        #[allow(clippy::exit, reason = "nobody is left who could end the program")]
+        process::exit(128 + signal as i32);
+    });
+    if let Err(error) = ending {
+        tracing::warn!(kind = ?error.kind(), "no thread for the last resort");
+    }
+}
+
+/// From now on what is unsaved is written when the main thread ends without closing the window, as Xlib does when the
+/// display is gone. To be called on the main thread.
+pub fn heed_exit(unsaved: Arc<Unsaved>) {
+    AT_EXIT.with(|held| *held.borrow_mut() = Some(AtExit(unsaved)));
+}
+
+thread_local! {
+    static AT_EXIT: RefCell<Option<AtExit>> = const { RefCell::new(None) };
+}
+
+struct AtExit(Arc<Unsaved>);
+
+impl Drop for AtExit {
+    fn drop(&mut self) {
+        // A frame that is under way here will not end. Nobody is left to tell; the diagnostics may be gone too.
+        let _ = self.0.write(Duration::ZERO);
+    }
+}
+
+fn write(unsaved: &Unsaved) {
+    if let Err(error) = unsaved.write(FRAME_PATIENCE) {
+        tracing::error!(error = ?error, "unsaved work could not be written");
+    }
+}
