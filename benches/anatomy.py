@@ -23,6 +23,8 @@ HIPPOCAMPUS = {1: "anterior_hippocampus", 2: "posterior_hippocampus"}
 # Limits are these percentiles of the training patients, widened by a share of what lies between them.
 PERCENTILES = (2, 98)
 WIDER = 0.35
+# Shares of air, bone and the like, of which few patients show how much there can be.
+WIDER_SHARE = 0.5
 # Volumes by a factor; an answer is often smaller than the truth, and some patients are children.
 VOLUME_FACTOR = (0.3, 1.7)
 # Extents too: children have smaller ones.
@@ -52,8 +54,9 @@ def common(mask, affine):
 def of_ct(mask, values, affine):
     traits, centre = common(mask, affine)
     inside = values[mask]
+    # Airways, and what lies beyond the body or was cut away, say nothing of the tissue.
     traits |= {
-        "median": float(numpy.median(inside)),
+        "median": float(numpy.median(inside[inside >= AIR_HU])) if (inside >= AIR_HU).any() else 0.0,
         "bone_share": float((inside > BONE_HU).mean()),
         "air_share": float((inside < AIR_HU).mean()),
     }
@@ -80,7 +83,7 @@ def limits(rows):
         elif name.startswith("extent"):
             found[name] = (low * EXTENT_FACTOR[0], high * EXTENT_FACTOR[1])
         elif name.endswith("_share"):
-            more = max(0.03, WIDER * (high - low))
+            more = max(0.03, WIDER_SHARE * (high - low))
             found[name] = (max(low - more, 0.0), min(high + more, 1.0))
         else:
             more = WIDER * (high - low)

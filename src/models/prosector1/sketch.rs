@@ -113,3 +113,62 @@ impl Sketch {
 fn bit(n: usize) -> u32 {
     1 << n.min(31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Affine;
+    use crate::models::Structure;
+
+    /// Logits of a window in which each of two structures may be in a cube of its own; first voxels and sides.
+    fn logits(cubes: [(usize, usize); 2]) -> Vec<f32> {
+        let is_in = |v: usize, (first, side): (usize, usize)| {
+            voxel_at(v)
+                .iter()
+                .all(|&x| (first..first + side).contains(&x))
+        };
+        (0..SIDE.pow(3))
+            .flat_map(|v| cubes.map(|cube| if is_in(v, cube) { 0.0 } else { -5.0 }))
+            .collect()
+    }
+
+    #[test]
+    fn close_looks_go_where_enough_of_a_region_may_be() {
+        let canvas = Grid::new([144, 48, 48], Affine::from_spacing([1.0; 3], [0.0; 3]));
+        let structures: Vec<Structure> = ["a", "b"]
+            .iter()
+            .map(|name| Structure {
+                value: 1,
+                name: (*name).to_owned(),
+                modality: None,
+            })
+            .collect();
+        let outputs: Vec<Output<'_>> = structures
+            .iter()
+            .enumerate()
+            .map(|(channel, structure)| Output { structure, channel })
+            .collect();
+        let drawn = || {
+            let mut sketch = Sketch::new(&canvas);
+            sketch.add([0, 0, 0], &logits([(10, 10), (20, 10)]), &outputs);
+            sketch.add([96, 0, 0], &logits([(10, 10), (30, 3)]), &outputs);
+            sketch
+        };
+        let places = [[0, 0, 0], [48, 0, 0], [96, 0, 0]];
+        let touched = |sketch: &Sketch| places.map(|w| sketch.touches(w));
+        assert_eq!(touched(&drawn()), [true, false, true]);
+        let both = |found: &[usize]| found.len() == 2;
+        let mut by_part = drawn();
+        by_part.keep_where(0.3, 2, |_| true, both);
+        assert_eq!(
+            touched(&by_part),
+            [true, false, false],
+            "one of them is a speck there"
+        );
+        let mut together = drawn();
+        together.keep_where(0.3, 2, |_| false, both);
+        assert_eq!(touched(&together), [true, false, true]);
+        together.keep_where(0.3, 2, |_| false, |found| found.len() > 2);
+        assert_eq!(touched(&together), [false; 3]);
+    }
+}

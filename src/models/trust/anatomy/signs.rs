@@ -133,9 +133,13 @@ fn add_densities(image: &ImageVolume, place: &Place, traits: &mut Traits) {
     };
     traits.add("bone_share", share(&|v| v > BONE_HU));
     traits.add("air_share", share(&|v| v < AIR_HU));
-    let middle = values.len() / 2;
-    let median = *values.select_nth_unstable_by(middle, f32::total_cmp).1;
-    traits.add("median", f64::from(median));
+    // Airways, and what lies beyond the body or was cut away, say nothing of the tissue.
+    values.retain(|&v| v >= AIR_HU);
+    if !values.is_empty() {
+        let middle = values.len() / 2;
+        let median = *values.select_nth_unstable_by(middle, f32::total_cmp).1;
+        traits.add("median", f64::from(median));
+    }
 }
 
 /// How much darker or brighter than its surroundings it is, and how even beside them, where values have no unit.
