@@ -4,6 +4,7 @@
 //! [`Request`]s go in, [`Event`]s come out; results are plain volumes. The window and the command line use
 //! the same engine. A panic inside a job becomes [`Event::Failed`], and the worker lives on.
 
+mod background;
 mod message;
 mod queue;
 mod worker;

@@ -7,6 +7,7 @@
 )]
 
 mod architecture;
+mod automatic;
 mod checkpoints;
 mod cli;
 mod desktop;
@@ -28,6 +29,7 @@ mod nifti_output;
 mod over_time;
 mod parity;
 mod phantom;
+mod prompt_scale;
 mod render;
 mod sam_models;
 mod session;

@@ -93,10 +93,16 @@ fn segment_auto(
     let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
     let Timed { result, seconds } = model.auto(&scan.image, SCAN, args.structures.clone())?;
     let labels = report_labels(&result.labels, &result.table, scan.image.third_axis());
-    let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
+    let mut told = result.warnings;
     if labels.is_empty() {
-        warnings.push("no structure of the model was found: the label map is empty".to_owned());
+        // The model's own sentence comes first, and one is enough.
+        let none = told
+            .first()
+            .map_or("no structure was found", String::as_str);
+        let none = format!("{none}: the label map is empty");
+        told.splice(..told.len().min(1), [none]);
     }
+    let warnings = [scan.info.warnings.clone(), told].concat();
     let certainty = result.insight.as_ref().map(|i| &i.certainty);
     save_uncertainty(args, scan.image.grid(), certainty, &model.card)?;
     save_labels(&args.output, &result.labels, &result.table)?;

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use crate::models::trust::{AutoInsight, Evidence, FoundStructure};
+use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::models::trust::{AutoInsight, Evidence, FoundStructure, anatomy};
 use crate::models::{AutoResult, Estimate, ModelError, Segmenter as _, Structure};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, resample};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, resample};
 
-use super::canvas::{Canvas, Output};
+use super::canvas::Output;
 use super::model::Prosector1;
 use super::prompted::expected_dice;
 use super::region::{SIDE, Span, anatomical_axes, on_voxels_of, region_grid};
-use super::{look, measures};
+use super::{look, measures, search};
 
 /// A part of a structure smaller than this share of its largest part is taken for noise.
 const LEAST_PART: f64 = 0.6;
 /// A structure smaller than this is taken for not there, in ml.
-const LEAST_VOLUME_ML: f64 = 0.3;
+pub(super) const LEAST_VOLUME_ML: f64 = 0.3;
 
 /// A structure of which less Dice than this is expected is taken for not there.
 const LEAST_EXPECTED_DICE: f32 = 0.2;
@@ -33,32 +34,35 @@ pub(super) fn segment(
     ctx: &JobContext,
 ) -> Result<AutoResult, ModelError> {
     let card = model.card();
-    let structures = choose(&card.structures, wanted, image.modality())?;
+    let is_wanted = wanted_of(&card.structures, wanted)?;
+    // All are looked for, as the one tells of the other.
+    let structures = known_in(&card.structures, image.modality());
     let Some(spacing_mm) = card.automatic_spacing_mm(image.modality()) else {
         return Ok(nothing(
             image,
             "the model knows no structure in this kind of scan",
         ));
     };
-    if structures.is_empty() {
+    if !structures.iter().any(|o| is_wanted(&o.structure.name)) {
         return Ok(nothing(
             image,
             "the model knows no such structure in this kind of scan",
         ));
     }
-    let canvas = Canvas::plan(image, spacing_mm);
-    let logits = canvas.fill(model, image, &structures, ctx)?;
+    let Some(canvas) = search::search(model, image, spacing_mm, &structures, ctx)? else {
+        return Ok(nothing(image, NOTHING_FOUND));
+    };
     ctx.step(0.9, "writing the labels")?;
     let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
-    let mut labels = canvas.read(image.grid(), &logits, &values);
-    let mut table = clean(&mut labels, &structures);
-    let found = found_structures(
-        model,
-        image,
-        &labels,
-        &table,
-        structures.iter().zip(&logits),
-    )?;
+    let Some((part, mut labels)) = canvas.read(image.grid(), &values) else {
+        return Ok(nothing(image, NOTHING_FOUND));
+    };
+    let mut table = clean(image, &mut labels, VoxelIndex(part.min), &structures);
+    for Output { structure, .. } in structures.iter().filter(|o| !is_wanted(&o.structure.name)) {
+        remove(structure.value, &mut labels, &mut table);
+    }
+    let logits = structures.iter().zip(&canvas.logits);
+    let found = found_structures(model, image, &labels, &table, logits)?;
     let doubted = remove_doubted(model, &found, &mut labels, &mut table);
     let kept: Vec<f32> = found
         .iter()
@@ -67,15 +71,27 @@ pub(super) fn segment(
         .collect();
     let mean = kept.iter().sum::<f32>() / kept.len() as f32;
     Ok(AutoResult {
-        labels,
+        labels: on_whole(image.grid(), part, &labels),
         table,
         estimate: (!kept.is_empty()).then_some(Estimate::Dice(mean)),
         insight: Some(Arc::new(AutoInsight {
-            certainty: canvas.certainty(&logits),
+            certainty: canvas.certainty(),
             structures: found,
         })),
         warnings: warnings(kept.is_empty(), &doubted),
     })
+}
+
+/// The labels of a part of a scan on all of it.
+fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
+    let mut whole = LabelMap::empty(*scan);
+    let [length, rows, _] = part.size();
+    let [i, j, k] = part.min.map(|v| v as usize);
+    for (row, values) in labels.voxels.chunks_exact(length).enumerate() {
+        let start = scan.offset(i, j + row % rows, k + row / rows);
+        whole.voxels[start..start + length].copy_from_slice(values);
+    }
+    whole
 }
 
 /// Takes those structures out again that cannot be what they were taken for; gives their names.
@@ -96,27 +112,27 @@ fn remove_doubted(
         .collect();
     for name in &names {
         if let Some(value) = table.by_name(name).map(|l| l.value) {
-            table.remove(value);
-            labels
-                .voxels
-                .iter_mut()
-                .filter(|v| **v == value)
-                .for_each(|v| *v = 0);
+            remove(value, labels, table);
         }
     }
     names
 }
 
+fn remove(value: u16, labels: &mut LabelMap, table: &mut LabelTable) {
+    table.remove(value);
+    let own = labels.voxels.iter_mut().filter(|v| **v == value);
+    own.for_each(|v| *v = 0);
+}
+
+/// That nothing was found is said once, whatever was doubted.
 fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
-    let doubt = format!(
-        "left out as unlikely, or unlike any that the model was trained on: {}",
-        doubted.join(", ")
-    );
     match (is_nothing_left, doubted.is_empty()) {
-        (true, true) => vec![NOTHING_FOUND.to_owned()],
-        (true, false) => vec![format!("{NOTHING_FOUND}; {doubt}")],
+        (true, _) => vec![NOTHING_FOUND.to_owned()],
         (false, true) => Vec::new(),
-        (false, false) => vec![doubt],
+        (false, false) => vec![format!(
+            "left out as unlikely, or unlike any that the model was trained on: {}",
+            doubted.join(", ")
+        )],
     }
 }
 
@@ -137,7 +153,7 @@ fn found_structures<'a>(
         let (Some(_), Some(bounds)) = (table.get(structure.value), mask.bounds()) else {
             continue;
         };
-        let span = Span::of_voxels(image.grid(), bounds);
+        let span = Span::of_voxels(&labels.grid, bounds);
         let extent_mm = spacing_mm.map(|s| s * SIDE as f64);
         let axes = anatomical_axes(image.grid());
         let grid = on_voxels_of(image.grid(), region_grid(axes, span.centre(), extent_mm));
@@ -161,12 +177,11 @@ fn found_structures<'a>(
     Ok(found)
 }
 
-/// The structures to look for.
-fn choose<'a>(
-    structures: &'a [Structure],
-    wanted: Option<&[String]>,
-    modality: Modality,
-) -> Result<Vec<Output<'a>>, ModelError> {
+/// Whether a structure is one of those asked for, all where none is named.
+fn wanted_of<'a>(
+    structures: &[Structure],
+    wanted: Option<&'a [String]>,
+) -> Result<impl Fn(&String) -> bool + 'a, ModelError> {
     let known: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
     if let Some(unknown) = wanted.and_then(|w| w.iter().find(|n| !known.contains(&n.as_str()))) {
         return Err(ModelError::UnknownStructure(
@@ -174,13 +189,17 @@ fn choose<'a>(
             known.join(", "),
         ));
     }
-    Ok(structures
+    Ok(move |name: &String| wanted.is_none_or(|w| w.contains(name)))
+}
+
+/// The structures that the model knows in a modality.
+fn known_in(structures: &[Structure], modality: Modality) -> Vec<Output<'_>> {
+    structures
         .iter()
         .enumerate()
         .filter(|(_, s)| s.is_known_in(modality))
-        .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
         .map(|(channel, structure)| Output { structure, channel })
-        .collect())
+        .collect()
 }
 
 fn nothing(image: &ImageVolume, why: &str) -> AutoResult {
@@ -193,29 +212,48 @@ fn nothing(image: &ImageVolume, why: &str) -> AutoResult {
     }
 }
 
-/// Removes specks and structures too small to be there; returns the table of those that remain.
-fn clean(labels: &mut LabelMap, structures: &[Output<'_>]) -> LabelTable {
-    let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
-    let mut table = LabelTable::default();
+/// Removes specks, what is too small to be there, and what cannot be the structure that it is taken for, of a part of the
+/// scan that begins at its voxel `first`; returns the table of the structures that remain.
+fn clean(
+    image: &ImageVolume,
+    labels: &mut LabelMap,
+    first: VoxelIndex,
+    structures: &[Output<'_>],
+) -> LabelTable {
+    let modality = image.modality();
     for Output { structure, .. } in structures {
-        let mask = labels.mask_of(structure.value);
-        let (parts, sizes) =
-            connected_components(&mask.voxels, labels.grid.dims, Connectivity::TwentySix);
-        let largest = sizes.iter().copied().max().unwrap_or(0);
-        let least = (largest as f64 * LEAST_PART).max(LEAST_VOLUME_ML / voxel_ml);
-        let mut kept = false;
-        for (label, &part) in labels.voxels.iter_mut().zip(&parts) {
-            if part > 0 {
-                if (sizes[part as usize - 1] as f64) < least {
-                    *label = 0;
-                } else {
-                    kept = true;
-                }
-            }
-        }
-        if kept {
-            table.add(structure.value, &structure.name);
+        // What lies on either side is judged side by side first, lest a large error hides it.
+        let is_paired = anatomy::is_of_paired_organ(modality, &structure.name);
+        keep_large(
+            labels,
+            structure.value,
+            if is_paired { 0.0 } else { LEAST_PART },
+        );
+    }
+    let sought: Vec<&Structure> = structures.iter().map(|o| o.structure).collect();
+    anatomy::remove_misplaced(image, labels, first, &sought);
+    let mut table = LabelTable::default();
+    for Structure { value, name, .. } in sought {
+        if keep_large(labels, *value, LEAST_PART) {
+            table.add(*value, name);
         }
     }
     table
+}
+
+/// Removes parts of a label below this share of its largest one, or too small to be anything; whether any remains.
+fn keep_large(labels: &mut LabelMap, value: u16, least_part: f64) -> bool {
+    let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
+    let mask = labels.mask_of(value);
+    let (parts, sizes) =
+        connected_components(&mask.voxels, labels.grid.dims, Connectivity::TwentySix);
+    let largest = sizes.iter().copied().max().unwrap_or(0);
+    let least = (largest as f64 * least_part).max(LEAST_VOLUME_ML / voxel_ml);
+    let is_kept = |part: u32| sizes[part as usize - 1] as f64 >= least;
+    for (label, &part) in labels.voxels.iter_mut().zip(&parts) {
+        if part > 0 && !is_kept(part) {
+            *label = 0;
+        }
+    }
+    sizes.iter().any(|&size| size as f64 >= least)
 }

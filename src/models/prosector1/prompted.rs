@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use glam::DVec3;
 
-use crate::geometry::{VoxelBox, WorldPoint};
+use crate::geometry::{VoxelBox, VoxelPoint, WorldPoint};
 use crate::models::trust::{Evidence, Insight};
 use crate::models::{Certainty, Estimate, ModelError, PromptedResult, ScanKey};
 use crate::prompt::{Polarity, PromptSet};
@@ -12,8 +12,9 @@ use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, resample};
 
-use super::box_reach::{self, Reach};
+use super::box_reach::{self, Reach, reach_of_box};
 use super::config::PROMPT_CHANNELS;
+use super::extents::Extents;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
 use super::model::Prosector1;
@@ -21,10 +22,6 @@ use super::prompt_channels::{self, RegionPrompts};
 use super::region::Span;
 use super::region_cache::EncodedRegion;
 
-/// Side of the first region around lone clicks.
-const FIRST_EXTENT_MM: f64 = 110.0;
-/// Smallest side of a region.
-const LEAST_EXTENT_MM: f64 = 12.0;
 /// Length of a region relative to what it is about.
 const CONTEXT: f64 = 1.6;
 /// Most regions looked at for lone clicks: wider ones while the target leaves the region, then closer ones.
@@ -45,6 +42,13 @@ const STRANGE_TARGET: &str = "this looks unlike anything that the model was trai
 /// Logit given to voxels outside the region.
 const FAR_OUTSIDE: f32 = -20.0;
 
+/// Share of a box's side that an answer may reach beyond it on either side: boxes are drawn a little tight.
+const SLACK: f64 = 0.05;
+/// The same where a target so far and clicks correct what the box said.
+const REFINED_SLACK: f64 = 0.25;
+/// Share of a box's reach beyond which a target so far that fills it says nothing of where in it the target is.
+const FILLED: f64 = 0.9;
+
 /// Segments what the prompts point at; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn segment(
     model: &mut Prosector1,
@@ -55,12 +59,19 @@ pub(super) fn segment(
     ctx: &JobContext,
 ) -> Result<PromptedResult, ModelError> {
     let prompts = prompts.on_grid(image.grid())?;
+    let in_reach = prior.and_then(|p| prior_in_reach(p, &prompts));
+    let prior = if prompts.target_box.is_some() {
+        in_reach.as_ref()
+    } else {
+        prior
+    };
     let mut job = Job {
         model,
         image,
         scan,
         prompts: &prompts,
         prior: prior.filter(|p| p.bounds().is_some()),
+        extents_mm: Extents::of(image.grid()),
     };
     ctx.step(0.05, "looking at the region")?;
     let answer = match job.known_span() {
@@ -78,6 +89,7 @@ struct Job<'a> {
     scan: ScanKey,
     prompts: &'a PromptSet,
     prior: Option<&'a Mask>,
+    extents_mm: Extents,
 }
 
 /// Logits of the target on a region's grid, and what they were made from.
@@ -119,7 +131,7 @@ impl Job<'_> {
 
     /// Answers from a region around a span; after the first click usually from one that is encoded already.
     fn look_at(&mut self, span: &Span) -> Result<Answer, ModelError> {
-        let wanted = span.region(CONTEXT, LEAST_EXTENT_MM);
+        let wanted = span.region(CONTEXT, self.extents_mm.least);
         let is_refinement = self.prompts.target_box.is_none();
         let cached = self.model.cached(self.scan, |grid| {
             *grid == wanted || (is_refinement && span.fits(grid))
@@ -148,7 +160,7 @@ impl Job<'_> {
             };
             let seen = answer.region.grid;
             let span = self.with_clicks(Span::of_voxels(&seen, part.bounds));
-            let wider = span.region(WIDENING, LEAST_EXTENT_MM);
+            let wider = span.region(WIDENING, self.extents_mm.least);
             let so_far = likely(&answer.logits, &seen, &wider);
             let region = self.model.encoded(self.image, self.scan, &wider);
             answer = self.answer(region, Some(so_far))?;
@@ -169,7 +181,7 @@ impl Job<'_> {
                     "there is only a negative click: click on the target first".to_owned(),
                 )
             })?;
-        let mut grid = clicked.region(CONTEXT, FIRST_EXTENT_MM);
+        let mut grid = clicked.region(CONTEXT, self.extents_mm.first);
         let mut previous: Option<(Grid, Vec<f32>)> = None;
         for look in 0..MOST_LOOKS {
             ctx.step(0.1 + 0.2 * look as f32, "looking at the region")?;
@@ -183,9 +195,9 @@ impl Job<'_> {
             };
             let span = self.with_clicks(Span::of_voxels(&grid, part.bounds));
             let next = if part.border_share > TOUCHING {
-                span.region(2.0 * CONTEXT, LEAST_EXTENT_MM)
+                span.region(2.0 * CONTEXT, self.extents_mm.least)
             } else {
-                span.region(CONTEXT, LEAST_EXTENT_MM)
+                span.region(CONTEXT, self.extents_mm.least)
             };
             let longest = |g: &Grid| g.spacing_mm().into_iter().fold(0.0, f64::max);
             let change = longest(&next) / longest(&grid);
@@ -328,13 +340,15 @@ impl Job<'_> {
     /// The logits of an answer, far below zero where [`Self::covered`] lets nothing be written.
     fn written(&self, answer: &Answer) -> Vec<f32> {
         let mut logits = answer.logits.clone();
-        if let Some([low, high]) = answer.prompts.target_box.filter(|_| self.prior.is_none()) {
-            let slack: [f32; 3] = std::array::from_fn(|d| (high[d] - low[d]) / 20.0);
-            for (v, logit) in logits.iter_mut().enumerate() {
-                let at = answer.region.grid.voxel_at(v).0.map(|x| x as f32);
-                if (0..3).any(|d| at[d] < low[d] - slack[d] || at[d] > high[d] + slack[d]) {
-                    *logit = FAR_OUTSIDE;
-                }
+        let Some(reach) = self.reach() else {
+            return logits;
+        };
+        let region = &answer.region.grid;
+        let map = self.image.grid().affine.inverse() * region.affine.matrix();
+        for (v, logit) in logits.iter_mut().enumerate() {
+            let at = region.voxel_at(v).center().0;
+            if !reach.contains(VoxelPoint(map.transform_point3(at)).nearest()) {
+                *logit = FAR_OUTSIDE;
             }
         }
         logits
@@ -343,23 +357,18 @@ impl Job<'_> {
     /// The scan's voxels that a region covers, and no more than a little beyond the box if there is one.
     fn covered(&self, region: &Grid) -> Option<VoxelBox> {
         let region = resample::covered(region, self.image.grid())?;
-        let limit = match self.prompts.target_box {
-            Some(b) if self.prior.is_none() => {
-                let size = b.size();
-                let slack: [i64; 3] = std::array::from_fn(|d| size[d] as i64 / 20);
-                let reach = VoxelBox {
-                    min: std::array::from_fn(|d| b.min[d] - slack[d]),
-                    max: std::array::from_fn(|d| b.max[d] + slack[d]),
-                };
-                let clicks = self.prompts.clicks.iter().map(|c| VoxelBox {
-                    min: c.voxel.0,
-                    max: c.voxel.0,
-                });
-                clicks.fold(reach, VoxelBox::union)
-            }
-            _ => region,
+        self.reach()
+            .map_or(Some(region), |reach| region.intersection(reach))
+    }
+
+    /// Where an answer may be, if there is a box.
+    fn reach(&self) -> Option<VoxelBox> {
+        let slack = if self.prior.is_some() {
+            REFINED_SLACK
+        } else {
+            SLACK
         };
-        region.intersection(limit)
+        reach_of_box(self.prompts, slack)
     }
 
     /// Copies the connected parts that belong to the target: those that hold a positive click or overlap the
@@ -403,6 +412,19 @@ impl Job<'_> {
             }
         }
     }
+}
+
+/// What a target so far says where there is a box as well: its part in the box's reach, unless that is all of it.
+fn prior_in_reach(prior: &Mask, prompts: &PromptSet) -> Option<Mask> {
+    let reach = reach_of_box(prompts, REFINED_SLACK)?.clipped(prior.grid.dims)?;
+    let mut within = prior.clone();
+    for (offset, voxel) in within.voxels.iter_mut().enumerate() {
+        if *voxel != 0 && !reach.contains(prior.grid.voxel_at(offset)) {
+            *voxel = 0;
+        }
+    }
+    let all = reach.size().iter().product::<usize>() as f64;
+    (within.count() as f64 <= FILLED * all).then_some(within)
 }
 
 /// A connected part of an answer.

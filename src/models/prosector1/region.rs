@@ -74,7 +74,7 @@ pub fn on_voxels_of(scan: &Grid, region: Grid) -> Grid {
 
 /// Extents no less than a third of the longest, so that no region is a sliver.
 pub fn balanced(extent_mm: [f64; 3]) -> [f64; 3] {
-    let longest = extent_mm.iter().copied().fold(1.0, f64::max);
+    let longest = extent_mm.iter().copied().fold(0.0, f64::max);
     extent_mm.map(|e| e.max(longest / 3.0))
 }
 

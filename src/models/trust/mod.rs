@@ -3,6 +3,7 @@
 //! Learnt from answers whose truth is known (`prosector models calibrate`), and kept in a small file beside the
 //! weights, since it holds for these weights alone.
 
+pub mod anatomy;
 mod dice_curve;
 mod familiarity;
 mod foretold;

@@ -1,0 +1,85 @@
+//! How large the regions are that a prompt is looked at in: fixed for patients, and in proportion to voxels and field of
+//! view where those are not a patient's, as of mice, specimens and maps of the sky.
+
+use crate::volume::Grid;
+
+/// Side of the first region around lone clicks in a patient.
+const FIRST_MM: f64 = 110.0;
+/// Smallest side of a region in a patient.
+const LEAST_MM: f64 = 12.0;
+/// Most that the first region is longer than the scan.
+const MOST_OF_SCAN: f64 = 2.5;
+/// Voxels longer than this are no patient's: the first region then is as many voxels long as millimetres in a patient.
+const LARGE_VOXEL_MM: f64 = 6.0;
+/// Fewest and most voxels along the smallest region.
+const LEAST_VOXELS: [f64; 2] = [2.0, 40.0];
+
+/// Sides of regions in mm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Extents {
+    /// Of the first region around lone clicks.
+    pub first: f64,
+    /// Of the smallest region.
+    pub least: f64,
+}
+
+impl Extents {
+    pub(super) fn of(scan: &Grid) -> Self {
+        let spacing_mm = scan.spacing_mm();
+        let voxel_mm = spacing_mm.iter().product::<f64>().cbrt();
+        let longest_mm = (0..3)
+            .map(|d| spacing_mm[d] * scan.dims[d] as f64)
+            .fold(0.0, f64::max);
+        let wanted = if voxel_mm > LARGE_VOXEL_MM {
+            FIRST_MM * voxel_mm
+        } else {
+            FIRST_MM
+        };
+        let [fewest, most] = LEAST_VOXELS.map(|voxels| voxels * voxel_mm);
+        Self {
+            first: wanted.min(MOST_OF_SCAN * longest_mm),
+            least: LEAST_MM.clamp(fewest, most),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Affine;
+
+    fn extents(side: usize, spacing_mm: f64) -> Extents {
+        Extents::of(&Grid::new(
+            [side; 3],
+            Affine::from_spacing([spacing_mm; 3], [0.0; 3]),
+        ))
+    }
+
+    #[test]
+    fn a_patient_is_looked_at_in_the_same_way_at_any_spacing() {
+        for (side, spacing_mm) in [(200, 0.3), (512, 0.5), (50, 1.0), (128, 3.0), (64, 6.0)] {
+            let expected = Extents {
+                first: 110.0,
+                least: 12.0,
+            };
+            assert_eq!(extents(side, spacing_mm), expected, "{side} {spacing_mm}");
+        }
+    }
+
+    #[test]
+    fn what_is_far_smaller_or_larger_is_looked_at_in_proportion() {
+        let same = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-9;
+        let (small, smaller) = (extents(64, 0.02), extents(64, 0.01));
+        assert!(
+            same(small.first, 3.2) && same(small.least, 0.8),
+            "{small:?}"
+        );
+        assert!(same(small.first, 2.0 * smaller.first) && same(small.least, 2.0 * smaller.least));
+        let (large, larger) = (extents(64, 50.0), extents(64, 100.0));
+        assert!(
+            same(large.first, 5500.0) && same(large.least, 100.0),
+            "{large:?}"
+        );
+        assert!(same(2.0 * large.first, larger.first) && same(2.0 * large.least, larger.least));
+    }
+}
