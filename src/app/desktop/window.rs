@@ -23,7 +23,7 @@ use super::recovery::{FoundWork, RecoverySlot};
 use super::worker::Worker;
 use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
-/// How often unsaved work is looked at.
+/// The least time until unsaved work is looked at again.
 const RECOVERY_CHECK: Duration = Duration::from_secs(1);
 /// How long closing waits for a file that is being written.
 const WRITING_PATIENCE: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ impl Window {
             .unwrap_or_default();
         let waker = |ctx: &Context| {
             let ctx = ctx.clone();
-            move || ctx.request_repaint()
+            move || wake(&ctx)
         };
         let dialogs = match options.dialogs {
             Some(dialogs) => dialogs,
@@ -104,6 +104,9 @@ impl Window {
             closing: false,
             title: String::new(),
         };
+        if window.draws_in_software() {
+            ui::pace::calm(ctx);
+        }
         if let Some(text) = unusable {
             window.state.messages.push(Severity::Warning, text);
         }
@@ -127,6 +130,15 @@ impl Window {
     /// Whether anything is still under way.
     pub fn is_busy(&self) -> bool {
         !self.jobs.shown().is_empty() || matches!(self.engine_status, EngineStatus::Opening)
+    }
+
+    /// How many slices were drawn so far; those that were shown again do not count.
+    pub fn slices_drawn(&self) -> u64 {
+        self.canvas.as_ref().map_or(0, Canvas::slices_drawn)
+    }
+
+    fn draws_in_software(&self) -> bool {
+        self.canvas.as_ref().is_some_and(Canvas::is_software)
     }
 
     /// Whether the user has decided to close the window.
@@ -179,15 +191,20 @@ impl Window {
         let Some(case) = self.session.case() else {
             return;
         };
-        if case.is_dirty() {
-            ctx.request_repaint_after(RECOVERY_CHECK);
-        }
         let now = Instant::now();
-        if !case.recovery_due(now) || self.recovery.is_none() {
-            return;
+        if case.recovery_due(now) && self.recovery.is_some() {
+            let (snapshot, revision) = (case.recovery_snapshot(), case.revision());
+            self.write_recovery(snapshot, revision, now);
         }
-        let (snapshot, revision) = (case.recovery_snapshot(), case.revision());
-        self.write_recovery(snapshot, revision, now);
+        self.wake_for_recovery(ctx);
+    }
+
+    /// Wakes the window when a recovery snapshot is due, and not before.
+    fn wake_for_recovery(&self, ctx: &Context) {
+        let case = self.session.case().filter(|_| self.recovery.is_some());
+        if let Some(left) = case.and_then(|c| c.recovery_due_in(Instant::now())) {
+            ctx.request_repaint_after(left.max(RECOVERY_CHECK));
+        }
     }
 
     fn show_title(&mut self, ctx: &Context) {
@@ -214,6 +231,12 @@ impl Window {
             self.reach(Goal::Quit);
         }
     }
+}
+
+/// Lets the window take over what another thread has done. One frame is enough for that; a repaint without delay means
+/// three.
+pub(super) fn wake(ctx: &Context) {
+    ctx.request_repaint_after(Duration::from_millis(1));
 }
 
 fn canvas(state: &RenderState) -> Canvas {
@@ -253,6 +276,12 @@ impl eframe::App for Window {
             ui.ctx().request_repaint();
         }
         self.show_title(ui.ctx());
+    }
+
+    fn raw_input_hook(&mut self, _ctx: &Context, input: &mut egui::RawInput) {
+        if self.draws_in_software() {
+            ui::pace::without_smooth_wheel(input);
+        }
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
