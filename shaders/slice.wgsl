@@ -37,7 +37,7 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
             color = with_proposal(color, in.pixel, voxel);
         }
     }
-    if view.target_is_srgb != 0u {
+    if has(TARGET_IS_SRGB) {
         color = linear_from_srgb(color);
     }
     return vec4<f32>(color, 1.0);

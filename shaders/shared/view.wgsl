@@ -14,7 +14,7 @@ struct SliceUniforms {
     axis_down: vec4<i32>,
     // Voxels along i, j, k.
     dims: vec4<i32>,
-    // Where each texture lies in the volume: xyz the voxel of its first texel, w voxels per texel.
+    // Where each texture lies in the volume: xyz the voxel of its first texel; it holds every 2^w-th voxel.
     image_texels: vec4<i32>,
     label_texels: vec4<i32>,
     proposal_texels: vec4<i32>,
@@ -28,14 +28,15 @@ struct SliceUniforms {
     active_label: u32,
     // The label that a proposed mask stands for; 0: the proposal's texels are labels themselves.
     proposal_label: u32,
-    // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture
-    // of image, labels, proposal holds only this slice, laid flat; bit 6: the image is in colour.
-    flags: u32,
-    // 1 when the target turns what is written into sRGB itself.
-    target_is_srgb: u32,
-    unused_0: u32,
-    unused_1: u32,
 }
+
+// What the shader is compiled for. A software rasteriser executes both sides of a branch for every pixel, so what a
+// view does without must not be there at all.
+//
+// Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture of
+// image, labels, proposal holds only this slice, laid flat; bit 6: the image is in colour; bit 7: the target turns
+// what is written into sRGB itself.
+override FLAGS: u32 = 0u;
 
 const INTERPOLATE: u32 = 1u;
 const HAS_LABELS: u32 = 2u;
@@ -44,11 +45,12 @@ const FLAT_IMAGE: u32 = 8u;
 const FLAT_LABELS: u32 = 16u;
 const FLAT_PROPOSAL: u32 = 32u;
 const IN_COLOUR: u32 = 64u;
+const TARGET_IS_SRGB: u32 = 128u;
 
 @group(0) @binding(0) var<uniform> view: SliceUniforms;
 
 fn has(flag: u32) -> bool {
-    return (view.flags & flag) != 0u;
+    return (FLAGS & flag) != 0u;
 }
 
 fn voxel_from_pixel(pixel: vec2<f32>) -> vec3<f32> {
@@ -63,11 +65,11 @@ fn nearest(voxel: vec3<f32>) -> vec3<i32> {
     return vec3<i32>(floor(voxel + 0.5));
 }
 
-// The texel that holds a voxel, for a texture that starts at `texels.xyz` with `texels.w` voxels per texel. Where
+// The texel that holds a voxel, for a texture that starts at `texels.xyz` with every 2^`texels.w`-th voxel. Where
 // `flat_flag` is set, the texture's last axis is the slice's normal, and the other two follow in the volume's order.
 fn texel_of(voxel: vec3<i32>, texels: vec4<i32>, flat_flag: u32) -> vec3<i32> {
     let clamped = clamp(voxel, vec3<i32>(0), view.dims.xyz - 1);
-    let texel = max((clamped - texels.xyz) / texels.w, vec3<i32>(0));
+    let texel = max((clamped - texels.xyz) >> vec3<u32>(u32(texels.w)), vec3<i32>(0));
     let normal = 1 - view.axis_across.xyz - view.axis_down.xyz;
     if !has(flat_flag) || normal.z == 1 {
         return texel;

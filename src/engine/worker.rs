@@ -15,7 +15,7 @@ use super::queue::{CancelOutcome, Queue, Superseded};
 use super::{Event, JobId, Request};
 
 /// Progress is not reported more often than this.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The queue as the engine's handle and the worker share it.
 #[derive(Default)]

@@ -6,7 +6,8 @@ use glam::DVec3;
 use crate::geometry::SliceView;
 
 use super::scene::{Interpolation, Proposal, Scene, SliceStyle};
-use super::texel::brightness_from_texel;
+use super::shader::Stored;
+use super::texel::{Source, brightness_from_texel};
 
 /// `SliceUniforms` of `shaders/shared/view.wgsl`, field by field; a test compares the layouts.
 #[repr(C)]
@@ -24,7 +25,7 @@ pub struct SliceUniforms {
     pub axis_down: [i32; 4],
     /// Voxels along i, j, k.
     pub dims: [i32; 4],
-    /// Voxel of the scan texture's first texel, and voxels per texel.
+    /// Voxel of the scan texture's first texel, and the binary logarithm of voxels per texel.
     pub image_texels: [i32; 4],
     /// The same of the label texture.
     pub label_texels: [i32; 4],
@@ -44,28 +45,9 @@ pub struct SliceUniforms {
     pub active_label: u32,
     /// The label of a proposed mask; 0 when the proposal holds label values.
     pub proposal_label: u32,
-    /// [`Self::INTERPOLATE`], [`Self::HAS_LABELS`], [`Self::HAS_PROPOSAL`], [`Self::FLAT`], [`Self::IN_COLOUR`].
-    pub flags: u32,
-    /// 1 when the target encodes sRGB itself.
-    pub target_is_srgb: u32,
-    /// Fills up 16 bytes.
-    pub unused_0: u32,
-    /// Fills up 16 bytes.
-    pub unused_1: u32,
 }
 
 impl SliceUniforms {
-    /// Flag: the scan is interpolated linearly.
-    pub const INTERPOLATE: u32 = 1;
-    /// Flag: there is a label map.
-    pub const HAS_LABELS: u32 = 2;
-    /// Flag: there is a proposal.
-    pub const HAS_PROPOSAL: u32 = 4;
-    /// Flags: the texture of scan, labels, proposal holds only the view's slice, whose normal is its last axis.
-    pub const FLAT: [u32; 3] = [8, 16, 32];
-    /// Flag: the scan's texels are colours.
-    pub const IN_COLOUR: u32 = 64;
-
     /// The uniforms of a view, with textures that start at voxel 0 and hold every voxel.
     pub(super) fn new(view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> Self {
         let point = |v: DVec3| [v.x as f32, v.y as f32, v.z as f32, 0.0];
@@ -74,8 +56,7 @@ impl SliceUniforms {
         let [across, down] = view.in_plane_axes();
         let [ni, nj, nk] = scene.image.grid().dims.map(|n| n as i32);
         let (window_scale, window_offset) = brightness_from_texel(scene.image, style.window);
-        let whole = [0, 0, 0, 1];
-        let flag = |set: bool, bit: u32| if set { bit } else { 0 };
+        let whole = [0; 4];
         Self {
             voxel_origin: point(origin),
             voxel_per_x: point(per_x),
@@ -96,15 +77,53 @@ impl SliceUniforms {
                 Some(Proposal::Mask { label, .. }) => u32::from(label.max(1)),
                 Some(Proposal::Labels(_)) | None => 0,
             },
-            flags: flag(
-                style.interpolation == Interpolation::Linear,
-                Self::INTERPOLATE,
-            ) | flag(scene.label_voxels().is_some(), Self::HAS_LABELS)
-                | flag(scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL)
-                | flag(scene.image.colours().is_some(), Self::IN_COLOUR),
-            target_is_srgb: 0,
-            unused_0: 0,
-            unused_1: 0,
         }
+    }
+}
+
+/// What the slice shader is compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Variant {
+    pub(super) stored: Stored,
+    /// `FLAGS` of `shaders/shared/view.wgsl`.
+    pub(super) flags: u32,
+}
+
+impl Variant {
+    const INTERPOLATE: u32 = 1;
+    const HAS_LABELS: u32 = 2;
+    const HAS_PROPOSAL: u32 = 4;
+    /// The texture of scan, labels, proposal holds only the view's slice, whose normal is its last axis.
+    const FLAT: [u32; 3] = [8, 16, 32];
+    const IN_COLOUR: u32 = 64;
+    const TARGET_IS_SRGB: u32 = 128;
+
+    /// The variant for a scene whose scan, labels and proposal are flat or not.
+    pub(super) fn new(
+        scene: &Scene<'_>,
+        style: &SliceStyle,
+        is_flat: [bool; 3],
+        target: wgpu::TextureFormat,
+    ) -> Self {
+        let [flat_image, flat_labels, flat_proposal] = Self::FLAT;
+        let set = [
+            (style.interpolation == Interpolation::Linear, Self::INTERPOLATE),
+            (scene.label_voxels().is_some(), Self::HAS_LABELS),
+            (scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL),
+            (is_flat[0], flat_image),
+            (is_flat[1], flat_labels),
+            (is_flat[2], flat_proposal),
+            (scene.image.colours().is_some(), Self::IN_COLOUR),
+            (target.is_srgb(), Self::TARGET_IS_SRGB),
+        ];
+        Self {
+            stored: Stored::of(Source::Image(scene.image).format()),
+            flags: set.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum(),
+        }
+    }
+
+    /// Whether any colour of a label can be seen.
+    pub(super) fn shows_labels(self) -> bool {
+        self.flags & (Self::HAS_LABELS | Self::HAS_PROPOSAL) != 0
     }
 }

@@ -4,6 +4,9 @@
 //! there is to see, a [`SliceStyle`] how. [`SliceRenderer`] draws it into any render pass,
 //! [`reference::draw`] into a picture without any device, [`screenshot`] three planes into one picture.
 //!
+//! A slice is drawn into a picture of its own, which is shown again as long as its `PictureKey` is the same: where
+//! the processor draws, a frame in which nothing has changed costs next to nothing.
+//!
 //! Exactness: textures hold the voxels as they are (no filtering by the sampler), views lie in voxel slices,
 //! and labels are never interpolated. What is written is gamma-encoded sRGB.
 
@@ -15,6 +18,8 @@ mod error;
 mod glyphs;
 mod gpu_types;
 mod offscreen;
+mod picture;
+mod pipelines;
 pub mod reference;
 mod scene;
 mod screenshot;
@@ -31,5 +36,5 @@ pub use gpu_types::SliceUniforms;
 pub use offscreen::Offscreen;
 pub use scene::{Interpolation, Proposal, Scene, SliceStyle};
 pub use screenshot::screenshot;
-pub use shader::{Stored, slice_source};
+pub use shader::{FILL_SOURCE, PICTURE_SOURCE, Stored, slice_source};
 pub use slice::SliceRenderer;

@@ -11,7 +11,7 @@ use crate::with_voxels;
 
 use super::color_table::color_table;
 use super::gpu_types::SliceUniforms;
-use super::scene::{OverlayVoxels, Scene, SliceStyle};
+use super::scene::{Interpolation, OverlayVoxels, Scene, SliceStyle};
 use super::texel::StoredValue;
 
 /// Length of one dash of a proposal's outline, in pixels.
@@ -42,6 +42,7 @@ fn draw_typed<T: StoredValue>(
 ) -> RgbaImage {
     let twin = Twin {
         uniforms: SliceUniforms::new(view, scene, style),
+        interpolation: style.interpolation,
         voxels,
         colours: scene.image.colours(),
         labels: scene.label_voxels().map(OverlayVoxels::Labels),
@@ -65,6 +66,7 @@ fn draw_typed<T: StoredValue>(
 
 struct Twin<'a, T> {
     uniforms: SliceUniforms,
+    interpolation: Interpolation,
     voxels: &'a [T],
     colours: Option<&'a [Rgb]>,
     labels: Option<OverlayVoxels<'a>>,
@@ -141,10 +143,9 @@ impl<T: StoredValue> Twin<'_, T> {
 
     fn brightness(&self, voxel: Vec3) -> Vec3 {
         let u = &self.uniforms;
-        let value = if u.flags & SliceUniforms::INTERPOLATE != 0 {
-            self.interpolated(voxel)
-        } else {
-            self.stored(nearest(voxel))
+        let value = match self.interpolation {
+            Interpolation::Linear => self.interpolated(voxel),
+            Interpolation::Nearest => self.stored(nearest(voxel)),
         };
         (value * u.window_scale + u.window_offset).clamp(Vec3::ZERO, Vec3::ONE)
     }

@@ -7,7 +7,13 @@ const PARTS: [&str; 4] = [
     include_str!("../../shaders/slice.wgsl"),
 ];
 
-/// What the texture of the scan holds; decides the shader variant.
+/// The source that shows a finished picture.
+pub const PICTURE_SOURCE: &str = include_str!("../../shaders/picture.wgsl");
+
+/// The source that fills a surface.
+pub const FILL_SOURCE: &str = include_str!("../../shaders/fill.wgsl");
+
+/// What the texture of the scan holds; decides the source of the slice shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stored {
     /// Signed 16-bit integers.
@@ -19,8 +25,17 @@ pub enum Stored {
 }
 
 impl Stored {
-    /// All variants.
+    /// All kinds.
     pub const ALL: [Self; 3] = [Self::Integer, Self::Float, Self::Colour];
+
+    /// What a texture of this format holds.
+    pub(super) fn of(format: wgpu::TextureFormat) -> Self {
+        match format {
+            wgpu::TextureFormat::R32Float => Self::Float,
+            wgpu::TextureFormat::Rgba8Uint => Self::Colour,
+            _ => Self::Integer,
+        }
+    }
 }
 
 /// The complete WGSL source of the slice shader.

@@ -7,19 +7,25 @@ use crate::volume::LabelTable;
 
 use super::color_table::color_table;
 use super::context::RenderContext;
-use super::gpu_types::SliceUniforms;
+use super::gpu_types::{SliceUniforms, Variant};
+use super::picture::{Picture, PictureKey};
+use super::pipelines::{FillPipelines, PicturePipeline, SlicePipelines};
 use super::scene::{OverlayVoxels, Scene, SliceStyle};
 use super::texel::Source;
 use super::volume_texture::{Binding, Layer};
 
-/// The slices of one scan in any number of views.
+/// The slices of one scan in any number of views, and the plain surfaces around them.
 ///
 /// Once per frame and view call [`Self::prepare`], then [`Self::paint`] inside a render pass whose viewport
 /// is the view. Tell what has changed with [`Self::image_changed`], [`Self::labels_changed`] and
-/// [`Self::proposal_changed`]; everything else is found out.
+/// [`Self::proposal_changed`]; everything else is found out. A slice is drawn when its picture would be another
+/// than the last; otherwise the last is shown again.
 #[derive(Debug)]
 pub struct SliceRenderer {
     context: RenderContext,
+    slices: SlicePipelines,
+    pictures: PicturePipeline,
+    fills: FillPipelines,
     image: Layer,
     labels: Layer,
     proposal: Layer,
@@ -28,13 +34,13 @@ pub struct SliceRenderer {
     nothing: wgpu::TextureView,
     colors: Colors,
     views: HashMap<u64, View>,
+    drawn: u64,
 }
 
 #[derive(Debug)]
 struct View {
     uniforms: wgpu::Buffer,
-    bind_group: wgpu::BindGroup,
-    image_format: wgpu::TextureFormat,
+    picture: Picture,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,9 @@ struct Colors {
     texture: wgpu::Texture,
     view: wgpu::TextureView,
     table: Option<LabelTable>,
+    values: Vec<[u8; 4]>,
+    /// Counts changes of the values.
+    version: u64,
 }
 
 impl SliceRenderer {
@@ -61,6 +70,9 @@ impl SliceRenderer {
             256,
         );
         Self {
+            slices: SlicePipelines::new(&context),
+            pictures: PicturePipeline::new(&context),
+            fills: FillPipelines::new(&context),
             image: Layer::default(),
             labels: Layer::default(),
             proposal: Layer::default(),
@@ -70,8 +82,11 @@ impl SliceRenderer {
                 view: colors.create_view(&wgpu::TextureViewDescriptor::default()),
                 texture: colors,
                 table: None,
+                values: Vec::new(),
+                version: 0,
             },
             views: HashMap::new(),
+            drawn: 0,
             context,
         }
     }
@@ -85,7 +100,10 @@ impl SliceRenderer {
 
     /// Labels have changed in this box; the next [`Self::prepare`] uploads it.
     pub fn labels_changed(&mut self, changed: VoxelBox) {
-        self.labels.changed(changed);
+        // Without any of our voxels in it, it is of a scan that the next `prepare` finds out about.
+        if let Some(changed) = changed.clipped(self.dims) {
+            self.labels.changed(changed);
+        }
     }
 
     /// There is another proposal, or none any more.
@@ -101,6 +119,11 @@ impl SliceRenderer {
             .any(|layer| layer.is_uploading())
     }
 
+    /// How many slices were drawn so far; those that were shown again do not count.
+    pub fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
     /// Frees what a closed view holds.
     pub fn forget(&mut self, view_id: u64) {
         self.views.remove(&view_id);
@@ -109,7 +132,8 @@ impl SliceRenderer {
         }
     }
 
-    /// Brings to the device what the view needs. The view's grid must be the scan's.
+    /// Brings to the device what the view needs, and draws its slice if it has changed. The view's grid must be the
+    /// scan's.
     pub fn prepare(
         &mut self,
         view_id: u64,
@@ -122,46 +146,86 @@ impl SliceRenderer {
             self.image_changed();
             self.dims = dims;
         }
-        let mut uniforms = SliceUniforms::new(view, scene, style);
-        uniforms.target_is_srgb = u32::from(self.context.target.is_srgb());
         let bindings = self.bind_layers(view_id, view, scene);
+        self.colors.update(&self.context, scene.table);
+        let is_flat = bindings.each_ref().map(|b| b.is_flat);
+        let variant = Variant::new(scene, style, is_flat, self.context.target);
+        let mut uniforms = SliceUniforms::new(view, scene, style);
         uniforms.image_texels = bindings[0].texels;
         uniforms.label_texels = bindings[1].texels;
         uniforms.proposal_texels = bindings[2].texels;
-        for (binding, flag) in bindings.iter().zip(SliceUniforms::FLAT) {
-            uniforms.flags |= if binding.is_flat { flag } else { 0 };
+        let key = PictureKey {
+            variant,
+            uniforms,
+            voxels: bindings.each_ref().map(|b| b.version),
+            colors: variant.shows_labels().then_some(self.colors.version),
+        };
+        let mut prepared = self.view(view_id, view.size());
+        if prepared.picture.key != Some(key) {
+            self.draw(&mut prepared, view, key, &bindings);
         }
-        self.colors.update(&self.context, scene.table);
-        let image_format = Source::Image(scene.image).format();
-        let buffer = match self.views.remove(&view_id) {
-            Some(view) => view.uniforms,
-            None => self.context.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("slice view"),
-                size: size_of::<SliceUniforms>() as u64,
-                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            }),
-        };
-        self.context
-            .queue
-            .write_buffer(&buffer, 0, bytemuck::bytes_of(&uniforms));
-        let bind_group = self.bind_group(&buffer, image_format, &bindings);
-        let prepared = View {
-            uniforms: buffer,
-            bind_group,
-            image_format,
-        };
         self.views.insert(view_id, prepared);
     }
 
-    /// Draws a prepared view over the whole viewport; nothing when it was never prepared.
+    /// Shows a prepared view over the whole viewport; nothing when it was never prepared.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, view_id: u64) {
-        let Some(view) = self.views.get(&view_id) else {
+        if let Some(view) = self.views.get(&view_id) {
+            view.picture.show(pass, &self.pictures);
+        }
+    }
+
+    /// Brings to the device what a surface in this sRGB colour needs.
+    pub fn prepare_fill(&mut self, color: [u8; 3]) {
+        self.fills.prepare(&self.context, color);
+    }
+
+    /// Fills the whole viewport with a colour; nothing when it was never prepared.
+    pub fn paint_fill(&self, pass: &mut wgpu::RenderPass<'_>, color: [u8; 3]) {
+        if let Some(pipeline) = self.fills.get(color) {
+            pass.set_pipeline(pipeline);
+            pass.draw(0..3, 0..1);
+        }
+    }
+
+    /// The view as it was, with a picture of this size.
+    fn view(&mut self, view_id: u64, size: [u32; 2]) -> View {
+        let picture = || Picture::new(&self.context, &self.pictures, size);
+        match self.views.remove(&view_id) {
+            Some(view) if view.picture.size() == size => view,
+            Some(view) => View {
+                picture: picture(),
+                ..view
+            },
+            None => View {
+                uniforms: self.context.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("slice view"),
+                    size: size_of::<SliceUniforms>() as u64,
+                    usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                }),
+                picture: picture(),
+            },
+        }
+    }
+
+    fn draw(
+        &mut self,
+        view: &mut View,
+        slice: &SliceView,
+        key: PictureKey,
+        bindings: &[Binding; 3],
+    ) {
+        self.context
+            .queue
+            .write_buffer(&view.uniforms, 0, bytemuck::bytes_of(&key.uniforms));
+        self.slices.prepare(&self.context, key.variant);
+        let Some(pipeline) = self.slices.get(key.variant) else {
             return;
         };
-        pass.set_pipeline(&self.context.pipeline(view.image_format).pipeline);
-        pass.set_bind_group(0, &view.bind_group, &[]);
-        pass.draw(0..3, 0..1);
+        let group = self.bind_group(&view.uniforms, key.variant, bindings);
+        view.picture
+            .draw(&self.context, pipeline, &group, slice, key);
+        self.drawn += 1;
     }
 
     /// The textures of scan, labels and proposal, in this order.
@@ -188,8 +252,9 @@ impl SliceRenderer {
                 layer.hide();
                 Binding {
                     view: self.nothing.clone(),
-                    texels: [0, 0, 0, 1],
+                    texels: [0; 4],
                     is_flat: false,
+                    version: 0,
                 }
             }
         })
@@ -198,7 +263,7 @@ impl SliceRenderer {
     fn bind_group(
         &self,
         uniforms: &wgpu::Buffer,
-        image_format: wgpu::TextureFormat,
+        variant: Variant,
         [image, labels, proposal]: &[Binding; 3],
     ) -> wgpu::BindGroup {
         let texture = |binding, view| wgpu::BindGroupEntry {
@@ -209,7 +274,7 @@ impl SliceRenderer {
             .device
             .create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("slice view"),
-                layout: &self.context.pipeline(image_format).layout,
+                layout: self.slices.group(variant.stored),
                 entries: &[
                     wgpu::BindGroupEntry {
                         binding: 0,
@@ -229,9 +294,16 @@ impl Colors {
         if self.table.as_ref() == Some(table) {
             return;
         }
+        self.table = Some(table.clone());
+        let values = color_table(table);
+        if values == self.values {
+            return;
+        }
+        self.version += 1;
+        self.values = values;
         context.queue.write_texture(
             self.texture.as_image_copy(),
-            bytemuck::cast_slice(&color_table(table)),
+            bytemuck::cast_slice(&self.values),
             wgpu::TexelCopyBufferLayout {
                 offset: 0,
                 bytes_per_row: Some(4 * 256),
@@ -239,7 +311,6 @@ impl Colors {
             },
             self.texture.size(),
         );
-        self.table = Some(table.clone());
     }
 }
 

@@ -22,8 +22,7 @@ pub(super) struct Layer {
     /// The device refused the whole volume: do not try again.
     is_refused: bool,
     slices: HashMap<u64, SliceTexture>,
-    /// Counts changes of the voxels, so that slices know when they are stale.
-    version: u64,
+    versions: Versions,
     /// Whether the last scene had this layer; what is hidden uploads nothing.
     is_shown: bool,
 }
@@ -44,10 +43,42 @@ struct SliceTexture {
     version: u64,
 }
 
-/// Every `step`th voxel of a box.
+/// Counts changes of the voxels, for each slice along each axis, so that pictures and textures of a slice know when
+/// they are stale.
+#[derive(Debug, Default)]
+struct Versions {
+    latest: u64,
+    /// Of the slices that did not change since the layer was new.
+    first: u64,
+    of_slices: [HashMap<i64, u64>; 3],
+}
+
+impl Versions {
+    /// All voxels are others.
+    fn begin_anew(&mut self) {
+        self.latest += 1;
+        self.first = self.latest;
+        self.of_slices = Default::default();
+    }
+
+    fn changed(&mut self, of: VoxelBox) {
+        self.latest += 1;
+        for (axis, slices) in self.of_slices.iter_mut().enumerate() {
+            slices.extend((of.min[axis]..=of.max[axis]).map(|slice| (slice, self.latest)));
+        }
+    }
+
+    fn of(&self, normal: usize, slice: i64) -> u64 {
+        let slices = &self.of_slices[normal];
+        slices.get(&slice).copied().unwrap_or(self.first)
+    }
+}
+
+/// Every voxel of a box, or every 2nd, 4th, ...
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Part {
     of: VoxelBox,
+    /// A power of two.
     step: usize,
 }
 
@@ -71,26 +102,30 @@ fn flat_axes(normal: usize) -> [usize; 3] {
     }
 }
 
-/// A texture to bind, and where it lies: the voxel of its first texel and the voxels per texel.
+/// A texture to bind, and where it lies: the voxel of its first texel and the binary logarithm of voxels per texel.
 pub(super) struct Binding {
     pub(super) view: wgpu::TextureView,
     pub(super) texels: [i32; 4],
     /// The texture is one slice, and its last axis the slice's normal.
     pub(super) is_flat: bool,
+    /// Changes whenever the view's slice does.
+    pub(super) version: u64,
 }
 
 impl Layer {
     /// Forgets everything: other voxels will come.
     pub(super) fn clear(&mut self) {
+        let mut versions = std::mem::take(&mut self.versions);
+        versions.begin_anew();
         *self = Self {
-            version: self.version + 1,
+            versions,
             ..Self::default()
         };
     }
 
     /// Voxels in this box have changed.
     pub(super) fn changed(&mut self, of: VoxelBox) {
-        self.version += 1;
+        self.versions.changed(of);
         if let Some(whole) = &mut self.whole {
             whole.pending = Some(whole.pending.map_or(of, |pending| pending.union(of)));
         }
@@ -137,8 +172,9 @@ impl Layer {
                 self.slices.clear();
                 Binding {
                     view: whole.view.clone(),
-                    texels: [0, 0, 0, 1],
+                    texels: [0; 4],
                     is_flat: false,
+                    version: self.versions.of(view.normal_axis(), view.slice()),
                 }
             }
             _ => self.bind_slice(context, source, view_id, view),
@@ -207,15 +243,17 @@ impl Layer {
                 version: u64::MAX,
             }
         });
-        if slice.version != self.version || slice.holds != part {
+        let version = self.versions.of(view.normal_axis(), view.slice());
+        if slice.version != version || slice.holds != part {
             write(context, &slice.texture, [0; 3], source, part, axes);
-            (slice.version, slice.holds) = (self.version, part);
+            (slice.version, slice.holds) = (version, part);
         }
         let [i, j, k] = part.of.min.map(|v| v as i32);
         let binding = Binding {
             view: slice.view.clone(),
-            texels: [i, j, k, part.step as i32],
+            texels: [i, j, k, part.step.ilog2() as i32],
             is_flat: true,
+            version,
         };
         self.slices.insert(view_id, slice);
         binding
@@ -247,7 +285,7 @@ fn visible_part(view: &SliceView, dims: [usize; 3], side: usize) -> Part {
     }
     Part {
         of,
-        step: longest(of).div_ceil(side.max(1)).max(1),
+        step: longest(of).div_ceil(side.max(1)).next_power_of_two(),
     }
 }
 

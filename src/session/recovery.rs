@@ -1,6 +1,6 @@
 //! Recovery after a crash: unsaved labels in a small file, at most 30 seconds old.
 //!
-//! The application asks [`Case::recovery_due`] once a second or so. When it says so, the application takes
+//! The application asks [`Case::recovery_due`] when [`Case::recovery_due_in`] says so. When it says so, the application takes
 //! [`Case::recovery_snapshot`] (cheap), sends [`super::ScanCommand::RecoveryTaken`], and writes
 //! [`Snapshot::save`] on a background thread; [`super::ScanCommand::RecoveryFailed`] when that fails. It deletes the
 //! file when the work was saved or given up. A file that is left over means a crash: [`Snapshot::load`], open
@@ -72,11 +72,20 @@ impl Case {
     /// Whether a recovery snapshot should be taken now: there is unsaved work that the last one does not
     /// hold, and the last one is older than [`INTERVAL`].
     pub fn recovery_due(&self, now: Instant) -> bool {
-        let unsaved = self.revision != self.saved_revision;
-        let due = |(revision, at): (u64, Instant)| {
-            revision != self.revision && now.saturating_duration_since(at) >= INTERVAL
-        };
-        unsaved && self.stroke.is_none() && self.recovery_taken.is_none_or(due)
+        self.recovery_due_in(now) == Some(Duration::ZERO)
+    }
+
+    /// The time until a recovery snapshot should be taken; `None` while the last one holds all unsaved work, and during
+    /// a stroke, whose end is an event.
+    pub fn recovery_due_in(&self, now: Instant) -> Option<Duration> {
+        if self.revision == self.saved_revision || self.stroke.is_some() {
+            return None;
+        }
+        match self.recovery_taken {
+            None => Some(Duration::ZERO),
+            Some((revision, _)) if revision == self.revision => None,
+            Some((_, at)) => Some(INTERVAL.saturating_sub(now.saturating_duration_since(at))),
+        }
     }
 
     /// The work so far. Cheap: shares the voxels.

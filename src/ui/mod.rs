@@ -8,6 +8,7 @@ mod layout;
 mod menu;
 pub mod model;
 mod notify;
+pub mod pace;
 mod panel;
 mod preferences;
 mod question;

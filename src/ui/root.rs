@@ -1,6 +1,6 @@
 //! The whole window: bars, panel, views and what lies over them.
 
-use egui::{CentralPanel, Frame, Margin, Panel, Ui};
+use egui::{CentralPanel, Frame, Margin, Panel, Rect, Shape, Ui};
 
 use super::model::{UiModel, UiRequest};
 use super::notify::Severity;
@@ -17,25 +17,27 @@ pub fn show(
 ) -> Vec<UiRequest> {
     let mut out = Vec::new();
     actions::read_keys(ui.ctx(), state, &mut out);
-    let bar = Frame::new()
-        .fill(theme::PANEL)
-        .inner_margin(Margin::symmetric(8, 3));
-    Panel::top("menu")
-        .frame(bar)
-        .show(ui, |ui| menu::show(ui, model, state, &mut out));
-    Panel::bottom("status")
-        .frame(bar)
-        .exact_size(28.0)
-        .show(ui, |ui| status::show(ui, model, state, &mut out));
+    let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
+    on_surface(ui, canvas, |ui| {
+        let panel = Panel::top("menu").frame(bar);
+        let shown = panel.show(ui, |ui| menu::show(ui, model, state, &mut out));
+        shown.response.rect
+    });
+    on_surface(ui, canvas, |ui| {
+        let panel = Panel::bottom("status").frame(bar).exact_size(28.0);
+        let shown = panel.show(ui, |ui| status::show(ui, model, state, &mut out));
+        shown.response.rect
+    });
     if state.show_side_panel {
-        let side = Frame::new()
-            .fill(theme::PANEL)
-            .inner_margin(Margin::symmetric(10, 8));
-        Panel::right("side")
-            .frame(side)
-            .default_size(theme::SIDE_PANEL_WIDTH)
-            .size_range(260.0..=460.0)
-            .show(ui, |ui| panel::show(ui, model, state, &mut out));
+        let side = Frame::new().inner_margin(Margin::symmetric(10, 8));
+        on_surface(ui, canvas, |ui| {
+            let panel = Panel::right("side")
+                .frame(side)
+                .default_size(theme::SIDE_PANEL_WIDTH)
+                .size_range(260.0..=460.0);
+            let shown = panel.show(ui, |ui| panel::show(ui, model, state, &mut out));
+            shown.response.rect
+        });
     }
     let intents = CentralPanel::no_frame()
         .show(ui, |ui| view::show(ui, model, canvas, state))
@@ -55,6 +57,14 @@ pub fn show(
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx());
     out
+}
+
+/// Draws something that says which rectangle it took, on a surface in the colour of panels.
+fn on_surface(ui: &mut Ui, canvas: Option<&Canvas>, draw: impl FnOnce(&mut Ui) -> Rect) {
+    let below = ui.painter().add(Shape::Noop);
+    let rect = draw(ui);
+    let surface = view::surface(canvas, rect, theme::PANEL);
+    ui.painter().set(below, surface);
 }
 
 /// While a file is held over the window: what letting go does.

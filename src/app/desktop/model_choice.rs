@@ -11,12 +11,12 @@ use crate::ui::model::EngineStatus;
 
 use super::ModelOpener;
 use super::jobs::Owner;
-use super::window::Window;
+use super::window::{Window, wake};
 
 /// An engine on the model of this id that wakes the window.
 pub(super) fn start_engine(opener: &ModelOpener, id: Option<String>, ctx: &Context) -> Engine {
     let (opener, ctx) = (Arc::clone(opener), ctx.clone());
-    Engine::start(move || opener(id.as_deref()), move || ctx.request_repaint())
+    Engine::start(move || opener(id.as_deref()), move || wake(&ctx))
 }
 
 impl Window {

@@ -28,7 +28,7 @@ use super::unsaved::Unsaved;
 use super::worker::Worker;
 use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
-/// How often unsaved work is looked at.
+/// The least time until unsaved work is looked at again.
 const RECOVERY_CHECK: Duration = Duration::from_secs(1);
 /// How long closing waits for a file that is being written.
 const WRITING_PATIENCE: Duration = Duration::from_secs(30);
@@ -77,7 +77,7 @@ impl Window {
         let memory = WindowMemory::read(options.data_folder.as_deref());
         let waker = |ctx: &Context| {
             let ctx = ctx.clone();
-            move || ctx.request_repaint()
+            move || wake(&ctx)
         };
         let dialogs = match options.dialogs {
             Some(dialogs) => dialogs,
@@ -116,6 +116,9 @@ impl Window {
             closing: false,
             title: String::new(),
         };
+        if window.draws_in_software() {
+            ui::pace::calm(ctx);
+        }
         if let Some(text) = unusable {
             window.state.messages.push(Severity::Warning, text);
         }
@@ -143,6 +146,15 @@ impl Window {
         !self.jobs.shown().is_empty() || matches!(self.engine_status, EngineStatus::Opening)
     }
 
+    /// How many slices were drawn so far; those that were shown again do not count.
+    pub fn slices_drawn(&self) -> u64 {
+        self.canvas.as_ref().map_or(0, Canvas::slices_drawn)
+    }
+
+    fn draws_in_software(&self) -> bool {
+        self.canvas.as_ref().is_some_and(Canvas::is_software)
+    }
+
     /// Whether the user has decided to close the window.
     pub fn is_closing(&self) -> bool {
         self.closing
@@ -160,6 +172,14 @@ impl Window {
             self.reach(Goal::open(scan));
         } else if sample {
             self.reach(Goal::OpenSample);
+        }
+    }
+
+    /// Wakes the window when a recovery snapshot is due, and not before.
+    fn wake_for_recovery(&self, ctx: &Context) {
+        let case = self.session.case().filter(|_| self.recovery.is_some());
+        if let Some(left) = case.and_then(|c| c.recovery_due_in(Instant::now())) {
+            ctx.request_repaint_after(left.max(RECOVERY_CHECK));
         }
     }
 
@@ -189,6 +209,12 @@ impl Window {
     }
 }
 
+/// Lets the window take over what another thread has done. One frame is enough for that; a repaint without delay means
+/// three.
+pub(super) fn wake(ctx: &Context) {
+    ctx.request_repaint_after(Duration::from_millis(1));
+}
+
 fn canvas(state: &RenderState) -> Canvas {
     Canvas::new(state)
 }
@@ -201,9 +227,7 @@ impl eframe::App for Window {
         self.drain_files();
         self.drain_dialogs();
         self.keep_recovery();
-        if self.session.is_dirty() {
-            ctx.request_repaint_after(RECOVERY_CHECK);
-        }
+        self.wake_for_recovery(ctx);
         self.ask_next_question();
         self.unsaved.end_frame(self.unsaved_work());
         self.closing |= self.end.is_made();
@@ -236,6 +260,12 @@ impl eframe::App for Window {
         }
         self.show_title(ui.ctx());
         self.unsaved.end_frame(self.unsaved_work());
+    }
+
+    fn raw_input_hook(&mut self, _ctx: &Context, input: &mut egui::RawInput) {
+        if self.draws_in_software() {
+            ui::pace::without_smooth_wheel(input);
+        }
     }
 
     /// Every half minute. eframe reads its file at the start, and would not write it whole or not at all: we do.

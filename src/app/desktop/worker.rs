@@ -55,7 +55,7 @@ pub struct Worker<T> {
 }
 
 /// Progress is reported at most this often.
-const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts the thread `name`; `waker` is called after every event.

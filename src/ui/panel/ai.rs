@@ -56,10 +56,7 @@ fn running(ui: &mut Ui, case: &Case) {
     } else {
         return;
     };
-    ui.horizontal(|ui| {
-        ui.spinner();
-        ui.label(text);
-    });
+    ui.label(text);
 }
 
 /// The list of models, where there is a choice.
@@ -87,10 +84,7 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
 fn engine_line(ui: &mut Ui, engine: &EngineStatus) {
     match engine {
         EngineStatus::Opening => {
-            ui.horizontal(|ui| {
-                ui.spinner();
-                ui.label("Opening the model");
-            });
+            ui.label("Opening the model");
         }
         EngineStatus::Ready { card, device } => {
             ui.label(

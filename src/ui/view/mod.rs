@@ -11,7 +11,7 @@ mod scene;
 
 use egui::accesskit::Role;
 use egui::emath::GuiRounding as _;
-use egui::{CursorIcon, Painter, Pos2, Rect, Sense, Stroke, StrokeKind, Ui};
+use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Sense, Shape, Stroke, StrokeKind, Ui};
 
 use crate::geometry::{Convention, Plane, VoxelBox};
 use crate::io::TimeAxis;
@@ -41,7 +41,8 @@ pub fn show(
 ) -> Vec<ViewIntent> {
     let pixels_per_point = ui.ctx().pixels_per_point();
     let area = ui.available_rect_before_wrap();
-    ui.painter().rect_filled(area, 0.0, theme::VIEW_BACKGROUND);
+    ui.painter()
+        .add(surface(canvas, area, theme::VIEW_BACKGROUND));
     ui.advance_cursor_after_rect(area);
     let Some(case) = model.session.case() else {
         welcome(ui, area);
@@ -60,6 +61,14 @@ pub fn show(
     }
     splitter(ui, area, state);
     intents
+}
+
+/// A large plain surface, drawn by whoever does it cheapest.
+pub fn surface(canvas: Option<&Canvas>, rect: Rect, color: Color32) -> Shape {
+    match canvas {
+        Some(canvas) => Shape::Callback(canvas.surface(rect, color)),
+        None => Shape::rect_filled(rect, 0.0, color),
+    }
 }
 
 fn welcome(ui: &Ui, area: Rect) {

@@ -373,3 +373,76 @@ fn modality_and_frame_are_read_again_and_labels_stay() {
     );
     assert_eq!(bench.case().labels(), &labels);
 }
+
+/// How many slices are drawn while this is done.
+fn slices_drawn(bench: &mut Bench, act: impl FnOnce(&mut Bench)) -> u64 {
+    let before = bench.harness.state().slices_drawn();
+    act(bench);
+    bench.settle();
+    bench.harness.state().slices_drawn() - before
+}
+
+#[test]
+fn slices_are_drawn_when_they_change_and_else_shown_again() {
+    let (mut bench, _folder) = phantom();
+    bench.settle();
+    if bench.harness.state().slices_drawn() == 0 {
+        eprintln!("skipped, nothing to draw with");
+        return;
+    }
+    let [from, to] = [0.4, 0.45].map(|x| bench.point("Axial", x, 0.4));
+    let mut counts = Vec::new();
+    let mut count = |what: &'static str, act: &dyn Fn(&mut Bench)| {
+        let drawn = slices_drawn(&mut bench, |bench| act(bench));
+        counts.push((what, drawn));
+    };
+    count("nothing", &|_| {});
+    count("pointer", &|bench| {
+        bench.harness.event(Event::PointerMoved(from));
+        bench.harness.step();
+        bench.harness.event(Event::PointerMoved(to));
+    });
+    count("step", &|bench| bench.key(Modifiers::NONE, Key::ArrowUp));
+    count("cross-hair lines", &|bench| {
+        bench.key(Modifiers::NONE, Key::H);
+    });
+    count("interpolation", &|bench| {
+        bench.key(Modifiers::NONE, Key::I);
+    });
+    count("a tool", &|bench| bench.press("Brush"));
+    let expected = [
+        ("nothing", 0),
+        ("pointer", 0),
+        ("step", 1),
+        ("cross-hair lines", 0),
+        ("interpolation", 3),
+        ("a tool", 0),
+    ];
+    assert_eq!(counts, expected);
+}
+
+#[test]
+fn a_window_with_unsaved_work_sleeps_until_the_work_is_to_be_kept() {
+    let (mut bench, _folder) = phantom();
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    assert!(bench.session().is_dirty());
+    let start = std::time::Instant::now();
+    let is_kept = |bench: &Bench| {
+        let now = std::time::Instant::now();
+        bench.case().recovery_due_in(now).is_none()
+    };
+    while !is_kept(&bench) {
+        assert!(start.elapsed().as_secs() < 20, "no snapshot was taken");
+        bench.settle();
+    }
+    // Longer than any message is shown.
+    for _ in 0..40 {
+        bench.harness.step();
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        if !bench.harness.ctx.has_requested_repaint() {
+            return;
+        }
+    }
+    panic!("it is drawn again and again: {:?}", bench.harness.ctx.repaint_causes());
+}

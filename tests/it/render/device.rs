@@ -255,3 +255,113 @@ fn another_proposal_is_shown_and_a_hidden_one_asks_for_no_more_frames() {
         "labels",
     );
 }
+
+/// How many slices this view draws for the scene and style as they are now.
+fn drawn(device: &mut Offscreen, view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> u64 {
+    let before = device.renderer().drawn();
+    let picture = device.draw(77, view, scene, style).expect("draws");
+    let expected = reference::draw(view, scene, style);
+    assert_same(&expected, &picture, "what is shown is what there is");
+    device.renderer().drawn() - before
+}
+
+#[test]
+fn a_slice_is_drawn_again_only_when_its_picture_would_be_another() {
+    let Some(mut device) = device() else { return };
+    let mut case = cases().remove(1);
+    let view = views(case.image.grid())[0];
+    let style = styles()[0];
+    let normal = view.normal_axis();
+    device.renderer().image_changed();
+    assert_eq!(drawn(&mut device, &view, &scenes(&case)[2], &style), 1);
+    assert_eq!(drawn(&mut device, &view, &scenes(&case)[2], &style), 0);
+
+    let window = Window {
+        level: 90.0,
+        width: 200.0,
+    };
+    let styles = [
+        SliceStyle { window, ..style },
+        SliceStyle {
+            interpolation: Interpolation::Nearest,
+            ..style
+        },
+        SliceStyle {
+            fill_opacity: 0.7,
+            ..style
+        },
+        SliceStyle {
+            outline_px: 0.0,
+            ..style
+        },
+        SliceStyle {
+            active_label: 2,
+            ..style
+        },
+    ];
+    for (n, changed) in styles.iter().enumerate() {
+        for (style, expected) in [(changed, 1), (changed, 0), (&style, 1)] {
+            let count = drawn(&mut device, &view, &scenes(&case)[2], style);
+            assert_eq!(count, expected, "style {n}");
+        }
+    }
+    let coronal = views(case.image.grid())[1];
+    let elsewhere = [
+        view.stepped(1),
+        view.panned(3.0, 0.0),
+        view.zoomed(1.1, 10.0, 10.0),
+        view.resized(150, 157),
+        coronal,
+    ];
+    for (n, changed) in elsewhere.iter().enumerate() {
+        for (view, expected) in [(changed, 1), (changed, 0), (&view, 1)] {
+            let count = drawn(&mut device, view, &scenes(&case)[2], &style);
+            assert_eq!(count, expected, "view {n}");
+        }
+    }
+    for (scene, expected) in [(0, 1), (0, 0), (1, 1), (3, 1), (2, 1), (2, 0)] {
+        let count = drawn(&mut device, &view, &scenes(&case)[scene], &style);
+        assert_eq!(count, expected, "scene {scene}");
+    }
+
+    // Labels: of this slice, and of another.
+    let at = |slice: i64| {
+        let mut voxel = [16, 15, 10];
+        voxel[normal] = slice;
+        VoxelBox {
+            min: voxel,
+            max: voxel,
+        }
+    };
+    for (slice, expected) in [(view.slice(), 1), (view.slice() + 1, 0)] {
+        let changed = at(slice);
+        let [i, j, k] = changed.min.map(|v| v as usize);
+        let offset = case.image.grid().offset(i, j, k);
+        case.labels.voxels[offset] ^= 1;
+        device.renderer().labels_changed(changed);
+        let count = drawn(&mut device, &view, &scenes(&case)[2], &style);
+        assert_eq!(count, expected, "slice {slice}");
+    }
+    case.mask.voxels.rotate_right(3);
+    device.renderer().proposal_changed();
+    assert_eq!(drawn(&mut device, &view, &scenes(&case)[2], &style), 1);
+
+    // The table: a name is not drawn, a colour and what is hidden are.
+    let first = case.table.labels()[0].value;
+    let label = |case: &mut Case| case.table.get_mut(first).expect("it is there").clone();
+    let was = label(&mut case);
+    type Change = fn(&mut prosector::volume::Label);
+    let changes: [(Change, u64); 3] = [
+        (|l| l.name.push('x'), 0),
+        (|l| l.color[0] ^= 255, 1),
+        (|l| l.visible = !l.visible, 1),
+    ];
+    for (change, expected) in changes {
+        change(case.table.get_mut(first).expect("it is there"));
+        assert_ne!(label(&mut case), was);
+        let count = drawn(&mut device, &view, &scenes(&case)[2], &style);
+        assert_eq!(count, expected);
+    }
+    device.renderer().image_changed();
+    assert_eq!(drawn(&mut device, &view, &scenes(&case)[2], &style), 1);
+}

@@ -3,12 +3,14 @@
 use std::mem::offset_of;
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use prosector::render::{SliceUniforms, Stored, slice_source};
+use prosector::render::{FILL_SOURCE, PICTURE_SOURCE, SliceUniforms, Stored, slice_source};
 
 #[test]
 fn shaders_validate() {
-    for stored in Stored::ALL {
-        let module = naga::front::wgsl::parse_str(&slice_source(stored)).expect("WGSL parses");
+    let slices = Stored::ALL.map(slice_source);
+    let sources = slices.iter().map(String::as_str);
+    for source in sources.chain([PICTURE_SOURCE, FILL_SOURCE]) {
+        let module = naga::front::wgsl::parse_str(source).expect("WGSL parses");
         Validator::new(ValidationFlags::all(), Capabilities::empty())
             .validate(&module)
             .expect("WGSL is valid without any optional capability");
@@ -35,7 +37,7 @@ fn uniforms_lie_as_the_shader_reads_them() {
     }
     let ours = fields!(voxel_origin voxel_per_x voxel_per_y axis_across axis_down dims image_texels
         label_texels proposal_texels size window_scale window_offset fill_opacity outline_px
-        active_label proposal_label flags target_is_srgb unused_0 unused_1);
+        active_label proposal_label);
     assert_eq!(declared, ours);
     assert_eq!(*span as usize, size_of::<SliceUniforms>());
 }
