@@ -51,7 +51,7 @@ pub enum IoError {
         series: Vec<SeriesInfo>,
     },
     /// The chosen series is not there.
-    #[error("{}: has no series {wanted}; it holds: {}", .path.display(), listing(.series))]
+    #[error("{}: has no series {wanted}; {}", .path.display(), series_to_choose(.series))]
     NoSuchSeries {
         /// The file or folder.
         path: PathBuf,
@@ -170,6 +170,14 @@ fn frames_to_choose(slices: usize, frames: usize) -> String {
     match frames {
         1 => "it has one frame only, leave --frames-of-slice out".to_owned(),
         _ => format!("give --frames-of-slice 0 to {}", slices - 1),
+    }
+}
+
+/// What to do about a series that is not there.
+fn series_to_choose(series: &[SeriesInfo]) -> String {
+    match series {
+        [] => "only DICOM has series, so leave it out".to_owned(),
+        _ => format!("it holds: {}", listing(series)),
     }
 }
 

@@ -14,7 +14,7 @@ mod sniff;
 
 pub use error::IoError;
 pub use keep::{check_distinct, check_keeps};
-pub use scan::{OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use scan::{Assumed, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
 
 use std::path::Path;
 
@@ -48,7 +48,15 @@ pub fn inspect(
     options: &OpenOptions,
     ctx: &JobContext,
 ) -> Result<(ScanInfo, Option<ImageVolume>), IoError> {
-    let (mut info, image) = match sniff(path)? {
+    let content = sniff(path)?;
+    if let Some(wanted) = options.series.clone().filter(|_| content != Content::Dicom) {
+        return Err(IoError::NoSuchSeries {
+            path: path.to_owned(),
+            wanted,
+            series: Vec::new(),
+        });
+    }
+    let (mut info, image) = match content {
         Content::Nifti => nifti::inspect(path, options, ctx),
         Content::Dicom => dicom::inspect(path, options, ctx),
         Content::Pictures => pictures::inspect(path, options, ctx),

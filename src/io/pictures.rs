@@ -17,7 +17,7 @@ use crate::volume::{Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, lumina
 
 use super::scan::{COLOURS, NO_SIDES};
 use super::sniff::{head_of, is_picture};
-use super::{IoError, OpenOptions, ScanInfo, TimeAxis};
+use super::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
 
 /// Why a picture was not opened.
 const DAMAGED: &str =
@@ -61,11 +61,10 @@ pub(super) fn inspect(
         warnings.push(COLOURS.into());
     }
     let modality = options.modality.unwrap_or(Modality::Mr);
+    let mut assumed = Vec::new();
     if options.modality.is_none() {
-        warnings.push(
-            "pictures do not say what kind of scan they are: mr is taken; set it with --modality if a model needs another"
-                .into(),
-        );
+        assumed.push((Assumed::Modality, warnings.len()));
+        warnings.push("pictures do not say what kind of scan they are: mr is taken".into());
     }
     let over_time = options.frame.is_none();
     let mut image = image.with_modality(modality).with_sides_assumed();
@@ -87,6 +86,7 @@ pub(super) fn inspect(
         time: over_time.then_some(time),
         value_range: image.value_range(),
         warnings,
+        assumed,
         ..ScanInfo::default()
     };
     Ok((info, Some(image)))

@@ -53,10 +53,42 @@ pub struct ScanInfo {
     pub value_range: Option<(f64, f64)>,
     /// Doubts to show: one line each.
     pub warnings: Vec<String>,
+    /// What was assumed where the caller could have chosen, and which of the warnings tells it.
+    #[serde(skip)]
+    pub assumed: Vec<(Assumed, usize)>,
     /// Every DICOM image series found.
     pub series: Vec<SeriesInfo>,
     /// What was found beside image series: RTSTRUCT, SEG, reports, localisers.
     pub other: Vec<OtherObject>,
+}
+
+impl ScanInfo {
+    /// Adds a warning that tells what was assumed.
+    pub(super) fn assume(&mut self, what: Assumed, warning: String) {
+        self.assumed.push((what, self.warnings.len()));
+        self.warnings.push(warning);
+    }
+
+    /// The warnings, those of what was assumed with a word on how to choose: `how` knows the words of whoever shows
+    /// them.
+    pub fn warnings_with(&self, how: impl Fn(Assumed) -> Option<&'static str>) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        for &(what, index) in &self.assumed {
+            if let (Some(warning), Some(how)) = (warnings.get_mut(index), how(what)) {
+                *warning = format!("{warning}, {how}");
+            }
+        }
+        warnings
+    }
+}
+
+/// A choice of the caller's that was made for him.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assumed {
+    /// The first frame of several.
+    Frame,
+    /// The kind of scan, guessed.
+    Modality,
 }
 
 /// What a file says of a scan whose third axis is time.

@@ -7,11 +7,11 @@ use std::path::Path;
 use walkdir::WalkDir;
 
 use super::IoError;
-use super::dicom::is_dicom;
+use super::dicom::{head_of_gzip, is_dicom};
 use super::nifti;
 
 /// Bytes looked at: more than any header that tells formats apart.
-const HEAD_BYTES: u64 = 4096;
+pub(super) const HEAD_BYTES: u64 = 4096;
 
 /// What will read a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ fn sniff_folder(folder: &Path) -> Result<Content, IoError> {
     for file in files.flatten().filter(|e| e.file_type().is_file()) {
         // What cannot be read is named by whoever reads the folder.
         let head = head_of(file.path()).unwrap_or_default();
-        if is_dicom(&head) {
+        if is_dicom(&head) || is_gzipped_dicom(file.path(), &head) {
             return Ok(Content::Dicom);
         }
         if file.depth() == 1 && is_picture(&head) {
@@ -80,6 +80,11 @@ pub(super) fn head_of(path: &Path) -> Result<Vec<u8>, IoError> {
     Ok(head)
 }
 
+/// Whether a file whose first bytes are `head` is gzip with DICOM in it.
+fn is_gzipped_dicom(path: &Path, head: &[u8]) -> bool {
+    head.starts_with(&GZIP_MAGIC) && is_dicom(&head_of_gzip(path, HEAD_BYTES))
+}
+
 fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
     let file = File::open(path).map_err(|e| IoError::unreadable(path, e))?;
     let mut head = Vec::new();
@@ -101,7 +106,7 @@ fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
         )),
         Ok(_) if is_dicom(&head) => Err(IoError::unsupported(
             path,
-            "it is a gzipped DICOM file; unpack it first",
+            "it is a gzipped DICOM file; unpack it first, or give the folder of the series",
         )),
         Ok(_) => Err(IoError::not_a_scan(
             path,

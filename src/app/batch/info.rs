@@ -7,12 +7,13 @@ use crate::io::{ScanInfo, inspect};
 
 use super::Refusal;
 use super::console::Console;
-use super::inputs::open_options;
+use super::inputs::{in_words_of_the_line, open_options};
 
 pub(super) fn run(args: &InfoArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
     let options = open_options(&args.scan, None);
     let (info, _) = inspect(&args.scan.path, &options, &console.context())?;
+    let info = in_words_of_the_line(info);
     console.warnings(&info.warnings);
     console.result(&info, || describe(&info));
     Ok(())

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::io::{IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
+use crate::io::{Assumed, IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
@@ -41,8 +41,20 @@ pub(super) fn open(
     let scan = open_scan(&args.path, &open_options(args, modality), ctx)?;
     Ok(OpenedScan {
         image: Arc::new(scan.image),
-        info: scan.info,
+        info: in_words_of_the_line(scan.info),
     })
+}
+
+/// What was assumed, with the option that chooses otherwise.
+pub(super) fn in_words_of_the_line(info: ScanInfo) -> ScanInfo {
+    let option = |assumed| match assumed {
+        Assumed::Frame => Some("choose another with --frame"),
+        Assumed::Modality => Some("set it with --modality if that is wrong"),
+    };
+    ScanInfo {
+        warnings: info.warnings_with(option),
+        ..info
+    }
 }
 
 /// Opens a label map whose voxels must be those of `grid`, be it in another order; they are then said to lie exactly there.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, IoError, OpenOptions, ScanInfo};
+use crate::io::{self, Assumed, IoError, OpenOptions, ScanInfo};
 use crate::models::ScanKey;
 use crate::session::{OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
@@ -135,6 +135,7 @@ pub fn read_as(
     info.modality = Some(modality);
     info.modality_guessed = false;
     info.warnings.clear();
+    info.assumed.clear();
     let source = match source {
         ScanSource::Sample => ScanSource::Sample,
         ScanSource::File {
@@ -165,17 +166,13 @@ fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOut
     }))
 }
 
-/// Warnings that name options of the command line are said as the window would; the frame is on a slider
-/// that needs no warning.
+/// What was assumed, with where the window lets the user choose; the frame is on a slider that needs no word.
 fn in_words_of_the_window(info: &mut ScanInfo) {
-    info.warnings
-        .retain(|w| !w.contains("--modality") && !w.contains("--frame"));
-    if let Some(modality) = info.modality.filter(|_| info.modality_guessed) {
-        info.warnings.push(format!(
-            "{} is guessed from the values: if that is wrong, choose under Display",
-            modality.name().to_uppercase()
-        ));
-    }
+    info.warnings = info.warnings_with(|assumed| match assumed {
+        Assumed::Frame => None,
+        Assumed::Modality => Some("if that is wrong, choose under Display"),
+    });
+    info.assumed.clear();
     if let Some(frames) = info.frames.filter(|&n| n > 1) {
         info.warnings.push(format!(
             "The scan has {frames} frames: one label map stands for all of them"

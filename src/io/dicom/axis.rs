@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
+use super::attributes::Attributes;
 use super::frame::FrameScope;
 
 /// A candidate for the fourth axis, in the order in which they are tried.
@@ -16,137 +17,106 @@ pub(super) enum Axis {
     EchoTime,
     EchoNumber,
     TriggerTime,
+    CardiacPhase,
+    RespiratoryPhase,
     InversionTime,
+    FlipAngle,
+    RepetitionTime,
+    Labelling,
     ImageType,
     ComplexComponent,
+    CtFrameType,
     SequenceName,
     Kernel,
+    TubeVoltage,
     StackId,
+    EnergyWindow,
+    Detector,
+    HeartBeat,
+    TimeSlot,
+    Phase,
+    /// A column of DimensionIndexValues.
+    Dimension(u8),
+    FrameReferenceTime,
     AcquisitionNumber,
     AcquisitionTime,
+    AcquisitionDateTime,
     ContentTime,
 }
 
-impl Axis {
-    /// All candidates in order.
-    pub const ALL: [Self; 15] = [
-        Self::TemporalPosition,
-        Self::BValue,
-        Self::Gradient,
-        Self::EchoTime,
-        Self::EchoNumber,
-        Self::TriggerTime,
-        Self::InversionTime,
-        Self::ImageType,
-        Self::ComplexComponent,
-        Self::SequenceName,
-        Self::Kernel,
-        Self::StackId,
-        Self::AcquisitionNumber,
-        Self::AcquisitionTime,
-        Self::ContentTime,
-    ];
+/// An attribute that is an axis.
+struct Row {
+    axis: Axis,
+    /// The name in a sentence.
+    name: &'static str,
+    is_text: bool,
+    /// Functional group, attribute in it, attribute of plain objects.
+    places: [Tag; 3],
+}
 
+const fn row(axis: Axis, name: &'static str, is_text: bool, places: [Tag; 3]) -> Row {
+    Row {
+        axis,
+        name,
+        is_text,
+        places,
+    }
+}
+
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    row(Axis::TemporalPosition, "temporal position", false, [tags::FRAME_CONTENT_SEQUENCE, tags::TEMPORAL_POSITION_INDEX, tags::TEMPORAL_POSITION_IDENTIFIER]),
+    row(Axis::BValue, "b-value", false, [tags::MR_DIFFUSION_SEQUENCE, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE]),
+    row(Axis::Gradient, "gradient direction", true, [tags::MR_DIFFUSION_SEQUENCE, tags::DIFFUSION_GRADIENT_DIRECTION_SEQUENCE, tags::DIFFUSION_GRADIENT_ORIENTATION]),
+    row(Axis::EchoTime, "echo time", false, [tags::MR_ECHO_SEQUENCE, tags::EFFECTIVE_ECHO_TIME, tags::ECHO_TIME]),
+    row(Axis::EchoNumber, "echo number", false, [tags::MR_ECHO_SEQUENCE, tags::ECHO_NUMBERS, tags::ECHO_NUMBERS]),
+    row(Axis::TriggerTime, "trigger time", false, [tags::CARDIAC_SYNCHRONIZATION_SEQUENCE, tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME, tags::TRIGGER_TIME]),
+    row(Axis::CardiacPhase, "share of the heart beat", false, [tags::CARDIAC_SYNCHRONIZATION_SEQUENCE, tags::NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE, tags::NOMINAL_PERCENTAGE_OF_CARDIAC_PHASE]),
+    row(Axis::RespiratoryPhase, "share of the breath", false, [tags::RESPIRATORY_SYNCHRONIZATION_SEQUENCE, tags::NOMINAL_PERCENTAGE_OF_RESPIRATORY_PHASE, tags::NOMINAL_PERCENTAGE_OF_RESPIRATORY_PHASE]),
+    row(Axis::InversionTime, "inversion time", false, [tags::MR_MODIFIER_SEQUENCE, tags::INVERSION_TIMES, tags::INVERSION_TIME]),
+    row(Axis::FlipAngle, "flip angle", false, [tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE, tags::FLIP_ANGLE, tags::FLIP_ANGLE]),
+    row(Axis::RepetitionTime, "repetition time", false, [tags::MR_TIMING_AND_RELATED_PARAMETERS_SEQUENCE, tags::REPETITION_TIME, tags::REPETITION_TIME]),
+    row(Axis::Labelling, "labelling of the blood", true, [tags::MR_ARTERIAL_SPIN_LABELING_SEQUENCE, tags::ASL_CONTEXT, tags::ASL_CONTEXT]),
+    row(Axis::ImageType, "image type", true, [tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::FRAME_TYPE, tags::IMAGE_TYPE]),
+    row(Axis::ComplexComponent, "complex component", true, [tags::MR_IMAGE_FRAME_TYPE_SEQUENCE, tags::COMPLEX_IMAGE_COMPONENT, tags::COMPLEX_IMAGE_COMPONENT]),
+    row(Axis::CtFrameType, "frame type", true, [tags::CT_IMAGE_FRAME_TYPE_SEQUENCE, tags::FRAME_TYPE, tags::FRAME_TYPE]),
+    row(Axis::SequenceName, "sequence name", true, [tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_LABEL, tags::SEQUENCE_NAME]),
+    row(Axis::Kernel, "convolution kernel", true, [tags::CT_RECONSTRUCTION_SEQUENCE, tags::CONVOLUTION_KERNEL, tags::CONVOLUTION_KERNEL]),
+    row(Axis::TubeVoltage, "tube voltage", false, [tags::CTX_RAY_DETAILS_SEQUENCE, tags::KVP, tags::KVP]),
+    row(Axis::StackId, "stack", true, [tags::FRAME_CONTENT_SEQUENCE, tags::STACK_ID, tags::STACK_ID]),
+    row(Axis::FrameReferenceTime, "frame reference time", false, [tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_REFERENCE_DATE_TIME, tags::FRAME_REFERENCE_TIME]),
+    row(Axis::AcquisitionNumber, "acquisition number", false, [tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_ACQUISITION_NUMBER, tags::ACQUISITION_NUMBER]),
+    row(Axis::AcquisitionTime, "acquisition time", true, [tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_ACQUISITION_DATE_TIME, tags::ACQUISITION_TIME]),
+    row(Axis::AcquisitionDateTime, "acquisition time", true, [tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_ACQUISITION_DATE_TIME, tags::ACQUISITION_DATE_TIME]),
+    row(Axis::ContentTime, "content time", true, [tags::FRAME_CONTENT_SEQUENCE, tags::FRAME_REFERENCE_DATE_TIME, tags::CONTENT_TIME]),
+];
+
+/// Columns of DimensionIndexValues that are looked at.
+const DIMENSIONS: u8 = 8;
+
+/// Numbers closer than this are equal: makers round the same time or angle differently.
+const RESOLUTION: f64 = 1e-4;
+
+impl Axis {
     /// The name in a sentence.
     pub fn name(self) -> &'static str {
         match self {
-            Self::TemporalPosition => "temporal position",
-            Self::BValue => "b-value",
-            Self::Gradient => "gradient direction",
-            Self::EchoTime => "echo time",
-            Self::EchoNumber => "echo number",
-            Self::TriggerTime => "trigger time",
-            Self::InversionTime => "inversion time",
-            Self::ImageType => "image type",
-            Self::ComplexComponent => "complex component",
-            Self::SequenceName => "sequence name",
-            Self::Kernel => "convolution kernel",
-            Self::StackId => "stack",
-            Self::AcquisitionNumber => "acquisition number",
-            Self::AcquisitionTime => "acquisition time",
-            Self::ContentTime => "content time",
+            Self::EnergyWindow => "energy window",
+            Self::Detector => "detector",
+            Self::HeartBeat => "heart beat",
+            Self::TimeSlot => "time slot",
+            Self::Phase => "phase",
+            Self::Dimension(_) => "dimension index",
+            _ => {
+                let row = TABLE.iter().find(|row| row.axis == self);
+                row.map_or("an attribute", |row| row.name)
+            }
         }
     }
 
-    /// Where the axis stands: functional group, attribute in it, attribute of plain objects.
-    fn places(self) -> (Tag, Tag, Tag) {
-        let content = tags::FRAME_CONTENT_SEQUENCE;
-        let diffusion = tags::MR_DIFFUSION_SEQUENCE;
-        match self {
-            Self::TemporalPosition => (
-                content,
-                tags::TEMPORAL_POSITION_INDEX,
-                tags::TEMPORAL_POSITION_IDENTIFIER,
-            ),
-            Self::BValue => (diffusion, tags::DIFFUSION_B_VALUE, tags::DIFFUSION_B_VALUE),
-            Self::Gradient => (
-                diffusion,
-                tags::DIFFUSION_GRADIENT_DIRECTION_SEQUENCE,
-                tags::DIFFUSION_GRADIENT_ORIENTATION,
-            ),
-            Self::EchoTime => (
-                tags::MR_ECHO_SEQUENCE,
-                tags::EFFECTIVE_ECHO_TIME,
-                tags::ECHO_TIME,
-            ),
-            Self::EchoNumber => (
-                tags::MR_ECHO_SEQUENCE,
-                tags::ECHO_NUMBERS,
-                tags::ECHO_NUMBERS,
-            ),
-            Self::TriggerTime => (
-                tags::CARDIAC_SYNCHRONIZATION_SEQUENCE,
-                tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME,
-                tags::TRIGGER_TIME,
-            ),
-            Self::InversionTime => (
-                tags::MR_MODIFIER_SEQUENCE,
-                tags::INVERSION_TIMES,
-                tags::INVERSION_TIME,
-            ),
-            Self::ImageType => (
-                tags::MR_IMAGE_FRAME_TYPE_SEQUENCE,
-                tags::FRAME_TYPE,
-                tags::IMAGE_TYPE,
-            ),
-            Self::ComplexComponent => (
-                tags::MR_IMAGE_FRAME_TYPE_SEQUENCE,
-                tags::COMPLEX_IMAGE_COMPONENT,
-                tags::COMPLEX_IMAGE_COMPONENT,
-            ),
-            Self::SequenceName => (content, tags::FRAME_LABEL, tags::SEQUENCE_NAME),
-            Self::Kernel => (
-                tags::CT_RECONSTRUCTION_SEQUENCE,
-                tags::CONVOLUTION_KERNEL,
-                tags::CONVOLUTION_KERNEL,
-            ),
-            Self::StackId => (content, tags::STACK_ID, tags::STACK_ID),
-            Self::AcquisitionNumber => (
-                content,
-                tags::FRAME_ACQUISITION_NUMBER,
-                tags::ACQUISITION_NUMBER,
-            ),
-            Self::AcquisitionTime => (
-                content,
-                tags::FRAME_ACQUISITION_DATE_TIME,
-                tags::ACQUISITION_TIME,
-            ),
-            Self::ContentTime => (content, tags::FRAME_REFERENCE_DATE_TIME, tags::CONTENT_TIME),
-        }
-    }
-
-    fn is_text(self) -> bool {
-        matches!(
-            self,
-            Self::Gradient
-                | Self::ImageType
-                | Self::ComplexComponent
-                | Self::SequenceName
-                | Self::Kernel
-                | Self::StackId
-                | Self::AcquisitionTime
-                | Self::ContentTime
-        )
+    /// Whether it only says when an image was made: copies that were made later differ in it too.
+    pub fn is_when(self) -> bool {
+        self >= Self::FrameReferenceTime
     }
 }
 
@@ -158,6 +128,13 @@ pub(super) enum Key {
 }
 
 impl Key {
+    /// A number, rounded to what counts as different.
+    pub fn number(value: f64) -> Self {
+        let rounded = (value / RESOLUTION).round() * RESOLUTION;
+        // Through text, so that 0.1 stays 0.1.
+        Self::Number(format!("{rounded:.4}").parse().unwrap_or(value))
+    }
+
     /// Numbers by size, texts by letters.
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
@@ -169,42 +146,96 @@ impl Key {
     }
 }
 
-/// Siemens and GE write b-values only here, in older data.
+/// Siemens, GE and Philips write b-values and gradients only here, in older data.
+const SIEMENS_MR: &str = "SIEMENS MR HEADER";
 const SIEMENS_B_VALUE: Tag = Tag(0x0019, 0x100C);
 const GE_B_VALUE: Tag = Tag(0x0043, 0x1039);
+const GE_GRADIENT: [Tag; 3] = [
+    Tag(0x0019, 0x10BB),
+    Tag(0x0019, 0x10BC),
+    Tag(0x0019, 0x10BD),
+];
 
 /// Every axis on which a frame has a value.
 pub(super) fn read_keys(scope: FrameScope) -> Vec<(Axis, Key)> {
-    let keys = Axis::ALL.iter().filter_map(|&axis| {
-        let (sequence, grouped_tag, plain_tag) = axis.places();
+    let keys = TABLE.iter().filter_map(|row| {
+        let [sequence, grouped_tag, plain_tag] = row.places;
         let (attributes, tag) = match scope.plain() {
             Some(root) => (root, plain_tag),
             None => (scope.group(sequence)?, grouped_tag),
         };
-        if axis == Axis::Gradient && scope.plain().is_none() {
-            let item = attributes.item(tag)?;
-            let text = item.text(tags::DIFFUSION_GRADIENT_ORIENTATION)?;
-            return Some((axis, Key::Text(text)));
+        if row.axis == Axis::Gradient {
+            return Some((row.axis, gradient(attributes, tag)?));
         }
-        let key = match axis.is_text() {
+        let key = match row.is_text {
             true => attributes.text(tag).map(Key::Text),
-            false => attributes.number(tag).map(Key::Number),
+            false => attributes.number(tag).map(Key::number),
         };
-        key.map(|key| (axis, key))
+        key.map(|key| (row.axis, key))
     });
     let mut keys: Vec<_> = keys.collect();
-    if let Some(b) = private_b_value(scope).filter(|_| keys.iter().all(|k| k.0 != Axis::BValue)) {
-        keys.push((Axis::BValue, Key::Number(b)));
+    let has = |keys: &[(Axis, Key)], axis| keys.iter().any(|k| k.0 == axis);
+    if let Some(b) = private_b_value(scope).filter(|_| !has(&keys, Axis::BValue)) {
+        keys.push((Axis::BValue, Key::number(b)));
     }
+    if let Some(g) = private_gradient(scope).filter(|_| !has(&keys, Axis::Gradient)) {
+        keys.push((Axis::Gradient, g));
+    }
+    keys.extend(dimensions(scope));
     keys
+}
+
+/// Where an enhanced object stands on the dimensions that it declares.
+fn dimensions(scope: FrameScope) -> Vec<(Axis, Key)> {
+    let content = match scope.plain() {
+        Some(_) => None,
+        None => scope.group(tags::FRAME_CONTENT_SEQUENCE),
+    };
+    let values = content.and_then(|c| c.numbers(tags::DIMENSION_INDEX_VALUES));
+    let numbered = (0..DIMENSIONS).zip(values.unwrap_or_default());
+    numbered
+        .map(|(n, value)| (Axis::Dimension(n), Key::number(value)))
+        .collect()
+}
+
+/// A gradient's direction: in the attribute itself, or in a sequence of it.
+fn gradient(attributes: Attributes, tag: Tag) -> Option<Key> {
+    let inner = attributes.item(tag).unwrap_or(attributes);
+    let direction = inner.numbers(tags::DIFFUSION_GRADIENT_ORIENTATION)?;
+    Some(direction_key(&direction))
+}
+
+/// As text, so that it is named but not quoted.
+fn direction_key(direction: &[f64]) -> Key {
+    let words: Vec<_> = direction.iter().map(|v| format!("{v:+.4}")).collect();
+    Key::Text(words.join(" "))
 }
 
 /// The b-value of makers that keep it to themselves. GE adds a large constant that means nothing.
 fn private_b_value(scope: FrameScope) -> Option<f64> {
     let root = scope.plain()?;
-    let siemens = first_number(root.raw_text(SIEMENS_B_VALUE));
+    let first = |tag| root.numbers(tag).and_then(|n| n.first().copied());
+    let siemens = first_number(root.raw_text(SIEMENS_B_VALUE)).or_else(|| first(SIEMENS_B_VALUE));
     let ge = first_number(root.raw_text(GE_B_VALUE)).map(|b| b % 1e9);
-    siemens.or(ge)
+    let philips = || first(root.private(0x2001, "Philips Imaging DD 001", 0x03)?);
+    siemens.or(ge).or_else(philips)
+}
+
+fn private_gradient(scope: FrameScope) -> Option<Key> {
+    let root = scope.plain()?;
+    let siemens = || {
+        let bytes = root.bytes(root.private(0x0019, SIEMENS_MR, 0x0E)?)?;
+        let words = bytes.as_chunks::<8>().0;
+        let values = words.iter().map(|&word| f64::from_le_bytes(word));
+        let direction: Vec<f64> = values.collect();
+        (direction.len() == 3).then(|| direction_key(&direction))
+    };
+    let ge = || {
+        let parts = GE_GRADIENT.map(|tag| first_number(root.raw_text(tag)));
+        let parts: Option<Vec<f64>> = parts.into_iter().collect();
+        parts.map(|direction| direction_key(&direction))
+    };
+    siemens().or_else(ge)
 }
 
 fn first_number(text: Option<String>) -> Option<f64> {

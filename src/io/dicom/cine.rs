@@ -1,7 +1,7 @@
 //! Films: objects of several frames without a position for each, such as ultrasound, endoscopy or angiography. Their
 //! frames follow each other in time.
 
-use dicom_core::{PrimitiveValue, Tag};
+use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use glam::DVec3;
 
@@ -60,11 +60,8 @@ impl Cine {
 
 /// Whether nothing is named that frames follow each other in, or a time is: nuclear medicine names slices and angles.
 fn steps_are_time(attributes: Attributes) -> bool {
-    let pointer = attributes.0.get(tags::FRAME_INCREMENT_POINTER);
-    match pointer.and_then(|e| e.value().primitive()) {
-        Some(PrimitiveValue::Tags(named)) => named.iter().all(|tag| TIMINGS.contains(tag)),
-        _ => true,
-    }
+    let named = attributes.tags(tags::FRAME_INCREMENT_POINTER);
+    named.iter().all(|tag| TIMINGS.contains(tag))
 }
 
 /// Time from frame to frame: stated, the mean of those stated, or from a rate.
@@ -89,7 +86,7 @@ pub(super) fn frame_ms(attributes: Attributes) -> Option<f64> {
 /// Distance between rows and between columns.
 fn pixel_mm(attributes: Attributes) -> Option<[f64; 2]> {
     let above_zero = |mm: &[f64; 2]| mm.iter().all(|&v| v > 0.0);
-    let stated = |tag| attributes.exactly::<2>(tag).filter(above_zero);
+    let stated = |tag| attributes.spacing(tag);
     let ultrasound = || {
         let region = attributes.item(tags::SEQUENCE_OF_ULTRASOUND_REGIONS)?;
         let along = |unit, delta| {

@@ -10,6 +10,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use dicom_pixeldata::PixelDecoder;
 use dicom_toolkit_codec::rle_decode_frame;
+use jpeg_decoder::{ColorTransform, Decoder};
 
 use super::codestream::{StreamInfo, jpeg_info, jpeg2000_info};
 use super::format::{Photometric, PixelFormat};
@@ -24,8 +25,8 @@ pub(super) struct Decoded {
     pub bytes: Vec<u8>,
     /// Bits that carry a value, where the codestream has fewer than the header says.
     pub precision: Option<u32>,
-    /// Colours are red, green, blue now, whatever they were.
-    pub is_rgb: bool,
+    /// What colours are now, whatever they were.
+    pub space: Photometric,
     /// Samples of a pixel are together now, whatever the header says.
     pub is_interleaved: bool,
 }
@@ -50,10 +51,11 @@ pub(super) fn decode(
         Some(Some(info)) => Some(check(syntax, &info, format)?),
         None => None,
     };
+    let is_rgb_jpeg = info.is_some_and(|i| i.colours.is_rgb(format.photometric));
     let decoded = catch_unwind(AssertUnwindSafe(|| match codec {
         Codec::Native => Ok(data),
         Codec::Rle => rle(&data, format),
-        Codec::Jpeg => jpeg(&data, format),
+        Codec::Jpeg => jpeg(&data, format, is_rgb_jpeg),
         Codec::JpegLs => jpeg_ls::decode(&data).map(|bytes| narrow(bytes, format)),
         Codec::Jpeg2000 => jpeg_2000(syntax, data, format),
         Codec::Unsupported => Err("it is not read".to_owned()),
@@ -67,7 +69,14 @@ pub(super) fn decode(
         precision: info
             .map(|i| i.precision)
             .filter(|&p| p < format.bits_stored),
-        is_rgb: matches!(codec, Codec::Jpeg | Codec::Jpeg2000),
+        space: match (codec, info) {
+            _ if !format.is_colour() => format.photometric,
+            (Codec::Jpeg2000, _) => Photometric::Rgb,
+            // The decoder undoes the transform of lossy JPEG, but not of lossless.
+            (Codec::Jpeg, Some(i)) if i.is_dct || is_rgb_jpeg => Photometric::Rgb,
+            (Codec::Jpeg, _) => Photometric::Ybr,
+            _ => format.photometric,
+        },
         is_interleaved: codec != Codec::Native,
     })
 }
@@ -115,14 +124,21 @@ fn rle(data: &[u8], format: &PixelFormat) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn jpeg(data: &[u8], format: &PixelFormat) -> Result<Vec<u8>, String> {
-    let frame = dicom_toolkit_codec::jpeg::decode_jpeg(data).map_err(|e| e.to_string())?;
-    let wide = frame.data.len() == 2 * format.pixels() * format.samples;
+fn jpeg(data: &[u8], format: &PixelFormat, is_rgb: bool) -> Result<Vec<u8>, String> {
+    let mut decoder = Decoder::new(data);
+    if format.is_colour() {
+        decoder.set_color_transform(match is_rgb {
+            true => ColorTransform::RGB,
+            false => ColorTransform::YCbCr,
+        });
+    }
+    let bytes = decoder.decode().map_err(|e| e.to_string())?;
+    let wide = bytes.len() == 2 * format.pixels() * format.samples;
     // The decoder gives 16-bit samples in the machine's own byte order.
     let little = |pair: &[u8]| u16::from_ne_bytes([pair[0], pair[1]]).to_le_bytes();
     Ok(match wide && cfg!(target_endian = "big") {
-        true => frame.data.chunks_exact(2).flat_map(little).collect(),
-        false => frame.data,
+        true => bytes.chunks_exact(2).flat_map(little).collect(),
+        false => bytes,
     })
 }
 
@@ -139,7 +155,7 @@ fn jpeg_2000(syntax: &Syntax, data: Vec<u8>, format: &PixelFormat) -> Result<Vec
     let number =
         |tag: Tag, value: u32| DataElement::new(tag, VR::US, PrimitiveValue::from(value as u16));
     let photometric = match format.photometric {
-        Photometric::Rgb | Photometric::Ybr => "RGB",
+        Photometric::Rgb | Photometric::Ybr | Photometric::YbrPartial => "RGB",
         Photometric::Monochrome1 | Photometric::Monochrome2 => "MONOCHROME2",
     };
     let fragment = PixelFragmentSequence::new(Vec::new(), smallvec![data]);
@@ -170,8 +186,8 @@ fn jpeg_2000(syntax: &Syntax, data: Vec<u8>, format: &PixelFormat) -> Result<Vec
 
 /// Brings samples to their allocated width; `None` if there are not enough.
 fn widen(mut bytes: Vec<u8>, format: &PixelFormat) -> Option<Vec<u8>> {
-    let count = format.pixels() * format.samples;
     let width = format.sample_bytes();
+    let count = format.frame_bytes() / width;
     if bytes.len() < count * width && bytes.len() >= count && width > 1 {
         let have = bytes.len() / count;
         let padded = bytes.chunks_exact(have).take(count).flat_map(|s| {

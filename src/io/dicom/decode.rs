@@ -14,16 +14,26 @@ use super::samples::{BitField, Voxel, colours, store, store_rescaled, to_little_
 use super::scan::HEADER_SHARE;
 use super::series::Plane;
 use super::source::{PixelSource, check_encapsulation, check_length};
-use super::syntax::Codec;
+use super::syntax::{Codec, Syntax};
 use crate::io::IoError;
 use crate::util::JobContext;
 use crate::volume::{Rescale, Rgb, VoxelData, luminance};
 
-/// A compressed image that grows more than this is no image of a patient.
-const MAX_EXPANSION: u64 = 2000;
-
 /// Volumes up to this size are not suspected, in bytes.
-const UNSUSPECTED_BYTES: u64 = 256 << 20;
+const UNSUSPECTED_BYTES: u64 = 64 << 20;
+
+/// An image that grows more than this in unpacking is no image of a patient.
+fn most_expansion(syntax: &Syntax) -> u64 {
+    match syntax.codec() {
+        // Two bytes become 128.
+        Codec::Rle => 64,
+        // A block of 64 bytes takes at least a bit; lossless takes a bit for a sample.
+        Codec::Jpeg => 600,
+        // Deflated and gzipped files, where a bit can stand for 129 bytes.
+        Codec::Native => 1100,
+        Codec::JpegLs | Codec::Jpeg2000 | Codec::Unsupported => 2000,
+    }
+}
 
 /// The voxels of a stack and what they mean.
 pub(super) struct Voxels {
@@ -130,8 +140,7 @@ impl<'a> Job<'a> {
     /// Refuses volumes that cannot be what the files hold, before reserving memory for them.
     fn check_size(&self) -> Result<(), IoError> {
         for plane in self.slices {
-            let format = format_of(plane.instance)?;
-            check_length(plane.instance, format).map_err(|r| r.at(&plane.instance.path))?;
+            check_length(plane.instance).map_err(|r| r.at(&plane.instance.path))?;
         }
         let frame = self.widest.frame_bytes() as u64;
         let needed = frame.saturating_mul(self.slices.len() as u64);
@@ -141,7 +150,8 @@ impl<'a> Job<'a> {
             .map(|p| (p.instance.path.as_path(), p.instance.file_bytes))
             .collect();
         let there: u64 = files.values().sum();
-        if needed > UNSUSPECTED_BYTES && needed / MAX_EXPANSION > there {
+        let syntax = &self.slices[0].instance.syntax;
+        if needed > UNSUSPECTED_BYTES && needed / most_expansion(syntax) > there {
             let mb = needed >> 20;
             return Err(IoError::damaged(
                 &self.slices[0].instance.path,
@@ -239,25 +249,44 @@ impl<'a> Job<'a> {
     }
 
     fn decoded(&self, plane: &Plane) -> Result<Decoded, Refusal> {
-        let instance = plane.instance;
-        let format = instance.format.as_ref();
-        let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
-        let mut bytes = self.source(plane)?.read(plane.frame_index)?;
-        if instance.encoding.big_endian {
-            let words = instance.pixels.is_some_and(|p| &p.vr == b"OW");
-            bytes = to_little_endian(bytes, format, words && format.bits_allocated == 8);
-        }
-        decode(&instance.syntax, bytes, format)
+        decode_plane(self.source(plane)?, plane)
     }
 
     fn source(&self, plane: &Plane) -> Result<&PixelSource, Refusal> {
-        let format = plane.instance.format.as_ref();
-        let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
         let slot = self.sources.get(plane.instance.path.as_path());
         let slot = slot.ok_or_else(|| Refusal::damaged("its pixels were not found"))?;
-        let source = slot.get_or_init(|| PixelSource::open(plane.instance, format));
+        let source = slot.get_or_init(|| PixelSource::open(plane.instance));
         source.as_ref().map_err(Clone::clone)
     }
+}
+
+/// Reads and decodes one plane: a frame, or a tile of one.
+fn decode_plane(source: &PixelSource, plane: &Plane) -> Result<Decoded, Refusal> {
+    let instance = plane.instance;
+    let format = instance.stored_format().map_err(Refusal::Damaged)?;
+    let frame = match instance.mosaic {
+        Some(_) => 0,
+        None => plane.frame_index,
+    };
+    let mut bytes = source.read(frame)?;
+    if instance.encoding.big_endian {
+        let words = instance.pixels.is_some_and(|p| &p.vr == b"OW");
+        bytes = to_little_endian(bytes, &format, words && format.bits_allocated == 8);
+    }
+    let mut decoded = decode(&instance.syntax, bytes, &format)?;
+    if let (Some(mosaic), Ok(tile)) = (instance.mosaic, &instance.format) {
+        decoded.bytes = mosaic.cut(&decoded.bytes, tile, plane.frame_index);
+    }
+    Ok(decoded)
+}
+
+/// The samples of a plane, little endian, read for this alone.
+///
+/// # Errors
+/// It cannot be read or decoded.
+pub(super) fn samples_of(plane: &Plane) -> Result<Vec<u8>, Refusal> {
+    let source = PixelSource::open(plane.instance)?;
+    Ok(decode_plane(&source, plane)?.bytes)
 }
 
 fn format_of(instance: &Instance) -> Result<&PixelFormat, IoError> {
@@ -288,6 +317,7 @@ fn is_plain(instance: &Instance, voxel_bytes: usize) -> bool {
             && f.high_bit + 1 == f.bits_allocated
     });
     whole
+        && instance.mosaic.is_none()
         && instance.syntax.codec() == Codec::Native
         && !instance.encoding.big_endian
         && cfg!(target_endian = "little")

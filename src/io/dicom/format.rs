@@ -4,6 +4,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::attributes::Attributes;
+use super::header::Room;
 
 /// Meaning of the samples of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,17 @@ pub(super) enum Photometric {
     Monochrome1,
     /// Red, green, blue.
     Rgb,
-    /// Luminance and two colour differences, not subsampled.
+    /// Luminance and two colour differences over all of 8 bits.
     Ybr,
+    /// The same over the range of video: luminance from 16 to 235.
+    YbrPartial,
+}
+
+impl Photometric {
+    /// Whether a pixel has a colour.
+    pub fn is_colour(self) -> bool {
+        matches!(self, Self::Rgb | Self::Ybr | Self::YbrPartial)
+    }
 }
 
 /// Layout of one frame's samples.
@@ -27,6 +37,8 @@ pub(super) struct PixelFormat {
     pub photometric: Photometric,
     /// Colour planes one after the other instead of pixel by pixel.
     pub planar: bool,
+    /// Two pixels of a row share their colour differences: luminance, luminance, the two differences.
+    pub is_422: bool,
     /// 8, 16, 32 or 64.
     pub bits_allocated: u32,
     pub bits_stored: u32,
@@ -39,16 +51,19 @@ pub(super) struct PixelFormat {
 }
 
 impl PixelFormat {
-    /// Reads the Image Pixel module; `pixels` is the tag that holds the pixels.
+    /// Reads the Image Pixel module; `room` is where the pixels are.
     ///
     /// # Errors
     /// What is missing, contradictory or not supported.
-    pub fn read(attributes: Attributes, pixels: (u16, u16)) -> Result<Self, String> {
+    pub fn read(attributes: Attributes, room: &Room) -> Result<Self, String> {
         if attributes.has(tags::MODALITY_LUT_SEQUENCE) {
             return Err("its values go through a Modality LUT Sequence, which is not read".into());
         }
+        let pixels = room.pixels.map_or((0, 0), |p| p.tag);
         let float = matches!(pixels, (0x7FE0, 0x0008 | 0x0009));
-        let samples = attributes.integer(tags::SAMPLES_PER_PIXEL).unwrap_or(1);
+        let samples = attributes.integer(tags::SAMPLES_PER_PIXEL);
+        let photometric = photometric(attributes, samples.unwrap_or(1))?;
+        let samples = samples.unwrap_or(if photometric.is_colour() { 3 } else { 1 });
         let bits_allocated = required(attributes, tags::BITS_ALLOCATED, "BitsAllocated")?;
         let bits_stored = match attributes.integer(tags::BITS_STORED) {
             Some(bits) => u32::try_from(bits).ok().ok_or("BitsStored is negative")?,
@@ -56,12 +71,13 @@ impl PixelFormat {
         };
         let high_bit = attributes.integer(tags::HIGH_BIT);
         let signed = attributes.integer(tags::PIXEL_REPRESENTATION) == Some(1);
-        let format = Self {
+        let mut format = Self {
             rows: required(attributes, tags::ROWS, "Rows")? as usize,
             columns: required(attributes, tags::COLUMNS, "Columns")? as usize,
             samples: usize::try_from(samples).unwrap_or(0),
-            photometric: photometric(attributes, samples)?,
+            photometric,
             planar: attributes.integer(tags::PLANAR_CONFIGURATION) == Some(1),
+            is_422: false,
             bits_allocated,
             bits_stored,
             high_bit: high_bit
@@ -72,12 +88,32 @@ impl PixelFormat {
             padding: padding(attributes, bits_allocated, signed),
         };
         format.check()?;
+        format.is_422 = format.is_subsampled(attributes, room)?;
         Ok(format)
+    }
+
+    /// Whether pixels that are not compressed share colour differences. Files that say so but have them all are
+    /// believed by their length.
+    fn is_subsampled(&self, attributes: Attributes, room: &Room) -> Result<bool, String> {
+        let name = photometric_name(attributes).unwrap_or_default();
+        let is_native = room.pixels.is_some_and(|p| p.length.is_some());
+        let frames = attributes.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
+        let whole = (self.frame_bytes() as u64).saturating_mul(frames.max(1) as u64);
+        if !name.ends_with("422") || !is_native || room.bytes() >= whole {
+            return Ok(false);
+        }
+        match self.columns.is_multiple_of(2) {
+            true => Ok(true),
+            false => Err(format!(
+                "its pixels are {name} in rows of {} pixels, which is not even",
+                self.columns
+            )),
+        }
     }
 
     fn check(&self) -> Result<(), String> {
         let (allocated, stored) = (self.bits_allocated, self.bits_stored);
-        let colour = matches!(self.photometric, Photometric::Rgb | Photometric::Ybr);
+        let colour = self.photometric.is_colour();
         if self.samples != if colour { 3 } else { 1 } {
             return Err(format!("SamplesPerPixel is {}", self.samples));
         }
@@ -113,7 +149,8 @@ impl PixelFormat {
 
     /// Bytes of one frame that is not compressed.
     pub fn frame_bytes(&self) -> usize {
-        self.pixels() * self.samples * self.sample_bytes()
+        let samples = if self.is_422 { 2 } else { self.samples };
+        self.pixels() * samples * self.sample_bytes()
     }
 
     /// Whether a pixel has a colour.
@@ -145,17 +182,28 @@ fn required(attributes: Attributes, tag: Tag, name: &str) -> Result<u32, String>
     }
 }
 
+/// The name in capitals, without the blanks and underscores that writers put in or leave out.
+fn photometric_name(attributes: Attributes) -> Option<String> {
+    let name = attributes.text(tags::PHOTOMETRIC_INTERPRETATION)?;
+    let name = name.replace([' ', '_', '-', '\0'], "");
+    Some(name.to_ascii_uppercase())
+}
+
 fn photometric(attributes: Attributes, samples: i64) -> Result<Photometric, String> {
-    let name = attributes.text(tags::PHOTOMETRIC_INTERPRETATION);
-    match name.as_deref() {
+    match photometric_name(attributes).as_deref() {
         Some("MONOCHROME2") => Ok(Photometric::Monochrome2),
         Some("MONOCHROME1") => Ok(Photometric::Monochrome1),
         // JPEG 2000's own colour transforms are undone by the codec.
-        Some("RGB" | "YBR_RCT" | "YBR_ICT") => Ok(Photometric::Rgb),
-        Some("YBR_FULL" | "YBR_FULL_422") => Ok(Photometric::Ybr),
+        Some("RGB" | "YBRRCT" | "YBRICT") => Ok(Photometric::Rgb),
+        Some("YBRFULL" | "YBRFULL422") => Ok(Photometric::Ybr),
+        Some("YBRPARTIAL422") => Ok(Photometric::YbrPartial),
         None if samples == 1 => Ok(Photometric::Monochrome2),
         None => Err("PhotometricInterpretation is missing".into()),
-        Some(other) => Err(format!("its pixels are {other}, which is not read")),
+        Some(_) => {
+            let name = attributes.text(tags::PHOTOMETRIC_INTERPRETATION);
+            let name = name.unwrap_or_default();
+            Err(format!("its pixels are {name}, which is not read"))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is said of each frame: where it lies, how its values are scaled, what tells it from others at
 //! the same place.
 
+use std::sync::Arc;
+
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use glam::DVec3;
@@ -8,13 +10,20 @@ use glam::DVec3;
 use super::attributes::Attributes;
 use super::axis::{Axis, Key, read_keys};
 use super::cine::Cine;
+use super::format::PixelFormat;
+use super::header::Room;
+use super::mosaic::{self, Mosaic};
+use super::stacked;
 use crate::volume::Rescale;
 
 /// Frames that one file may claim; more is not a scan.
 const MAX_FRAMES: i64 = 1 << 20;
 
+/// No compressed frame is shorter, in bytes: its fragment has a header of its own.
+const FRAGMENT_BYTES: u64 = 16;
+
 /// How far cosines may be from unit length and from perpendicular.
-const COSINE_TOLERANCE: f64 = 1e-3;
+const COSINE_TOLERANCE: f64 = 5e-3;
 
 /// One image plane. All vectors are in DICOM's LPS.
 #[derive(Debug, Clone)]
@@ -26,7 +35,7 @@ pub(super) struct Frame {
     /// The unit of the values, where the file names it.
     pub unit: String,
     /// What may tell frames at the same position apart.
-    pub keys: Vec<(Axis, Key)>,
+    pub keys: Arc<[(Axis, Key)]>,
 }
 
 /// Position and size of an image plane in the patient.
@@ -59,9 +68,22 @@ pub(super) struct FrameScope<'a> {
     shared: Option<Attributes<'a>>,
     own: Option<Attributes<'a>>,
     grouped: bool,
+    /// There is no other frame.
+    only: bool,
 }
 
 impl<'a> FrameScope<'a> {
+    /// For an object of one frame without functional groups.
+    fn plain_object(root: Attributes<'a>) -> Self {
+        Self {
+            root,
+            shared: None,
+            own: None,
+            grouped: false,
+            only: true,
+        }
+    }
+
     /// The item of a functional group macro that applies to this frame; the data set where there are
     /// no functional groups.
     pub fn group(self, sequence: Tag) -> Option<Attributes<'a>> {
@@ -78,44 +100,137 @@ impl<'a> FrameScope<'a> {
     }
 }
 
-/// All frames of an object; those of a film lie where it says.
-///
-/// # Errors
-/// The frame count and the functional groups contradict each other.
-pub(super) fn read_frames(root: Attributes, cine: Option<&Cine>) -> Result<Vec<Frame>, String> {
-    let count = root.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
-    if !(1..=MAX_FRAMES).contains(&count) {
-        return Err(format!("NumberOfFrames is {count}"));
+/// What is known of the frames of an object.
+pub(super) struct Frames {
+    /// How the pixels of one plane are laid out.
+    pub format: Result<PixelFormat, String>,
+    /// How planes share a stored frame, if they do.
+    pub mosaic: Option<Mosaic>,
+    /// Every plane.
+    pub frames: Result<Vec<Frame>, String>,
+    /// What to tell.
+    pub notes: Vec<String>,
+}
+
+/// All frames of an object; those of a film lie where it says. `stored` is how a stored frame is laid out.
+pub(super) fn read_frames(
+    root: Attributes,
+    cine: Option<&Cine>,
+    stored: Result<PixelFormat, String>,
+    room: &Room,
+) -> Frames {
+    let mut notes = Vec::new();
+    let mut mosaic = None;
+    let mut format = stored.clone();
+    let frames = count(root, &stored, room, &mut notes).and_then(|count| {
+        let tiles = stored.as_ref().ok().map(|stored| {
+            let sheet = read_placement(FrameScope::plain_object(root));
+            mosaic::read(root, stored, count, &sheet)
+        });
+        match tiles.transpose()?.flatten() {
+            Some(tiles) => {
+                mosaic = Some(tiles.mosaic);
+                format = Ok(tiles.format);
+                notes.extend(tiles.notes);
+                let frame = read_frame(FrameScope::plain_object(root));
+                Ok(placed(&frame, tiles.placements))
+            }
+            None => each_frame(root, cine, count, &mut notes),
+        }
+    });
+    Frames {
+        format,
+        mosaic,
+        frames,
+        notes,
     }
+}
+
+/// Number of stored frames, no more than there is room for.
+fn count(
+    root: Attributes,
+    stored: &Result<PixelFormat, String>,
+    room: &Room,
+    notes: &mut Vec<String>,
+) -> Result<usize, String> {
+    let claimed = root.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
+    if claimed == 0 {
+        notes.push("NumberOfFrames is 0; one frame is read".to_owned());
+        return Ok(1);
+    }
+    if !(1..=MAX_FRAMES).contains(&claimed) {
+        return Err(format!("NumberOfFrames is {claimed}"));
+    }
+    let is_native = room.pixels.is_some_and(|p| p.length.is_some());
+    let frame_bytes = match stored {
+        Ok(format) if is_native => format.frame_bytes() as u64,
+        _ => FRAGMENT_BYTES,
+    };
+    let needed = frame_bytes.saturating_mul(claimed as u64);
+    if claimed > 1 && needed > room.bytes() {
+        return Err(format!(
+            "its pixels break off: {needed} bytes are needed, {} are there; copy the file again from its source",
+            room.bytes()
+        ));
+    }
+    Ok(claimed as usize)
+}
+
+/// The frame at several places.
+fn placed(frame: &Frame, placements: Vec<Placement>) -> Vec<Frame> {
+    let at = |placement| Frame {
+        placement: Ok(placement),
+        ..frame.clone()
+    };
+    placements.into_iter().map(at).collect()
+}
+
+fn each_frame(
+    root: Attributes,
+    cine: Option<&Cine>,
+    count: usize,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Frame>, String> {
     let own = root.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     let shared = root.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);
-    let grouped = shared.is_some() || !own.is_empty();
-    if !own.is_empty() && own.len() as i64 != count {
+    if !own.is_empty() && own.len() != count {
         return Err(format!(
             "it has {count} frames but describes {} of them",
             own.len()
         ));
     }
-    if count > 1 && !grouped && cine.is_none() {
-        return Err("it has several frames without a position for each".into());
-    }
-    let scope = |i: usize| FrameScope {
+    let all = FrameScope {
         root,
         shared,
-        own: own.get(i).map(Attributes),
-        grouped,
+        own: None,
+        grouped: shared.is_some() || !own.is_empty(),
+        only: count == 1,
     };
-    let frame = |i: usize| {
-        let frame = read_frame(scope(i));
-        match cine {
-            Some(cine) => Frame {
-                placement: Ok(cine.placement),
-                ..frame
-            },
-            None => frame,
-        }
-    };
-    Ok((0..count as usize).map(frame).collect())
+    if !own.is_empty() {
+        let scope = |own| FrameScope {
+            own: Some(Attributes(own)),
+            ..all
+        };
+        return Ok(own.iter().map(|own| read_frame(scope(own))).collect());
+    }
+    let frame = read_frame(all);
+    if let Some(cine) = cine {
+        return Ok(placed(&frame, vec![cine.placement; count]));
+    }
+    if count == 1 {
+        return Ok(vec![frame]);
+    }
+    let (stacked, note) = stacked::read(root, shared, count)?;
+    notes.push(note);
+    let frames = stacked.into_iter().map(|(placement, keys)| Frame {
+        placement: Ok(placement),
+        keys: match keys.is_empty() {
+            true => frame.keys.clone(),
+            false => frame.keys.iter().cloned().chain(keys).collect(),
+        },
+        ..frame.clone()
+    });
+    Ok(frames.collect())
 }
 
 fn read_frame(scope: FrameScope) -> Frame {
@@ -127,7 +242,7 @@ fn read_frame(scope: FrameScope) -> Frame {
         unit: unit
             .or_else(|| scope.plain()?.text(tags::UNITS))
             .unwrap_or_default(),
-        keys: read_keys(scope),
+        keys: read_keys(scope).into(),
     }
 }
 
@@ -144,19 +259,31 @@ fn read_rescale(attributes: Attributes) -> Result<Rescale, String> {
 }
 
 fn read_placement(scope: FrameScope) -> Result<Placement, String> {
-    let position = scope.group(tags::PLANE_POSITION_SEQUENCE);
+    // What holds for all frames may stand outside the groups.
+    let find = |sequence, tag| {
+        let group = scope.group(sequence).filter(|a| a.has(tag));
+        group.or_else(|| Some(scope.root).filter(|a| a.has(tag)))
+    };
+    let position = match scope.only {
+        true => find(tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT),
+        false => scope.group(tags::PLANE_POSITION_SEQUENCE),
+    };
     let position = position.and_then(|p| p.exactly::<3>(tags::IMAGE_POSITION_PATIENT));
-    let orientation = scope.group(tags::PLANE_ORIENTATION_SEQUENCE);
-    let cosines = orientation.and_then(|o| o.exactly::<6>(tags::IMAGE_ORIENTATION_PATIENT));
-    let measures = scope.group(tags::PIXEL_MEASURES_SEQUENCE);
-    let spacing = measures.and_then(|m| m.exactly::<2>(tags::PIXEL_SPACING));
+    let cosines = find(
+        tags::PLANE_ORIENTATION_SEQUENCE,
+        tags::IMAGE_ORIENTATION_PATIENT,
+    );
+    let cosines = cosines.and_then(|o| o.exactly::<6>(tags::IMAGE_ORIENTATION_PATIENT));
+    let spacing = find(tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING);
+    let spacing = spacing.and_then(|m| m.spacing(tags::PIXEL_SPACING));
     let position = position.ok_or("it has no ImagePositionPatient")?;
     let cosines = cosines.ok_or("it has no ImageOrientationPatient")?;
-    let spacing_mm = spacing
-        .filter(|s| s.iter().all(|&mm| mm > 0.0))
-        .ok_or("it has no PixelSpacing")?;
+    let spacing_mm = spacing.ok_or("it has no PixelSpacing")?;
     let [along_row, along_column] = unit_vectors(cosines)?;
-    let nominal = |tag| measures?.number(tag).filter(|&mm| mm > 0.0);
+    let nominal = |tag| {
+        let measures = find(tags::PIXEL_MEASURES_SEQUENCE, tag)?;
+        measures.number(tag).map(f64::abs).filter(|&mm| mm > 0.0)
+    };
     Ok(Placement {
         position: DVec3::from_array(position),
         along_row,

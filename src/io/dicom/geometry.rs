@@ -18,6 +18,13 @@ const TOLERATED_MM: f64 = 0.2;
 /// A stack that shifts sideways by more than this over its whole length is tilted, in mm.
 const TILT_DRIFT_MM: f64 = 0.1;
 
+/// All these are for patients. Where slices or pixels are smaller than theirs, deviations in mm are held to shares of
+/// the slice distance (of a pixel, where they are sideways).
+const ROUNDING_SHARE_OF_SMALL: f64 = 0.02;
+const TOLERATED_SHARE: f64 = 0.2;
+const TOLERATED_PIXELS: f64 = 1.0;
+const TILT_PIXELS: f64 = 0.5;
+
 /// A gap wider than this many usual ones is a hole that interpolation cannot honestly fill.
 const WIDEST_GAP: f64 = 3.0;
 
@@ -53,23 +60,29 @@ pub(super) fn lay_out(slices: &[Placement]) -> Result<Layout, Refusal> {
     let step = whole / (positions.len() - 1) as f64;
     let mut warnings = tilt_warning(&first, whole).into_iter().collect::<Vec<_>>();
     let (along_mm, across_mm) = residuals(&positions, step);
-    let quiet = ROUNDING_MM.max(ROUNDING_SHARE * step.length());
-    if across_mm > TOLERATED_MM.max(quiet) {
+    let step_mm = step.length();
+    let pixel_mm = first.spacing_mm[0].min(first.spacing_mm[1]);
+    let rounding_mm = ROUNDING_MM.min(ROUNDING_SHARE_OF_SMALL * step_mm);
+    let quiet = rounding_mm.max(ROUNDING_SHARE * step_mm);
+    if across_mm > TOLERATED_MM.min(TOLERATED_PIXELS * pixel_mm).max(quiet) {
         return Err(Refusal::unsupported(format!(
-            "its slices shift sideways by up to {across_mm:.2} mm from a straight line, so they fit no grid; choose another series"
+            "its slices shift sideways by up to {} mm from a straight line, so they fit no grid; choose another series",
+            digits(across_mm, 2)
         )));
     }
     if across_mm > quiet {
         warnings.push(format!(
-            "slices shift sideways by up to {across_mm:.3} mm from a straight line; treated as straight"
+            "slices shift sideways by up to {} mm from a straight line; treated as straight",
+            digits(across_mm, 3)
         ));
     }
-    if along_mm > TOLERATED_MM.max(quiet) {
+    if along_mm > TOLERATED_MM.min(TOLERATED_SHARE * step_mm).max(quiet) {
         return uneven(&first, &positions, warnings);
     }
     if along_mm > quiet {
         warnings.push(format!(
-            "slice positions deviate by up to {along_mm:.3} mm from even spacing; treated as even"
+            "slice positions deviate by up to {} mm from even spacing; treated as even",
+            digits(along_mm, 3)
         ));
     }
     layout(&first, step, slices.len(), None, warnings)
@@ -92,7 +105,8 @@ fn tilt_warning(first: &Placement, whole: DVec3) -> Option<String> {
     let height = whole.dot(normal);
     let drift_mm = (whole - normal * height).length();
     let degrees = drift_mm.atan2(height).to_degrees();
-    (drift_mm > TILT_DRIFT_MM).then(|| {
+    let pixel_mm = first.spacing_mm[0].min(first.spacing_mm[1]);
+    (drift_mm > TILT_DRIFT_MM.min(TILT_PIXELS * pixel_mm)).then(|| {
         format!(
             "tilted gantry: slices lean by {degrees:.2} degrees, and so does the grid (its affine is sheared)"
         )
@@ -133,7 +147,9 @@ fn uneven(
     let usual = median(&gaps);
     if widest > WIDEST_GAP * usual {
         return Err(Refusal::damaged(format!(
-            "there is a gap of {widest:.2} mm between slices that are usually {usual:.2} mm apart; give the complete series"
+            "there is a gap of {} mm between slices that are usually {} mm apart; give the complete series",
+            digits(widest, 2),
+            digits(usual, 2)
         )));
     }
     let total = along[along.len() - 1];
@@ -141,8 +157,11 @@ fn uneven(
     let slices = (total / narrowest.max(finest)).round() as usize + 1;
     let step_mm = total / (slices - 1) as f64;
     warnings.push(format!(
-        "uneven slices: distances run from {narrowest:.2} to {widest:.2} mm, so the {} slices were interpolated to {slices} slices {step_mm:.3} mm apart",
-        positions.len()
+        "uneven slices: distances run from {} to {} mm, so the {} slices were interpolated to {slices} slices {} mm apart",
+        digits(narrowest, 2),
+        digits(widest, 2),
+        positions.len(),
+        digits(step_mm, 3)
     ));
     let on_grid = along.iter().map(|mm| mm / step_mm).collect();
     layout(first, direction * step_mm, slices, Some(on_grid), warnings)
@@ -174,7 +193,8 @@ fn missing_refusal(missing: &[(usize, usize)], along: &[f64], start: f64, cosine
     let count: usize = missing.iter().map(|m| m.1).sum();
     let place = |&(gap, n): &(usize, usize)| {
         let at = |i: usize| start + along[i] * cosine;
-        format!("{n} between {:.2} and {:.2} mm", at(gap), at(gap + 1))
+        let [from, to] = [at(gap), at(gap + 1)].map(|mm| precise(mm, along[gap + 1] - along[gap], 2));
+        format!("{n} between {from} and {to} mm")
     };
     let shown: Vec<_> = missing.iter().take(4).map(place).collect();
     let more = if missing.len() > shown.len() {
@@ -187,6 +207,21 @@ fn missing_refusal(missing: &[(usize, usize)], along: &[f64], start: f64, cosine
         "{count} {slices} missing ({}{more} along the slice normal); give the complete series",
         shown.join(", ")
     ))
+}
+
+/// A length with so many decimals, or more where it would vanish.
+fn digits(mm: f64, decimals: usize) -> String {
+    precise(mm, mm, decimals)
+}
+
+/// A number with so many decimals, or as many as show a length of `size_mm` by two digits.
+fn precise(mm: f64, size_mm: f64, decimals: usize) -> String {
+    let needed = (1.0 - size_mm.abs().max(1e-9).log10().floor()).max(0.0) as usize;
+    let decimals = match size_mm.abs() < 0.1 {
+        true => decimals.max(needed),
+        false => decimals,
+    };
+    format!("{mm:.decimals$}")
 }
 
 fn median(values: &[f64]) -> f64 {

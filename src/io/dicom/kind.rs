@@ -42,13 +42,27 @@ const NOT_IMAGES: &[&str] = &[
 const SCOUT_WORDS: &[&str] = &[
     "localizer",
     "localiser",
+    "localisator",
+    "localizador",
+    "localizzatore",
+    "lokalizer",
+    "lokaliser",
     "scout",
     "topogram",
+    "scanogram",
     "surview",
     "survey",
     "3-plane",
     "3plane",
+    "3 plane",
+    "three plane",
+    "three-plane",
+    "tri-plane",
+    "triplane",
 ];
+
+/// The same, where they stand alone.
+const SCOUT_ABBREVIATIONS: &[&str] = &["loc", "locs", "3pl", "topo", "scano"];
 
 /// Descriptions and orientations mark scouts only up to this many images of one orientation: some real
 /// scans mention scouts, or bring some along.
@@ -109,8 +123,19 @@ fn by_class(class: &str) -> Option<&'static str> {
 
 /// Whether an image says itself that it is a scout.
 pub(super) fn is_declared_localizer(instance: &Instance) -> bool {
-    let scout = |v: &String| matches!(v.as_str(), "LOCALIZER" | "SCOUT" | "TOPOGRAM");
+    let scout = |v: &String| {
+        let v = v.to_ascii_uppercase();
+        matches!(v.as_str(), "LOCALIZER" | "LOCALISER" | "SCOUT" | "TOPOGRAM" | "SURVIEW")
+    };
     instance.image_type.iter().any(scout)
+}
+
+/// Whether a name is that of a scout.
+fn names_scout(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    SCOUT_WORDS.iter().any(|word| name.contains(word))
+        || words.any(|word| SCOUT_ABBREVIATIONS.contains(&word))
 }
 
 /// Whether the images of a series look like scouts: `orientations` different planes, with `images` of
@@ -120,7 +145,11 @@ pub(super) fn looks_like_localizer(
     images: usize,
     orientations: usize,
 ) -> bool {
-    let description = instance.description.to_ascii_lowercase();
-    let named = SCOUT_WORDS.iter().any(|word| description.contains(word));
+    // In CT one protocol covers scout and scan.
+    let protocol = match instance.modality.as_str() {
+        "MR" => instance.protocol.as_str(),
+        _ => "",
+    };
+    let named = names_scout(&instance.description) || names_scout(protocol);
     images <= SCOUT_IMAGES && (named || orientations >= 3)
 }

@@ -10,8 +10,11 @@
 //!   floats of physical values; otherwise the stored type and one rescale are kept.
 //! - A single file is opened alone, as one slice unless it has several frames. Its neighbours on disk
 //!   are not looked for.
-//! - Images at the same positions are frames of a 4D series when one attribute (b-value, echo,
-//!   time, ...) tells them apart at every position; otherwise the series is refused.
+//! - Images at the same positions are frames of a 4D series when attributes (b-value, echo, time, ...) tell them apart
+//!   at every position, or else their order does; copies of images are left out, and so is what a stopped scan did not
+//!   finish. Otherwise the series is refused.
+//! - No more is held in memory than a file has and its volume needs: lengths and counts that files declare are checked
+//!   first.
 //! - The frames of an object that gives no position for each, but says how they follow each other in time or is in
 //!   colour, are the third axis of a 2D+time scan. Several such objects of a series are listed as several.
 //! - One series that holds several orientations or sizes is listed as several, `UID#1`, `UID#2`, ...
@@ -23,14 +26,18 @@ mod bit_reader;
 mod cine;
 mod codec;
 mod codestream;
+mod copies;
+mod csa;
+mod dataset;
 mod decode;
+mod element;
 mod format;
 mod frame;
 mod geometry;
 mod header;
-mod inflate;
 mod jpeg_ls;
 mod kind;
+mod mosaic;
 mod refusal;
 mod resample;
 mod samples;
@@ -38,13 +45,17 @@ mod scan;
 mod series;
 mod source;
 mod stack;
+mod stacked;
+mod stream;
 mod syntax;
+mod tell_apart;
 mod volume;
 mod walk;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub(super) use stream::head_of_gzip;
 pub(super) use walk::is_dicom;
 
 use crate::io::{IoError, OpenOptions, ScanInfo};
@@ -93,9 +104,10 @@ pub(super) fn inspect(
 
 /// The one object of a file, if it is an image.
 fn single_file(path: &Path) -> Result<Instance, IoError> {
-    let Some(instance) = header::read(path)? else {
+    let header::Found::Object(instance) = header::read(path)? else {
         return Err(IoError::not_a_scan(path, "it is not DICOM"));
     };
+    let instance = *instance;
     match Kind::of(&instance) {
         Kind::Image => Ok(instance),
         _ if instance.cut_short && instance.pixels.is_none() => Err(IoError::damaged(

@@ -144,20 +144,30 @@ pub(super) fn colours<'a>(
 ) -> impl Iterator<Item = Rgb> + 'a {
     let pixels = format.pixels();
     let planar = format.planar && !decoded.is_interleaved;
-    let at = move |pixel: usize, sample: usize| match planar {
-        true => decoded.bytes[sample * pixels + pixel],
-        false => decoded.bytes[3 * pixel + sample],
+    let is_422 = format.is_422;
+    let at = move |pixel: usize, sample: usize| match (is_422, sample) {
+        (true, 0) => decoded.bytes[pixel / 2 * 4 + pixel % 2],
+        (true, _) => decoded.bytes[pixel / 2 * 4 + 1 + sample],
+        (false, _) if planar => decoded.bytes[sample * pixels + pixel],
+        (false, _) => decoded.bytes[3 * pixel + sample],
     };
-    let is_ybr = format.photometric == Photometric::Ybr && !decoded.is_rgb;
+    let space = decoded.space;
     (0..pixels).map(move |p| {
         let samples = [at(p, 0), at(p, 1), at(p, 2)];
-        if is_ybr { rgb_of_ybr(samples) } else { samples }
+        match space {
+            Photometric::Ybr => rgb_of_ybr(samples, [0.0, 1.0, 1.0]),
+            // PS3.3 C.7.6.3.1.2: luminance over 219 steps, differences over 224.
+            Photometric::YbrPartial => rgb_of_ybr(samples, [16.0, 255.0 / 219.0, 255.0 / 224.0]),
+            _ => samples,
+        }
     })
 }
 
-/// Red, green and blue of luminance and two colour differences over the whole range of 8 bits (PS3.3 C.7.6.3.1.2).
-fn rgb_of_ybr([y, b, r]: [u8; 3]) -> Rgb {
-    let [y, b, r] = [f32::from(y), f32::from(b) - 128.0, f32::from(r) - 128.0];
+/// Red, green and blue of luminance and two colour differences (PS3.3 C.7.6.3.1.2), given the luminance of black and
+/// by what luminance and differences are stretched.
+fn rgb_of_ybr([y, b, r]: [u8; 3], [black, of_y, of_difference]: [f32; 3]) -> Rgb {
+    let y = (f32::from(y) - black) * of_y;
+    let [b, r] = [b, r].map(|v| (f32::from(v) - 128.0) * of_difference);
     let rgb = [
         y + 1.402 * r,
         y - 0.344_136 * b - 0.714_136 * r,

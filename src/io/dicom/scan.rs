@@ -44,12 +44,22 @@ pub(super) fn read_folder(folder: &Path, ctx: &JobContext) -> Result<Found, IoEr
         ..Found::default()
     };
     let mut unreadable: Vec<String> = Vec::new();
-    for result in results {
+    let mut gzipped: Vec<&PathBuf> = Vec::new();
+    for (path, result) in paths.iter().zip(results) {
         match result {
-            Ok(Some(instance)) => found.instances.push(instance),
-            Ok(None) => {}
+            Ok(header::Found::Object(instance)) => found.instances.push(*instance),
+            Ok(header::Found::Gzipped) => gzipped.push(path),
+            Ok(header::Found::Foreign) => {}
             Err(e) => unreadable.push(e.to_string()),
         }
+    }
+    if found.instances.is_empty() {
+        unreadable.extend(read_gzipped(&gzipped, &mut found, ctx)?);
+    } else if !gzipped.is_empty() {
+        found.warnings.push(format!(
+            "{} gzipped DICOM files beside plain ones were left out; unpack them to have them read",
+            gzipped.len()
+        ));
     }
     if let Some(first) = unreadable.first() {
         let count = unreadable.len();
@@ -59,6 +69,27 @@ pub(super) fn read_folder(folder: &Path, ctx: &JobContext) -> Result<Found, IoEr
     }
     drop_copies(&mut found);
     Ok(found)
+}
+
+/// Reads the headers of gzipped files; gives what is to be told of those that cannot be read.
+fn read_gzipped(
+    paths: &[&PathBuf],
+    found: &mut Found,
+    ctx: &JobContext,
+) -> Result<Vec<String>, IoError> {
+    let read = |path: &&PathBuf| {
+        ctx.step(HEADER_SHARE, "unpacking")?;
+        Ok(header::read_object(path, true))
+    };
+    let results: Vec<_> = paths.par_iter().map(read).collect::<Result<_, IoError>>()?;
+    let mut unreadable = Vec::new();
+    for result in results {
+        match result {
+            Ok(instance) => found.instances.push(instance),
+            Err(e) => unreadable.push(e.to_string()),
+        }
+    }
+    Ok(unreadable)
 }
 
 /// All files below a folder, sorted by name.

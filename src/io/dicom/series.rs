@@ -1,6 +1,6 @@
 //! Grouping images into volumes: what belongs together, and what is no series at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::frame::{Frame, Placement};
 use super::header::Instance;
@@ -8,11 +8,22 @@ use super::kind::{Kind, is_declared_localizer, looks_like_localizer};
 use super::stack::distinct_positions;
 use crate::io::{OtherObject, SeriesInfo};
 
-/// Largest difference of direction cosines within one volume.
-const COSINE_TOLERANCE: f64 = 1e-4;
+/// Directions and pixel distances of one volume may differ by what moves a corner of the image by less than this, in
+/// pixels.
+const CORNER_SHIFT_PIXELS: f64 = 0.5;
 
-/// Largest relative difference of pixel spacing within one volume.
-const SPACING_TOLERANCE: f64 = 1e-4;
+/// Differences within one volume that need no word, and those that are too large for one.
+const QUIET: f64 = 1e-4;
+const LARGEST: f64 = 2e-3;
+
+/// An image across a stack this many times as large is a scout.
+const SCOUT_SHARE: usize = 8;
+
+/// No more images than this are scouts because they lie across a stack.
+const ODD_SCOUTS: usize = 2;
+
+/// Normals with a smaller cosine between them lie across each other.
+const ACROSS: f64 = 0.9;
 
 /// One image plane: a frame of an instance.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +40,8 @@ pub(super) struct Group<'a> {
     /// The series UID, with `#1`, `#2`, ... where a series holds several groups.
     pub uid: String,
     pub planes: Vec<Plane<'a>>,
+    /// What to tell of how it was put together.
+    pub notes: Vec<String>,
 }
 
 impl Group<'_> {
@@ -90,6 +103,9 @@ pub(super) fn sort(instances: &[Instance], keep_scouts: bool) -> Sorted<'_> {
     for ((_, uid), members) in by_series {
         sorted.add_series(uid, &members, keep_scouts);
     }
+    if !keep_scouts {
+        sorted.set_scouts_apart();
+    }
     number_repeated(&mut sorted.groups);
     sorted
 }
@@ -124,10 +140,13 @@ impl<'a> Sorted<'a> {
     }
 
     fn add_series(&mut self, uid: &str, members: &[&'a Instance], keep_scouts: bool) {
+        let series = Series::of(members);
         let mut groups: Vec<Vec<Plane<'a>>> = Vec::new();
         for instance in members {
             match planes_of(instance) {
-                Ok(planes) => planes.into_iter().for_each(|p| join(&mut groups, p)),
+                Ok(planes) => planes
+                    .into_iter()
+                    .for_each(|p| join(&mut groups, p, &series)),
                 Err(reason) => {
                     let kind = format!("{} image without a usable geometry", instance.modality);
                     self.add_other(uid, kind.trim(), 1);
@@ -142,9 +161,93 @@ impl<'a> Sorted<'a> {
         }
         self.groups.extend(groups.into_iter().map(|planes| Group {
             uid: uid.to_owned(),
+            notes: series.notes.iter().cloned().chain(jitter(&planes)).collect(),
             planes,
         }));
     }
+
+    /// Counts images that lie across a much larger stack as localizers: of the same series, or CT of the same study.
+    fn set_scouts_apart(&mut self) {
+        let groups = std::mem::take(&mut self.groups);
+        let is_scout: Vec<bool> = groups
+            .iter()
+            .map(|group| groups.iter().any(|stack| lies_across(group, stack)))
+            .collect();
+        for (group, is_scout) in groups.into_iter().zip(is_scout) {
+            match is_scout {
+                true => self.add_other(&group.uid, "localizer", group.planes.len()),
+                false => self.groups.push(group),
+            }
+        }
+    }
+}
+
+/// Whether an image or two are the scout of a stack.
+fn lies_across(group: &Group, stack: &Group) -> bool {
+    let (a, b) = (&group.planes[0], &stack.planes[0]);
+    let is_film = a.instance.cine.is_some() || b.instance.cine.is_some();
+    let is_ct = a.instance.modality == "CT" && b.instance.modality == "CT";
+    let is_related = group.uid == stack.uid || (is_ct && a.instance.study == b.instance.study);
+    let cosine = a.placement.normal().dot(b.placement.normal());
+    group.planes.len() <= ODD_SCOUTS
+        && stack.planes.len() >= SCOUT_SHARE * group.planes.len()
+        && cosine.abs() < ACROSS
+        && is_related
+        && !is_film
+}
+
+/// What the images of a series have in common, and what not.
+#[derive(Debug, Default)]
+struct Series {
+    /// Frames of reference mean nothing.
+    ignores_frame_of_reference: bool,
+    notes: Vec<String>,
+}
+
+impl Series {
+    /// UIDs of a study or a frame of reference that change from image to image are an anonymiser's: such images are
+    /// one volume all the same.
+    fn of(members: &[&Instance]) -> Self {
+        let distinct = |uid: fn(&Instance) -> &str| {
+            let uids = members.iter().map(|i| uid(i));
+            uids.collect::<BTreeSet<_>>().len()
+        };
+        let is_single = |i: &&Instance| i.frames.as_ref().is_ok_and(|f| f.len() == 1);
+        let singles = members.len() > 1 && members.iter().all(|i| is_single(&i));
+        let mut series = Self::default();
+        if singles && distinct(|i| &i.frame_of_reference) == members.len() {
+            series.ignores_frame_of_reference = true;
+            series.notes.push(
+                "every image names a frame of reference of its own, as after anonymising; they are taken as one".into(),
+            );
+        }
+        if members.len() > 1 && distinct(|i| &i.study) > 1 {
+            series.notes.push(
+                "images of the series name different studies, as after anonymising; they are taken as one".into(),
+            );
+        }
+        series
+    }
+}
+
+/// What to tell of directions that differ a little within a volume.
+fn jitter(planes: &[Plane]) -> Option<String> {
+    let first = &planes[0].placement;
+    let largest = planes
+        .iter()
+        .map(|p| difference(first, &p.placement))
+        .fold(0.0, f64::max);
+    (largest > QUIET).then(|| {
+        let degrees = largest.to_degrees();
+        format!("orientations of the images differ by up to {degrees:.3} degrees; that of the first is used")
+    })
+}
+
+/// The largest difference of direction cosines.
+fn difference(a: &Placement, b: &Placement) -> f64 {
+    let row = (a.along_row - b.along_row).abs().max_element();
+    let column = (a.along_column - b.along_column).abs().max_element();
+    row.max(column)
 }
 
 /// The planes of an instance, or why it has none that can be used.
@@ -166,15 +269,15 @@ fn planes_of(instance: &Instance) -> Result<Vec<Plane<'_>>, String> {
 }
 
 /// Puts a plane into the group it fits, or into a new one.
-fn join<'a>(groups: &mut Vec<Vec<Plane<'a>>>, plane: Plane<'a>) {
-    match groups.iter_mut().find(|g| fits(&g[0], &plane)) {
+fn join<'a>(groups: &mut Vec<Vec<Plane<'a>>>, plane: Plane<'a>, series: &Series) {
+    match groups.iter_mut().find(|g| fits(&g[0], &plane, series)) {
         Some(group) => group.push(plane),
         None => groups.push(vec![plane]),
     }
 }
 
 /// Whether two planes can be slices of one volume.
-fn fits(a: &Plane, b: &Plane) -> bool {
+fn fits(a: &Plane, b: &Plane, series: &Series) -> bool {
     let (Ok(format_a), Ok(format_b)) = (&a.instance.format, &b.instance.format) else {
         return false;
     };
@@ -187,18 +290,25 @@ fn fits(a: &Plane, b: &Plane) -> bool {
     let same_samples = format_a.photometric == format_b.photometric
         && format_a.signed == format_b.signed
         && format_a.float == format_b.float;
-    let same_object = a.instance.study == b.instance.study
-        && a.instance.frame_of_reference == b.instance.frame_of_reference
+    let (of_a, of_b) = (
+        &a.instance.frame_of_reference,
+        &b.instance.frame_of_reference,
+    );
+    let same_reference = series.ignores_frame_of_reference
+        || of_a == of_b
+        || of_a.is_empty()
+        || of_b.is_empty();
+    let same_object = same_reference
         && a.instance.modality == b.instance.modality
         && a.instance.sop_class == b.instance.sop_class
         && a.frame.unit == b.frame.unit;
     let (p, q) = (&a.placement, &b.placement);
-    let same_direction = (p.along_row - q.along_row).abs().max_element() <= COSINE_TOLERANCE
-        && (p.along_column - q.along_column).abs().max_element() <= COSINE_TOLERANCE;
-    let close = |x: f64, y: f64| (x - y).abs() <= SPACING_TOLERANCE * x.abs().max(y.abs());
+    let pixels = format_a.rows.max(format_a.columns) as f64;
+    let tolerance = (CORNER_SHIFT_PIXELS / pixels).clamp(QUIET, LARGEST);
+    let close = |x: f64, y: f64| (x - y).abs() <= tolerance * x.abs().max(y.abs());
     let same_spacing =
         close(p.spacing_mm[0], q.spacing_mm[0]) && close(p.spacing_mm[1], q.spacing_mm[1]);
-    same_size && same_samples && same_object && same_direction && same_spacing
+    same_size && same_samples && same_object && difference(p, q) <= tolerance && same_spacing
 }
 
 /// Number of clearly different plane orientations.
@@ -206,7 +316,7 @@ fn orientations(groups: &[Vec<Plane>]) -> usize {
     let mut normals: Vec<glam::DVec3> = Vec::new();
     for group in groups {
         let normal = group[0].placement.normal();
-        if normals.iter().all(|n| n.dot(normal).abs() < 0.9) {
+        if normals.iter().all(|n| n.dot(normal).abs() < ACROSS) {
             normals.push(normal);
         }
     }

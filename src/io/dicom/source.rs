@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::format::PixelFormat;
 use super::header::Instance;
-use super::inflate::inflate;
 use super::refusal::Refusal;
 use super::syntax::Codec;
-use super::walk::{NeedMore, PixelElement, preface};
+use super::walk::PixelElement;
+
+/// Packed files up to this size are not suspected, in bytes; larger ones if they unpack to more than this many times
+/// their size.
+const UNSUSPECTED_BYTES: u64 = 64 << 20;
+const MAX_PACKING: u64 = 200;
 
 /// A stretch of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,16 +24,16 @@ struct Span {
 
 /// Where the bytes come from.
 #[derive(Debug)]
-enum Stream {
+enum Origin {
     File(PathBuf),
-    /// A deflated data set, inflated.
+    /// A stream that had to be unpacked.
     Memory(Vec<u8>),
 }
 
 /// The pixel bytes of one object.
 #[derive(Debug)]
 pub(super) struct PixelSource {
-    stream: Stream,
+    origin: Origin,
     frames: Vec<Vec<Span>>,
 }
 
@@ -38,28 +42,30 @@ impl PixelSource {
     ///
     /// # Errors
     /// The pixels are shorter than their format needs, or their fragments make no sense.
-    pub fn open(instance: &Instance, format: &PixelFormat) -> Result<Self, Refusal> {
-        let frames = instance.frames.as_ref().map_or(1, Vec::len);
+    pub fn open(instance: &Instance) -> Result<Self, Refusal> {
+        let format = instance.stored_format().map_err(Refusal::Damaged)?;
+        let frames = instance.stored_frames();
         let element = instance
             .pixels
             .ok_or_else(|| Refusal::damaged("it has no pixels"))?;
-        let stream = match instance.syntax.is_deflated() {
-            true => Stream::Memory(inflated(instance)?),
-            false => Stream::File(instance.path.clone()),
+        let available = instance.stream_bytes;
+        let native = match element.length {
+            Some(length) => Some(native(&element, length, available, frames, &format)?),
+            None => None,
         };
-        let available = match &stream {
-            Stream::Memory(data) => data.len() as u64,
-            Stream::File(_) => instance.file_bytes,
+        let origin = match instance.stream.is_plain() {
+            true => Origin::File(instance.path.clone()),
+            false => Origin::Memory(unpacked(instance, native.as_deref())?),
         };
-        let frames = match element.length {
-            Some(length) => native(&element, length, available, frames, format)?,
+        let frames = match native {
+            Some(frames) => frames,
             None => {
-                let mut reader = stream.reader()?;
+                let mut reader = origin.reader()?;
                 let fragments = Fragments::read(&mut reader, element.offset, available)?;
                 fragments.frames(&mut reader, frames, &instance.frame_offsets)?
             }
         };
-        Ok(Self { stream, frames })
+        Ok(Self { origin, frames })
     }
 
     /// The bytes of one frame, fragments joined.
@@ -70,7 +76,7 @@ impl PixelSource {
         let spans = &self.frames[frame];
         let total: u64 = spans.iter().map(|s| s.length).sum();
         let mut bytes = Vec::with_capacity(total as usize);
-        let mut reader = self.stream.reader()?;
+        let mut reader = self.origin.reader()?;
         for span in spans {
             reader.read_span(*span, &mut bytes)?;
         }
@@ -82,8 +88,8 @@ impl PixelSource {
     /// # Errors
     /// The file cannot be read any more.
     pub fn read_into(&self, frame: usize, buffer: &mut [u8]) -> Result<(), Refusal> {
-        match (&self.stream, self.frames[frame].as_slice()) {
-            (Stream::File(path), [span]) if span.length == buffer.len() as u64 => {
+        match (&self.origin, self.frames[frame].as_slice()) {
+            (Origin::File(path), [span]) if span.length == buffer.len() as u64 => {
                 let mut file = File::open(path).map_err(unreadable)?;
                 file.seek(SeekFrom::Start(span.offset))
                     .map_err(unreadable)?;
@@ -107,10 +113,21 @@ fn too_short() -> Refusal {
     Refusal::damaged("its pixels break off; copy the file again from its source")
 }
 
-fn inflated(instance: &Instance) -> Result<Vec<u8>, Refusal> {
-    let bytes = std::fs::read(&instance.path).map_err(unreadable)?;
-    let start = preface(&bytes, bytes.len() as u64).map_err(|NeedMore| too_short())?;
-    Ok(inflate(bytes.get(start.dataset..).unwrap_or_default()))
+/// A packed stream as far as it is needed: to the end of the last frame, or all of it where frames are in fragments.
+fn unpacked(instance: &Instance, native: Option<&[Vec<Span>]>) -> Result<Vec<u8>, Refusal> {
+    let last = native.and_then(|frames| frames.last()?.last());
+    let end = match last {
+        Some(span) => span.offset + span.length,
+        None => instance.stream_bytes,
+    };
+    let most = UNSUSPECTED_BYTES.max(instance.file_bytes.saturating_mul(MAX_PACKING));
+    if end > most {
+        let mb = end >> 20;
+        return Err(Refusal::damaged(format!(
+            "it unpacks to {mb} MiB, which no scan does; copy the file again from its source"
+        )));
+    }
+    instance.stream.read_before(end).map_err(unreadable)
 }
 
 /// Frames that are not compressed lie one after the other.
@@ -142,7 +159,7 @@ enum SpanReader<'a> {
     Memory(&'a [u8]),
 }
 
-impl Stream {
+impl Origin {
     fn reader(&self) -> Result<SpanReader<'_>, Refusal> {
         Ok(match self {
             Self::File(path) => SpanReader::File(open(path)?),
@@ -287,13 +304,15 @@ impl Fragments {
 ///
 /// # Errors
 /// The file is shorter than Rows, Columns and NumberOfFrames need.
-pub(super) fn check_length(instance: &Instance, format: &PixelFormat) -> Result<(), Refusal> {
-    let Some(element) = instance.pixels.filter(|_| !instance.syntax.is_deflated()) else {
+pub(super) fn check_length(instance: &Instance) -> Result<(), Refusal> {
+    let Some(element) = instance.pixels else {
         return Ok(());
     };
-    let frames = instance.frames.as_ref().map_or(1, Vec::len);
+    let format = instance.stored_format().map_err(Refusal::Damaged)?;
+    let frames = instance.stored_frames();
+    let available = instance.stream_bytes;
     match element.length {
-        Some(length) => native(&element, length, instance.file_bytes, frames, format).map(|_| ()),
+        Some(length) => native(&element, length, available, frames, &format).map(|_| ()),
         None => Ok(()),
     }
 }

@@ -1,10 +1,9 @@
-//! Ordering the planes of a group along their normal, and telling the frames of a 4D series apart.
+//! Ordering the planes of a group along their normal.
 
-use std::cmp::Ordering;
-
-use super::axis::{Axis, Key};
+use super::copies::without_copies;
 use super::refusal::Refusal;
 use super::series::Plane;
+use super::tell_apart::{by_axes, by_rank};
 
 /// Planes closer than this along the normal are at the same position.
 const SAME_POSITION_MM: f64 = 0.01;
@@ -16,6 +15,8 @@ pub(super) struct Stack<'a> {
     pub frames: Vec<Vec<Plane<'a>>>,
     /// What tells the frames apart, in words; `None` for a 3D series.
     pub axis: Option<String>,
+    /// What to tell.
+    pub notes: Vec<String>,
 }
 
 /// Number of different slice positions.
@@ -52,127 +53,72 @@ pub(super) fn stack<'a>(planes: &[Plane<'a>]) -> Result<Stack<'a>, Refusal> {
         return Ok(Stack {
             frames: planes.iter().map(|&frame| vec![frame]).collect(),
             axis: Some("time".to_owned()),
+            notes: Vec::new(),
         });
     }
     let positions = positions(planes.to_vec());
-    if positions.len() == count {
-        let frames = vec![positions.into_iter().flatten().collect()];
-        return Ok(Stack { frames, axis: None });
+    if let Some(volume) = single(&positions) {
+        return Ok(volume);
     }
     if positions.len() == 1 {
         return Err(Refusal::unsupported(format!(
             "all {count} images lie on one plane, so they are no volume; choose a series that covers the body"
         )));
     }
-    let multiplicity = positions[0].len();
-    if let Some(odd) = positions.iter().find(|p| p.len() != multiplicity) {
-        return Err(Refusal::damaged(format!(
-            "{count} images at {} slice positions: some positions have {multiplicity} images, others {}; give the complete series, each image once",
-            positions.len(),
-            odd.len()
-        )));
-    }
-    split(&positions).ok_or_else(|| {
-        Refusal::damaged(format!(
-            "there are {multiplicity} images at each of {} slice positions and nothing in the headers tells them apart; separate them into folders",
-            positions.len()
-        ))
+    told_apart(&positions).ok_or_else(|| refusal(&positions))
+}
+
+/// The volume that planes are if there is one at each position.
+fn single<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
+    let is_single = positions.iter().all(|p| p.len() == 1);
+    is_single.then(|| Stack {
+        frames: vec![positions.concat()],
+        axis: None,
+        notes: Vec::new(),
     })
 }
 
-/// Splits equal numbers of planes at each position into frames by the first axis, or pair of axes,
-/// that does so without a remainder; at last by blocks of instance numbers.
-fn split<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
-    let single = Axis::ALL.iter().map(|&a| vec![a]);
-    let pairs = Axis::ALL.iter().enumerate().flat_map(|(i, &a)| {
-        let later = Axis::ALL[i + 1..].iter();
-        later.map(move |&b| vec![a, b])
-    });
-    single
-        .chain(pairs)
-        .find_map(|axes| split_by(positions, &axes))
-        .or_else(|| split_by_instance_number(positions))
-}
-
-fn split_by<'a>(positions: &[Vec<Plane<'a>>], axes: &[Axis]) -> Option<Stack<'a>> {
-    let order = |a: &[&Key], b: &[&Key]| {
-        let pairs = a.iter().zip(b).map(|(x, y)| x.order(y));
-        pairs.fold(Ordering::Equal, Ordering::then)
+/// Tells frames at the same positions apart by what is surest: first what was measured differently; then, as far as
+/// images are not copies of others, when they were made; at last their order.
+fn told_apart<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
+    let is_even = positions.iter().all(|p| p.len() == positions[0].len());
+    let by_all = || by_axes(positions, |_| true);
+    let first = match is_even {
+        true => by_axes(positions, |axis| !axis.is_when()),
+        // A scan that was stopped.
+        false => by_all(),
     };
-    let mut frames: Vec<Vec<Plane<'a>>> = vec![Vec::new(); positions[0].len()];
-    let mut values: Vec<Vec<&Key>> = Vec::new();
-    for (index, planes) in positions.iter().enumerate() {
-        let keyed = planes.iter().map(|p| Some((key_on(p, axes)?, *p)));
-        let mut keyed: Vec<(Vec<&Key>, Plane<'a>)> = keyed.collect::<Option<_>>()?;
-        keyed.sort_by(|a, b| order(&a.0, &b.0));
-        if index == 0 {
-            values = keyed.iter().map(|(key, _)| key.clone()).collect();
-            if values.windows(2).any(|w| w[0] == w[1]) {
-                return None;
-            }
-        }
-        if keyed
-            .iter()
-            .zip(&values)
-            .any(|((key, _), value)| key != value)
-        {
-            return None;
-        }
-        for (frame, (_, plane)) in frames.iter_mut().zip(keyed) {
-            frame.push(plane);
-        }
-    }
-    let axis = Some(describe(axes, &values));
-    Some(Stack { frames, axis })
-}
-
-/// A plane's values on the axes. On one axis it must have a value; of two, images may lack one, as
-/// those without diffusion weighting lack a gradient.
-fn key_on<'a>(plane: &Plane<'a>, axes: &[Axis]) -> Option<Vec<&'a Key>> {
-    static ABSENT: Key = Key::Text(String::new());
-    let keys = &plane.frame.keys;
-    let find = |axis: &Axis| keys.iter().find(|k| k.0 == *axis).map(|k| &k.1);
-    let absent = (axes.len() > 1).then_some(&ABSENT);
-    axes.iter().map(|axis| find(axis).or(absent)).collect()
-}
-
-/// "b-value (50, 400, 800)"; texts and times are named but not quoted.
-fn describe(axes: &[Axis], values: &[Vec<&Key>]) -> String {
-    let one = |(i, axis): (usize, &Axis)| {
-        let numbers = values.iter().map(|v| match v[i] {
-            Key::Number(n) => Some(n.to_string()),
-            Key::Text(_) => None,
-        });
-        let name = axis.name();
-        match numbers.collect::<Option<Vec<_>>>() {
-            Some(n) if n.len() <= 8 => format!("{name} ({})", n.join(", ")),
-            _ => name.to_owned(),
-        }
+    let without_copies = || {
+        // Complete frames are copies only if they repeat the instance numbers too: phantoms may look the same.
+        let (kept, copies) = without_copies(positions, is_even);
+        (copies > 0).then(|| {
+            let mut stack = single(&kept)
+                .or_else(|| by_axes(&kept, |_| true))
+                .or_else(|| by_rank(&kept))?;
+            stack.notes.push(format!(
+                "{copies} images are copies of others at the same place and were left out"
+            ));
+            Some(stack)
+        })?
     };
-    let names: Vec<_> = axes.iter().enumerate().map(one).collect();
-    names.join(" and ")
+    first
+        .or_else(without_copies)
+        .or_else(by_all)
+        .or_else(|| by_rank(positions))
 }
 
-/// Frame `k` gets the `k`-th lowest instance number of every position, if the numbers of one frame
-/// all come before those of the next.
-fn split_by_instance_number<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
-    let number = |p: &Plane| (p.instance.instance_number, p.frame_index);
-    let mut frames: Vec<Vec<Plane<'a>>> = vec![Vec::new(); positions[0].len()];
-    for planes in positions {
-        let mut planes = planes.clone();
-        planes.sort_by_key(number);
-        if planes.windows(2).any(|w| number(&w[0]) == number(&w[1])) {
-            return None;
-        }
-        for (frame, plane) in frames.iter_mut().zip(planes) {
-            frame.push(plane);
-        }
-    }
-    let in_blocks = frames.windows(2).all(|w| {
-        let last = w[0].iter().map(number).max();
-        let next = w[1].iter().map(number).min();
-        last < next
-    });
-    let axis = Some("nothing but the order of their instance numbers".to_owned());
-    in_blocks.then_some(Stack { frames, axis })
+fn refusal(positions: &[Vec<Plane>]) -> Refusal {
+    let count: usize = positions.iter().map(Vec::len).sum();
+    let multiplicity = positions[0].len();
+    Refusal::damaged(match positions.iter().find(|p| p.len() != multiplicity) {
+        Some(odd) => format!(
+            "{count} images at {} slice positions: some positions have {multiplicity} images, others {}; give the complete series, each image once",
+            positions.len(),
+            odd.len()
+        ),
+        None => format!(
+            "there are {multiplicity} images at each of {} slice positions and nothing in the headers tells them apart; separate them into folders",
+            positions.len()
+        ),
+    })
 }

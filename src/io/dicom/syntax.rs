@@ -22,15 +22,6 @@ impl Encoding {
         explicit: false,
         big_endian: false,
     };
-
-    /// The UID of the plain transfer syntax with this layout.
-    pub fn uid(self) -> &'static str {
-        match (self.explicit, self.big_endian) {
-            (true, true) => EXPLICIT_BIG,
-            (true, false) => uids::EXPLICIT_VR_LITTLE_ENDIAN,
-            (false, _) => uids::IMPLICIT_VR_LITTLE_ENDIAN,
-        }
-    }
 }
 
 const EXPLICIT_BIG: &str = "1.2.840.10008.1.2.2";
@@ -161,16 +152,16 @@ impl Syntax {
         self.uid == DEFLATED
     }
 
-    /// The layout of the data set. Files that declare a plain little-endian syntax, or none, are
-    /// believed by their bytes (`guess`): writers get this wrong.
+    /// The layout of the data set by its bytes (`guess`), which are believed before the declaration: writers get this
+    /// wrong. Compressed ones are little endian.
     pub fn encoding(&self, guess: Encoding) -> Encoding {
-        match self.uid.as_str() {
-            "" | uids::IMPLICIT_VR_LITTLE_ENDIAN | uids::EXPLICIT_VR_LITTLE_ENDIAN => guess,
-            EXPLICIT_BIG => Encoding {
-                explicit: true,
-                big_endian: true,
-            },
-            _ => Encoding::EXPLICIT_LITTLE,
+        let is_native = matches!(
+            self.uid.as_str(),
+            "" | uids::IMPLICIT_VR_LITTLE_ENDIAN | uids::EXPLICIT_VR_LITTLE_ENDIAN | EXPLICIT_BIG
+        );
+        Encoding {
+            big_endian: guess.big_endian && is_native,
+            ..guess
         }
     }
 }

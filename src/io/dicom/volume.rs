@@ -11,7 +11,7 @@ use super::series::{Group, Plane};
 use super::stack::{Stack, stack};
 use crate::io::nifti::guess_modality;
 use crate::io::scan::COLOURS;
-use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis};
+use crate::io::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality, VoxelData, grid_over_time};
 
@@ -28,13 +28,14 @@ pub(super) fn load(
 ) -> Result<(ScanInfo, ImageVolume), IoError> {
     let at = blame(path, group);
     let stack = stack(&group.planes).map_err(|r| r.at(at))?;
-    let part = choose(path, &stack, options, &mut info.warnings)?;
+    let part = choose(path, &stack, options, &mut info)?;
     let slices = &part.slices;
     let layout = part.lay_out().map_err(|r| r.at(at))?;
     let first = slices[0].instance;
     let format = first.format.as_ref();
     let format = format.map_err(|r| IoError::unsupported(at, r.as_str()))?;
     info.warnings.extend(layout.warnings);
+    info.warnings.extend(notes(group, &stack, slices));
     info.warnings.extend(remarks(path, group, slices, format));
     let mut voxels = decode_stack(slices, ctx)?;
     if voxels.was_rescaled {
@@ -110,13 +111,13 @@ fn choose<'a>(
     path: &Path,
     stack: &Stack<'a>,
     options: &OpenOptions,
-    warnings: &mut Vec<String>,
+    info: &mut ScanInfo,
 ) -> Result<Part<'a>, IoError> {
     let cine = stack.frames[0][0].instance.cine;
     let whole_film = cine.is_some() && options.frame.is_none();
     match options.frames_of_slice.or(whole_film.then_some(0)) {
-        Some(slice) => frames_of(path, stack, slice, warnings),
-        None => one_frame(path, stack, options, warnings),
+        Some(slice) => frames_of(path, stack, slice, &mut info.warnings),
+        None => one_frame(path, stack, options, info),
     }
 }
 
@@ -124,7 +125,7 @@ fn one_frame<'a>(
     path: &Path,
     stack: &Stack<'a>,
     options: &OpenOptions,
-    warnings: &mut Vec<String>,
+    info: &mut ScanInfo,
 ) -> Result<Part<'a>, IoError> {
     let frames = stack.frames.len();
     let frame = options.frame.unwrap_or(0);
@@ -136,13 +137,13 @@ fn one_frame<'a>(
         });
     }
     if let Some(axis) = &stack.axis {
-        let choice = match options.frame {
-            Some(_) => format!("frame {frame} is used"),
-            None => "frame 0 is used, choose another with --frame".to_owned(),
-        };
-        warnings.push(format!(
-            "the series has {frames} images at every slice position, told apart by {axis}; {choice}"
-        ));
+        let warning = format!(
+            "the series has {frames} images at every slice position, told apart by {axis}; frame {frame} is used"
+        );
+        match options.frame {
+            Some(_) => info.warnings.push(warning),
+            None => info.assume(Assumed::Frame, warning),
+        }
     }
     Ok(Part {
         slices: stack.frames[frame].clone(),
@@ -187,6 +188,17 @@ fn frames_of<'a>(
         frame: 0,
         time: Some(time),
     })
+}
+
+/// What to tell of how the series was put together and its headers were read, each thing once.
+fn notes(group: &Group, stack: &Stack, slices: &[Plane]) -> Vec<String> {
+    let mut notes: Vec<String> = group.notes.iter().chain(&stack.notes).cloned().collect();
+    for note in slices.iter().flat_map(|p| &p.instance.notes) {
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
+    }
+    notes
 }
 
 /// What to tell about the pixels themselves.
@@ -262,10 +274,11 @@ fn name_modality(
     let modality = options.modality.or(from_header).unwrap_or_else(|| {
         let guess = guess_modality(&image);
         info.modality_guessed = true;
-        info.warnings.push(format!(
-            "the modality {code:?} is none of ct, mr, pet: {} is guessed from the values, say --modality if that is wrong",
+        let warning = format!(
+            "the modality {code:?} is none of ct, mr, pet: {} is guessed from the values",
             guess.name()
-        ));
+        );
+        info.assume(Assumed::Modality, warning);
         guess
     });
     info.value_range = value_range;

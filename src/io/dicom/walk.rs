@@ -1,17 +1,10 @@
 //! A walk over the elements of a DICOM data set that trusts no length in it.
 //!
-//! It finds where the header ends and the pixels begin, and checks that every element up to there,
-//! nested ones included, lies inside the file. What has passed can be handed to a parser that
-//! reserves memory by declared lengths.
+//! It finds where the header ends and the pixels begin, and checks that every element up to there lies inside the
+//! file.
 
+use super::element::{Bytes, Element, Stop, has_short_length, is_pixels};
 use super::syntax::Encoding;
-
-/// Nested deeper than this is refused: no real object is, and parsers recurse.
-const MAX_DEPTH: usize = 24;
-
-const ITEM: (u16, u16) = (0xFFFE, 0xE000);
-const ITEM_END: (u16, u16) = (0xFFFE, 0xE00D);
-const SEQUENCE_END: (u16, u16) = (0xFFFE, 0xE0DD);
 
 /// Where the pixel values are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,24 +34,6 @@ pub(super) struct Extent {
 #[derive(Debug)]
 pub(super) struct NeedMore;
 
-enum Stop {
-    NeedMore,
-    Broken,
-}
-
-struct Element {
-    tag: (u16, u16),
-    vr: [u8; 2],
-    value: u64,
-    length: Option<u64>,
-}
-
-/// The file's bytes so far, and how long it is as a whole.
-struct Bytes<'a> {
-    head: &'a [u8],
-    total: u64,
-}
-
 /// Walks the top-level elements from `start` to the pixels or the end. `head` is the beginning of a
 /// stream of `total` bytes.
 pub(super) fn walk(
@@ -79,7 +54,7 @@ pub(super) fn walk(
             if is_pixels(element.tag) {
                 return Ok((element, None));
             }
-            let next = bytes.skip(&element, total, encoding, 0)?;
+            let next = bytes.after(&element, total, encoding, 0)?;
             Ok((element, Some(next)))
         });
         match step {
@@ -101,178 +76,6 @@ pub(super) fn walk(
         }
     }
     Ok(extent(at.min(total), None, false))
-}
-
-fn is_pixels(tag: (u16, u16)) -> bool {
-    matches!(tag, (0x7FE0, 0x0008..=0x0010))
-}
-
-impl Bytes<'_> {
-    /// `n` bytes at `at`.
-    fn get(&self, at: u64, n: u64) -> Result<&[u8], Stop> {
-        let end = at.checked_add(n).ok_or(Stop::Broken)?;
-        if end > self.total {
-            return Err(Stop::Broken);
-        }
-        self.head
-            .get(at as usize..end as usize)
-            .ok_or(Stop::NeedMore)
-    }
-
-    fn element(&self, at: u64, encoding: Encoding) -> Result<Element, Stop> {
-        let raw = self.get(at, 8)?;
-        let u16_at = |i: usize| {
-            let pair = [raw[i], raw[i + 1]];
-            match encoding.big_endian {
-                true => u16::from_be_bytes(pair),
-                false => u16::from_le_bytes(pair),
-            }
-        };
-        let tag = (u16_at(0), u16_at(2));
-        if tag.0 == 0xFFFE || !encoding.explicit {
-            let length = self.u32(at + 4, encoding)?;
-            return Ok(Self::sized(tag, [0; 2], at + 8, length));
-        }
-        let vr = [raw[4], raw[5]];
-        if has_short_length(vr) {
-            let length = u32::from(u16_at(6));
-            return Ok(Self::sized(tag, vr, at + 8, length));
-        }
-        let length = self.u32(at + 8, encoding)?;
-        Ok(Self::sized(tag, vr, at + 12, length))
-    }
-
-    fn sized(tag: (u16, u16), vr: [u8; 2], value: u64, length: u32) -> Element {
-        Element {
-            tag,
-            vr,
-            value,
-            length: (length != u32::MAX).then_some(u64::from(length)),
-        }
-    }
-
-    fn u32(&self, at: u64, encoding: Encoding) -> Result<u32, Stop> {
-        let raw = self.get(at, 4)?;
-        let quad = [raw[0], raw[1], raw[2], raw[3]];
-        Ok(match encoding.big_endian {
-            true => u32::from_be_bytes(quad),
-            false => u32::from_le_bytes(quad),
-        })
-    }
-
-    /// The position after an element's value, everything nested in it checked.
-    fn skip(
-        &self,
-        element: &Element,
-        limit: u64,
-        encoding: Encoding,
-        depth: usize,
-    ) -> Result<u64, Stop> {
-        // Content of unknown representation is implicit little endian (PS3.5 6.2.2).
-        let inner = match &element.vr {
-            b"UN" => Encoding::IMPLICIT_LITTLE,
-            _ => encoding,
-        };
-        let Some(length) = element.length else {
-            return self.items(element.value, limit, false, inner, depth);
-        };
-        let end = element.value.checked_add(length).ok_or(Stop::Broken)?;
-        if end > limit {
-            return Err(Stop::Broken);
-        }
-        let may_be_sequence = match &element.vr {
-            b"SQ" => true,
-            [0, 0] => length >= 8 && self.element(element.value, inner)?.tag == ITEM,
-            _ => false,
-        };
-        if may_be_sequence {
-            self.items(element.value, end, true, inner, depth)?;
-        }
-        Ok(end)
-    }
-
-    /// The items of a sequence, up to `limit` or, when its length is not declared, its delimiter.
-    fn items(
-        &self,
-        mut at: u64,
-        limit: u64,
-        sized: bool,
-        encoding: Encoding,
-        depth: usize,
-    ) -> Result<u64, Stop> {
-        if depth >= MAX_DEPTH {
-            return Err(Stop::Broken);
-        }
-        loop {
-            if sized && at >= limit {
-                return Ok(limit);
-            }
-            let item = self.element(at, encoding)?;
-            match (item.tag, item.length) {
-                (SEQUENCE_END, _) => return Ok(item.value),
-                (ITEM, Some(length)) => {
-                    let end = item.value.checked_add(length).ok_or(Stop::Broken)?;
-                    if end > limit {
-                        return Err(Stop::Broken);
-                    }
-                    at = self.elements(item.value, end, true, encoding, depth + 1)?;
-                }
-                (ITEM, None) => {
-                    at = self.elements(item.value, limit, false, encoding, depth + 1)?;
-                }
-                _ => return Err(Stop::Broken),
-            }
-        }
-    }
-
-    /// The elements of an item, up to `limit` or its delimiter.
-    fn elements(
-        &self,
-        mut at: u64,
-        limit: u64,
-        sized: bool,
-        encoding: Encoding,
-        depth: usize,
-    ) -> Result<u64, Stop> {
-        loop {
-            if sized && at >= limit {
-                return Ok(limit);
-            }
-            let element = self.element(at, encoding)?;
-            if element.tag == ITEM_END {
-                return Ok(element.value);
-            }
-            at = self.skip(&element, limit, encoding, depth)?;
-        }
-    }
-}
-
-/// Value representations whose length field has 16 bits.
-fn has_short_length(vr: [u8; 2]) -> bool {
-    matches!(
-        &vr,
-        b"AE"
-            | b"AS"
-            | b"AT"
-            | b"CS"
-            | b"DA"
-            | b"DS"
-            | b"DT"
-            | b"FL"
-            | b"FD"
-            | b"IS"
-            | b"LO"
-            | b"LT"
-            | b"PN"
-            | b"SH"
-            | b"SL"
-            | b"SS"
-            | b"ST"
-            | b"TM"
-            | b"UI"
-            | b"UL"
-            | b"US"
-    )
 }
 
 /// The beginning of a DICOM file: what comes before the data set.
@@ -330,7 +133,8 @@ pub(super) fn guess_encoding(dataset: &[u8]) -> Encoding {
     let big = u16::from_be_bytes([first[0], first[1]]);
     Encoding {
         explicit,
-        big_endian: explicit && big < little,
+        // The first group is a small number.
+        big_endian: explicit && big < little && big < 0x0100,
     }
 }
 

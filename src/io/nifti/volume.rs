@@ -6,7 +6,7 @@ use bytemuck::Pod;
 use rayon::prelude::*;
 
 use crate::io::scan::COLOURS;
-use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis};
+use crate::io::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
 use crate::util::JobContext;
 use crate::volume::{
     Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, grid_over_time, luminance,
@@ -39,14 +39,13 @@ pub(in crate::io) fn inspect(
         Some(slice) => Part::FramesOfSlice(slice),
         None => Part::Frame(options.frame.unwrap_or(0)),
     };
+    let mut assumed = Vec::new();
     if file.frames > 1 && part == Part::Frame(0) && options.frame.is_none() {
+        assumed.push((Assumed::Frame, warnings.len()));
         warnings.push(format!(
-            "the scan has {} frames; frame 0 is used, choose another with --frame",
+            "the scan has {} frames; frame 0 is used",
             file.frames
         ));
-    }
-    if let Some(series) = &options.series {
-        warnings.push(format!("NIfTI files have no series; {series} is ignored"));
     }
     if file.stored_type.is_color() {
         warnings.push(COLOURS.into());
@@ -69,8 +68,9 @@ pub(in crate::io) fn inspect(
     }
     let modality = options.modality.unwrap_or_else(|| modality::guess(&image));
     if options.modality.is_none() {
+        assumed.push((Assumed::Modality, warnings.len()));
         warnings.push(format!(
-            "the kind of scan is guessed from the values: {}; set it with --modality if that is wrong",
+            "the kind of scan is guessed from the values: {}",
             modality.name()
         ));
     }
@@ -86,6 +86,7 @@ pub(in crate::io) fn inspect(
         time,
         value_range,
         warnings,
+        assumed,
         series: Vec::new(),
         other: Vec::new(),
     };
