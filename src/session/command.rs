@@ -199,6 +199,10 @@ pub enum AiCommand {
     Accept,
     /// Drops the proposal and the prompts made for it.
     Reject,
+    /// Writes one structure of the proposal, named by its value there; the others stand on.
+    AcceptStructure(u16),
+    /// Drops one structure of the proposal; the others stand on.
+    RejectStructure(u16),
 }
 
 /// Whether a stroke adds or removes.

@@ -67,6 +67,7 @@ impl Case {
             first_revision: first_number,
             next_number: first_number + 1,
             recovery_taken: None,
+            gain: None,
             scan,
         }
     }
@@ -127,7 +128,7 @@ impl Case {
         let labels = Arc::unwrap_or_clone(snapshot.labels);
         self.replace_labels(labels, snapshot.table, out);
         self.target.active = active;
-        self.activate_existing();
+        self.forget_missing_active();
         self.labels_path = snapshot.labels_path;
     }
 
@@ -145,7 +146,6 @@ impl Case {
         });
         self.table = table;
         self.target = Target::default();
-        self.activate_existing();
         self.stroke = None;
         self.cancel_prompt_job(out);
         self.history = History::new(self.history.budget_bytes());

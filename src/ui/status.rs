@@ -81,8 +81,9 @@ fn job_ui(ui: &mut Ui, job: &Job, out: &mut Vec<UiRequest>) {
                     .text(percent),
             );
         }
+        // Nothing that turns: a picture that changes all the time costs the model its time where there is no GPU.
         None => {
-            ui.spinner();
+            ui.weak("...");
         }
     }
     let text = match job.stage.as_str() {

@@ -22,7 +22,7 @@ pub use array::VolumeArray;
 pub use brush_tip::{BrushTip, sweep};
 pub use colour::{Rgb, luminance};
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
-pub use label_map::{Label, LabelMap, LabelTable};
+pub use label_map::{Label, LabelMap, LabelTable, title_of};
 pub use mask::Mask;
 pub use rle::{Run, Runs};
 pub use third_axis::{ThirdAxis, grid_over_time};

@@ -1,10 +1,11 @@
 //! The file jobs of the window: each runs on the file thread and gives one outcome.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, IoError, OpenOptions, ScanInfo};
+use crate::io::{self, IoError, OpenOptions, OtherObject, ScanInfo};
 use crate::models::ScanKey;
 use crate::session::{OpenedLabels, OpenedScan, ScanSource};
 use crate::util::JobContext;
@@ -49,7 +50,7 @@ impl FileOutcome {
     fn refused(error: IoError) -> Self {
         match error {
             IoError::Cancelled(_) => Self::Cancelled,
-            other => Self::Refused(other.to_string()),
+            other => Self::Refused(without_options(&other.to_string())),
         }
     }
 }
@@ -148,17 +149,46 @@ fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOut
     }))
 }
 
-/// Warnings that name options of the command line are said as the window would; the frame is on a slider
-/// that needs no warning.
+/// Warnings that name options of the command line are said as the window would.
 fn in_words_of_the_window(info: &mut ScanInfo) {
-    info.warnings
-        .retain(|w| !w.contains("--modality") && !w.contains("--frame"));
+    // That the kind of scan is guessed is said below, with where to say otherwise.
+    info.warnings.retain(|w| !w.contains("--modality"));
+    for warning in &mut info.warnings {
+        *warning = without_options(warning);
+    }
+    info.warnings.extend(left_out(&info.other));
     if let Some(modality) = info.modality.filter(|_| info.modality_guessed) {
         info.warnings.push(format!(
             "{} is guessed from the values: if that is wrong, choose under Display",
             modality.name().to_uppercase()
         ));
     }
+}
+
+/// A message without those of its parts that name an option of the command line.
+fn without_options(text: &str) -> String {
+    let parts = text.split_inclusive([';', ',', ':']);
+    let kept: String = parts.filter(|part| !part.contains("--")).collect();
+    let kept = kept.trim().trim_end_matches([';', ',', ':']);
+    // A message that is nothing but an option is better than none.
+    if kept.is_empty() { text.to_owned() } else { kept.to_owned() }
+}
+
+/// What a folder holds besides image series, in one line; `None` where that is nothing.
+fn left_out(other: &[OtherObject]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for object in other {
+        *counts.entry(object.kind.as_str()).or_default() += object.count;
+    }
+    let parts: Vec<String> = counts
+        .into_iter()
+        .map(|(kind, count)| match (kind, count) {
+            ("localizer", 1) => "1 localiser image".to_owned(),
+            ("localizer", n) => format!("{n} localiser images"),
+            (kind, n) => format!("{n} {kind}"),
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("left out, being no image series: {}", parts.join(", ")))
 }
 
 /// Reads a label map.

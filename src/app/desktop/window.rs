@@ -67,6 +67,7 @@ impl Window {
             .storage
             .and_then(|storage| eframe::get_value::<Preferences>(storage, Preferences::KEY))
             .unwrap_or_default();
+        ctx.set_zoom_factor(preferences.state().scale);
         let waker = |ctx: &Context| {
             let ctx = ctx.clone();
             move || ctx.request_repaint()
@@ -194,7 +195,7 @@ impl Window {
         let title = match self.session.case() {
             Some(case) => {
                 let star = if case.is_dirty() { "*" } else { "" };
-                format!("{star}{} - Prosector", case.source().title())
+                format!("{star}{} - Prosector", case.title())
             }
             None => "Prosector".to_owned(),
         };
