@@ -16,6 +16,7 @@ mod dicom_enhanced;
 mod dicom_made;
 mod engine;
 mod evaluate;
+mod label_colours;
 mod metrics;
 mod model_ops;
 mod morphology;

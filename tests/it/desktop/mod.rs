@@ -1,7 +1,10 @@
 //! The real window, driven as a hand would: open, segment, accept, click, box, brush, undo, save.
 
 mod bench;
+mod panel;
+mod review;
 mod toy;
+mod words;
 
 use eframe::egui::accesskit::Role;
 use eframe::egui::{
@@ -32,7 +35,7 @@ fn main_job_from_phantom_to_saved_labels() {
     bench.press("Segment organs");
     assert!(bench.shows("Proposal: 2 structures"));
     bench.picture("proposal");
-    bench.press("Accept");
+    bench.press("Accept all");
     let names: Vec<&str> = bench
         .case()
         .table()
@@ -40,7 +43,7 @@ fn main_job_from_phantom_to_saved_labels() {
         .iter()
         .map(|l| l.name.as_str())
         .collect();
-    assert_eq!(names, ["brainstem", "larynx"]);
+    assert_eq!(names, ["spinal_cord", "larynx"]);
     assert!(bench.case().voxel_count(1) > 500);
 
     bench.press("Click");
