@@ -1,6 +1,6 @@
 //! The model's work: jobs asked for, results that come back, accept and reject.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,10 +8,11 @@ use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::{Polarity, PromptSet};
 use crate::volume::components::{Connectivity, Pieces};
 use crate::volume::morphology::Crop;
-use crate::volume::{LabelMap, LabelTable, Mask, Runs};
+use crate::volume::{Label, LabelMap, LabelTable, Mask, Runs, title_of};
 
 use super::change::{Delta, Locks};
 use super::effect::{Effect, Effects};
+use super::gain::adopted;
 use super::proposal::PackedProposal;
 use super::{AiCommand, Case, Proposal, Proposed, Ticket, Tools};
 
@@ -47,6 +48,8 @@ impl Case {
                 self.accept(tools, out);
             }
             AiCommand::Reject => self.reject(out),
+            AiCommand::AcceptStructure(value) => self.accept_structure(value, tools, out),
+            AiCommand::RejectStructure(value) => self.reject_structure(value, out),
         }
     }
 
@@ -108,15 +111,13 @@ impl Case {
             out.refuse("the model's result does not fit the scan and was dropped: try again");
             return;
         }
-        for warning in result.warnings {
-            out.warn(warning);
-        }
+        warn_of(&result.warnings, out);
         let mut mask = result.mask;
         keep_untouched_pieces(&mut mask, &self.labels, label, &self.target.prompts);
         let prompts = self.target.prompts.clone();
         let certainty = result.insight.map(|i| i.certainty.clone());
         let proposal = Proposal::target(label, mask, result.estimate, certainty, prompts);
-        if proposal.voxels() == 0 {
+        if proposal.voxels() == 0 && !says_nothing_found(&result.warnings) {
             out.warn("the model found nothing there: click again, or draw a box around the target");
         }
         let mark = self.mark();
@@ -143,14 +144,14 @@ impl Case {
             out.refuse("the model's result does not fit the scan and was dropped: try again");
             return;
         }
-        for warning in result.warnings {
-            out.warn(warning);
-        }
+        warn_of(&result.warnings, out);
         let certainty = result.insight.map(|i| i.certainty.clone());
         let proposal =
             Proposal::structures(result.labels, result.table, result.estimate, certainty);
         if proposal.voxels() == 0 {
-            out.warn("the model found none of its structures in this scan");
+            if !says_nothing_found(&result.warnings) {
+                out.warn("the model found none of its structures in this scan");
+            }
             return;
         }
         let mark = self.mark();
@@ -192,6 +193,20 @@ impl Case {
         }
         self.cancel_prompt_job(out);
         let mark = self.mark();
+        let delta = self.write_one(label, target, tools, out);
+        self.target.clear();
+        self.commit("accept", mark, delta, out);
+        true
+    }
+
+    /// Makes the runs the voxels of a label, as far as the other labels allow.
+    fn write_one(
+        &mut self,
+        label: u16,
+        target: &Runs<u16>,
+        tools: Tools,
+        out: &mut Effects,
+    ) -> Option<Delta> {
         let mut kept = 0usize;
         let delta = self.rewrite_proposed(target, |proposed, old, voxels| match proposed != 0 {
             true if old == 0 || old == label || tools.take_from_others => label,
@@ -203,11 +218,51 @@ impl Case {
             false => old,
         });
         if kept > 0 {
-            out.info(format!("{kept} voxels stay with the labels that have them"));
+            let size = self.size_text(kept);
+            out.info(format!("{size} stay with the labels that have them"));
         }
-        self.target.clear();
-        self.commit("accept", mark, delta, out);
-        true
+        delta
+    }
+
+    fn accept_structure(&mut self, value: u16, tools: Tools, out: &mut Effects) {
+        let Some(Proposal {
+            content: Proposed::Structures { table, .. },
+            packed,
+            ..
+        }) = &self.target.proposal
+        else {
+            return;
+        };
+        let (packed, names) = (Arc::clone(packed), Arc::clone(table));
+        let (adopted, value_of) = adopted(&self.table, &packed, &names);
+        let Some(label) = value_of.get(&value).and_then(|&v| adopted.get(v)).cloned() else {
+            return;
+        };
+        if self.is_locked(label.value, out) {
+            return;
+        }
+        let mark = self.mark();
+        if self.table.get(label.value).is_none() {
+            self.table.insert(label.clone());
+        }
+        let delta = self.write_one(label.value, &packed.runs_of(value), tools, out);
+        self.take_out(value);
+        self.commit("accept structure", mark, delta, out);
+    }
+
+    fn reject_structure(&mut self, value: u16, out: &mut Effects) {
+        let mark = self.mark();
+        self.take_out(value);
+        self.commit("reject structure", mark, None, out);
+    }
+
+    /// Takes a structure out of the proposal; the proposal goes with the last.
+    fn take_out(&mut self, value: u16) {
+        let proposal = self.target.proposal.take();
+        self.target.proposal = match proposal {
+            Some(p) if p.mask().is_none() && p.packed.values().contains(&value) => p.without(value),
+            other => other,
+        };
     }
 
     fn accept_structures(
@@ -218,44 +273,20 @@ impl Case {
         out: &mut Effects,
     ) {
         let mark = self.mark();
-        let value_of = self.adopt_labels(&proposed.values(), names);
+        let (table, value_of) = adopted(&self.table, proposed, names);
+        self.table = table;
         let delta = self.write_structures(proposed.runs(), &value_of, tools);
-        let skipped: Vec<&str> = value_of
+        let skipped: Vec<String> = value_of
             .values()
             .filter_map(|&v| self.table.get(v))
             .filter(|l| l.locked)
-            .map(|l| l.name.as_str())
+            .map(Label::title)
             .collect();
         if !skipped.is_empty() {
             out.info(format!("locked and left as before: {}", skipped.join(", ")));
         }
         self.target.clear();
-        self.activate_existing();
         self.commit("accept automatic result", mark, delta, out);
-    }
-
-    /// The session's value for each proposed value: that of the label with the structure's name, else the
-    /// same value, else a free one. Adds the labels that are missing.
-    fn adopt_labels(&mut self, found: &BTreeSet<u16>, names: &LabelTable) -> BTreeMap<u16, u16> {
-        let mut value_of = BTreeMap::new();
-        for &value in found {
-            let name = names
-                .get(value)
-                .map_or_else(|| format!("structure_{value}"), |l| l.name.clone());
-            let known = self.table.by_name(&name).map(|l| l.value);
-            let free = || match self.table.get(value) {
-                None => Some(value),
-                Some(_) => self.table.next_free_value(),
-            };
-            let Some(mine) = known.or_else(free) else {
-                continue;
-            };
-            if known.is_none() {
-                self.table.add(mine, &name);
-            }
-            value_of.insert(value, mine);
-        }
-        value_of
     }
 
     fn write_structures(
@@ -305,11 +336,26 @@ impl Case {
     pub(super) fn is_locked(&self, value: u16, out: &mut Effects) -> bool {
         match self.table.get(value) {
             Some(label) if label.locked => {
-                out.refuse(format!("{} is locked: unlock it to change it", label.name));
+                out.refuse(format!(
+                    "{} is locked: unlock it to change it",
+                    label.title()
+                ));
                 true
             }
             _ => false,
         }
+    }
+}
+
+/// Whether the model itself has said that it found nothing: it knows why, and once is enough.
+fn says_nothing_found(warnings: &[String]) -> bool {
+    warnings.iter().any(|w| w.contains("found"))
+}
+
+/// Tells what the model says of its answer; structures are named as users read them.
+fn warn_of(warnings: &[String], out: &mut Effects) {
+    for warning in warnings {
+        out.warn(title_of(warning));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::volume::{Grid, ImageVolume, Label, LabelMap, LabelTable, Window};
 use super::ai::Jobs;
 use super::change::Target;
 use super::effect::Effects;
+use super::gain::KnownGain;
 use super::stroke::Stroke;
 use super::{
     Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, StrokeCommand, Tools,
@@ -42,6 +43,7 @@ pub struct Case {
     /// about another scan mean nothing here.
     pub(super) next_number: u64,
     pub(super) recovery_taken: Option<(u64, Instant)>,
+    pub(super) gain: Option<KnownGain>,
 }
 
 impl Case {
@@ -63,6 +65,23 @@ impl Case {
     /// Where the scan came from.
     pub fn source(&self) -> &ScanSource {
         &self.scan.source
+    }
+
+    /// What the scan is called: the description of its DICOM series, else the name of its file or folder.
+    pub fn title(&self) -> String {
+        let uid = match self.source() {
+            ScanSource::File { series, .. } => series.as_deref(),
+            ScanSource::Sample => None,
+        };
+        let series = &self.info().series;
+        let shown = match uid {
+            Some(uid) => series.iter().find(|s| s.uid == uid),
+            None => series.first().filter(|_| series.len() == 1),
+        };
+        shown
+            .map(|s| s.description.trim().to_owned())
+            .filter(|description| !description.is_empty())
+            .unwrap_or_else(|| self.source().title())
     }
 
     /// The grid of scan, labels and proposals.
@@ -196,10 +215,13 @@ impl Case {
 
 /// Whether a command cannot go together with a stroke in progress and ends it first.
 fn interrupts(command: &Command) -> bool {
-    use super::AiCommand::{Accept, Reject};
+    use super::AiCommand::{Accept, AcceptStructure, Reject, RejectStructure};
     match command {
         Command::Label(_) | Command::Prompt(_) | Command::Edit(_) => true,
-        Command::Ai(c) => matches!(c, Accept | Reject),
+        Command::Ai(c) => matches!(
+            c,
+            Accept | Reject | AcceptStructure(_) | RejectStructure(_)
+        ),
         Command::History(c) => *c == HistoryCommand::Redo,
         Command::Stroke(c) => matches!(c, StrokeCommand::Begin { .. }),
         Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,

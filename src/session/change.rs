@@ -187,7 +187,7 @@ impl Case {
         }
         rewrite_segment(at..labels.grid.len(), 0);
         runs.shrink();
-        let bounds = bounds_of_runs(&runs, self.grid().dims)?;
+        let bounds = box_of_runs(runs.iter().map(Run::range), self.grid().dims)?;
         Some(Delta { bounds, runs })
     }
 
@@ -284,7 +284,7 @@ impl Case {
                 self.run_prompts(self.accepted_prior(), out);
             }
         }
-        self.activate_existing();
+        self.forget_missing_active();
     }
 
     fn restore_target(&mut self, record: TargetRecord) {
@@ -301,12 +301,10 @@ impl Case {
         };
     }
 
-    /// Makes sure that the active label is in the table.
-    pub(super) fn activate_existing(&mut self) {
-        let exists = |v: u16| self.table.get(v).is_some();
-        if !self.target.active.is_some_and(exists) {
-            self.target.active = self.table.labels().first().map(|l| l.value);
-        }
+    /// A label that is not in the table cannot be active. None takes its place: that is for the user to say.
+    pub(super) fn forget_missing_active(&mut self) {
+        let active = self.target.active;
+        self.target.active = active.filter(|&v| self.table.get(v).is_some());
     }
 }
 
@@ -324,7 +322,10 @@ fn equal_prefix(voxels: &[u16]) -> usize {
 }
 
 /// A box around the voxels of all runs; `None` when there are none.
-fn bounds_of_runs(runs: &Runs<(u16, u16)>, [ni, nj, _]: [usize; 3]) -> Option<VoxelBox> {
+pub(super) fn box_of_runs(
+    runs: impl Iterator<Item = Range<usize>>,
+    [ni, nj, _]: [usize; 3],
+) -> Option<VoxelBox> {
     let place = |offset: usize| [offset % ni, offset / ni % nj, offset / (ni * nj)];
     let box_of = |range: Range<usize>| {
         let (first, last) = (place(range.start), place(range.end - 1));
@@ -346,9 +347,7 @@ fn bounds_of_runs(runs: &Runs<(u16, u16)>, [ni, nj, _]: [usize; 3]) -> Option<Vo
             max: max.map(|v| v as i64),
         }
     };
-    runs.iter()
-        .map(|run| box_of(run.range()))
-        .reduce(VoxelBox::union)
+    runs.map(box_of).reduce(VoxelBox::union)
 }
 
 /// Tells what differs between two targets.

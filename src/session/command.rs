@@ -205,6 +205,10 @@ pub enum AiCommand {
     Accept,
     /// Drops the proposal and the prompts made for it.
     Reject,
+    /// Writes one structure of the proposal, named by its value there; the others stand on.
+    AcceptStructure(u16),
+    /// Drops one structure of the proposal; the others stand on.
+    RejectStructure(u16),
 }
 
 /// Whether a stroke adds or removes.
@@ -306,5 +310,7 @@ short_debug! {
         AiCommand::JobEnded { .. } => "ended",
         AiCommand::Accept => "accept",
         AiCommand::Reject => "reject",
+        AiCommand::AcceptStructure(_) => "accept structure",
+        AiCommand::RejectStructure(_) => "reject structure",
     };
 }

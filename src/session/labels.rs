@@ -1,6 +1,6 @@
 //! The label table.
 
-use crate::volume::LabelTable;
+use crate::volume::{LabelTable, title_of};
 
 use super::effect::{Effect, Effects};
 use super::{Case, LabelCommand, Tools};
@@ -74,13 +74,14 @@ impl Case {
         let name = name.trim();
         let taken = self
             .table
-            .by_name(name)
+            .by_title(name)
             .is_some_and(|l| Some(l.value) != of);
         if name.is_empty() {
             out.refuse("a label needs a name");
         } else if taken {
             out.refuse(format!(
-                "there is a label {name} already: choose another name"
+                "there is a label {} already: choose another name",
+                title_of(name)
             ));
         }
         name.is_empty() || taken
@@ -106,8 +107,28 @@ impl Case {
         }
         let delta = self.erase_label(value);
         self.table.remove(value);
-        self.activate_existing();
+        self.forget_missing_active();
         self.commit("remove label", mark, delta, out);
+    }
+
+    /// The label that the next click, box or stroke goes to.
+    pub fn receiver(&self) -> Receiver {
+        if let Some(label) = self.active() {
+            return Receiver {
+                title: label.title(),
+                color: label.color,
+                is_new: false,
+                is_locked: label.locked,
+            };
+        }
+        // A click accepts standing structures first, and those take names and values.
+        let table = self.gain().map_or(&self.table, |gain| &gain.table);
+        Receiver {
+            title: title_of(&unused_name(table, "lesion")),
+            color: LabelTable::palette_color(table.next_free_value().unwrap_or(0)),
+            is_new: true,
+            is_locked: false,
+        }
     }
 
     /// The active label, if it may be changed; without one, a new `lesion_N` (part of the step that is
@@ -123,10 +144,23 @@ impl Case {
     }
 }
 
+/// The label that the next click, box or stroke goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// Its name as users read it.
+    pub title: String,
+    /// sRGB.
+    pub color: [u8; 3],
+    /// It is started then.
+    pub is_new: bool,
+    /// It takes nothing until it is unlocked.
+    pub is_locked: bool,
+}
+
 /// `{stem}_N` with the smallest N from 1 that no label has.
 fn unused_name(table: &LabelTable, stem: &str) -> String {
     (1u32..)
         .map(|n| format!("{stem}_{n}"))
-        .find(|name| table.by_name(name).is_none())
+        .find(|name| table.by_title(name).is_none())
         .expect("a table has fewer labels than there are numbers")
 }

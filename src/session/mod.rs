@@ -11,7 +11,13 @@
 //! → [`AiCommand::PromptResult`] with the same ticket → a [`Proposal`] stands ([`Case::proposal`]) →
 //! more clicks refine it (it is the prior), [`AiCommand::Accept`] writes it into the active label,
 //! [`AiCommand::Reject`] drops it. Results with an old ticket are ignored, so jobs may finish late.
-//! Without an active label, the first click or stroke starts `lesion_1`.
+//!
+//! Only the user makes a label the active one: by choosing it, adding it, or starting it with a click, box or
+//! stroke. Accepted organs and opened labels do not become active, so a click never runs into one of them
+//! unasked: without an active label it starts `lesion_N`. [`Case::receiver`] tells which label is next to receive.
+//!
+//! Structures found without a prompt are accepted or rejected one by one ([`AiCommand::AcceptStructure`]) or all
+//! at once. [`Case::gain`] tells what accepting would give, as labels and locks are now.
 //!
 //! The prior of a click is the standing proposal, else the accepted voxels of the active label. The prior
 //! of a box is the accepted voxels only: a box is drawn to start afresh. A piece of the label that the
@@ -43,6 +49,7 @@ mod change;
 mod command;
 mod edits;
 mod effect;
+mod gain;
 mod history;
 mod labels;
 mod open;
@@ -62,7 +69,9 @@ pub use command::{
     StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 pub use effect::{Effect, Severity, Ticket};
+pub use gain::{Gain, StructureGain};
 pub use history::History;
+pub use labels::Receiver;
 pub use proposal::{Proposal, Proposed};
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
@@ -138,6 +147,9 @@ impl Session {
                     case.apply(on_case, self.tools, &mut out);
                 }
             }
+        }
+        if let Some(case) = &mut self.case {
+            case.update_gain(self.tools);
         }
         out.0
     }

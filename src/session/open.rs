@@ -63,6 +63,7 @@ impl Case {
             first_revision: first_number,
             next_number: first_number + 1,
             recovery_taken: None,
+            gain: None,
             scan,
         }
     }
@@ -124,7 +125,7 @@ impl Case {
         };
         self.replace_labels(labels, snapshot.table, out);
         self.target.active = active;
-        self.activate_existing();
+        self.forget_missing_active();
         self.labels_path = snapshot.labels_path;
     }
 
@@ -139,7 +140,6 @@ impl Case {
         self.labels = Arc::new(labels);
         self.table = table;
         self.target = Target::default();
-        self.activate_existing();
         self.stroke = None;
         self.cancel_prompt_job(out);
         self.history = History::new(self.history.budget_bytes());

@@ -148,7 +148,21 @@ impl Proposal {
         }
     }
 
-    /// Number of voxels proposed, of all structures together.
+    /// The proposal without one of its structures; `None` when nothing is left, or it has no structures.
+    pub(super) fn without(&self, value: u16) -> Option<Self> {
+        let Proposed::Structures { labels, table } = &self.content else {
+            return None;
+        };
+        let (mut labels, mut table) = (LabelMap::clone(labels), LabelTable::clone(table));
+        for run in self.packed.runs.iter().filter(|r| r.value == value) {
+            labels.voxels[run.range()].fill(0);
+        }
+        table.remove(value);
+        let left = Self::structures(labels, table, self.estimate, self.certainty.clone());
+        (left.voxels() > 0).then_some(left)
+    }
+
+    /// Number of voxels proposed, of all structures together; [`super::Case::gain`] tells how many accepting gives.
     pub fn voxels(&self) -> usize {
         self.packed.runs.voxels()
     }
@@ -158,6 +172,15 @@ impl PackedProposal {
     /// The voxels proposed; of value 1 for a target.
     pub fn runs(&self) -> &Runs<u16> {
         &self.runs
+    }
+
+    /// The runs of one value, as a target of their own.
+    pub fn runs_of(&self, value: u16) -> Runs<u16> {
+        let mut runs = Runs::default();
+        for run in self.runs.iter().filter(|r| r.value == value) {
+            runs.push_run(*run);
+        }
+        runs
     }
 
     /// The values that occur; 1 for a target.

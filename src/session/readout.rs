@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::geometry::{VoxelIndex, WorldPoint};
-use crate::volume::{Modality, Rgb, ThirdAxis};
+use crate::volume::{Label, Modality, Rgb, ThirdAxis};
 
 use super::Case;
 
@@ -22,7 +22,7 @@ pub struct Readout {
     pub colour: Option<Rgb>,
     /// `HU` for CT; empty where the unit is not known.
     pub unit: &'static str,
-    /// Name of the label there.
+    /// Name of the label there, as users read it.
     pub label: Option<String>,
 }
 
@@ -47,13 +47,13 @@ impl Case {
                 Modality::Ct if colour.is_none() => "HU",
                 _ => "",
             },
-            label: label.map(|l| l.name.clone()),
+            label: label.map(Label::title),
         })
     }
 }
 
 impl fmt::Display for Readout {
-    /// One line: `(120, 88, 40)  12.5 R  30.0 P  104.0 S mm  56 HU  lesion_1`, or with time as the third axis
+    /// One line: `(120, 88, 40)  12.5 R  30.0 P  104.0 S mm  56 HU  lesion 1`, or with time as the third axis
     /// `(120, 88) frame 40  1200.0 ms  56`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [i, j, k] = self.voxel.0;

@@ -63,6 +63,7 @@ impl Case {
             return;
         }
         if mode == StrokeMode::Erase && self.target.active.is_none() {
+            out.refuse("no label is chosen: choose the label to erase from in the list");
             return;
         }
         let mark = self.mark();

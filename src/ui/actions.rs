@@ -137,10 +137,12 @@ fn reject(case: &Case) -> Option<Command> {
 
 fn neighbour(case: &Case, step: isize) -> Option<u16> {
     let labels = case.table().labels();
-    let active = case.active()?.value;
-    let at = labels.iter().position(|l| l.value == active)?;
-    let next = (at as isize + step).rem_euclid(labels.len() as isize) as usize;
-    labels.get(next).map(|l| l.value)
+    let active = case.active().map(|l| l.value);
+    let at = labels.iter().position(|l| Some(l.value) == active);
+    // From no label, forwards is the first and back is the last.
+    let from = at.map_or(if step > 0 { -1 } else { 0 }, |at| at as isize);
+    let next = (from + step).checked_rem_euclid(labels.len() as isize)?;
+    labels.get(next as usize).map(|l| l.value)
 }
 
 fn other_brush_shape(session: &Session) -> Command {

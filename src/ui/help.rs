@@ -1,8 +1,8 @@
 //! The help windows.
 
-use egui::{Context, Grid, RichText, ScrollArea, Window};
+use egui::{Context, Grid, RichText, ScrollArea, Ui, Window};
 
-use super::input::SHORTCUTS;
+use super::input::{Action, Group, SCALE_KEYS, SHORTCUTS};
 use super::model::{EngineStatus, UiModel};
 use super::question::NOTICE;
 use super::state::UiState;
@@ -15,39 +15,50 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
 
 fn shortcuts(ctx: &Context, state: &mut UiState) {
     let mouse = state.mouse;
+    let height = (ctx.content_rect().height() - 140.0).max(200.0);
     Window::new("Mouse and keyboard")
         .open(&mut state.show_shortcuts)
         .default_width(430.0)
         .collapsible(false)
         .show(ctx, |ui| {
-            ScrollArea::vertical().max_height(560.0).show(ui, |ui| {
-                Grid::new("mouse")
-                    .num_columns(2)
-                    .striped(true)
-                    .show(ui, |ui| {
-                        for (gesture, meaning) in mouse.help() {
-                            ui.label(RichText::new(gesture).strong());
-                            ui.label(meaning);
-                            ui.end_row();
-                        }
-                    });
-                ui.separator();
-                Grid::new("keys")
-                    .num_columns(2)
-                    .striped(true)
-                    .show(ui, |ui| {
-                        for shortcut in SHORTCUTS {
-                            let keys: Vec<String> = shortcut
-                                .keys
-                                .iter()
-                                .map(|k| ctx.format_shortcut(k))
-                                .collect();
-                            ui.label(RichText::new(keys.join(", ")).strong());
-                            ui.label(shortcut.action.text().trim_end_matches("..."));
-                            ui.end_row();
-                        }
-                    });
+            ScrollArea::vertical().max_height(height).show(ui, |ui| {
+                table(ui, "Mouse", mouse.help().map(|(g, m)| (g.to_owned(), m)));
+                for group in Group::ALL {
+                    table(ui, group.title(), keys_of(ctx, group));
+                }
+                let scale = SCALE_KEYS.map(|(key, meaning)| (ctx.format_shortcut(&key), meaning));
+                table(ui, "Size of the window's text", scale);
             });
+        });
+}
+
+/// The keys of a group, and what they do.
+fn keys_of(ctx: &Context, group: Group) -> Vec<(String, &'static str)> {
+    let of_group = SHORTCUTS.iter().filter(|s| s.action.group() == group);
+    let row = |action: Action, keys: &[egui::KeyboardShortcut]| {
+        let keys: Vec<String> = keys.iter().map(|k| ctx.format_shortcut(k)).collect();
+        (keys.join(", "), action.text().trim_end_matches("..."))
+    };
+    of_group.map(|s| row(s.action, s.keys)).collect()
+}
+
+fn table(
+    ui: &mut Ui,
+    title: &str,
+    rows: impl IntoIterator<Item = (String, &'static str)>,
+) {
+    ui.add_space(6.0);
+    ui.label(RichText::new(title).heading());
+    Grid::new(title)
+        .num_columns(2)
+        .min_col_width(150.0)
+        .striped(true)
+        .show(ui, |ui| {
+            for (keys, meaning) in rows {
+                ui.label(RichText::new(keys).strong());
+                ui.label(meaning);
+                ui.end_row();
+            }
         });
 }
 

@@ -49,6 +49,49 @@ pub fn lock_toggle(ui: &mut Ui, on: bool, name: &str) -> Response {
     })
 }
 
+/// A tick. `name` is what screen readers say.
+pub fn tick_button(ui: &mut Ui, name: &str) -> Response {
+    sign(ui, name, theme::GOOD_BRIGHT, |center| {
+        vec![vec![
+            center + vec2(-5.0, 0.5),
+            center + vec2(-1.5, 4.5),
+            center + vec2(5.5, -4.5),
+        ]]
+    })
+}
+
+/// A cross. `name` is what screen readers say.
+pub fn cross_button(ui: &mut Ui, name: &str) -> Response {
+    const ARM: f32 = 4.5;
+    sign(ui, name, theme::ERROR, |center| {
+        [1.0, -1.0]
+            .map(|s| vec![center + vec2(-ARM, -s * ARM), center + vec2(ARM, s * ARM)])
+            .to_vec()
+    })
+}
+
+/// A button with a drawn sign.
+fn sign(
+    ui: &mut Ui,
+    name: &str,
+    color: Color32,
+    lines: impl FnOnce(Pos2) -> Vec<Vec<Pos2>>,
+) -> Response {
+    let (rect, response) = ui.allocate_exact_size(vec2(SIZE, SIZE), Sense::click());
+    response.widget_info(|| egui::WidgetInfo::labeled(Role::Button, true, name));
+    let fill = if response.hovered() {
+        theme::BUTTON_HOVERED
+    } else {
+        theme::BUTTON
+    };
+    ui.painter().rect_filled(rect.shrink(1.0), 3.0, fill);
+    for line in lines(rect.center()) {
+        let stroke = Stroke::new(1.8, color);
+        ui.painter().add(Shape::line(line, stroke));
+    }
+    response
+}
+
 fn toggle(
     ui: &mut Ui,
     on: bool,

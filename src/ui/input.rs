@@ -64,7 +64,7 @@ impl MouseProfile {
     }
 
     /// The mouse table for the help window: gesture and meaning.
-    pub fn help(self) -> [(&'static str, &'static str); 9] {
+    pub fn help(self) -> [(&'static str, &'static str); 10] {
         let (right, shift_right) = match self {
             Self::Research => ("Zoom", "Window and level"),
             Self::Pacs => ("Window and level", "Zoom"),
@@ -78,7 +78,8 @@ impl MouseProfile {
             ("Middle drag", "Move the image"),
             ("Right drag", right),
             ("Shift + right drag", shift_right),
-            ("Double click", "This view alone, and back"),
+            ("Double click", "This view alone, and back (cross-hair tool)"),
+            ("Drag a handle of the box", "Moves that side, in any view; inside: the whole box"),
         ]
     }
 }
@@ -90,6 +91,7 @@ pub enum Action {
     OpenFile,
     OpenFolder,
     OpenByPath,
+    ChooseSeries,
     OpenSample,
     OpenLabels,
     Save,
@@ -215,6 +217,7 @@ impl Action {
             Self::OpenFile => "Open file...",
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
+            Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenLabels => "Open labels...",
             Self::Save => "Save",
@@ -260,6 +263,57 @@ impl Action {
         }
     }
 
+    /// Where the help lists it.
+    pub fn group(self) -> Group {
+        match self {
+            Self::OpenFile
+            | Self::OpenFolder
+            | Self::OpenByPath
+            | Self::ChooseSeries
+            | Self::OpenSample
+            | Self::OpenLabels
+            | Self::Save
+            | Self::SaveAs
+            | Self::Quit => Group::Files,
+            Self::Undo
+            | Self::Redo
+            | Self::SegmentOrgans
+            | Self::Accept
+            | Self::Reject
+            | Self::NextLesion
+            | Self::PreviousLabel
+            | Self::NextLabel
+            | Self::FillHoles
+            | Self::KeepLargest
+            | Self::ClearLabel => Group::Segmenting,
+            Self::ToolCrosshair
+            | Self::ToolClick
+            | Self::ToolBox
+            | Self::ToolBrush
+            | Self::ToolEraser
+            | Self::ToolWindow
+            | Self::ToggleClickSign
+            | Self::LargerBrush
+            | Self::SmallerBrush
+            | Self::ToggleBrush3d => Group::Tools,
+            Self::SlicePrevious
+            | Self::SliceNext
+            | Self::SliceBack10
+            | Self::SliceForward10 => Group::Slices,
+            Self::ToggleLabels
+            | Self::MoreOpaque
+            | Self::LessOpaque
+            | Self::ToggleOutline
+            | Self::AutoWindow
+            | Self::ToggleInterpolation
+            | Self::ToggleConvention
+            | Self::ToggleCrosshair
+            | Self::MaximiseView
+            | Self::FitViews => Group::Views,
+            Self::ShowShortcuts | Self::ShowAbout => Group::Help,
+        }
+    }
+
     /// Whether a held key repeats it.
     fn repeats(self) -> bool {
         matches!(
@@ -277,6 +331,54 @@ impl Action {
         )
     }
 }
+
+/// The parts of the keyboard table in the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Opening and saving.
+    Files,
+    /// The model, proposals and labels.
+    Segmenting,
+    /// What the left button does.
+    Tools,
+    /// Through the scan.
+    Slices,
+    /// How it is shown.
+    Views,
+    /// Help itself.
+    Help,
+}
+
+impl Group {
+    /// In the order of the help.
+    pub const ALL: [Self; 6] = [
+        Self::Slices,
+        Self::Tools,
+        Self::Segmenting,
+        Self::Views,
+        Self::Files,
+        Self::Help,
+    ];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Files => "Files",
+            Self::Segmenting => "Segmenting",
+            Self::Tools => "Tools",
+            Self::Slices => "Slices",
+            Self::Views => "Views",
+            Self::Help => "Help",
+        }
+    }
+}
+
+/// Keys that egui itself heeds, for the size of everything in the window.
+pub const SCALE_KEYS: [(KeyboardShortcut, &str); 3] = [
+    (key(CTRL, Key::Plus), "Larger"),
+    (key(CTRL, Key::Minus), "Smaller"),
+    (key(CTRL, Key::Num0), "As the system says"),
+];
 
 /// The actions whose keys were pressed since the last frame. Consumes them, so call it only when no text
 /// field has the keyboard.

@@ -8,10 +8,12 @@ use super::input::{Action, MouseProfile};
 use super::layout::Layout;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
-use crate::session::Case;
+use crate::session::{Case, ScanSource};
 
 /// Draws the menu bar.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    // Keys change it as well.
+    state.scale = ui.ctx().zoom_factor();
     MenuBar::new().ui(ui, |ui| {
         ui.menu_button("File", |ui| file(ui, model, out));
         ui.menu_button("Edit", |ui| edit(ui, model, out));
@@ -33,7 +35,7 @@ fn title(case: &Case) -> String {
     let [si, sj, sk] = case.grid().spacing_mm();
     let modality = case.image().modality().name().to_uppercase();
     let star = if case.is_dirty() { " *" } else { "" };
-    let name = case.source().title();
+    let name = case.title();
     let Some(time) = case.info().time else {
         return format!(
             "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm"
@@ -57,6 +59,8 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, true, Action::OpenFolder, out);
     entry(ui, true, Action::OpenByPath, out);
     entry(ui, true, Action::OpenSample, out);
+    let several = model.session.case().is_some_and(has_other_series);
+    entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button("Recent", |ui| recent(ui, model.recent, out));
     ui.separator();
     entry(ui, open, Action::OpenLabels, out);
@@ -64,6 +68,11 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, open, Action::SaveAs, out);
     ui.separator();
     entry(ui, true, Action::Quit, out);
+}
+
+/// Whether the file or folder of the scan has more than one series.
+fn has_other_series(case: &Case) -> bool {
+    matches!(case.source(), ScanSource::File { .. }) && case.info().series.len() > 1
 }
 
 fn recent(ui: &mut Ui, paths: &[PathBuf], out: &mut Vec<UiRequest>) {
@@ -145,7 +154,21 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     ] {
         ui.radio_value(&mut state.mouse, profile, text);
     }
+    ui.separator();
+    ui.menu_button("Size of text and buttons", |ui| {
+        for percent in SCALES_PERCENT {
+            let scale = percent as f32 / 100.0;
+            let chosen = (state.scale - scale).abs() < 0.005;
+            if ui.radio(chosen, format!("{percent} %")).clicked() {
+                ui.ctx().set_zoom_factor(scale);
+                ui.close();
+            }
+        }
+    });
 }
+
+/// The sizes offered, in percent of what the system says; keys give those between.
+const SCALES_PERCENT: [u16; 8] = [75, 90, 100, 110, 125, 150, 175, 200];
 
 fn entry(ui: &mut Ui, enabled: bool, action: Action, out: &mut Vec<UiRequest>) {
     named(ui, enabled, action, action.text().to_owned(), out);

@@ -7,12 +7,21 @@ use super::theme;
 /// How much a message matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// Something was done; goes away by itself.
+    /// Something was done.
     Done,
-    /// The user should know; goes away by itself, later.
+    /// The user should know.
     Warning,
-    /// Something was refused or failed; stays until it is closed.
+    /// Something was refused or failed.
     Error,
+}
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// The scan that is open: it goes with that.
+    Scan,
+    /// The program.
+    Program,
 }
 
 /// One message.
@@ -22,6 +31,7 @@ pub struct Message {
     pub severity: Severity,
     /// One line.
     pub text: String,
+    subject: Subject,
     number: u64,
     /// Seconds of egui's clock; set when first shown.
     shown_at: Option<f64>,
@@ -36,15 +46,29 @@ pub struct Messages {
 
 /// More would hide the scan; the oldest go first.
 const MOST_SHOWN: usize = 5;
+/// The largest part of the window's width that messages take.
+const WIDEST: f32 = 0.45;
+/// How far above the window's lower edge they end: the status bar and the scale bar stay free, in points.
+const ABOVE_SCALE_BAR: f32 = 76.0;
 
 impl Messages {
-    /// Shows a message.
+    /// Shows a message about the program, a file or the window.
     pub fn push(&mut self, severity: Severity, text: impl Into<String>) {
-        let text = text.into();
+        self.add(severity, text.into(), Subject::Program);
+    }
+
+    /// Shows a message about the scan that is open.
+    pub fn push_on_scan(&mut self, severity: Severity, text: impl Into<String>) {
+        self.add(severity, text.into(), Subject::Scan);
+    }
+
+    /// The same words again only start anew: nothing stands there twice.
+    fn add(&mut self, severity: Severity, text: String, subject: Subject) {
         self.shown.retain(|m| m.text != text);
         self.shown.push(Message {
             severity,
             text,
+            subject,
             number: self.next_number,
             shown_at: None,
         });
@@ -52,6 +76,11 @@ impl Messages {
         if self.shown.len() > MOST_SHOWN {
             self.shown.remove(0);
         }
+    }
+
+    /// Another scan is shown: what was said of the one before goes.
+    pub fn scan_changed(&mut self) {
+        self.shown.retain(|m| m.subject == Subject::Program);
     }
 
     /// The messages that are shown, the oldest first.
@@ -64,16 +93,19 @@ impl Messages {
         self.shown.last()
     }
 
-    /// Draws the messages at the bottom left of the window, above the status bar.
+    /// Draws the messages at the left of the window, above the scale bar.
     pub fn show(&mut self, ctx: &Context) {
         let now = ctx.input(|i| i.time);
         self.expire(ctx, now);
+        if self.shown.is_empty() {
+            return;
+        }
         let mut closed = None;
         Area::new(Id::unique("messages"))
             .order(Order::Foreground)
-            .anchor(Align2::LEFT_BOTTOM, vec2(12.0, -34.0))
+            .anchor(Align2::LEFT_BOTTOM, vec2(12.0, -ABOVE_SCALE_BAR))
             .show(ctx, |ui| {
-                ui.set_max_width(560.0);
+                ui.set_max_width((ctx.content_rect().width() * WIDEST).min(560.0));
                 for message in &self.shown {
                     if message_ui(ui, message) {
                         closed = Some(message.number);
@@ -89,10 +121,7 @@ impl Messages {
         let mut wake_in = f64::INFINITY;
         self.shown.retain_mut(|message| {
             let shown_at = *message.shown_at.get_or_insert(now);
-            let Some(lifetime) = message.severity.lifetime_s() else {
-                return true;
-            };
-            let left = shown_at + lifetime - now;
+            let left = shown_at + message.lifetime_s() - now;
             if left > 0.0 {
                 wake_in = wake_in.min(left);
             }
@@ -104,15 +133,21 @@ impl Messages {
     }
 }
 
-impl Severity {
-    fn lifetime_s(self) -> Option<f64> {
-        match self {
-            Self::Done => Some(5.0),
-            Self::Warning => Some(12.0),
-            Self::Error => None,
-        }
+impl Message {
+    /// Long enough to be read twice: some seconds, and more for more words.
+    fn lifetime_s(&self) -> f64 {
+        /// Slower than most people read.
+        const CHARACTERS_PER_S: f64 = 12.0;
+        let least = match self.severity {
+            Severity::Done => 4.0,
+            Severity::Warning => 8.0,
+            Severity::Error => 12.0,
+        };
+        least + self.text.chars().count() as f64 / CHARACTERS_PER_S
     }
+}
 
+impl Severity {
     fn color(self) -> egui::Color32 {
         match self {
             Self::Done => theme::GOOD,

@@ -6,6 +6,9 @@ use super::input::MouseProfile;
 use super::layout::Layout;
 use super::state::UiState;
 
+/// The smallest and the largest scale that is taken over from the last start.
+const SCALES: (f32, f32) = (0.5, 3.0);
+
 /// Arrangement of the window. Kept by eframe, with the window's place and size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -20,6 +23,8 @@ pub struct Preferences {
     pub side_panel: bool,
     /// The cross-hair lines are drawn.
     pub cross_hair: bool,
+    /// How large the window's text is; 1 is as the system says.
+    pub scale: f32,
 }
 
 impl Default for Preferences {
@@ -30,6 +35,7 @@ impl Default for Preferences {
             mouse: MouseProfile::default(),
             side_panel: true,
             cross_hair: true,
+            scale: 1.0,
         }
     }
 }
@@ -45,7 +51,14 @@ impl Preferences {
         } else {
             Self::default().split
         };
+        let (smallest, largest) = SCALES;
+        let scale = if self.scale.is_finite() {
+            self.scale.clamp(smallest, largest)
+        } else {
+            Self::default().scale
+        };
         UiState {
+            scale,
             layout: self.layout,
             split,
             mouse: self.mouse,
@@ -63,6 +76,7 @@ impl Preferences {
             mouse: state.mouse,
             side_panel: state.show_side_panel,
             cross_hair: state.show_cross_hair,
+            scale: state.scale,
         }
     }
 }

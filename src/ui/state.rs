@@ -7,6 +7,7 @@ use super::input::MouseProfile;
 use super::layout::Layout;
 use super::model::Question;
 use super::notify::Messages;
+use super::panel::Review;
 use super::view::{ActiveDrag, Cameras, DrawnLabels};
 
 /// State of the window.
@@ -48,6 +49,14 @@ pub struct UiState {
     pub active_view: Option<Plane>,
     /// The frame that the slider stands at while it is dragged, from 0.
     pub frame: Option<usize>,
+    /// The label that the panel's row under the pointer is about: shown stronger in the views.
+    pub highlighted: Option<u16>,
+    /// The structures of the standing proposal, those decided on included: rows stay where they are.
+    pub review: Review,
+    /// Height of the list of labels, in points: what the rest of the panel leaves.
+    pub label_list_height: f32,
+    /// How large the window's text is; 1 is as the system says.
+    pub scale: f32,
     /// The label whose name is being edited, and the text so far.
     pub renaming: Option<(u16, String)>,
 }

@@ -31,6 +31,8 @@ pub const ACCENT: Color32 = Color32::from_rgb(46, 120, 158);
 pub const ACCENT_BRIGHT: Color32 = Color32::from_rgb(108, 190, 226);
 /// Accepting.
 pub const GOOD: Color32 = Color32::from_rgb(52, 128, 82);
+/// Lines in the colour of [`GOOD`], lighter to be seen on a button.
+pub const GOOD_BRIGHT: Color32 = Color32::from_rgb(110, 205, 140);
 /// Needs attention.
 pub const WARNING: Color32 = Color32::from_rgb(226, 175, 84);
 /// Went wrong.
@@ -50,6 +52,8 @@ pub const CLICK_POSITIVE: Color32 = Color32::from_rgb(92, 214, 120);
 pub const CLICK_NEGATIVE: Color32 = Color32::from_rgb(240, 96, 88);
 /// The 3D box and its handles.
 pub const PROMPT_BOX: Color32 = Color32::from_rgb(250, 214, 92);
+/// The words beside the pointer.
+pub const POINTER_TEXT: Color32 = Color32::from_rgb(236, 238, 240);
 /// The brush's outline.
 pub const BRUSH: Color32 = Color32::from_rgb(236, 238, 240);
 /// The eraser's outline.
@@ -77,6 +81,8 @@ pub fn apply(ctx: &Context) {
     ctx.set_theme(Theme::Dark);
     ctx.style_mut_of(Theme::Dark, |style| {
         style.visuals = visuals();
+        // Each step of an animation draws the views anew, which workstations without a GPU feel.
+        style.animation_time = 0.0;
         style.spacing.item_spacing = [6.0, 5.0].into();
         style.spacing.button_padding = [8.0, 3.5].into();
         style.spacing.menu_margin = Margin::same(6);

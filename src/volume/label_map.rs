@@ -24,8 +24,21 @@ pub struct LabelTable {
     labels: Vec<Label>,
 }
 
-/// Colours given to labels by value: distinct, and readable on grey.
-const PALETTE: [[u8; 3]; 14] = [
+impl Label {
+    /// The name as users read it: `spinal_cord` is "spinal cord".
+    pub fn title(&self) -> String {
+        title_of(&self.name)
+    }
+}
+
+/// A name as users read it, without the underscores of files and tables.
+pub fn title_of(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// Colours given to labels by value: readable on grey, and each as far as can be in CIELAB from those before it, from
+/// greys and from the yellow of doubt.
+const PALETTE: [[u8; 3]; 48] = [
     [230, 92, 70],
     [82, 168, 236],
     [242, 188, 64],
@@ -34,12 +47,46 @@ const PALETTE: [[u8; 3]; 14] = [
     [240, 140, 180],
     [90, 205, 200],
     [215, 160, 110],
-    [150, 150, 245],
-    [190, 210, 80],
-    [245, 120, 40],
-    [60, 140, 120],
-    [220, 80, 140],
-    [140, 190, 230],
+    [0, 255, 0],
+    [140, 0, 255],
+    [215, 250, 0],
+    [255, 0, 220],
+    [0, 90, 245],
+    [255, 0, 125],
+    [95, 105, 0],
+    [255, 0, 0],
+    [115, 90, 130],
+    [5, 175, 0],
+    [60, 110, 85],
+    [225, 240, 190],
+    [255, 130, 0],
+    [230, 210, 255],
+    [150, 80, 75],
+    [0, 255, 140],
+    [185, 15, 140],
+    [50, 95, 190],
+    [225, 245, 120],
+    [150, 45, 200],
+    [155, 85, 0],
+    [0, 255, 210],
+    [5, 120, 20],
+    [125, 165, 0],
+    [0, 110, 140],
+    [160, 255, 95],
+    [185, 50, 100],
+    [255, 0, 70],
+    [145, 160, 105],
+    [125, 100, 55],
+    [255, 190, 190],
+    [255, 105, 225],
+    [155, 220, 255],
+    [175, 170, 255],
+    [0, 155, 115],
+    [160, 75, 140],
+    [215, 45, 255],
+    [255, 225, 140],
+    [175, 165, 65],
+    [255, 150, 85]
 ];
 
 short_debug! {
@@ -66,6 +113,12 @@ impl LabelTable {
     /// The label of a name.
     pub fn by_name(&self, name: &str) -> Option<&Label> {
         self.labels.iter().find(|l| l.name == name)
+    }
+
+    /// The label that users read under this name: `spinal_cord` and "spinal cord" are one.
+    pub fn by_title(&self, name: &str) -> Option<&Label> {
+        let title = title_of(name);
+        self.labels.iter().find(|l| l.title() == title)
     }
 
     /// Adds or replaces the label of this value.

@@ -23,7 +23,7 @@ pub use array::VolumeArray;
 pub use brush_tip::{BrushTip, sweep};
 pub use colour::{Rgb, luminance};
 pub use image::{ImageVolume, Modality, Rescale, VoxelData, Window};
-pub use label_map::{Label, LabelMap, LabelTable};
+pub use label_map::{Label, LabelMap, LabelTable, title_of};
 pub use mask::Mask;
 pub use reorder::Reordering;
 pub use rle::{Run, Runs};

@@ -51,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
     ("egui", &["ui", "app"]),
     ("eframe", &["ui", "app"]),
+    ("winit", &["app"]),
     ("dicom_object", &["io"]),
     ("nifti", &["io"]),
     ("jpeg_decoder", &["io"]),

@@ -20,6 +20,7 @@ mod engine;
 mod evaluate;
 mod grids;
 mod keep_inputs;
+mod label_colours;
 mod metrics;
 mod model_ops;
 mod morphology;

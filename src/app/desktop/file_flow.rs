@@ -205,6 +205,19 @@ impl Window {
         });
     }
 
+    /// Asks which series of the file or folder that is open to show instead.
+    pub(super) fn choose_series(&mut self) {
+        if let Some(case) = self.session.case()
+            && let ScanSource::File { path, .. } = case.source()
+            && case.info().series.len() > 1
+        {
+            self.state.question = Some(Question::Series {
+                path: path.clone(),
+                info: Box::new(case.info().clone()),
+            });
+        }
+    }
+
     /// Reads another frame of the scan that is open.
     pub(super) fn read_frame(&mut self, frame: usize) {
         if let Some((path, options)) = self.open_file() {
@@ -347,8 +360,9 @@ impl Window {
     fn scan_opened(&mut self, purpose: Purpose, scan: Box<OpenedScan>) {
         match purpose {
             Purpose::Replace => {
-                self.warn(&scan.info.warnings.clone());
+                let warnings = scan.info.warnings.clone();
                 self.apply(ScanCommand::ReplaceImage(scan));
+                self.warn(&warnings);
             }
             Purpose::Recover(found) => self.restore(scan, found),
             Purpose::Open | Purpose::Other => self.reach(Goal::Show(scan)),
@@ -377,7 +391,7 @@ impl Window {
 
     fn labels_saved(&mut self, path: PathBuf, revision: u64) {
         let text = format!("Saved and read back: {}", path.display());
-        self.state.messages.push(Severity::Done, text);
+        self.state.messages.push_on_scan(Severity::Done, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
         self.apply(ScanCommand::MarkSaved { revision, path });

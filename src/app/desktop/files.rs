@@ -1,10 +1,11 @@
 //! The file jobs of the window: each runs on the file thread and gives one outcome.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, Assumed, IoError, OpenOptions, ScanInfo};
+use crate::io::{self, Assumed, IoError, OpenOptions, OtherObject, ScanInfo};
 use crate::models::ScanKey;
 use crate::session::{OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
@@ -66,7 +67,7 @@ impl FileOutcome {
     fn refused(error: IoError) -> Self {
         match error {
             IoError::Cancelled(_) => Self::Cancelled,
-            other => Self::Refused(other.to_string()),
+            other => Self::Refused(without_options(&other.to_string())),
         }
     }
 }
@@ -173,11 +174,38 @@ fn in_words_of_the_window(info: &mut ScanInfo) {
         Assumed::Modality => Some("if that is wrong, choose under Display"),
     });
     info.assumed.clear();
+    info.warnings.extend(left_out(&info.other));
     if let Some(frames) = info.frames.filter(|&n| n > 1) {
         info.warnings.push(format!(
             "The scan has {frames} frames: one label map stands for all of them"
         ));
     }
+}
+
+/// A message without those of its parts that name an option of the command line.
+fn without_options(text: &str) -> String {
+    let parts = text.split_inclusive([';', ',', ':']);
+    let kept: String = parts.filter(|part| !part.contains("--")).collect();
+    let kept = kept.trim().trim_end_matches([';', ',', ':']);
+    // A message that is nothing but an option is better than none.
+    if kept.is_empty() { text } else { kept }.to_owned()
+}
+
+/// What a folder holds besides image series, in one line; `None` where that is nothing.
+fn left_out(other: &[OtherObject]) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for object in other {
+        *counts.entry(object.kind.as_str()).or_default() += object.count;
+    }
+    let parts: Vec<String> = counts
+        .into_iter()
+        .map(|(kind, count)| match (kind, count) {
+            ("localizer", 1) => "1 localiser image".to_owned(),
+            ("localizer", n) => format!("{n} localiser images"),
+            (kind, n) => format!("{n} {kind}"),
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("left out, being no image series: {}", parts.join(", ")))
 }
 
 /// Reads a label map.

@@ -66,7 +66,7 @@ impl Window {
             Effect::Notice { severity, text } => {
                 self.state
                     .messages
-                    .push(severity_of(severity), sentence(&text));
+                    .push_on_scan(severity_of(severity), sentence(&text));
             }
             Effect::PromptsChanged | Effect::ViewChanged => {}
         }
@@ -82,6 +82,7 @@ impl Window {
         if let Some(canvas) = &self.canvas {
             canvas.image_changed();
         }
+        self.state.messages.scan_changed();
         let grid = self.session.case().map(|c| *c.grid());
         if grid != self.shown_grid {
             self.state.cameras.fit();
@@ -157,10 +158,6 @@ impl Window {
         let Some(ticket) = self.ticket_of(id) else {
             return;
         };
-        // That nothing was found is told by the session.
-        if !result.table.labels().is_empty() {
-            self.warn(&result.warnings);
-        }
         self.apply(AiCommand::AutoResult { ticket, result });
     }
 
@@ -169,7 +166,6 @@ impl Window {
         let Some(ticket) = self.ticket_of(id) else {
             return;
         };
-        self.warn(&result.warnings);
         self.apply(AiCommand::PromptResult { ticket, result });
     }
 
@@ -181,7 +177,8 @@ impl Window {
 
     pub(super) fn warn(&mut self, warnings: &[String]) {
         for text in warnings {
-            self.state.messages.push(Severity::Warning, sentence(text));
+            let (severity, text) = (Severity::Warning, sentence(text));
+            self.state.messages.push_on_scan(severity, text);
         }
     }
 }

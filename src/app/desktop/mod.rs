@@ -13,21 +13,27 @@ mod recovery;
 mod recovery_flow;
 mod requests;
 mod unsaved;
+mod wheel;
 mod window;
 mod worker;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 use egui::ViewportBuilder;
+use winit::event_loop::EventLoop;
 
 use crate::models::{ModelError, Segmenter};
 use crate::render::device_descriptor;
 
 use memory::WindowMemory;
+use wheel::OnceANotch;
 
 pub use dialogs::{FileDialogs, NativeDialogs, PathAnswer, PathPurpose};
+pub use wheel::WheelButtons;
 pub use window::Window;
 
 /// Opens a model by its id (`None`: the one in the box), on the engine's thread.
@@ -83,19 +89,38 @@ pub fn run(options: WindowOptions) -> Result<(), WindowError> {
             .map(|f| f.join(memory::FILE_NAME)),
         ..Default::default()
     };
+    // Why the window did not come about; what eframe itself says of it goes to the log only.
+    let outcome = Rc::new(RefCell::new(Some(NO_ADAPTER.to_owned())));
+    let told = Rc::clone(&outcome);
     let created = Box::new(move |cc: &eframe::CreationContext<'_>| {
-        let window = Window::new(cc, options)?;
+        let window = Window::new(cc, options).inspect_err(|error| {
+            told.replace(Some(error.to_string()));
+        })?;
         let (unsaved, end) = window.farewell();
         farewell::heed_exit(Arc::clone(&unsaved));
         if let Err(error) = farewell::heed_signals(unsaved, end, cc.egui_ctx.clone()) {
             tracing::warn!(kind = ?error.kind(), "signals end the program without a word");
         }
+        told.replace(None);
         Ok(Box::new(window) as Box<dyn eframe::App>)
     });
-    eframe::run_native(APP_ID, native, created).map_err(|error| WindowError {
+    let failed = |error: &dyn std::fmt::Display| WindowError {
         reason: error.to_string(),
-    })
+    };
+    let event_loop = EventLoop::<eframe::UserEvent>::with_user_event()
+        .build()
+        .map_err(|e| failed(&e))?;
+    let app = eframe::create_native(APP_ID, native, created, &event_loop);
+    let mut app = OnceANotch::new(app, &event_loop);
+    event_loop.run_app(&mut app).map_err(|e| failed(&e))?;
+    match outcome.take() {
+        Some(reason) => Err(WindowError { reason }),
+        None => Ok(()),
+    }
 }
+
+/// Why there is no window where eframe never came to ask for its contents.
+const NO_ADAPTER: &str = "no graphics adapter can draw on this display";
 
 /// The folder where the system keeps what the window remembers; `None` where there is none.
 pub fn data_folder() -> Option<PathBuf> {

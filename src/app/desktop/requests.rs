@@ -37,6 +37,7 @@ impl Window {
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
+            Action::ChooseSeries => self.choose_series(),
             Action::OpenSample => self.reach(Goal::OpenSample),
             Action::Save => self.save(),
             Action::SaveAs if has_scan => self.ask_path(PathPurpose::SaveLabels),

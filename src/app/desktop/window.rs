@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::egui_wgpu::RenderState;
 use egui::{Context, ViewportCommand};
@@ -75,6 +75,7 @@ impl Window {
         let ctx = &cc.egui_ctx;
         ui::theme::apply(ctx);
         let memory = WindowMemory::read(options.data_folder.as_deref());
+        ctx.set_zoom_factor(memory.preferences().state().scale);
         let waker = |ctx: &Context| {
             let ctx = ctx.clone();
             move || wake(&ctx)
@@ -187,7 +188,7 @@ impl Window {
         let title = match self.session.case() {
             Some(case) => {
                 let star = if case.is_dirty() { "*" } else { "" };
-                format!("{star}{} - Prosector", case.source().title())
+                format!("{star}{} - Prosector", case.title())
             }
             None => "Prosector".to_owned(),
         };

@@ -1,16 +1,20 @@
-//! The model: organs without a prompt, the target of clicks and box, and the decision about a proposal.
+//! The model: organs without a prompt, which label clicks go to, and the proposal.
 
-use egui::{Button, ComboBox, RichText, Ui, vec2};
+use egui::{Button, Color32, ComboBox, Label as Text, RichText, Sense, Ui, vec2};
 
 use crate::models::ModelCard;
-use crate::session::{Case, PromptCommand, Proposal, Proposed, Tool, ToolCommand, ViewCommand};
+use crate::session::{Case, Tool, ToolCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{EngineStatus, UiModel, UiRequest};
+use crate::ui::state::UiState;
 use crate::ui::theme;
-use crate::volume::Modality;
+use crate::volume::{Modality, title_of};
+
+/// Height of the line that says which label receives, in points.
+const RECEIVER_HEIGHT: f32 = 20.0;
 
 /// Draws the section.
-pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     model_choice(ui, model, out);
     engine_line(ui, model.engine);
     let case = model.session.case();
@@ -31,32 +35,35 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
             out.push(UiRequest::Action(Action::SegmentOrgans));
         }
     });
-    let Some(case) = case else {
-        return;
-    };
-    running(ui, case);
-    prompts(ui, case, out);
-    match case.proposal() {
-        Some(proposal) => {
-            decision(ui, case, proposal, out);
-            uncertainty(ui, model, proposal, out);
-            refining(ui, model, proposal);
-        }
-        None => hint_for(ui, model),
+    if let Some(case) = case {
+        super::reserved(ui, RECEIVER_HEIGHT, |ui| receiver(ui, model, case));
+        super::review::show(ui, model, case, state, out);
     }
     take_from_others(ui, model, out);
 }
 
-/// What the model is doing; how far it is and how to stop it is in the status bar.
-fn running(ui: &mut Ui, case: &Case) {
-    let text = if case.is_prompt_running() {
-        "Outlining the target"
-    } else if case.is_auto_running() {
-        "Looking for organs"
-    } else {
-        return;
-    };
-    ui.label(text);
+/// Which label the next click, box or stroke goes to.
+fn receiver(ui: &mut Ui, model: &UiModel<'_>, case: &Case) {
+    let receiver = case.receiver();
+    ui.horizontal(|ui| {
+        ui.label(match model.session.tools().tool {
+            Tool::Brush => "The brush paints",
+            Tool::Eraser => "The eraser takes from",
+            _ => "Clicks and boxes go to",
+        });
+        let [r, g, b] = receiver.color;
+        let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+        ui.painter()
+            .rect_filled(rect, 2.0, Color32::from_rgb(r, g, b));
+        let state = match (receiver.is_new, receiver.is_locked) {
+            (true, _) => " (new)",
+            (_, true) => " (locked)",
+            _ => "",
+        };
+        let text = RichText::new(format!("{}{state}", receiver.title)).strong();
+        ui.add(Text::new(text).truncate())
+            .on_hover_text("Choose another label in the list below");
+    });
 }
 
 /// The list of models, where there is a choice.
@@ -84,13 +91,12 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
 fn engine_line(ui: &mut Ui, engine: &EngineStatus) {
     match engine {
         EngineStatus::Opening => {
-            ui.label("Opening the model");
+            ui.label("Opening the model ...");
         }
         EngineStatus::Ready { card, device } => {
-            ui.label(
-                RichText::new(format!("{} on {}", card.title, device.name)).color(theme::TEXT_WEAK),
-            )
-            .on_hover_text(&card.description);
+            let text = format!("{} on {}", card.title, device.name);
+            ui.add(Text::new(RichText::new(&text).color(theme::TEXT_WEAK)).truncate())
+                .on_hover_text(format!("{text}. {}", card.description));
         }
         EngineStatus::Failed { message } => {
             ui.label(RichText::new(format!("No model: {message}")).color(theme::WARNING));
@@ -105,131 +111,12 @@ fn structures_text(card: &ModelCard, modality: Option<Modality>) -> String {
         .structures
         .iter()
         .filter(|s| modality.is_none_or(|m| s.is_known_in(m)))
-        .map(|s| s.name.replace('_', " "))
+        .map(|s| title_of(&s.name))
         .collect();
     match (names.is_empty(), modality) {
         (true, Some(m)) => format!("nothing in {}", m.name().to_uppercase()),
         _ => names.join(", "),
     }
-}
-
-fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
-    let prompts = case.prompts();
-    if prompts.is_empty() {
-        return;
-    }
-    ui.horizontal(|ui| {
-        let clicks = match prompts.clicks.len() {
-            0 => None,
-            1 => Some("1 click".to_owned()),
-            n => Some(format!("{n} clicks")),
-        };
-        let with_box = prompts.target_box.map(|_| "a box".to_owned());
-        let parts: Vec<String> = clicks.into_iter().chain(with_box).collect();
-        ui.label(parts.join(" and "));
-        if ui
-            .small_button("Take back last")
-            .on_hover_text("Take back the last click or the box")
-            .clicked()
-        {
-            out.push(UiRequest::command(PromptCommand::RemoveLast));
-        }
-        if ui
-            .small_button("Clear prompts")
-            .on_hover_text("Drop all clicks and the box")
-            .clicked()
-        {
-            out.push(UiRequest::command(PromptCommand::Clear));
-        }
-    });
-}
-
-fn decision(ui: &mut Ui, case: &Case, proposal: &Proposal, out: &mut Vec<UiRequest>) {
-    let what = match &proposal.content {
-        Proposed::Target { label, .. } => case
-            .table()
-            .get(*label)
-            .map_or_else(|| "target".to_owned(), |l| l.name.clone()),
-        Proposed::Structures { table, .. } => match table.labels().len() {
-            1 => "1 structure".to_owned(),
-            n => format!("{n} structures"),
-        },
-    };
-    ui.label(
-        RichText::new(format!(
-            "Proposal: {what}, {}",
-            case.size_text(proposal.voxels())
-        ))
-        .strong()
-        .color(theme::ACCENT_BRIGHT),
-    );
-    if let Some(estimate) = proposal.estimate {
-        let dice = estimate.dice();
-        let text = match estimate.iou() {
-            Some(iou) => format!("Predicted IoU {iou:.2} (a Dice of {dice:.2})"),
-            None => format!("The model expects a Dice of {dice:.2}"),
-        };
-        ui.label(text)
-            .on_hover_text("The model's own estimate of how well this fits; not a measurement");
-    }
-    ui.horizontal(|ui| {
-        let accept = Button::new(RichText::new("Accept").strong())
-            .fill(theme::GOOD)
-            .min_size(vec2(92.0, 26.0));
-        let keys = super::keys_text(ui, Action::Accept);
-        let response = ui
-            .add(accept)
-            .on_hover_text(format!("Write it into the labels  ({keys})"));
-        if response.clicked() {
-            out.push(UiRequest::Action(Action::Accept));
-        }
-        let keys = super::keys_text(ui, Action::Reject);
-        let response = ui
-            .add(Button::new("Reject").min_size(vec2(80.0, 26.0)))
-            .on_hover_text(format!("Drop it and its prompts  ({keys})"));
-        if response.clicked() {
-            out.push(UiRequest::Action(Action::Reject));
-        }
-    });
-}
-
-/// Whether the voxels that the model is unsure of are shown, where it can tell them.
-fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, proposal: &Proposal, out: &mut Vec<UiRequest>) {
-    if proposal.certainty.is_none() {
-        return;
-    }
-    let mut shown = model.session.display().uncertainty_shown;
-    let response = ui.checkbox(&mut shown, "Show uncertainty").on_hover_text(
-        "Marks in yellow where the model is unsure: look there first, and click or brush what is wrong",
-    );
-    if response.changed() {
-        out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
-    }
-}
-
-/// How a target is changed with the prompts that the model takes.
-fn refining(ui: &mut Ui, model: &UiModel<'_>, proposal: &Proposal) {
-    if !matches!(proposal.content, Proposed::Target { .. }) {
-        return;
-    }
-    let takes_clicks = model.engine.card().is_none_or(|card| card.clicks);
-    let text = if takes_clicks {
-        "To refine: click what is missing, Shift + click what is too much"
-    } else {
-        "To change it: pull the handles of the box, or correct it with the brush"
-    };
-    ui.label(RichText::new(text).color(theme::TEXT_WEAK));
-}
-
-fn hint_for(ui: &mut Ui, model: &UiModel<'_>) {
-    let tool = model.session.tools().tool;
-    let text = match (tool, super::tools::refusal(model, tool)) {
-        (_, Some(refusal)) => refusal,
-        (Tool::Click, None) => "Click on a lesion or structure to outline it".to_owned(),
-        (Tool::Box, None) => "Drag a box around a lesion or structure".to_owned(),
-        _ => return,
-    };
-    ui.label(RichText::new(text).color(theme::TEXT_WEAK));
 }
 
 fn take_from_others(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {

@@ -7,6 +7,7 @@ use crate::session::{Case, Interpolation, ScanSource, ViewCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::view::WIDTH_OF_WHOLE_NUMBERS;
 use crate::volume::window::presets;
 use crate::volume::{Modality, Window};
 
@@ -35,7 +36,7 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
                 .selected_text(name)
                 .show_ui(ui, |ui| {
                     for (name, preset) in presets {
-                        let text = format!("{name}  {}/{}", preset.level, preset.width);
+                        let text = format!("{name}  {}/{}", preset.width, preset.level);
                         if ui.selectable_label(*preset == current, text).clicked() {
                             out.push(UiRequest::command(ViewCommand::Window(*preset)));
                         }
@@ -43,7 +44,7 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
                 })
                 .response
                 .accessible_name("Window preset")
-                .on_hover_text("Window preset: level/width");
+                .on_hover_text("Window preset: width/level");
         }
         super::action_button(
             ui,
@@ -55,22 +56,27 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
     });
     let mut changed = current;
     let speed = (current.width / 200.0).max(1e-6);
+    let decimals = if current.width < WIDTH_OF_WHOLE_NUMBERS {
+        2
+    } else {
+        0
+    };
     ui.horizontal(|ui| {
-        let level = ui.label("Level");
-        ui.add(
-            DragValue::new(&mut changed.level)
-                .speed(speed)
-                .max_decimals(2),
-        )
-        .labelled_by(level.id);
         let width = ui.label("Width");
         ui.add(
             DragValue::new(&mut changed.width)
                 .speed(speed)
                 .range(1e-6..=1e9)
-                .max_decimals(2),
+                .max_decimals(decimals),
         )
         .labelled_by(width.id);
+        let level = ui.label("Level");
+        ui.add(
+            DragValue::new(&mut changed.level)
+                .speed(speed)
+                .max_decimals(decimals),
+        )
+        .labelled_by(level.id);
     });
     if changed != current {
         out.push(UiRequest::command(ViewCommand::Window(Window {

@@ -1,6 +1,6 @@
 //! The label list.
 
-use egui::{Button, Color32, RichText, TextEdit, Ui};
+use egui::{Button, Color32, RichText, ScrollArea, TextEdit, Ui};
 
 use crate::session::{Case, LabelCommand, ViewCommand};
 use crate::ui::icons::{eye_toggle, lock_toggle};
@@ -10,8 +10,27 @@ use crate::ui::state::UiState;
 use crate::ui::theme;
 use crate::volume::Label;
 
-/// Draws the list and the buttons under it.
-pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+/// The list is at least this high, in points: four labels and a half, so that one sees that there are more.
+pub const LEAST_HEIGHT: f32 = 112.0;
+
+/// Draws the list, as high as it may be, and the buttons under it.
+pub fn show(
+    ui: &mut Ui,
+    model: &UiModel<'_>,
+    state: &mut UiState,
+    height: f32,
+    out: &mut Vec<UiRequest>,
+) {
+    super::reserved(ui, height, |ui| {
+        ScrollArea::vertical()
+            .id_salt("labels")
+            .auto_shrink(false)
+            .show(ui, |ui| list(ui, model, state, out));
+    });
+    buttons(ui, model, out);
+}
+
+fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let Some(case) = model.session.case() else {
         ui.label(RichText::new("Open a scan first").color(theme::TEXT_WEAK));
         return;
@@ -26,13 +45,20 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
     for label in case.table().labels() {
         row(ui, case, label, active == Some(label.value), state, out);
     }
+}
+
+fn buttons(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let case = model.session.case();
     ui.horizontal_wrapped(|ui| {
-        if ui.button("New label").clicked() {
+        if ui
+            .add_enabled(case.is_some(), Button::new("New label"))
+            .clicked()
+        {
             out.push(UiRequest::command(LabelCommand::Add { name: None }));
         }
         let hint = "Start a new label for the next lesion";
-        super::action_button(ui, true, Action::NextLesion, hint, out);
-        let removable = case.active().filter(|l| !l.locked).map(|l| l.value);
+        super::action_button(ui, case.is_some(), Action::NextLesion, hint, out);
+        let removable = case.and_then(Case::active).filter(|l| !l.locked).map(|l| l.value);
         let remove = ui
             .add_enabled(removable.is_some(), Button::new("Remove label"))
             .on_hover_text("Remove the active label and its voxels");
@@ -53,8 +79,9 @@ fn row(
     let value = label.value;
     ui.push_id(value, |ui| {
         ui.horizontal(|ui| {
-            color_button(ui, label, out);
-            let visible = eye_toggle(ui, label.visible, &format!("Show {}", label.name))
+            super::colour::button(ui, label, out);
+            let title = label.title();
+            let visible = eye_toggle(ui, label.visible, &format!("Show {title}"))
                 .on_hover_text("Shown or hidden in the views");
             if visible.clicked() {
                 out.push(UiRequest::command(LabelCommand::Show {
@@ -62,7 +89,7 @@ fn row(
                     visible: !label.visible,
                 }));
             }
-            let locked = lock_toggle(ui, label.locked, &format!("Lock {}", label.name))
+            let locked = lock_toggle(ui, label.locked, &format!("Lock {title}"))
                 .on_hover_text("A locked label is never overwritten");
             if locked.clicked() {
                 out.push(UiRequest::command(LabelCommand::Lock {
@@ -73,21 +100,6 @@ fn row(
             name(ui, case, label, active, state, out);
         });
     });
-}
-
-fn color_button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
-    let mut color = label.color;
-    ui.spacing_mut().interact_size.x = 22.0;
-    let response = ui
-        .color_edit_button_srgb(&mut color)
-        .on_hover_text("Colour")
-        .accessible_name(format!("Colour of {}", label.name));
-    if response.changed() && color != label.color {
-        out.push(UiRequest::command(LabelCommand::Recolor {
-            value: label.value,
-            color,
-        }));
-    }
 }
 
 fn name(
@@ -112,7 +124,7 @@ fn name(
             && let Some((_, text)) = state.renaming.take()
         {
             let text = text.trim();
-            if done && !abandoned && !text.is_empty() && text != label.name {
+            if done && !abandoned && !text.is_empty() && text != label.title() {
                 out.push(UiRequest::command(LabelCommand::Rename {
                     value,
                     name: text.to_owned(),
@@ -125,7 +137,7 @@ fn name(
         0 => String::new(),
         voxels => case.size_text(voxels),
     };
-    let mut text = RichText::new(label.name.replace('_', " "));
+    let mut text = RichText::new(label.title());
     if !label.visible {
         text = text.color(theme::TEXT_WEAK);
     }
@@ -140,15 +152,18 @@ fn name(
     let response = ui
         .add(button)
         .on_hover_text("Click: clicks, boxes and strokes go to this label. Double click: rename. Right click: more");
+    if response.hovered() {
+        state.highlighted = Some(value);
+    }
     if response.clicked() {
         out.push(UiRequest::command(LabelCommand::Activate(value)));
     }
     if response.double_clicked() {
-        state.renaming = Some((value, label.name.clone()));
+        state.renaming = Some((value, label.title()));
     }
     response.context_menu(|ui| {
         if ui.button("Rename").clicked() {
-            state.renaming = Some((value, label.name.clone()));
+            state.renaming = Some((value, label.title()));
             ui.close();
         }
         if ui.button("Go to").clicked() {

@@ -1,26 +1,38 @@
 //! The panel on the right.
+//!
+//! Nothing in it moves but by what the user does to the panel itself: what comes and goes (tool settings, proposals,
+//! labels) has room that is always there, so that a click lands on what was under the pointer.
 
 mod ai;
+mod colour;
 mod display;
 mod edits;
 mod labels;
+mod review;
 mod tools;
 
-use egui::{CollapsingHeader, RichText, ScrollArea, Ui};
+use egui::{CollapsingHeader, RichText, ScrollArea, Ui, UiBuilder, vec2};
 
 use super::input::Action;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 
+pub use review::Review;
+
 /// Draws the sections of the panel.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    state.highlighted = None;
+    let room = ui.available_height();
+    let list_height = state.label_list_height.max(labels::LEAST_HEIGHT);
+    let scrolled = ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let open = model.session.case().is_some();
         section(ui, "Tools", |ui| {
             ui.add_enabled_ui(open, |ui| tools::show(ui, model, state, out));
         });
-        section(ui, "Model", |ui| ai::show(ui, model, out));
-        section(ui, "Labels", |ui| labels::show(ui, model, state, out));
+        section(ui, "Model", |ui| ai::show(ui, model, state, out));
+        section(ui, "Labels", |ui| {
+            labels::show(ui, model, state, list_height, out);
+        });
         section(ui, "Clean up", |ui| {
             ui.add_enabled_ui(open, |ui| edits::show(ui, model, out));
         });
@@ -28,6 +40,12 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
     });
+    let others = scrolled.content_size.y - list_height;
+    let left = (room - others).floor().max(labels::LEAST_HEIGHT);
+    if left != state.label_list_height {
+        state.label_list_height = left;
+        ui.ctx().request_repaint();
+    }
 }
 
 fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
@@ -36,8 +54,17 @@ fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
         .default_open(true)
         .show_unindented(ui, |ui| {
             contents(ui);
-            ui.add_space(6.0);
+            ui.add_space(4.0);
         });
+}
+
+/// Room of this height over the whole width, whatever is drawn into it.
+fn reserved<R>(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
+    let size = vec2(ui.available_width(), height);
+    let (_, rect) = ui.allocate_space(size);
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(rect));
+    inner.set_clip_rect(rect.expand(2.0).intersect(ui.clip_rect()));
+    contents(&mut inner)
 }
 
 /// The keys of an action as text, such as "2 or P".

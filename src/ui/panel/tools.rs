@@ -43,6 +43,9 @@ const TOOLS: [(Tool, Action, &str); 6] = [
 /// Brush sizes on the slider; larger ones by key.
 const BRUSH_SLIDER_MM: std::ops::RangeInclusive<f64> = 1.0..=60.0;
 
+/// Height of the row of a tool's settings, in points.
+const SETTINGS_HEIGHT: f32 = 24.0;
+
 /// Draws the tools and the settings of the active one.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let tools = model.session.tools();
@@ -63,11 +66,12 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             }
         });
     }
-    match tools.tool {
+    // Room for the settings of any tool, so that what is below stays where it is when another is chosen.
+    super::reserved(ui, SETTINGS_HEIGHT, |ui| match tools.tool {
         Tool::Click => polarity(ui, state),
         Tool::Brush | Tool::Eraser => brush(ui, tools.brush, out),
         _ => {}
-    }
+    });
 }
 
 /// Why a tool is of no use with the model that computes.
@@ -95,8 +99,9 @@ fn polarity(ui: &mut Ui, state: &mut UiState) {
 
 fn brush(ui: &mut Ui, brush: Brush, out: &mut Vec<UiRequest>) {
     let mut changed = brush;
-    let label = ui.label("Size");
     ui.horizontal(|ui| {
+        let label = ui.label("Size");
+        ui.spacing_mut().slider_width = 76.0;
         ui.add(
             Slider::new(&mut changed.diameter_mm, BRUSH_SLIDER_MM)
                 .logarithmic(true)

@@ -81,9 +81,18 @@ pub fn slice_text(view: &PlacedView, time: Option<TimeAxis>) -> String {
     )
 }
 
-/// Name and slice number at the top left.
+/// Name and slice number at the top left; one below the other where a line would run into the letter at the top.
 pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
-    let text = format!("{}   {}", plane_text(view, time), slice_text(view, time));
+    /// Half of what the letter takes, in points.
+    const LETTER_ROOM: f32 = 20.0;
+    let (plane, slice) = (plane_text(view, time), slice_text(view, time));
+    let line = format!("{plane}   {slice}");
+    let width = painter
+        .layout_no_wrap(line.clone(), theme::view_font(), theme::VIEW_TEXT)
+        .size()
+        .x;
+    let fits = MARGIN + width < view.rect.width() / 2.0 - LETTER_ROOM;
+    let text = if fits { line } else { format!("{plane}\n{slice}") };
     let pos = view.rect.left_top() + vec2(MARGIN, MARGIN);
     shadowed_text(
         painter,

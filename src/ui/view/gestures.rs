@@ -3,7 +3,7 @@
 //! Events are read one by one, not as egui's summary of a frame: a stroke keeps every point the mouse gave,
 //! and a click shorter than a slow frame is still a click.
 
-use egui::{Event, MouseWheelUnit, PointerButton, Pos2, Vec2};
+use egui::{CursorIcon, Event, MouseWheelUnit, PointerButton, Pos2, Vec2};
 
 use crate::geometry::{Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::prompt::Polarity;
@@ -96,6 +96,25 @@ enum DragKind {
 }
 
 impl ActiveDrag {
+    /// Whether the drag is of this view.
+    pub fn is_of(&self, plane: Plane) -> bool {
+        self.plane == plane
+    }
+
+    /// The pointer's shape while dragging; `None`: the tool's own.
+    pub fn cursor(&self) -> Option<CursorIcon> {
+        match self.kind {
+            DragKind::Pan => Some(CursorIcon::Grabbing),
+            DragKind::Zoom { .. } => Some(CursorIcon::ZoomIn),
+            DragKind::Window { .. } => Some(CursorIcon::AllScroll),
+            DragKind::Box {
+                drag: BoxDrag::Move { .. },
+                ..
+            } => Some(CursorIcon::Grabbing),
+            _ => None,
+        }
+    }
+
     /// The box as it is being drawn.
     pub fn drawn_box(&self) -> Option<VoxelBox> {
         match self.kind {
@@ -115,6 +134,9 @@ const BRUSH_PER_NOTCH: f64 = 1.2;
 const ZOOM_DOUBLING: f64 = 120.0;
 /// Share of the window's width that a drag of one point changes it by.
 const WINDOW_PER_POINT: f64 = 1.0 / 250.0;
+
+/// Windows from this width on are set in whole numbers; narrower ones are of scans such as PET in SUV.
+pub const WIDTH_OF_WHOLE_NUMBERS: f64 = 20.0;
 
 /// Reads events over one view. `is_over(pos)` says whether a press there is for this view.
 pub struct GestureReader<'a> {
@@ -246,7 +268,7 @@ impl GestureReader<'_> {
             }
             DragKind::Window { window } => {
                 *window = dragged_window(*window, by);
-                self.intents.push(ViewIntent::Window(*window));
+                self.intents.push(ViewIntent::Window(readable(*window)));
             }
             DragKind::Crosshair => self
                 .intents
@@ -317,6 +339,17 @@ impl GestureReader<'_> {
 
     fn pointer(&self) -> Pos2 {
         self.pointer_pos.unwrap_or_else(|| self.view.rect.center())
+    }
+}
+
+/// Whole numbers, as they are said and written, where the width leaves a choice.
+fn readable(window: Window) -> Window {
+    if window.width < WIDTH_OF_WHOLE_NUMBERS {
+        return window;
+    }
+    Window {
+        width: window.width.round(),
+        level: window.level.round(),
     }
 }
 

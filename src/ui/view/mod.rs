@@ -6,6 +6,7 @@ mod camera;
 mod gestures;
 mod paint_callback;
 mod placed;
+pub mod pointer;
 mod prompt_overlay;
 mod scene;
 
@@ -22,7 +23,7 @@ use super::state::UiState;
 use super::theme;
 
 pub use camera::Cameras;
-pub use gestures::{ActiveDrag, GestureContext, ViewIntent};
+pub use gestures::{ActiveDrag, GestureContext, ViewIntent, WIDTH_OF_WHOLE_NUMBERS};
 pub use paint_callback::Canvas;
 pub use placed::PlacedView;
 pub use scene::DrawnLabels;
@@ -129,12 +130,17 @@ fn slice_view(
     if let Some(pos) = hover {
         state.active_view = Some(plane);
         state.hovered = view.voxel(pos).map(|voxel| (plane, voxel));
-        ui.ctx().set_cursor_icon(cursor(model.session.tools().tool));
+    }
+    let dragged = state.drag.as_ref().filter(|d| d.is_of(plane));
+    if let Some(pos) = hover.or(response.interact_pointer_pos().filter(|_| dragged.is_some())) {
+        let tool = model.session.tools().tool;
+        let icon = pointer::cursor(&view, pos, tool, shown_box(case, state), dragged);
+        ui.ctx().set_cursor_icon(icon);
     }
     let painter = ui.painter_at(rect);
     if let Some(canvas) = canvas {
         let scene = state.drawn_labels.scene(case, display);
-        let style = scene::style(case, display, pixels_per_point);
+        let style = scene::style(case, display, state.highlighted, pixels_per_point);
         painter.add(canvas.shape(&view, &scene, &style));
     } else {
         no_canvas(&painter, rect);
@@ -205,14 +211,6 @@ fn read_gestures(
     intents
 }
 
-fn cursor(tool: Tool) -> CursorIcon {
-    match tool {
-        Tool::CrossHair | Tool::Click | Tool::Box => CursorIcon::Crosshair,
-        Tool::Brush | Tool::Eraser => CursorIcon::Crosshair,
-        Tool::Window => CursorIcon::AllScroll,
-    }
-}
-
 /// Everything that egui draws over the scan.
 fn overlay(
     painter: &Painter,
@@ -241,6 +239,14 @@ fn overlay(
     };
     if let (Some(pos), Some(color)) = (hover, brush_color) {
         annotations::brush_circle(painter, view, pos, tools.brush.diameter_mm, color);
+    }
+    if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
+        let receiver = case.receiver();
+        let shift = painter.ctx().input(|i| i.modifiers.shift);
+        let words = pointer::words(tools.tool, state.polarity(), shift, &receiver);
+        if let Some(words) = words {
+            pointer::tag(painter, view, pos, &words, &receiver);
+        }
     }
 }
 

@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use crate::models::Certainty;
 use crate::render::{self, Scene, SliceStyle};
-use crate::session::{Case, Display, Interpolation, Proposed};
+use crate::session::{Case, Display, Gain, Interpolation, Proposed};
 use crate::volume::{LabelMap, LabelTable, Mask};
 
 /// Width of outlines, in points.
 const OUTLINE_POINTS: f32 = 1.4;
 
-/// How the views are drawn.
-pub fn style(case: &Case, display: &Display, pixels_per_point: f32) -> SliceStyle {
+/// How the views are drawn; `highlighted` is the label that the user asks after.
+pub fn style(
+    case: &Case,
+    display: &Display,
+    highlighted: Option<u16>,
+    pixels_per_point: f32,
+) -> SliceStyle {
     SliceStyle {
         window: case.window(),
         interpolation: match display.interpolation {
@@ -24,7 +29,9 @@ pub fn style(case: &Case, display: &Display, pixels_per_point: f32) -> SliceStyl
         } else {
             0.0
         },
-        active_label: case.active().map_or(0, |label| label.value),
+        active_label: highlighted
+            .or(case.active().map(|label| label.value))
+            .unwrap_or(0),
     }
 }
 
@@ -62,12 +69,14 @@ impl DrawnLabels {
             return;
         }
         self.base = case.table().clone();
-        self.table = self.base.clone();
+        self.table = case
+            .gain()
+            .map_or_else(|| self.base.clone(), |gain| gain.table.clone());
         self.proposed = proposed.cloned();
         self.marks_doubt = certainty.is_some();
         self.drawn = match proposed {
-            Some(Proposed::Structures { labels, table }) => {
-                Some(drawn_values(labels, table, &mut self.table))
+            Some(Proposed::Structures { labels, .. }) => {
+                case.gain().map(|gain| drawn_values(labels, gain))
             }
             Some(Proposed::Target { label, mask }) if certainty.is_some() => {
                 Some(Arc::new(labelled(mask, *label)))
@@ -145,38 +154,18 @@ fn mark_doubt(drawn: &mut LabelMap, certainty: &Certainty, table: &mut LabelTabl
     }
 }
 
-/// The structures in values of `table`, to which those that it lacks are added.
-fn drawn_values(
-    labels: &Arc<LabelMap>,
-    names: &LabelTable,
-    table: &mut LabelTable,
-) -> Arc<LabelMap> {
-    let mut new_value: Vec<u16> = (0..=u16::MAX).collect();
-    let mut moved = false;
-    for label in names.labels() {
-        let known = table.by_name(&label.name).map(|l| l.value);
-        let free = match table.get(label.value) {
-            None => Some(label.value),
-            Some(_) => table.next_free_value(),
-        };
-        let Some(value) = known.or(free) else {
-            continue;
-        };
-        if known.is_none() {
-            table.add(value, &label.name);
-        }
-        moved |= value != label.value;
-        new_value[usize::from(label.value)] = value;
-    }
-    if !moved {
+/// The structures in the values that they get when they are accepted.
+fn drawn_values(labels: &Arc<LabelMap>, gain: &Gain) -> Arc<LabelMap> {
+    if gain.structures.iter().all(|s| s.becomes == s.proposed) {
         return Arc::clone(labels);
     }
+    let mut new_value: Vec<u16> = (0..=u16::MAX).collect();
+    for structure in &gain.structures {
+        new_value[usize::from(structure.proposed)] = structure.becomes;
+    }
+    let drawn = labels.voxels.iter().map(|&v| new_value[usize::from(v)]);
     Arc::new(LabelMap {
         grid: labels.grid,
-        voxels: labels
-            .voxels
-            .iter()
-            .map(|&v| new_value[usize::from(v)])
-            .collect(),
+        voxels: drawn.collect(),
     })
 }

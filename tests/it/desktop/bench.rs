@@ -160,6 +160,25 @@ impl Bench {
             .is_some()
     }
 
+    /// Where the widget of this text is.
+    pub fn rect(&self, label: &str) -> Rect {
+        self.harness.get_by_label(label).rect()
+    }
+
+    /// Moves the pointer and lets a frame be drawn.
+    pub fn hover(&mut self, pos: Pos2) {
+        self.harness.event(Event::PointerMoved(pos));
+        for _ in 0..2 {
+            self.harness.step();
+        }
+    }
+
+    /// The texts of all widgets.
+    pub fn texts(&self) -> Vec<String> {
+        let nodes = self.harness.query_all_by(|_| true);
+        nodes.filter_map(|node| node.accesskit_node().label()).collect()
+    }
+
     /// The rectangle of a view, and what it says of itself.
     pub fn view(&self, plane: &str) -> (Rect, String) {
         let start = format!("{plane}, slice");

@@ -13,6 +13,9 @@ use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
 /// Radius of what a click finds, in voxels.
 const RADIUS: i64 = 6;
 
+/// What it says of every target.
+pub const WARNING: &str = "toys draw balls around the spinal_cord";
+
 /// How long the automatic path takes, in milliseconds.
 const TAKES_MS: u64 = 400;
 
@@ -25,7 +28,7 @@ impl Toy {
     pub fn open() -> Result<Box<dyn Segmenter>, ModelError> {
         let card = "id = 'toy'\ntitle = 'Toy'\nsystem = 'toy'\ndescription = 'Draws balls.'\n\
                     weights = ''\nsha256 = ''\nautomatic = true\nclicks = true\nboxes = true\n\
-                    [[structures]]\nvalue = 1\nname = 'brainstem'\nmodality = 'ct'\n\
+                    [[structures]]\nvalue = 1\nname = 'spinal_cord'\nmodality = 'ct'\n\
                     [[structures]]\nvalue = 2\nname = 'larynx'\nmodality = 'ct'\n";
         Ok(Box::new(Self {
             card: toml::from_str(card).expect("the toy's card is complete"),
@@ -76,7 +79,7 @@ impl Segmenter for Toy {
         let grid = *image.grid();
         let mut labels = LabelMap::empty(grid);
         let mut table = LabelTable::default();
-        for (value, name, quarter) in [(1, "brainstem", 2), (2, "larynx", 1)] {
+        for (value, name, quarter) in [(1, "spinal_cord", 2), (2, "larynx", 1)] {
             let center = VoxelIndex(grid.dims.map(|n| (n * quarter / 4) as i64));
             ball(&grid, center, |offset| labels.voxels[offset] = value);
             table.add(value, name);
@@ -113,7 +116,7 @@ impl Segmenter for Toy {
             mask,
             estimate: Some(Estimate::Dice(0.91)),
             insight: None,
-            warnings: Vec::new(),
+            warnings: vec![WARNING.to_owned()],
         })
     }
 

@@ -102,6 +102,8 @@ fn other_command() -> impl Strategy<Value = Command> {
         1 => Just(AiCommand::RunAuto { structures: None }.into()),
         3 => Just(AiCommand::Accept.into()),
         1 => Just(AiCommand::Reject.into()),
+        2 => (1..3u16).prop_map(|v| AiCommand::AcceptStructure(v).into()),
+        1 => (1..3u16).prop_map(|v| AiCommand::RejectStructure(v).into()),
         1 => value().prop_map(|v| EditCommand::FillHoles(v).into()),
         1 => value().prop_map(|v| EditCommand::KeepLargest(v).into()),
         1 => value().prop_map(|v| EditCommand::Clear(v).into()),
@@ -170,12 +172,13 @@ fn check_books(case: &Case) {
         let expected = counted.get(&label.value).copied().unwrap_or(0);
         assert_eq!(case.voxel_count(label.value), expected);
     }
-    let active = case.active().is_some();
-    assert_eq!(
-        active,
-        !case.table().labels().is_empty(),
-        "a label is active if there is one"
-    );
+    check_gain(case);
+}
+
+/// What is promised of a proposal is there exactly as long as it stands, and counts each of its voxels once.
+fn check_gain(case: &Case) {
+    let promised = case.gain().map(|g| g.voxels + g.left);
+    assert_eq!(promised, case.proposal().map(|p| p.voxels()));
 }
 
 proptest! {
@@ -252,6 +255,33 @@ proptest! {
                 continue;
             }
             check_books(desk.case());
+        }
+    }
+
+    #[test]
+    fn accepting_gives_what_was_promised(acts in prop::collection::vec(act(true), 1..40)) {
+        let mut desk = Desk::new(DIMS);
+        for act in &acts {
+            act.on(&mut desk);
+        }
+        finish_stroke(&mut desk);
+        let case = desk.case();
+        if let (Some(gain), Some(proposal)) = (case.gain().cloned(), case.proposal()) {
+            let proposed: Vec<u16> = match &proposal.content {
+                Proposed::Target { mask, label } => {
+                    mask.voxels.iter().map(|&v| u16::from(v) * label).collect()
+                }
+                Proposed::Structures { labels, .. } => {
+                    let becomes = |v| gain.structures.iter().find(|s| s.proposed == v);
+                    labels.voxels.iter().map(|&v| becomes(v).map_or(0, |s| s.becomes)).collect()
+                }
+            };
+            let locked = |v: u16| case.table().get(v).is_some_and(|l| l.locked);
+            let refused: Vec<bool> = proposed.iter().map(|&v| locked(v)).collect();
+            desk.apply(AiCommand::Accept);
+            let labels = &desk.case().labels().voxels;
+            let got = (0..labels.len()).filter(|&n| proposed[n] != 0 && labels[n] == proposed[n] && !refused[n]);
+            prop_assert_eq!(got.count(), gain.voxels);
         }
     }
 

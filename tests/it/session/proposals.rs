@@ -1,9 +1,11 @@
 //! Clicks and boxes, results, accept, reject, refine.
 
+use prosector::geometry::Plane;
 use prosector::models::Estimate;
 use prosector::prompt::Polarity::{Negative, Positive};
 use prosector::session::{
-    AiCommand, Effect, HistoryCommand, LabelCommand, PromptCommand, Proposed, Severity, ToolCommand,
+    AiCommand, Command, Effect, HistoryCommand, LabelCommand, PromptCommand, Proposed, Severity,
+    StrokeCommand, StrokeMode, ToolCommand,
 };
 
 use super::{Desk, click, has, notice, voxel_box};
@@ -169,7 +171,7 @@ fn a_locked_label_takes_neither_clicks_nor_a_proposal() {
     });
     let effects = desk.apply(AiCommand::Accept);
     let text = notice(&effects, Severity::Error).expect("refused");
-    assert!(text.contains("lesion_1 is locked"), "{text}");
+    assert!(text.contains("lesion 1 is locked"), "{text}");
     assert!(desk.case().proposal().is_some());
     let effects = desk.apply(PromptCommand::AddClick(click([1, 1, 1], Positive)));
     assert!(notice(&effects, Severity::Error).is_some());
@@ -260,14 +262,170 @@ fn an_automatic_result_waits_until_the_target_is_decided() {
 }
 
 #[test]
-fn a_click_on_an_automatic_result_accepts_it_and_corrects_the_active_label() {
-    let mut desk = Desk::new(DIMS);
-    desk.apply(AiCommand::RunAuto { structures: None });
-    desk.answer_auto(&[voxel_box([0; 3], [3, 3, 3])]);
+fn a_click_on_an_automatic_result_accepts_it_and_starts_a_lesion() {
+    let mut desk = organs_proposed();
+    let receiver = desk.case().receiver();
+    assert_eq!((receiver.title.as_str(), receiver.is_new), ("lesion 1", true));
     desk.apply(PromptCommand::AddClick(click([4, 3, 3], Positive)));
     assert_eq!(desk.case().voxel_count(1), 64);
+    let active = desk.case().active().expect("a lesion was started");
+    assert_eq!(active.name, "lesion_1");
+    assert_eq!(receiver.color, active.color, "as it was said before");
     let prior = desk.prompt.clone().and_then(|p| p.2);
-    assert_eq!(prior.map(|m| m.count()), Some(64));
+    assert!(prior.is_none(), "an organ is no prior of a lesion");
+}
+
+/// Two organs: the first of 64 voxels, the second of 48.
+fn organs_proposed() -> Desk {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(AiCommand::RunAuto { structures: None });
+    desk.answer_auto(&[
+        voxel_box([0; 3], [3, 3, 3]),
+        voxel_box([6, 0, 0], [8, 3, 3]),
+    ]);
+    desk
+}
+
+#[test]
+fn after_accepting_organs_neither_click_nor_box_nor_stroke_goes_into_one() {
+    let prompts = [
+        Command::from(PromptCommand::AddClick(click([2, 2, 2], Positive))),
+        PromptCommand::SetBox(voxel_box([1; 3], [2; 3])).into(),
+        StrokeCommand::Begin {
+            mode: StrokeMode::Paint,
+            plane: Plane::Axial,
+            at: super::at([10.0, 8.0, 6.0]),
+        }
+        .into(),
+    ];
+    for prompt in prompts {
+        let mut desk = organs_proposed();
+        desk.apply(AiCommand::Accept);
+        assert!(desk.case().active().is_none());
+        desk.apply(prompt.clone());
+        let active = desk.case().active().map(|l| l.name.as_str());
+        assert_eq!(active, Some("lesion_1"), "{prompt:?}");
+        desk.apply(StrokeCommand::End);
+        assert_eq!(desk.case().voxel_count(1), 64);
+    }
+    let mut desk = organs_proposed();
+    desk.apply(AiCommand::Accept);
+    desk.apply(LabelCommand::Activate(2));
+    assert_eq!(desk.case().receiver().title, "organ 2");
+    desk.apply(PromptCommand::AddClick(click([7, 2, 2], Positive)));
+    assert_eq!(desk.case().table().labels().len(), 2, "the user chose it");
+    assert_eq!(desk.prompt.and_then(|p| p.2).map(|m| m.count()), Some(48));
+}
+
+#[test]
+fn without_a_chosen_label_the_eraser_says_so() {
+    let mut desk = organs_proposed();
+    desk.apply(AiCommand::Accept);
+    let effects = desk.apply(StrokeCommand::Begin {
+        mode: StrokeMode::Erase,
+        plane: Plane::Axial,
+        at: super::at([2.0, 2.0, 2.0]),
+    });
+    let text = notice(&effects, Severity::Error).expect("refused");
+    assert!(text.contains("choose the label"), "{text}");
+}
+
+#[test]
+fn structures_are_accepted_and_rejected_alone() {
+    let mut desk = organs_proposed();
+    desk.apply(AiCommand::AcceptStructure(2));
+    let names = |desk: &Desk| -> Vec<String> {
+        let labels = desk.case().table().labels().iter();
+        labels.map(|l| l.name.clone()).collect()
+    };
+    assert_eq!(names(&desk), ["organ_2"]);
+    assert_eq!(desk.case().voxel_count(2), 48);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(64));
+    assert!(desk.case().active().is_none());
+
+    desk.apply(AiCommand::RejectStructure(1));
+    assert!(desk.case().proposal().is_none(), "nothing is left to decide");
+    assert_eq!(desk.case().labels().counts(), [(2, 48)]);
+
+    desk.apply(HistoryCommand::Undo);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(64));
+    desk.apply(HistoryCommand::Undo);
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(112));
+    assert!(names(&desk).is_empty() && desk.case().labels().counts().is_empty());
+    desk.apply(HistoryCommand::Redo);
+    assert_eq!(desk.case().labels().counts(), [(2, 48)]);
+    desk.apply(AiCommand::Accept);
+    assert_eq!(desk.case().labels().counts(), [(1, 64), (2, 48)]);
+}
+
+#[test]
+fn a_structure_that_is_not_there_changes_nothing() {
+    let mut desk = clicked();
+    let steps = desk.case().history().undo_len();
+    for value in [1, 9] {
+        desk.apply(AiCommand::AcceptStructure(value));
+        desk.apply(AiCommand::RejectStructure(value));
+    }
+    assert_eq!(desk.case().proposal().map(|p| p.voxels()), Some(27));
+    assert_eq!(desk.case().history().undo_len(), steps);
+}
+
+#[test]
+fn the_size_of_a_target_is_what_accepting_gives() {
+    for (take, lock_other, expected) in [(false, false, 18), (true, false, 27), (true, true, 18)] {
+        let mut desk = clicked();
+        desk.apply(ToolCommand::TakeFromOthers(take));
+        desk.apply(LabelCommand::StartNextLesion);
+        desk.apply(LabelCommand::Lock {
+            value: 1,
+            locked: lock_other,
+        });
+        desk.apply(PromptCommand::AddClick(click([4, 4, 4], Positive)));
+        desk.answer(&[voxel_box([4, 2, 2], [6, 4, 4])]);
+        let gain = desk.case().gain().expect("a proposal stands").clone();
+        assert_eq!((gain.voxels, gain.left), (expected, 27 - expected));
+        desk.apply(AiCommand::Accept);
+        assert_eq!(desk.case().voxel_count(2), expected);
+        assert!(desk.case().gain().is_none());
+    }
+}
+
+#[test]
+fn the_size_of_a_proposal_follows_locks_and_tools() {
+    let mut desk = clicked();
+    let gain = |desk: &Desk| desk.case().gain().map(|g| (g.voxels, g.left));
+    assert_eq!(gain(&desk), Some((27, 0)));
+    let lock = |locked| LabelCommand::Lock { value: 1, locked };
+    desk.apply(lock(true));
+    assert_eq!(gain(&desk), Some((0, 27)));
+    desk.apply(lock(false));
+    assert_eq!(gain(&desk), Some((27, 0)));
+    desk.apply(HistoryCommand::Undo);
+    assert_eq!(gain(&desk), Some((0, 27)));
+}
+
+#[test]
+fn sizes_of_structures_are_what_accepting_gives() {
+    let mut desk = clicked();
+    desk.apply(AiCommand::Accept);
+    desk.apply(AiCommand::RunAuto { structures: None });
+    let organs = [
+        voxel_box([0; 3], [3, 3, 3]),
+        voxel_box([6, 0, 0], [8, 3, 3]),
+    ];
+    desk.answer_auto(&organs);
+    // Of the first, 2x2x2 voxels are the lesion's.
+    let gain = desk.case().gain().expect("structures stand").clone();
+    let alone: Vec<usize> = gain.structures.iter().map(|s| s.voxels).collect();
+    assert_eq!((gain.voxels, gain.left, alone), (104, 8, vec![56, 48]));
+    assert_eq!(gain.structures[1].bounds, organs[1]);
+    let becomes = gain.structures[0].becomes;
+    desk.apply(AiCommand::AcceptStructure(1));
+    assert_eq!(desk.case().voxel_count(becomes), 56);
+    desk.apply(HistoryCommand::Undo);
+    desk.apply(AiCommand::Accept);
+    let counts = desk.case().labels().counts();
+    assert_eq!(counts.iter().map(|c| c.1).sum::<usize>(), 27 + 104);
 }
 
 #[test]
