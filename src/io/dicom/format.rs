@@ -105,7 +105,7 @@ impl PixelFormat {
         match self.columns.is_multiple_of(2) {
             true => Ok(true),
             false => Err(format!(
-                "its pixels are {name} in rows of {} pixels, which is not even",
+                "its pixels share colours by pairs, but its rows have {} pixels",
                 self.columns
             )),
         }

@@ -22,6 +22,9 @@ const SCOUT_SHARE: usize = 8;
 /// No more images than this are scouts because they lie across a stack.
 const ODD_SCOUTS: usize = 2;
 
+/// Fewer images than this are not put together if each names a series of its own.
+const FEWEST_TORN: usize = 3;
+
 /// Normals with a smaller cosine between them lie across each other.
 const ACROSS: f64 = 0.9;
 
@@ -100,11 +103,19 @@ pub(super) fn sort(instances: &[Instance], keep_scouts: bool) -> Sorted<'_> {
             Kind::Index => {}
         }
     }
+    let all: Vec<&Instance> = by_series.values().flatten().copied().collect();
+    if by_series.values().all(|members| members.len() == 1) && torn_apart(&all) {
+        sorted.add_series(&all[0].series, &all, keep_scouts);
+        let note = "every image names a series of its own, as after anonymising; they are taken as one";
+        sorted.groups.iter_mut().for_each(|g| g.notes.push(note.into()));
+        return sorted;
+    }
     for ((_, uid), members) in by_series {
         sorted.add_series(uid, &members, keep_scouts);
     }
     if !keep_scouts {
-        sorted.set_scouts_apart();
+        let groups = std::mem::take(&mut sorted.groups);
+        sorted.groups = sorted.without_scouts(groups);
     }
     number_repeated(&mut sorted.groups);
     sorted
@@ -154,32 +165,59 @@ impl<'a> Sorted<'a> {
                 }
             }
         }
-        let images = groups.iter().map(Vec::len).sum();
-        let largest = groups.iter().map(Vec::len).max().unwrap_or(0);
-        if !keep_scouts && looks_like_localizer(members[0], largest, orientations(&groups)) {
-            return self.add_other(uid, "localizer", images);
-        }
-        self.groups.extend(groups.into_iter().map(|planes| Group {
+        let groups = groups.into_iter().map(|planes| Group {
             uid: uid.to_owned(),
             notes: series.notes.iter().cloned().chain(jitter(&planes)).collect(),
             planes,
-        }));
+        });
+        let mut groups: Vec<Group> = groups.collect();
+        if !keep_scouts {
+            groups = self.without_scouts(groups);
+            let images = groups.iter().map(|g| g.planes.len()).sum();
+            let largest = groups.iter().map(|g| g.planes.len()).max().unwrap_or(0);
+            if looks_like_localizer(members[0], largest, orientations(&groups)) {
+                return self.add_other(uid, "localizer", images);
+            }
+        }
+        self.groups.extend(groups);
     }
 
     /// Counts images that lie across a much larger stack as localizers: of the same series, or CT of the same study.
-    fn set_scouts_apart(&mut self) {
-        let groups = std::mem::take(&mut self.groups);
-        let is_scout: Vec<bool> = groups
-            .iter()
-            .map(|group| groups.iter().any(|stack| lies_across(group, stack)))
-            .collect();
+    fn without_scouts(&mut self, groups: Vec<Group<'a>>) -> Vec<Group<'a>> {
+        let is_scout = |group: &Group| groups.iter().any(|stack| lies_across(group, stack));
+        let is_scout: Vec<bool> = groups.iter().map(is_scout).collect();
+        let mut kept = Vec::with_capacity(groups.len());
         for (group, is_scout) in groups.into_iter().zip(is_scout) {
             match is_scout {
                 true => self.add_other(&group.uid, "localizer", group.planes.len()),
-                false => self.groups.push(group),
+                false => kept.push(group),
             }
         }
+        kept
     }
+}
+
+/// The images of series that hold one image each, though they are slices of one volume by all else: numbered and
+/// described alike, and each at a place of its own.
+fn torn_apart(members: &[&Instance]) -> bool {
+    let first = members[0];
+    let is_alike = |i: &&Instance| {
+        i.series_number != 0
+            && i.series_number == first.series_number
+            && i.description == first.description
+    };
+    if members.len() < FEWEST_TORN || !members.iter().all(is_alike) {
+        return false;
+    }
+    let planes: Result<Vec<Vec<Plane>>, String> = members.iter().map(|i| planes_of(i)).collect();
+    let Ok(planes) = planes else {
+        return false;
+    };
+    let planes = planes.concat();
+    let series = Series::of(members);
+    planes.len() == members.len()
+        && planes.iter().all(|p| fits(&planes[0], p, &series))
+        && distinct_positions(&planes) == planes.len()
 }
 
 /// Whether an image or two are the scout of a stack.
@@ -213,7 +251,7 @@ impl Series {
             uids.collect::<BTreeSet<_>>().len()
         };
         let is_single = |i: &&Instance| i.frames.as_ref().is_ok_and(|f| f.len() == 1);
-        let singles = members.len() > 1 && members.iter().all(|i| is_single(&i));
+        let singles = members.len() > 1 && members.iter().all(is_single);
         let mut series = Self::default();
         if singles && distinct(|i| &i.frame_of_reference) == members.len() {
             series.ignores_frame_of_reference = true;
@@ -312,10 +350,10 @@ fn fits(a: &Plane, b: &Plane, series: &Series) -> bool {
 }
 
 /// Number of clearly different plane orientations.
-fn orientations(groups: &[Vec<Plane>]) -> usize {
+fn orientations(groups: &[Group]) -> usize {
     let mut normals: Vec<glam::DVec3> = Vec::new();
     for group in groups {
-        let normal = group[0].placement.normal();
+        let normal = group.planes[0].placement.normal();
         if normals.iter().all(|n| n.dot(normal).abs() < ACROSS) {
             normals.push(normal);
         }

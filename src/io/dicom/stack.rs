@@ -95,9 +95,10 @@ fn told_apart<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
             let mut stack = single(&kept)
                 .or_else(|| by_axes(&kept, |_| true))
                 .or_else(|| by_rank(&kept))?;
-            stack.notes.push(format!(
-                "{copies} images are copies of others at the same place and were left out"
-            ));
+            stack.notes.push(match copies {
+                1 => "1 image is a copy of another at the same place and was left out".to_owned(),
+                n => format!("{n} images are copies of others at the same place and were left out"),
+            });
             Some(stack)
         })?
     };

@@ -9,7 +9,8 @@ use super::stack::Stack;
 /// More attributes than this are not combined.
 const MOST_AXES: usize = 4;
 
-/// A scan that was stopped has at least this many whole frames: one alone may be something else.
+/// A scan that was stopped has at least this many whole frames: one alone may be something else, unless the images are
+/// numbered as volumes.
 const FEWEST_WHOLE: usize = 2;
 
 /// The values of all planes on one axis.
@@ -135,7 +136,7 @@ fn split<'a>(
         let ids = |frames: &[(Vec<usize>, Vec<Plane>)]| -> Vec<Vec<usize>> {
             frames.iter().map(|f| f.0.clone()).collect()
         };
-        if is_even || !is_stopped(&ids(&whole), &ids(&broken)) {
+        if is_even || !is_stopped(chosen, &ids(&whole), &ids(&broken)) {
             return None;
         }
         notes.push(stopped(broken.iter().map(|f| f.1.len()).sum(), broken.len()));
@@ -152,13 +153,17 @@ fn split<'a>(
 }
 
 /// Whether the broken frames are the last ones on some axis, after enough whole ones.
-fn is_stopped(whole: &[Vec<usize>], broken: &[Vec<usize>]) -> bool {
+fn is_stopped(chosen: &[&Column], whole: &[Vec<usize>], broken: &[Vec<usize>]) -> bool {
     let is_last_on = |axis: usize| {
         let last = whole.iter().chain(broken).map(|ids| ids[axis]).max();
         let whole_before = whole.iter().filter(|ids| Some(ids[axis]) < last).count();
-        whole_before >= FEWEST_WHOLE && broken.iter().all(|ids| Some(ids[axis]) == last)
+        let fewest = match chosen[axis].axis {
+            Axis::TemporalPosition | Axis::AcquisitionNumber => 1,
+            _ => FEWEST_WHOLE,
+        };
+        whole_before >= fewest && broken.iter().all(|ids| Some(ids[axis]) == last)
     };
-    (0..broken[0].len()).any(is_last_on)
+    (0..chosen.len()).any(is_last_on)
 }
 
 fn stopped(images: usize, frames: usize) -> String {
