@@ -12,6 +12,7 @@ import argparse
 import ctypes
 import json
 import os
+import re
 import resource
 import signal
 import struct
@@ -116,6 +117,17 @@ def until(condition, patience_s=40):
     return False
 
 
+def idle(process, patience_s=30):
+    """Waits until the program has nothing to do."""
+    before, deadline = -1.0, time.monotonic() + patience_s * PACE
+    while time.monotonic() < deadline and process.poll() is None:
+        now = cpu_seconds(process.pid)
+        if now - before < 0.03 and before >= 0:
+            return
+        before = now
+        wait(0.7)
+
+
 class Desk:
     """A user's folder, a display, and the windows on it."""
 
@@ -153,8 +165,8 @@ class Desk:
         process.window = new()[0][0]
         wait(1.5)
         self.display.place(process.window, 0, 0, WIDTH, HEIGHT)
-        # The scan is read, and what is to be asked is on the screen.
-        wait(5)
+        # The scan is read, the model open, and what is to be asked is on the screen.
+        idle(process)
         return process
 
     def paint(self, window, x, y):
@@ -173,6 +185,7 @@ class Desk:
     def answer(self, window, place):
         """Presses the button at this place (from 1) of the question that is shown."""
         self.display.focus(window)
+        wait(0.5)
         for _ in range(place):
             self.display.keys("Tab")
         self.display.keys("space")
@@ -436,8 +449,10 @@ def try_diagnostics(desk):
     expect(ended_within(window, 10) is not None, "did not end")
     told = (desk.folder / "log").read_text(errors="replace")
     expect("apply" in told, "no diagnostics were written")
-    secrets = ("Mustermann", "Erika", "19530412", "Geheimrat", "23117", desk.folder.name)
-    found = [secret for secret in secrets if secret in told]
+    secrets = ["Mustermann", "Erika", "19530412", "Geheimrat", desk.folder.name]
+    # A time of day may contain the digits.
+    secrets.append(r"\b23117\b")
+    found = [secret for secret in secrets if re.search(secret, told)]
     expect(not found, f"told: {found}")
     return f"{len(told.splitlines())} lines tell nothing"
 

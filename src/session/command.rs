@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::util::short_debug;
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
+use crate::util::short_debug;
 use crate::volume::Window;
 
 use super::recovery::Snapshot;

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::util::short_debug;
 use crate::geometry::Affine;
 use crate::io::{IoError, atomic};
+use crate::util::short_debug;
 use crate::volume::{Grid, Label, LabelMap, LabelTable, Run, Runs};
 
 use super::{Case, ScanSource};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::util::short_debug;
 use crate::io::ScanInfo;
 use crate::models::ScanKey;
+use crate::util::short_debug;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, Window};
 
 /// Where a scan came from: enough to open it again.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::util::short_debug;
 use crate::geometry::Convention;
 use crate::io::{IoError, atomic};
+use crate::util::short_debug;
 
 use super::{Brush, Display, Interpolation, Session};
 

@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::util::short_debug;
 use crate::geometry::VoxelBox;
+use crate::util::short_debug;
 
 use super::{Grid, Rgb, ThirdAxis, luminance};
 

@@ -1,7 +1,7 @@
 //! Label maps: one structure per voxel, and the table that names the structures.
 
-use crate::util::short_debug;
 use super::{Grid, Mask};
+use crate::util::short_debug;
 
 /// One structure of a label map.
 #[derive(Clone, PartialEq, Eq)]

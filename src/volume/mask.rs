@@ -1,7 +1,7 @@
 //! A binary mask on a grid.
 
-use crate::util::short_debug;
 use crate::geometry::VoxelBox;
+use crate::util::short_debug;
 
 use super::Grid;
 

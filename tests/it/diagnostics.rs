@@ -18,14 +18,16 @@ use tempfile::TempDir;
 use crate::dicom_made::{set_text, slice};
 
 /// Parts of the path and of the file, as a patient's name and number would be.
-const SECRETS: [&str; 5] = [
-    "Mustermann",
-    "Erika",
-    "19530412",
-    "Geheimrat",
-    // The value of every voxel.
-    "23117",
-];
+const SECRETS: [&str; 4] = ["Mustermann", "Erika", "19530412", "Geheimrat"];
+/// The value of every voxel; as a number, because a time of day may contain the digits.
+const VOXEL: &str = "23117";
+
+/// What of the patient a text tells.
+fn secret_in(text: &str) -> Option<&'static str> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+    let name = SECRETS.into_iter().find(|secret| text.contains(secret));
+    name.or_else(|| numbers.any(|n| n == VOXEL).then_some(VOXEL))
+}
 
 fn grid() -> Grid {
     Grid::new([20, 18, 12], Affine::from_spacing([1.5; 3], [0.0; 3]))
@@ -50,9 +52,24 @@ fn patient() -> (TempDir, PathBuf) {
     save_labels(&named.join("Geheimrat.nii.gz"), &labels, &table).expect("written");
     for k in 0..3u16 {
         let mut object = slice(f64::from(k) * 5.0, [23117; 12]);
-        set_text(&mut object, tags::PATIENT_NAME, dicom_core::VR::PN, "Mustermann^Erika");
-        set_text(&mut object, tags::SERIES_DESCRIPTION, dicom_core::VR::LO, "Geheimrat");
-        set_text(&mut object, tags::PATIENT_ID, dicom_core::VR::LO, "19530412");
+        set_text(
+            &mut object,
+            tags::PATIENT_NAME,
+            dicom_core::VR::PN,
+            "Mustermann^Erika",
+        );
+        set_text(
+            &mut object,
+            tags::SERIES_DESCRIPTION,
+            dicom_core::VR::LO,
+            "Geheimrat",
+        );
+        set_text(
+            &mut object,
+            tags::PATIENT_ID,
+            dicom_core::VR::LO,
+            "19530412",
+        );
         set_text(
             &mut object,
             tags::SOP_INSTANCE_UID,
@@ -61,7 +78,8 @@ fn patient() -> (TempDir, PathBuf) {
         );
         let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
         let file = object.with_meta(meta).expect("the object is sound");
-        file.write_to_file(series.join(format!("Erika{k}.dcm"))).expect("written");
+        file.write_to_file(series.join(format!("Erika{k}.dcm")))
+            .expect("written");
     }
     fs::write(named.join("Mustermann.txt"), "no scan of Erika").expect("written");
     (folder, named)
@@ -88,7 +106,9 @@ fn told(named: &Path, filter: &str, arguments: &[&str]) -> String {
 fn diagnostics(named: &Path, arguments: &[&str]) -> String {
     let for_the_user = told(named, "off", arguments);
     let all = told(named, "trace", arguments);
-    let more = all.lines().filter(|l| !for_the_user.lines().any(|u| u == *l));
+    let more = all
+        .lines()
+        .filter(|l| !for_the_user.lines().any(|u| u == *l));
     more.collect::<Vec<_>>().join("\n")
 }
 
@@ -100,14 +120,25 @@ fn commands_at_trace_tell_no_name_no_path_and_no_voxel() {
         &["info", "Geheimrat_series", "--json"],
         &["info", "Mustermann.txt"],
         &["convert", "Geheimrat_series", "-o", "Mustermann.nii.gz"],
-        &["screenshot", "Erika.nii.gz", "--labels", "Geheimrat.nii.gz", "-o", "Erika.png"],
-        &["evaluate", "--pred", "Geheimrat.nii.gz", "--truth", "Geheimrat.nii.gz"],
+        &[
+            "screenshot",
+            "Erika.nii.gz",
+            "--labels",
+            "Geheimrat.nii.gz",
+            "-o",
+            "Erika.png",
+        ],
+        &[
+            "evaluate",
+            "--pred",
+            "Geheimrat.nii.gz",
+            "--truth",
+            "Geheimrat.nii.gz",
+        ],
     ];
     for command in commands {
         let told = diagnostics(&named, command);
-        for secret in SECRETS {
-            assert!(!told.contains(secret), "{command:?} tells {secret}: {told}");
-        }
+        assert_eq!(secret_in(&told), None, "{command:?}: {told}");
     }
 }
 
@@ -119,9 +150,7 @@ fn segmenting_at_trace_tells_something_but_nothing_of_the_patient() {
     let line = "segment scan.nii.gz -o out.nii.gz --auto --device cpu";
     let told = told(&named, "trace", &line.split(' ').collect::<Vec<_>>());
     assert!(told.contains("prosector"), "diagnostics are there: {told}");
-    for secret in SECRETS {
-        assert!(!told.contains(secret), "{secret} is told: {told}");
-    }
+    assert_eq!(secret_in(&told), None, "{told}");
 }
 
 #[test]
@@ -129,8 +158,12 @@ fn what_can_be_printed_for_debugging_hides_its_content() {
     let (_folder, named) = patient();
     let path = named.join("Erika.nii.gz");
     let ctx = JobContext::silent();
-    let (info, _) = io::inspect(&named.join("Geheimrat_series"), &OpenOptions::default(), &ctx)
-        .expect("a series");
+    let (info, _) = io::inspect(
+        &named.join("Geheimrat_series"),
+        &OpenOptions::default(),
+        &ctx,
+    )
+    .expect("a series");
     let (labels, table, _) =
         io::open_labels(&named.join("Geheimrat.nii.gz"), &ctx).expect("labels");
     let source = ScanSource::File {
@@ -173,8 +206,6 @@ fn what_can_be_printed_for_debugging_hides_its_content() {
     ];
     for text in printed {
         assert!(text.len() < 300, "{text}");
-        for secret in SECRETS {
-            assert!(!text.contains(secret), "{secret} in {text}");
-        }
+        assert_eq!(secret_in(&text), None, "{text}");
     }
 }

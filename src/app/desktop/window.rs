@@ -239,6 +239,10 @@ impl eframe::App for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        if self.closing {
+            // Drawing would hold the end up.
+            return;
+        }
         self.unsaved.begin_frame();
         let model = UiModel {
             session: &self.session,

@@ -96,7 +96,10 @@ fn every_left_over_is_offered_and_later_overwrites_none() {
     assert!(!bench.shows("Recover unsaved work?"));
     let left = kept(folder.path());
     assert_eq!(left.len(), 2);
-    assert!(left.iter().all(|(name, work)| works.get(name) == Some(work)));
+    assert!(
+        left.iter()
+            .all(|(name, work)| works.get(name) == Some(work))
+    );
 }
 
 #[test]
@@ -112,7 +115,10 @@ fn recovering_one_work_asks_before_another_replaces_it() {
 
     let mut bench = Bench::open_as_left(folder.path());
     bench.press("Recover");
-    assert!(bench.shows("Recover unsaved work?"), "the second is offered");
+    assert!(
+        bench.shows("Recover unsaved work?"),
+        "the second is offered"
+    );
     bench.press("Recover");
     assert!(bench.shows("Save them before going on with other work?"));
     bench.press("Stay");
