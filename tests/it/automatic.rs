@@ -79,8 +79,7 @@ fn organs_in_each_other_s_places_are_not() {
 
 #[test]
 fn two_organs_are_no_evidence_of_a_head() {
-    let (image, labels) = organs();
-    let mut two = labels.clone();
+    let (image, mut two) = organs();
     two.voxels
         .iter_mut()
         .filter(|v| ![1, 2].contains(*v))
