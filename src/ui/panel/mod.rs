@@ -32,9 +32,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Model", |ui| ai::show(ui, model, state, out));
         section(ui, "Labels", |ui| {
             labels::show(ui, model, state, list_height, out);
-        });
-        section(ui, "Clean up", |ui| {
-            ui.add_enabled_ui(open, |ui| edits::show(ui, model, out));
+            edits::show(ui, model, out);
         });
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
@@ -78,7 +76,13 @@ pub fn keys_text(ui: &Ui, action: Action) -> String {
 }
 
 /// A button for an action, with its keys in the hint.
-fn action_button(ui: &mut Ui, enabled: bool, action: Action, hint: &str, out: &mut Vec<UiRequest>) {
+pub fn action_button(
+    ui: &mut Ui,
+    enabled: bool,
+    action: Action,
+    hint: &str,
+    out: &mut Vec<UiRequest>,
+) {
     let keys = keys_text(ui, action);
     let hint = match (hint.is_empty(), keys.is_empty()) {
         (_, true) => hint.to_owned(),
