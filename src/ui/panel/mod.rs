@@ -19,12 +19,17 @@ use super::state::UiState;
 
 pub use review::Review;
 
+/// Width left free for the scroll bar, in points.
+const SCROLL_BAR: f32 = 8.0;
+
 /// Draws the sections of the panel.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     state.highlighted = None;
     let room = ui.available_height();
     let list_height = state.label_list_height.max(labels::LEAST_HEIGHT);
     let scrolled = ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        // Beside what is to be clicked on, not over it.
+        ui.set_max_width(ui.available_width() - SCROLL_BAR);
         let open = model.session.case().is_some();
         section(ui, "Tools", |ui| {
             ui.add_enabled_ui(open, |ui| tools::show(ui, model, state, out));

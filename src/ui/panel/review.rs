@@ -16,7 +16,7 @@ use crate::ui::state::UiState;
 use crate::ui::theme;
 
 /// Height of what is told of a proposal, in points: a heading and four structures.
-const HEIGHT: f32 = 120.0;
+const HEIGHT: f32 = 116.0;
 const ROW_HEIGHT: f32 = 20.0;
 
 /// The structures that were proposed, in their order.
