@@ -18,7 +18,8 @@ fn shortcuts(ctx: &Context, state: &mut UiState) {
     let height = (ctx.content_rect().height() - 140.0).max(200.0);
     Window::new("Mouse and keyboard")
         .open(&mut state.show_shortcuts)
-        .default_width(430.0)
+        .default_size([500.0, height])
+        .default_pos([60.0, 50.0])
         .collapsible(false)
         .show(ctx, |ui| {
             ScrollArea::vertical().max_height(height).show(ui, |ui| {

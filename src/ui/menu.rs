@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use egui::{Button, MenuBar, Ui};
+use egui::{Align, Button, MenuBar, RichText, Ui};
 
 use super::input::{Action, MouseProfile};
 use super::layout::Layout;
 use super::model::{UiModel, UiRequest};
+use super::panel::action_button;
 use super::state::UiState;
+use super::theme;
 use crate::session::{Case, ScanSource};
 
 /// Draws the menu bar.
@@ -22,11 +24,26 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             entry(ui, true, Action::ShowShortcuts, out);
             entry(ui, true, Action::ShowAbout, out);
         });
-        if let Some(case) = model.session.case() {
-            ui.separator();
-            ui.weak(title(case));
-        }
+        ui.separator();
+        ui.with_layout(egui::Layout::right_to_left(Align::Center), |ui| {
+            back_and_forth(ui, model, out);
+            if let Some(case) = model.session.case() {
+                ui.with_layout(egui::Layout::left_to_right(Align::Center), |ui| {
+                    let text = RichText::new(title(case)).color(theme::TEXT_WEAK);
+                    ui.add(egui::Label::new(text).truncate());
+                });
+            }
+        });
     });
+}
+
+/// Undo and redo, at the right end of the bar.
+fn back_and_forth(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let history = model.session.case().map(Case::history);
+    let undo = history.and_then(|h| h.undo_name());
+    let redo = history.and_then(|h| h.redo_name());
+    action_button(ui, redo.is_some(), Action::Redo, redo.unwrap_or(""), out);
+    action_button(ui, undo.is_some(), Action::Undo, undo.unwrap_or(""), out);
 }
 
 /// The scan and its size; a star when there is unsaved work.

@@ -60,7 +60,7 @@ pub const BRUSH: Color32 = Color32::from_rgb(236, 238, 240);
 pub const ERASER: Color32 = Color32::from_rgb(240, 150, 130);
 
 /// Width of the panel on the right, in points.
-pub const SIDE_PANEL_WIDTH: f32 = 308.0;
+pub const SIDE_PANEL_WIDTH: f32 = 314.0;
 /// Gap between views, in points.
 pub const VIEW_GAP: f32 = 2.0;
 /// How near the pointer must be to grab a handle of the box, in points.

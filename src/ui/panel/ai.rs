@@ -3,11 +3,10 @@
 use egui::{Button, Color32, ComboBox, Label as Text, RichText, Sense, Ui, vec2};
 
 use crate::models::ModelCard;
-use crate::session::{Case, Tool, ToolCommand};
+use crate::session::{Case, Tool};
 use crate::ui::input::Action;
-use crate::ui::model::{EngineStatus, UiModel, UiRequest};
+use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
-use crate::ui::theme;
 use crate::volume::{Modality, title_of};
 
 /// Height of the line that says which label receives, in points.
@@ -16,7 +15,6 @@ const RECEIVER_HEIGHT: f32 = 20.0;
 /// Draws the section.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     model_choice(ui, model, out);
-    engine_line(ui, model.engine);
     let case = model.session.case();
     let automatic = model.engine.card().is_some_and(|card| card.automatic);
     let idle = case.is_some_and(|c| !c.is_auto_running());
@@ -30,7 +28,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         )
     });
     ui.add_enabled_ui(automatic && idle, |ui| {
-        let size = vec2(ui.available_width(), 30.0);
+        let size = vec2(ui.available_width(), 28.0);
         if ui.add_sized(size, button).on_hover_text(hint).clicked() {
             out.push(UiRequest::Action(Action::SegmentOrgans));
         }
@@ -39,7 +37,6 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         super::reserved(ui, RECEIVER_HEIGHT, |ui| receiver(ui, model, case));
         super::review::show(ui, model, case, state, out);
     }
-    take_from_others(ui, model, out);
 }
 
 /// Which label the next click, box or stroke goes to.
@@ -88,23 +85,6 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         });
 }
 
-fn engine_line(ui: &mut Ui, engine: &EngineStatus) {
-    match engine {
-        EngineStatus::Opening => {
-            ui.label("Opening the model ...");
-        }
-        EngineStatus::Ready { card, device } => {
-            let text = format!("{} on {}", card.title, device.name);
-            ui.add(Text::new(RichText::new(&text).color(theme::TEXT_WEAK)).truncate())
-                .on_hover_text(format!("{text}. {}", card.description));
-        }
-        EngineStatus::Failed { message } => {
-            ui.label(RichText::new(format!("No model: {message}")).color(theme::WARNING));
-            ui.label("Viewing, painting and saving work without it.");
-        }
-    }
-}
-
 /// The structures that the model knows in scans of this modality.
 fn structures_text(card: &ModelCard, modality: Option<Modality>) -> String {
     let names: Vec<String> = card
@@ -116,15 +96,5 @@ fn structures_text(card: &ModelCard, modality: Option<Modality>) -> String {
     match (names.is_empty(), modality) {
         (true, Some(m)) => format!("nothing in {}", m.name().to_uppercase()),
         _ => names.join(", "),
-    }
-}
-
-fn take_from_others(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
-    let mut on = model.session.tools().take_from_others;
-    let response = ui
-        .checkbox(&mut on, "Results may overwrite other labels")
-        .on_hover_text("Off: accepting takes background only. Locked labels are never overwritten");
-    if response.changed() {
-        out.push(UiRequest::command(ToolCommand::TakeFromOthers(on)));
     }
 }

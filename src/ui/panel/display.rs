@@ -174,10 +174,9 @@ fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         {
             out.push(UiRequest::command(ViewCommand::OverlayOutline(outline)));
         }
-    });
-    let mut opacity = display.overlay_opacity;
-    ui.horizontal(|ui| {
+        let mut opacity = display.overlay_opacity;
         let label = ui.label("Fill");
+        ui.spacing_mut().slider_width = 44.0;
         let slider = Slider::new(&mut opacity, 0.0..=1.0)
             .custom_formatter(|v, _| format!("{:.0} %", v * 100.0))
             .show_value(true);

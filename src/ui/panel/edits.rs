@@ -1,4 +1,4 @@
-//! Clean-up of the active label, and back and forth.
+//! Clean-up of the active label.
 
 use egui::Ui;
 
@@ -29,12 +29,5 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         ] {
             super::action_button(ui, editable, action, hint, out);
         }
-    });
-    ui.horizontal(|ui| {
-        let history = case.map(Case::history);
-        let undo = history.and_then(|h| h.undo_name());
-        let redo = history.and_then(|h| h.redo_name());
-        super::action_button(ui, undo.is_some(), Action::Undo, undo.unwrap_or(""), out);
-        super::action_button(ui, redo.is_some(), Action::Redo, redo.unwrap_or(""), out);
     });
 }

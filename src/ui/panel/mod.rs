@@ -19,12 +19,17 @@ use super::state::UiState;
 
 pub use review::Review;
 
+/// Width left free for the scroll bar, in points.
+const SCROLL_BAR: f32 = 8.0;
+
 /// Draws the sections of the panel.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     state.highlighted = None;
     let room = ui.available_height();
     let list_height = state.label_list_height.max(labels::LEAST_HEIGHT);
     let scrolled = ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        // Beside what is to be clicked on, not over it.
+        ui.set_max_width(ui.available_width() - SCROLL_BAR);
         let open = model.session.case().is_some();
         section(ui, "Tools", |ui| {
             ui.add_enabled_ui(open, |ui| tools::show(ui, model, state, out));
@@ -32,9 +37,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Model", |ui| ai::show(ui, model, state, out));
         section(ui, "Labels", |ui| {
             labels::show(ui, model, state, list_height, out);
-        });
-        section(ui, "Clean up", |ui| {
-            ui.add_enabled_ui(open, |ui| edits::show(ui, model, out));
+            edits::show(ui, model, out);
         });
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
@@ -78,7 +81,13 @@ pub fn keys_text(ui: &Ui, action: Action) -> String {
 }
 
 /// A button for an action, with its keys in the hint.
-fn action_button(ui: &mut Ui, enabled: bool, action: Action, hint: &str, out: &mut Vec<UiRequest>) {
+pub fn action_button(
+    ui: &mut Ui,
+    enabled: bool,
+    action: Action,
+    hint: &str,
+    out: &mut Vec<UiRequest>,
+) {
     let keys = keys_text(ui, action);
     let hint = match (hint.is_empty(), keys.is_empty()) {
         (_, true) => hint.to_owned(),

@@ -6,16 +6,17 @@ use egui::{Align, Button, Color32, Label as Text, Layout, RichText, ScrollArea, 
 
 use crate::geometry::VoxelIndex;
 use crate::session::{
-    AiCommand, Case, Gain, PromptCommand, Proposal, Proposed, StructureGain, Tool, ViewCommand,
+    AiCommand, Case, Gain, PromptCommand, Proposal, Proposed, StructureGain, Tool, ToolCommand,
+    ViewCommand,
 };
 use crate::ui::icons::{cross_button, tick_button};
 use crate::ui::input::Action;
-use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::model::{EngineStatus, UiModel, UiRequest};
 use crate::ui::state::UiState;
 use crate::ui::theme;
 
-/// Height of what is told of a proposal, in points: a heading and five structures.
-const HEIGHT: f32 = 140.0;
+/// Height of what is told of a proposal, in points: a heading and four structures.
+const HEIGHT: f32 = 116.0;
 const ROW_HEIGHT: f32 = 20.0;
 
 /// The structures that were proposed, in their order.
@@ -90,7 +91,10 @@ pub fn show(
             _ => no_proposal(ui, model, case, out),
         });
         decision(ui, case, out);
-        uncertainty(ui, model, case, out);
+        ui.horizontal(|ui| {
+            uncertainty(ui, model, case, out);
+            take_from_others(ui, model, out);
+        });
     });
 }
 
@@ -231,7 +235,14 @@ fn structure(
 /// What the model is doing, else how to get a proposal.
 fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
     let tool = model.session.tools().tool;
-    let text = if case.is_prompt_running() {
+    if let EngineStatus::Failed { message } = model.engine {
+        let text = RichText::new(format!("No model: {message}")).color(theme::WARNING);
+        ui.add(Text::new(text).wrap());
+        return weak(ui, "Viewing, painting and saving work without it.");
+    }
+    let text = if matches!(model.engine, EngineStatus::Opening) {
+        "Opening the model ...".to_owned()
+    } else if case.is_prompt_running() {
         "Outlining the target ...".to_owned()
     } else if case.is_auto_running() {
         "Looking for organs ...".to_owned()
@@ -320,5 +331,15 @@ fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
         .on_disabled_hover_text("For a proposal of a model that can tell where it is unsure");
     if response.changed() {
         out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
+    }
+}
+
+fn take_from_others(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let mut on = model.session.tools().take_from_others;
+    let response = ui
+        .checkbox(&mut on, "Overwrite labels")
+        .on_hover_text("Whether an accepted result takes voxels from other labels. Locked labels are never overwritten");
+    if response.changed() {
+        out.push(UiRequest::command(ToolCommand::TakeFromOthers(on)));
     }
 }

@@ -176,7 +176,12 @@ impl Bench {
     /// The texts of all widgets.
     pub fn texts(&self) -> Vec<String> {
         let nodes = self.harness.query_all_by(|_| true);
-        nodes.filter_map(|node| node.accesskit_node().label()).collect()
+        // The text of a mere label is its value.
+        let text = |node: &egui_kittest::Node<'_>| {
+            let node = node.accesskit_node();
+            node.label().or_else(|| node.value())
+        };
+        nodes.filter_map(|node| text(&node)).collect()
     }
 
     /// The rectangle of a view, and what it says of itself.

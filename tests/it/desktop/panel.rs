@@ -11,7 +11,7 @@ use super::phantom;
 const FIXED: [&str; 8] = [
     "Segment organs",
     "Show uncertainty",
-    "Results may overwrite other labels",
+    "Overwrite labels",
     "New label",
     "Next lesion",
     "Fill holes",

@@ -85,7 +85,7 @@ fn users_see_no_underscores() {
     check(&bench);
     bench.press("Accept all");
     bench.press("Lock spinal cord");
-    bench.press("spinal cord");
+    bench.key(Modifiers::NONE, Key::Period);
     bench.press("Brush");
     bench.left_click(bench.point("Axial", 0.5, 0.5));
     assert!(bench.messages().iter().any(|m| m.starts_with("Spinal cord is locked")));
