@@ -1,5 +1,7 @@
 //! How often the window is drawn where the processor draws it, and the model waits for every frame.
 
+use std::time::{Duration, Instant};
+
 use egui::style::ScrollAnimation;
 use egui::{Context, Event, MouseWheelUnit, RawInput, TouchPhase, Vec2};
 
@@ -10,6 +12,28 @@ pub fn calm(ctx: &Context) {
         style.scroll_animation = ScrollAnimation::none();
         style.visuals.text_cursor.blink = false;
     });
+}
+
+/// The least time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// The same while the model computes.
+const FRAME_BESIDE_MODEL: Duration = Duration::from_millis(100);
+
+/// Spreads frames out: what a moving pointer asks for in between comes with the next one.
+#[derive(Debug, Default)]
+pub struct Pace {
+    last: Option<Instant>,
+}
+
+impl Pace {
+    /// Waits until the next frame may begin; not at all when the last one is long ago.
+    pub fn wait(&mut self, is_busy: bool) {
+        let least = if is_busy { FRAME_BESIDE_MODEL } else { FRAME };
+        if let Some(last) = self.last {
+            std::thread::sleep(least.saturating_sub(last.elapsed()));
+        }
+        self.last = Some(Instant::now());
+    }
 }
 
 /// Lets a notch of the wheel take effect in one frame: egui spreads it over ten, except while a finger is on a pad.

@@ -30,6 +30,7 @@ mod nifti;
 mod nifti_damage;
 mod nifti_output;
 mod over_time;
+mod pace;
 mod parity;
 mod phantom;
 mod prompt_scale;

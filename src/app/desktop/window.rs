@@ -64,6 +64,7 @@ pub struct Window {
     /// The user has decided: close now.
     pub(super) closing: bool,
     title: String,
+    pace: ui::pace::Pace,
 }
 
 impl Window {
@@ -116,6 +117,7 @@ impl Window {
             shown_grid: None,
             closing: false,
             title: String::new(),
+            pace: ui::pace::Pace::default(),
         };
         if window.draws_in_software() {
             ui::pace::calm(ctx);
@@ -269,6 +271,7 @@ impl eframe::App for Window {
 
     fn raw_input_hook(&mut self, _ctx: &Context, input: &mut egui::RawInput) {
         if self.draws_in_software() {
+            self.pace.wait(self.is_busy());
             ui::pace::without_smooth_wheel(input);
         }
     }
