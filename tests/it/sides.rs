@@ -71,7 +71,7 @@ fn the_screenshot_shows_the_doubt() {
         prosector::render::screenshot(image, None, at, window, (600, 300)).0
     };
     let certain = draw(&image);
-    let doubtful = draw(&image.clone().with_sides_assumed());
+    let doubtful = draw(&image.with_sides_assumed());
     assert!(certain != doubtful, "the letters are the same");
 }
 
