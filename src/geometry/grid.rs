@@ -102,7 +102,11 @@ impl Grid {
         let here_from_there = self.affine.inverse() * other.affine.matrix();
         self.corners()
             .iter()
-            .map(|c| (here_from_there.transform_point3(c.0) - c.0).abs().max_element())
+            .map(|c| {
+                (here_from_there.transform_point3(c.0) - c.0)
+                    .abs()
+                    .max_element()
+            })
             .fold(0.0, f64::max)
     }
 

@@ -196,7 +196,8 @@ impl SliceView {
     /// lies in the voxels.
     pub fn border_texts(&self) -> [String; 4] {
         let doubt = if self.grid.sides_assumed { "?" } else { "" };
-        self.letters().map(|axis| format!("{}{doubt}", axis.letter()))
+        self.letters()
+            .map(|axis| format!("{}{doubt}", axis.letter()))
     }
 
     /// The same view on another slice, along the voxel axis, so that a voxel column stays where it is.

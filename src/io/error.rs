@@ -128,9 +128,8 @@ impl IoError {
 
     /// The [`IoError::NotLabels`] of a file that holds `frames` of them, where one is wanted.
     pub fn several_frames(path: &Path, frames: usize) -> Self {
-        let reason = format!(
-            "it has {frames} frames; save the frame that is wanted as a file of its own"
-        );
+        let reason =
+            format!("it has {frames} frames; save the frame that is wanted as a file of its own");
         Self::not_labels(path, reason)
     }
 

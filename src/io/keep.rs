@@ -34,7 +34,10 @@ pub fn check_keeps(target: &Path, inputs: &[impl AsRef<Path>]) -> Result<(), IoE
 /// [`IoError::Output`] with the name.
 pub fn check_distinct(results: &[&Path]) -> Result<(), IoError> {
     for (n, result) in results.iter().enumerate() {
-        if results[..n].iter().any(|other| is_same_place(other, result)) {
+        if results[..n]
+            .iter()
+            .any(|other| is_same_place(other, result))
+        {
             return Err(IoError::output(
                 result,
                 "two results would be written to it; give each a name of its own",

@@ -97,7 +97,10 @@ fn right_angled(grid: &Grid) -> Option<Grid> {
     // A corner that rounding moved adds no slice.
     let first = (low + ROUNDING_VOXELS).floor();
     let last = (high - ROUNDING_VOXELS).ceil();
-    let dims = (last - first).max(DVec3::ZERO).to_array().map(|n| n as usize + 1);
+    let dims = (last - first)
+        .max(DVec3::ZERO)
+        .to_array()
+        .map(|n| n as usize + 1);
     Some(Grid {
         dims,
         affine: upright.stepped(first.to_array(), [1.0; 3]),

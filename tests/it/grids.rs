@@ -72,7 +72,14 @@ fn a_mask_is_refused_by_how_many_voxels_it_is_off() {
         for (shift, taken) in [(0.0, true), (0.05, true), (0.3, false), (4.0, false)] {
             let moved = truth.affine.stepped([shift, 0.0, 0.0], [1.0; 3]);
             save(&folder, "pred.nii", &labels(Grid::new(DIMS, moved)));
-            let screenshot = ["screenshot", "scan.nii", "--labels", "pred.nii", "-o", "o.png"];
+            let screenshot = [
+                "screenshot",
+                "scan.nii",
+                "--labels",
+                "pred.nii",
+                "-o",
+                "o.png",
+            ];
             let prior = "segment scan.nii --click 4,2,1 --device cpu --prior pred.nii -o o.nii";
             let prior: Vec<&str> = prior.split_whitespace().collect();
             let mut outputs = vec![evaluate(&folder), program(folder.path(), &screenshot)];
@@ -137,7 +144,11 @@ fn axes_in_another_order_are_put_in_the_scans() {
         for flips in 0..8_u8 {
             let other = turned(&straight, axes, [0, 1, 2].map(|d| flips >> d & 1 == 1));
             let reordering = Reordering::between(&other.grid, &straight.grid).unwrap();
-            assert_eq!(reordering.apply(other.voxels), straight.voxels, "{axes:?} {flips}");
+            assert_eq!(
+                reordering.apply(other.voxels),
+                straight.voxels,
+                "{axes:?} {flips}"
+            );
         }
     }
 }
@@ -147,10 +158,18 @@ fn commands_take_a_turned_label_map_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
     let straight = labels(grid(0.7));
     save(&folder, "truth.nii", &straight);
-    save(&folder, "pred.nii", &turned(&straight, [2, 0, 1], [true, false, true]));
+    save(
+        &folder,
+        "pred.nii",
+        &turned(&straight, [2, 0, 1], [true, false, true]),
+    );
     let output = evaluate(&folder);
     assert_eq!(dice(&output), 1.0);
-    assert!(said(&output).contains("reordered onto the scan"), "{}", said(&output));
+    assert!(
+        said(&output).contains("reordered onto the scan"),
+        "{}",
+        said(&output)
+    );
     // The same array on the scan's own axes is another map.
     let mirrored = turned(&straight, [0, 1, 2], [true, false, false]);
     let mirrored = LabelMap {
@@ -167,7 +186,10 @@ fn a_prior_is_turned_too() {
     let straight = labels(grid(1.5));
     save_scan(&folder, "scan.nii", straight.grid);
     let mut answers = Vec::new();
-    for prior in [straight.clone(), turned(&straight, [1, 0, 2], [false, true, true])] {
+    for prior in [
+        straight.clone(),
+        turned(&straight, [1, 0, 2], [false, true, true]),
+    ] {
         save(&folder, "prior.nii", &prior);
         let line = "segment scan.nii --click 4,2,1 --device cpu --prior prior.nii -o out.nii";
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -201,10 +223,11 @@ fn grids_of_any_size_are_written_where_they_lie() {
 fn forms_that_disagree_are_told_apart_in_voxels() {
     let folder = tempfile::tempdir().unwrap();
     for (spacing_mm, apart_mm, told) in [(0.01, 5e-4, true), (5.0, 5e-4, false)] {
-        let path = save_scan(&folder, "scan.nii", Grid::new(
-            DIMS,
-            Affine::from_spacing([spacing_mm; 3], [0.0; 3]),
-        ));
+        let path = save_scan(
+            &folder,
+            "scan.nii",
+            Grid::new(DIMS, Affine::from_spacing([spacing_mm; 3], [0.0; 3])),
+        );
         let mut bytes = fs::read(&path).unwrap();
         // qoffset_x
         bytes[268..272].copy_from_slice(&(apart_mm as f32).to_ne_bytes());
@@ -240,11 +263,20 @@ fn sizes_below_one_count_as_one_where_nothing_follows_them() {
         (&[3, 960, 0, -1], [960, 1, 1], 1),
     ] {
         let (info, _) = dims_of(&folder, dim).unwrap();
-        assert_eq!((info.dims, info.frames), (Some(dims), Some(frames)), "{dim:?}");
+        assert_eq!(
+            (info.dims, info.frames),
+            (Some(dims), Some(frames)),
+            "{dim:?}"
+        );
         let said = info.warnings.iter().any(|w| w.contains("read as 1"));
         assert!(said, "{dim:?}: {:?}", info.warnings);
     }
-    for dim in [&[4, 12, 0, 8, 1][..], &[4, 12, 10, 0, 3], &[4, 0, 10, 8, 0], &[4, -2, 0, 0, 0]] {
+    for dim in [
+        &[4, 12, 0, 8, 1][..],
+        &[4, 12, 10, 0, 3],
+        &[4, 0, 10, 8, 0],
+        &[4, -2, 0, 0, 0],
+    ] {
         let error = dims_of(&folder, dim).unwrap_err();
         assert!(error.to_string().contains("impossible"), "{dim:?}: {error}");
     }
@@ -263,7 +295,11 @@ fn the_scan_of_f49_has_the_dims_of_its_space() {
 #[test]
 fn a_prior_of_several_frames_is_refused_as_evaluate_does() {
     let folder = tempfile::tempdir().unwrap();
-    save_scan(&folder, "scan.nii", Grid::new([12, 10, 4], grid(1.0).affine));
+    save_scan(
+        &folder,
+        "scan.nii",
+        Grid::new([12, 10, 4], grid(1.0).affine),
+    );
     let path = save(&folder, "onehot.nii", &labels(grid(1.0)));
     let mut bytes = fs::read(&path).unwrap();
     for (n, size) in [4_i16, 12, 10, 4, 2].iter().enumerate() {
@@ -294,7 +330,11 @@ fn the_one_hot_prior_of_f44_is_refused() {
 #[test]
 fn one_label_map_for_all_frames_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let path = save_scan(&folder, "scan.nii", Grid::new([12, 10, 8], grid(1.0).affine));
+    let path = save_scan(
+        &folder,
+        "scan.nii",
+        Grid::new([12, 10, 8], grid(1.0).affine),
+    );
     let mut bytes = fs::read(&path).unwrap();
     for (n, size) in [4_i16, 12, 10, 4, 2].iter().enumerate() {
         bytes[40 + 2 * n..][..2].copy_from_slice(&size.to_ne_bytes());
@@ -387,10 +427,16 @@ fn a_sheared_export_says_who_refuses_it_and_what_to_do() {
         "segment tilted.nii --click 8,7,4 --device cpu -o out.nii.gz",
     ] {
         let told = run(line);
-        assert!(told.contains("ITK") && told.contains("--right-angles"), "{told}");
+        assert!(
+            told.contains("ITK") && told.contains("--right-angles"),
+            "{told}"
+        );
     }
     let told = run("convert tilted.nii --right-angles -o upright.nii.gz");
-    assert!(told.contains("interpolated") && !told.contains("ITK"), "{told}");
+    assert!(
+        told.contains("interpolated") && !told.contains("ITK"),
+        "{told}"
+    );
     let upright = opened(&folder.path().join("upright.nii.gz"));
     assert!(!upright.image.grid().is_sheared());
 }

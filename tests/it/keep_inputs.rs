@@ -143,7 +143,10 @@ fn links_of_either_kind_are_seen_through() {
 fn a_file_of_an_input_folder_stays_and_a_new_one_beside_it_may_come() {
     let desk = Desk::new();
     desk.keeps("convert slices -o slices/deeper/slice.nii", LOST);
-    desk.keeps("segment slices --auto -o ./slices/deeper/../deeper/slice.nii", LOST);
+    desk.keeps(
+        "segment slices --auto -o ./slices/deeper/../deeper/slice.nii",
+        LOST,
+    );
     desk.keeps("screenshot pictures -o pictures/frame_1.png", LOST);
     let folder = desk.folder.path();
     for line in [
@@ -167,7 +170,9 @@ fn the_scan_of_f47_is_not_replaced_by_its_mask() {
     let copy = folder.path().join("s.nii.gz");
     // Not a copy: the shared data are write-protected, and refused for that alone.
     fs::write(&copy, fs::read(&scan).unwrap()).unwrap();
-    let line = ["segment", "s.nii.gz", "-o", "s.nii.gz", "--click", "24,24,16"];
+    let line = [
+        "segment", "s.nii.gz", "-o", "s.nii.gz", "--click", "24,24,16",
+    ];
     assert_refused(&program(folder.path(), &line), LOST);
     assert_eq!(fs::read(copy).unwrap(), fs::read(scan).unwrap());
 }
@@ -229,7 +234,10 @@ fn calibrating_keeps_the_card_and_the_cases() {
     fs::copy(&weights, desk.path("m.bpk")).unwrap();
     let cases = "[[case]]\nid = 'a'\nimage = 'scan.nii.gz'\ntruth = 'mask.nii.gz'\n";
     let card = card.replace(own, "weights = \"m.bpk\"");
-    for (card_name, cases_name) in [("m.trust.toml", "cases.toml"), ("card.toml", "m.trust.toml")] {
+    for (card_name, cases_name) in [
+        ("m.trust.toml", "cases.toml"),
+        ("card.toml", "m.trust.toml"),
+    ] {
         fs::write(desk.path(card_name), &card).unwrap();
         fs::write(desk.path(cases_name), cases).unwrap();
         desk.keeps(

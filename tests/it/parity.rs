@@ -111,8 +111,14 @@ fn inner_activations_are_judged_by_their_own_size() {
     };
     assert!(judged("mid/decoder", 400.0, 4e-4, 2e-4));
     assert!(!judged("mid/decoder", 400.0, 2e-2, 2e-4));
-    assert!(!judged("mid/decoder", 0.1, 9e-5, 1e-4), "much of so small a value");
+    assert!(
+        !judged("mid/decoder", 0.1, 9e-5, 1e-4),
+        "much of so small a value"
+    );
     assert!(!judged("out/logits", 400.0, 4e-4, 2e-4));
-    assert!(judged("mid/silent", 0.0, 1e-5, 1e-4), "nothing to be relative to");
+    assert!(
+        judged("mid/silent", 0.0, 1e-5, 1e-4),
+        "nothing to be relative to"
+    );
     assert!(!judged("mid/exact", 400.0, 4e-4, 0.0));
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use prosector::geometry::{Affine, Convention, Plane, SliceView, VoxelIndex};
 use prosector::io::{self, OpenOptions, Scan};
 use prosector::util::JobContext;
-use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData};
+use prosector::volume::{
+    Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData,
+};
 
 use crate::support::{program, said};
 
@@ -50,7 +52,10 @@ fn letters_that_nobody_knows_have_a_question_mark() {
     let grid = unknown.image.grid();
     assert_eq!(border_texts(grid, Plane::Axial), ["R?", "L?", "A?", "P?"]);
     assert_eq!(border_texts(grid, Plane::Coronal), ["R?", "L?", "S?", "I?"]);
-    assert_eq!(border_texts(grid, Plane::Sagittal), ["A?", "P?", "S?", "I?"]);
+    assert_eq!(
+        border_texts(grid, Plane::Sagittal),
+        ["A?", "P?", "S?", "I?"]
+    );
     let warned = |scan: &Scan| scan.info.warnings.iter().any(|w| w.contains("left-right"));
     assert!(warned(&unknown) && !warned(&known));
 }
@@ -66,7 +71,7 @@ fn the_screenshot_shows_the_doubt() {
         prosector::render::screenshot(image, None, at, window, (600, 300)).0
     };
     let certain = draw(&image);
-    let doubtful = draw(&image.clone().with_sides_assumed());
+    let doubtful = draw(&image.with_sides_assumed());
     assert!(certain != doubtful, "the letters are the same");
 }
 
@@ -118,7 +123,9 @@ fn pictures_lie_in_no_patient() {
     let folder = tempfile::tempdir().unwrap();
     for n in 0..3 {
         let path = folder.path().join(format!("frame_{n}.png"));
-        image::GrayImage::from_pixel(8, 6, image::Luma([n])).save(path).unwrap();
+        image::GrayImage::from_pixel(8, 6, image::Luma([n]))
+            .save(path)
+            .unwrap();
     }
     for frame in [None, Some(1)] {
         let scan = open(folder.path(), frame);

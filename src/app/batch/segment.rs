@@ -70,7 +70,9 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
         report.warnings.extend(doubts);
         report
     };
-    report.warnings.extend(inputs::one_map_for_frames(&scan.info));
+    report
+        .warnings
+        .extend(inputs::one_map_for_frames(&scan.info));
     report.warnings.extend(export_doubts(&grid));
     console.warnings(&report.warnings);
     console.result(&report, || describe(args, &report));

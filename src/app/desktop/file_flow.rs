@@ -405,7 +405,8 @@ impl Window {
 
 /// What to know of labels that were saved on this grid.
 fn export_doubts(grid: &Grid) -> Vec<String> {
-    let sides = "Nothing says left from right in this scan: in the saved labels they are assumed too";
+    let sides =
+        "Nothing says left from right in this scan: in the saved labels they are assumed too";
     let sheared = "The scan's axes are not at right angles: ITK (3D Slicer) will refuse the saved labels; \
         `prosector convert --right-angles` gives a scan that it takes";
     [(grid.sides_assumed, sides), (grid.is_sheared(), sheared)]

@@ -232,7 +232,8 @@ pub fn save_labels(
     revision: u64,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
-    let saved = io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
+    let saved =
+        io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
     match saved {
         Err(error) => FileOutcome::refused(error),
         Ok(()) => FileOutcome::Saved { path, revision },

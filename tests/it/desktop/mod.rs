@@ -193,7 +193,10 @@ fn labels_are_not_saved_over_the_scan_by_any_spelling() {
         bench.choose("File", "Save as");
         assert!(bench.shows("would be lost"), "{:?}", bench.messages());
         assert!(bench.session().is_dirty());
-        assert!(std::fs::read(&scan).expect("the scan") == before, "{spelling}");
+        assert!(
+            std::fs::read(&scan).expect("the scan") == before,
+            "{spelling}"
+        );
     }
 }
 

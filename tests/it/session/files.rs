@@ -126,7 +126,9 @@ fn a_label_map_with_turned_axes_is_put_right_and_one_nearly_on_the_grid_is_taken
     let mut desk = Desk::new(DIMS);
     let grid = *desk.case().grid();
     let last = DIMS[0] - 1;
-    let from_the_other_end = grid.affine.stepped([last as f64, 0.0, 0.0], [-1.0, 1.0, 1.0]);
+    let from_the_other_end = grid
+        .affine
+        .stepped([last as f64, 0.0, 0.0], [-1.0, 1.0, 1.0]);
     let nearly = grid.affine.stepped([0.0, 0.06, 0.0], [1.0; 3]);
     for (affine, first, told) in [
         (from_the_other_end, last, "reordered onto the scan"),

@@ -51,7 +51,12 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
 }
 
 /// The files that the command reads.
-fn files_read(args: &CalibrateArgs, card: &ModelCard, new: &[Case], known: &[Case]) -> Vec<PathBuf> {
+fn files_read(
+    args: &CalibrateArgs,
+    card: &ModelCard,
+    new: &[Case],
+    known: &[Case],
+) -> Vec<PathBuf> {
     let cases = new.iter().chain(known);
     let scans = cases.flat_map(|case| [case.image.clone(), case.truth.clone()]);
     let lists = args.cases.iter().chain(&args.known).cloned();
