@@ -87,7 +87,7 @@ pub(super) fn read(
         return Err(refusal("in several frames, which is not read"));
     }
     let across = (tiles as f64).sqrt().ceil() as usize;
-    if stored.columns % across != 0 || stored.rows % across != 0 || stored.is_colour() {
+    if !stored.columns.is_multiple_of(across) || !stored.rows.is_multiple_of(across) || stored.is_colour() {
         return Err(refusal(&format!(
             "of {tiles} slices, which do not fit on its {} x {} pixels",
             stored.columns, stored.rows
