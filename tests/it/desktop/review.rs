@@ -36,10 +36,9 @@ fn organs_are_accepted_and_rejected_one_by_one() {
 }
 
 #[test]
-fn a_structure_is_shown_stronger_under_the_pointer_and_found_by_a_click() {
+fn a_structure_is_found_by_a_click() {
     let (mut bench, _folder) = phantom();
     bench.press("Segment organs");
-    let row = bench.rect("spinal cord");
     let middle = bench.case().cross_hair();
     bench.press("larynx");
     let there = bench.case().cross_hair();
@@ -51,20 +50,6 @@ fn a_structure_is_shown_stronger_under_the_pointer_and_found_by_a_click() {
         panic!("organs are structures");
     };
     assert_eq!(labels.voxels[offset], 2, "the cross-hair is in the larynx");
-    bench.press("spinal cord");
-    bench.hover(bench.point("Axial", 0.1, 0.1));
-    let Ok(aside) = bench.harness.render() else {
-        return;
-    };
-    bench.hover(row.center());
-    let hovered = bench.harness.render().expect("it was drawn before");
-    let axial = bench.view("Axial").0;
-    let changed = |a: &image::RgbaImage, b: &image::RgbaImage| {
-        let inside = |x: u32, y: u32| axial.shrink(4.0).contains(egui::pos2(x as f32, y as f32));
-        let pixels = a.enumerate_pixels();
-        pixels.filter(|&(x, y, p)| inside(x, y) && b.get_pixel(x, y) != p).count()
-    };
-    assert!(changed(&aside, &hovered) > 20, "the outline is stronger");
 }
 
 #[test]
