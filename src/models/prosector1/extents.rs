@@ -9,8 +9,12 @@ const FIRST_MM: f64 = 110.0;
 const LEAST_MM: f64 = 12.0;
 /// Most that the first region is longer than the scan.
 const MOST_OF_SCAN: f64 = 2.5;
-/// Voxels longer than this are no patient's: the first region then is as many voxels long as millimetres in a patient.
+/// Voxels shorter or longer than this are no patient's: the first region then is as many voxels long as it is millimetres
+/// in a patient.
+const SMALL_VOXEL_MM: f64 = 0.25;
 const LARGE_VOXEL_MM: f64 = 6.0;
+/// Share of a scan of small voxels that the first region has at least, as in a patient's scan of many voxels.
+const LEAST_OF_SCAN: f64 = 0.3;
 /// Fewest and most voxels along the smallest region.
 const LEAST_VOXELS: [f64; 2] = [2.0, 40.0];
 
@@ -30,10 +34,11 @@ impl Extents {
         let longest_mm = (0..3)
             .map(|d| spacing_mm[d] * scan.dims[d] as f64)
             .fold(0.0, f64::max);
-        let wanted = if voxel_mm > LARGE_VOXEL_MM {
-            FIRST_MM * voxel_mm
-        } else {
-            FIRST_MM
+        let in_voxels = FIRST_MM * voxel_mm;
+        let wanted = match voxel_mm {
+            ..SMALL_VOXEL_MM => in_voxels.max(LEAST_OF_SCAN * longest_mm).min(FIRST_MM),
+            ..=LARGE_VOXEL_MM => FIRST_MM,
+            _ => in_voxels,
         };
         let [fewest, most] = LEAST_VOXELS.map(|voxels| voxels * voxel_mm);
         Self {
@@ -81,5 +86,7 @@ mod tests {
             "{large:?}"
         );
         assert!(same(2.0 * large.first, larger.first) && same(2.0 * large.least, larger.least));
+        assert!(same(extents(1000, 0.02).first, 6.0), "a large specimen");
+        assert!(same(extents(600, 0.2).first, 36.0), "teeth");
     }
 }
