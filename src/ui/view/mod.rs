@@ -49,7 +49,8 @@ pub fn show(
         return Vec::new();
     };
     state.hovered = None;
-    state.drawn_labels.update(case, model.session.display());
+    let (display, highlighted) = (model.session.display(), state.highlighted);
+    state.drawn_labels.update(case, display, highlighted);
     let mut intents = Vec::new();
     for (plane, rect) in state.layout.rects(area, state.maximised, state.split) {
         if rect.width() < 24.0 || rect.height() < 24.0 {

@@ -64,6 +64,11 @@ impl Bench {
 
     /// A window whose data folder is as it was left.
     pub fn open_as_left(folder: &Path) -> Self {
+        Self::open_on_screen(folder, Vec2::new(1360.0, 860.0), 1.0)
+    }
+
+    /// As [`Bench::open_as_left`], of this size in points and so many pixels a point.
+    pub fn open_on_screen(folder: &Path, size: Vec2, pixels_per_point: f32) -> Self {
         let script = Script::default();
         let options = WindowOptions {
             paths: Vec::new(),
@@ -76,7 +81,8 @@ impl Bench {
             open_sample: false,
         };
         let mut builder = Harness::builder()
-            .with_size(Vec2::new(1360.0, 860.0))
+            .with_size(size)
+            .with_pixels_per_point(pixels_per_point)
             .with_max_steps(64);
         // Without an adapter the window draws no scan; all else is the same.
         if Offscreen::new().is_ok() {
