@@ -107,7 +107,10 @@ impl Variant {
     ) -> Self {
         let [flat_image, flat_labels, flat_proposal] = Self::FLAT;
         let set = [
-            (style.interpolation == Interpolation::Linear, Self::INTERPOLATE),
+            (
+                style.interpolation == Interpolation::Linear,
+                Self::INTERPOLATE,
+            ),
             (scene.label_voxels().is_some(), Self::HAS_LABELS),
             (scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL),
             (is_flat[0], flat_image),

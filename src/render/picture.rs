@@ -48,14 +48,16 @@ impl Picture {
             view_formats: &[],
         });
         let target = texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let group = context.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("picture"),
-            layout: &shown_by.group,
-            entries: &[wgpu::BindGroupEntry {
-                binding: 0,
-                resource: wgpu::BindingResource::TextureView(&target),
-            }],
-        });
+        let group = context
+            .device
+            .create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("picture"),
+                layout: &shown_by.group,
+                entries: &[wgpu::BindGroupEntry {
+                    binding: 0,
+                    resource: wgpu::BindingResource::TextureView(&target),
+                }],
+            });
         Self {
             target,
             group,
@@ -118,7 +120,11 @@ fn part_with_volume(view: &SliceView) -> Option<[u32; 4]> {
     let corner = |on_right: bool, at_bottom: bool| {
         let mut voxel = glam::DVec3::splat(view.slice() as f64);
         for (axis, at_end) in [(across, on_right), (down, at_bottom)] {
-            voxel[axis] = if at_end { dims[axis] as f64 - 0.5 } else { -0.5 };
+            voxel[axis] = if at_end {
+                dims[axis] as f64 - 0.5
+            } else {
+                -0.5
+            };
         }
         view.pixel_from_voxel(VoxelPoint(voxel))
     };

@@ -195,9 +195,8 @@ fn slice_group(device: &wgpu::Device, stored: Stored) -> wgpu::BindGroupLayout {
         Stored::Colour => wgpu::TextureSampleType::Uint,
     };
     let visibility = wgpu::ShaderStages::FRAGMENT;
-    let volume = |binding, kind| {
-        texture_entry(binding, visibility, kind, wgpu::TextureViewDimension::D3)
-    };
+    let volume =
+        |binding, kind| texture_entry(binding, visibility, kind, wgpu::TextureViewDimension::D3);
     let entries = [
         wgpu::BindGroupLayoutEntry {
             binding: 0,

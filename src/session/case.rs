@@ -218,10 +218,7 @@ fn interrupts(command: &Command) -> bool {
     use super::AiCommand::{Accept, AcceptStructure, Reject, RejectStructure};
     match command {
         Command::Label(_) | Command::Prompt(_) | Command::Edit(_) => true,
-        Command::Ai(c) => matches!(
-            c,
-            Accept | Reject | AcceptStructure(_) | RejectStructure(_)
-        ),
+        Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
         Command::History(c) => *c == HistoryCommand::Redo,
         Command::Stroke(c) => matches!(c, StrokeCommand::Begin { .. }),
         Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,

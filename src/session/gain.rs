@@ -58,7 +58,13 @@ impl Case {
             self.gain = None;
             return;
         };
-        let locked: Vec<u16> = self.table.labels().iter().filter(|l| l.locked).map(|l| l.value).collect();
+        let locked: Vec<u16> = self
+            .table
+            .labels()
+            .iter()
+            .filter(|l| l.locked)
+            .map(|l| l.value)
+            .collect();
         let is_known = self.gain.as_ref().is_some_and(|known| {
             Arc::ptr_eq(&known.of, &proposal.packed)
                 && known.revision == self.revision
@@ -69,8 +75,12 @@ impl Case {
             return;
         }
         let gain = match &proposal.content {
-            Proposed::Target { label, .. } => self.gain_of_target(*label, proposal.packed.runs(), tools),
-            Proposed::Structures { table, .. } => self.gain_of_structures(&proposal.packed, table, tools),
+            Proposed::Target { label, .. } => {
+                self.gain_of_target(*label, proposal.packed.runs(), tools)
+            }
+            Proposed::Structures { table, .. } => {
+                self.gain_of_structures(&proposal.packed, table, tools)
+            }
         };
         self.gain = Some(KnownGain {
             of: Arc::clone(&proposal.packed),
@@ -96,10 +106,19 @@ impl Case {
         }
     }
 
-    fn gain_of_structures(&self, packed: &PackedProposal, names: &LabelTable, tools: Tools) -> Gain {
+    fn gain_of_structures(
+        &self,
+        packed: &PackedProposal,
+        names: &LabelTable,
+        tools: Tools,
+    ) -> Gain {
         let locks = Locks::of(&self.table);
         let (table, value_of) = adopted(&self.table, packed, names);
-        let replaced: Vec<u16> = value_of.values().copied().filter(|&v| !locks.holds(v)).collect();
+        let replaced: Vec<u16> = value_of
+            .values()
+            .copied()
+            .filter(|&v| !locks.holds(v))
+            .collect();
         let may_take = |old: u16| old == 0 || (tools.take_from_others && !locks.holds(old));
         let mut alone: BTreeMap<u16, usize> = BTreeMap::new();
         let mut voxels = 0;

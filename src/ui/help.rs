@@ -43,11 +43,7 @@ fn keys_of(ctx: &Context, group: Group) -> Vec<(String, &'static str)> {
     of_group.map(|s| row(s.action, s.keys)).collect()
 }
 
-fn table(
-    ui: &mut Ui,
-    title: &str,
-    rows: impl IntoIterator<Item = (String, &'static str)>,
-) {
+fn table(ui: &mut Ui, title: &str, rows: impl IntoIterator<Item = (String, &'static str)>) {
     ui.add_space(6.0);
     ui.label(RichText::new(title).heading());
     Grid::new(title)

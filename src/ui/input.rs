@@ -78,8 +78,14 @@ impl MouseProfile {
             ("Middle drag", "Move the image"),
             ("Right drag", right),
             ("Shift + right drag", shift_right),
-            ("Double click", "This view alone, and back (cross-hair tool)"),
-            ("Drag a handle of the box", "Moves that side, in any view; inside: the whole box"),
+            (
+                "Double click",
+                "This view alone, and back (cross-hair tool)",
+            ),
+            (
+                "Drag a handle of the box",
+                "Moves that side, in any view; inside: the whole box",
+            ),
         ]
     }
 }
@@ -296,10 +302,9 @@ impl Action {
             | Self::LargerBrush
             | Self::SmallerBrush
             | Self::ToggleBrush3d => Group::Tools,
-            Self::SlicePrevious
-            | Self::SliceNext
-            | Self::SliceBack10
-            | Self::SliceForward10 => Group::Slices,
+            Self::SlicePrevious | Self::SliceNext | Self::SliceBack10 | Self::SliceForward10 => {
+                Group::Slices
+            }
             Self::ToggleLabels
             | Self::MoreOpaque
             | Self::LessOpaque

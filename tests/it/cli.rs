@@ -165,7 +165,10 @@ fn a_series_of_a_file_without_any_is_refused() {
         "convert SCAN -o OUT --series 1.2.3",
         "segment SCAN -o OUT --click 1,2,3 --series 1.2.3",
     ] {
-        assert_refused(&bench.run(line), "has no series 1.2.3; only DICOM has series");
+        assert_refused(
+            &bench.run(line),
+            "has no series 1.2.3; only DICOM has series",
+        );
     }
     assert!(bench.has_no_output());
 }
@@ -174,7 +177,10 @@ fn a_series_of_a_file_without_any_is_refused() {
 fn what_was_assumed_is_told_with_its_option() {
     let bench = Bench::new();
     let warnings = json(&bench.run("info SCAN --json"))["warnings"].to_string();
-    assert!(warnings.contains("guessed from the values: ct, set it with --modality"), "{warnings}");
+    assert!(
+        warnings.contains("guessed from the values: ct, set it with --modality"),
+        "{warnings}"
+    );
 }
 
 #[test]

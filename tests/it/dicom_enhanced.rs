@@ -153,6 +153,8 @@ fn frames_without_their_group_are_refused() {
     set_items(&mut bare, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, items);
     let mut ungrouped = slice(0.0, [0; 12]);
     set_text(&mut ungrouped, tags::NUMBER_OF_FRAMES, VR::IS, "2");
+    let of_both = PrimitiveValue::U16([0; 24].into_iter().collect());
+    ungrouped.put(DataElement::new(tags::PIXEL_DATA, VR::OW, of_both));
     for (object, reason) in [
         (fewer, "it has 2 frames but describes 3 of them"),
         (bare, "it has no ImagePositionPatient"),

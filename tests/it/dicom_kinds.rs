@@ -41,13 +41,20 @@ fn said(scan: &Scan) -> String {
 /// A slice filled with a number, with an instance number.
 fn numbered(z_mm: f64, fill: u16, instance: usize) -> InMemDicomObject {
     let mut object = slice(z_mm, [fill; 12]);
-    set_text(&mut object, tags::INSTANCE_NUMBER, VR::IS, &instance.to_string());
+    set_text(
+        &mut object,
+        tags::INSTANCE_NUMBER,
+        VR::IS,
+        &instance.to_string(),
+    );
     object
 }
 
 /// Five slices, 5 mm apart, filled with their numbers.
 fn stack(slices: usize) -> Vec<InMemDicomObject> {
-    (0..slices).map(|k| numbered(5.0 * k as f64, k as u16, k + 1)).collect()
+    (0..slices)
+        .map(|k| numbered(5.0 * k as f64, k as u16, k + 1))
+        .collect()
 }
 
 /// Rewrites every file of a folder.
@@ -63,7 +70,10 @@ fn find(bytes: &[u8], tag: Tag) -> (usize, usize) {
     let head = [tag.group().to_le_bytes(), tag.element().to_le_bytes()].concat();
     let at = (132..bytes.len()).find(|&i| bytes[i..].starts_with(&head));
     let at = at.expect("the element is there");
-    (at, 8 + usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]])))
+    (
+        at,
+        8 + usize::from(u16::from_le_bytes([bytes[at + 6], bytes[at + 7]])),
+    )
 }
 
 /// An element with a 16-bit length.
@@ -75,7 +85,14 @@ fn short(tag: Tag, vr: &[u8], value: &[u8]) -> Vec<u8> {
 /// An element with a 32-bit length.
 fn long(tag: Tag, vr: &[u8], value: &[u8]) -> Vec<u8> {
     let head = [tag.group().to_le_bytes(), tag.element().to_le_bytes()].concat();
-    [&head, vr, &[0, 0], &(value.len() as u32).to_le_bytes()[..], value].concat()
+    [
+        &head,
+        vr,
+        &[0, 0],
+        &(value.len() as u32).to_le_bytes()[..],
+        value,
+    ]
+    .concat()
 }
 
 fn replace(bytes: &[u8], tag: Tag, element: &[u8]) -> Vec<u8> {
@@ -118,7 +135,9 @@ fn numbers_are_read_in_any_representation_and_spelling() {
         assert_eq!(by_slice(&scan), [0.0, 1.0, 2.0], "{element:?}");
     }
     let folder = folder_of(stack(3));
-    rewrite(&folder, |b| replace(b, spacing, &short(spacing, b"DS", b"1.5 ")));
+    rewrite(&folder, |b| {
+        replace(b, spacing, &short(spacing, b"DS", b"1.5 "))
+    });
     assert_eq!(opened(folder.path()).info.spacing_mm, Some([1.5, 1.5, 5.0]));
 }
 
@@ -157,7 +176,11 @@ fn sequences_of_unknown_representation_are_passed_over_wherever_they_are() {
                 [&bytes[..at], &extra, &bytes[at..]].concat()
             });
             let scan = opened(folder.path());
-            assert_eq!(by_slice(&scan), [0.0, 1.0, 2.0], "content {n} before {before}");
+            assert_eq!(
+                by_slice(&scan),
+                [0.0, 1.0, 2.0],
+                "content {n} before {before}"
+            );
             assert_eq!(said(&scan), "", "content {n} before {before}");
         }
     }
@@ -181,10 +204,22 @@ fn times_that_differ_from_slice_to_slice_still_order_frames() {
     let ms = |t: usize, k: usize| (100 * t + 7 * k).to_string();
     let cases = [
         (series(tags::TRIGGER_TIME, VR::DS, ms, true), "trigger time"),
-        (series(tags::FRAME_REFERENCE_TIME, VR::DS, ms, true), "frame reference time"),
-        (series(tags::ACQUISITION_TIME, VR::TM, clock, true), "acquisition time"),
-        (series(tags::ACQUISITION_TIME, VR::TM, clock, false), "acquisition time"),
-        (series(tags::SLICE_LOCATION, VR::DS, ms, true), "instance numbers"),
+        (
+            series(tags::FRAME_REFERENCE_TIME, VR::DS, ms, true),
+            "frame reference time",
+        ),
+        (
+            series(tags::ACQUISITION_TIME, VR::TM, clock, true),
+            "acquisition time",
+        ),
+        (
+            series(tags::ACQUISITION_TIME, VR::TM, clock, false),
+            "acquisition time",
+        ),
+        (
+            series(tags::SLICE_LOCATION, VR::DS, ms, true),
+            "instance numbers",
+        ),
     ];
     for (folder, name) in cases {
         for t in 0..4 {
@@ -208,7 +243,12 @@ fn several_attributes_together_tell_frames_apart() {
         for k in 0..3 {
             let mut object = numbered(5.0 * f64::from(k), 10 * n as u16, 1);
             set_text(&mut object, tags::ECHO_TIME, VR::DS, echo);
-            set_text(&mut object, tags::IMAGE_TYPE, VR::CS, &format!("ORIGINAL\\PRIMARY\\{kind}"));
+            set_text(
+                &mut object,
+                tags::IMAGE_TYPE,
+                VR::CS,
+                &format!("ORIGINAL\\PRIMARY\\{kind}"),
+            );
             set_text(&mut object, tags::ACQUISITION_TIME, VR::TM, time);
             objects.push(object);
         }
@@ -218,12 +258,19 @@ fn several_attributes_together_tell_frames_apart() {
         let scan = at_frame(folder.path(), n);
         assert_eq!(by_slice(&scan), [10.0 * n as f64; 3]);
         let text = said(&scan);
-        assert!(text.contains("echo time (2, 4) and image type and acquisition time"), "{text}");
+        assert!(
+            text.contains("echo time (2, 4) and image type and acquisition time"),
+            "{text}"
+        );
     }
 }
 
 /// Volumes of six slices, the last one with fewer.
-fn volumes(whole: usize, last: usize, mark: impl Fn(&mut InMemDicomObject, usize)) -> Vec<InMemDicomObject> {
+fn volumes(
+    whole: usize,
+    last: usize,
+    mark: impl Fn(&mut InMemDicomObject, usize),
+) -> Vec<InMemDicomObject> {
     let mut objects = Vec::new();
     for t in 0..=whole {
         for k in 0..if t < whole { 6 } else { last } {
@@ -238,7 +285,12 @@ fn volumes(whole: usize, last: usize, mark: impl Fn(&mut InMemDicomObject, usize
 #[test]
 fn scans_that_were_stopped_give_their_whole_frames() {
     let position = |o: &mut InMemDicomObject, t: usize| {
-        set_text(o, tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(t + 1).to_string());
+        set_text(
+            o,
+            tags::TEMPORAL_POSITION_IDENTIFIER,
+            VR::IS,
+            &(t + 1).to_string(),
+        );
     };
     let time = |o: &mut InMemDicomObject, t: usize| {
         set_text(o, tags::ACQUISITION_TIME, VR::TM, &format!("10000{t}"));
@@ -259,7 +311,11 @@ fn scans_that_were_stopped_give_their_whole_frames() {
     }
     // A slice lost in the middle is no scan that was stopped.
     for mark in [true, false] {
-        let mut objects = volumes(3, 6, |o, t| if mark { position(o, t) });
+        let mut objects = volumes(3, 6, |o, t| {
+            if mark {
+                position(o, t);
+            }
+        });
         objects.remove(8);
         assert!(refusal(folder_of(objects).path()).contains("23 images at 6 slice positions"));
     }
@@ -279,8 +335,15 @@ fn copies_of_slices_are_left_out_and_others_at_their_place_are_not() {
     });
     let folder = folder_of(stack(4).into_iter().chain(again).collect());
     let scan = opened(folder.path());
-    assert_eq!((scan.info.dims, scan.info.frames), (Some([4, 3, 4]), Some(1)));
-    assert!(said(&scan).contains("4 images are copies"), "{}", said(&scan));
+    assert_eq!(
+        (scan.info.dims, scan.info.frames),
+        (Some([4, 3, 4]), Some(1))
+    );
+    assert!(
+        said(&scan).contains("4 images are copies"),
+        "{}",
+        said(&scan)
+    );
 
     let mut other = stack(4);
     other.push(numbered(10.0, 9, 3));
@@ -294,7 +357,17 @@ fn csa(values: &[(&str, &[&str])]) -> Vec<u8> {
     for (name, items) in values {
         let mut label = name.as_bytes().to_vec();
         label.resize(64, 0);
-        bytes.extend([&label, &word(items.len())[..], b"FD\0\0", &word(0), &word(items.len()), &word(77)].concat());
+        bytes.extend(
+            [
+                &label,
+                &word(items.len())[..],
+                b"FD\0\0",
+                &word(0),
+                &word(items.len()),
+                &word(77),
+            ]
+            .concat(),
+        );
         for text in *items {
             let length = word(text.len());
             bytes.extend([length, length, word(77), length].concat());
@@ -311,8 +384,17 @@ fn sheet() -> InMemDicomObject {
     set_number(&mut object, tags::ROWS, 4);
     set_number(&mut object, tags::COLUMNS, 4);
     let words = [0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3];
-    object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(words.into_iter().collect())));
-    set_text(&mut object, tags::IMAGE_TYPE, VR::CS, "ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC");
+    object.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OW,
+        PrimitiveValue::U16(words.into_iter().collect()),
+    ));
+    set_text(
+        &mut object,
+        tags::IMAGE_TYPE,
+        VR::CS,
+        "ORIGINAL\\PRIMARY\\M\\ND\\MOSAIC",
+    );
     set_text(&mut object, tags::SPACING_BETWEEN_SLICES, VR::DS, "6");
     set_text(&mut object, tags::MANUFACTURER, VR::LO, "SIEMENS");
     object
@@ -320,18 +402,33 @@ fn sheet() -> InMemDicomObject {
 
 #[test]
 fn mosaics_are_cut_into_their_slices_in_the_order_of_their_normal() {
-    for (normal, order, first_z) in [("1.0", [0.0, 1.0, 2.0], 0.0), ("-1.0", [2.0, 1.0, 0.0], -12.0)] {
+    for (normal, order, first_z) in [
+        ("1.0", [0.0, 1.0, 2.0], 0.0),
+        ("-1.0", [2.0, 1.0, 0.0], -12.0),
+    ] {
         let mut object = sheet();
-        set_text(&mut object, Tag(0x0029, 0x0010), VR::LO, "SIEMENS CSA HEADER");
+        set_text(
+            &mut object,
+            Tag(0x0029, 0x0010),
+            VR::LO,
+            "SIEMENS CSA HEADER",
+        );
         let header = csa(&[
             ("EchoLinePosition", &["36"]),
             ("NumberOfImagesInMosaic", &["3"]),
             ("SliceNormalVector", &["0.0", "0.0", normal]),
         ]);
-        object.put(DataElement::new(Tag(0x0029, 0x1010), VR::OB, PrimitiveValue::from(header)));
+        object.put(DataElement::new(
+            Tag(0x0029, 0x1010),
+            VR::OB,
+            PrimitiveValue::from(header),
+        ));
         let scan = opened(folder_of(vec![object]).path());
         assert_eq!(scan.info.dims, Some([2, 2, 3]));
-        assert_eq!(values(&scan).into_iter().step_by(4).collect::<Vec<_>>(), order);
+        assert_eq!(
+            values(&scan).into_iter().step_by(4).collect::<Vec<_>>(),
+            order
+        );
         // A tile's corner is one tile's half width (of two pixels) in from the sheet's.
         let expected = [
             [-1.0, 0.0, 0.0, -11.0],
@@ -346,14 +443,20 @@ fn mosaics_are_cut_into_their_slices_in_the_order_of_their_normal() {
 #[test]
 fn mosaics_that_are_not_read_are_named() {
     let text = refusal(folder_of(vec![sheet()]).path());
-    assert!(text.contains("a mosaic (several slices on one sheet) of Siemens"), "{text}");
+    assert!(
+        text.contains("a mosaic (several slices on one sheet) of Siemens"),
+        "{text}"
+    );
     let mut other = sheet();
     set_text(&mut other, tags::MANUFACTURER, VR::LO, "ACME");
     assert!(refusal(folder_of(vec![other]).path()).contains("of another maker"));
     let mut united = slice(0.0, [0; 12]);
     set_text(&mut united, tags::MANUFACTURER, VR::LO, "UIH");
     set_text(&mut united, Tag(0x0065, 0x1050), VR::DS, "20");
-    assert!(refusal(folder_of(vec![united]).path()).contains("mosaic (several slices on one sheet) of United Imaging"));
+    assert!(
+        refusal(folder_of(vec![united]).path())
+            .contains("mosaic (several slices on one sheet) of United Imaging")
+    );
 }
 
 /// Four frames, filled with their numbers, in one object with one position.
@@ -362,26 +465,46 @@ fn multi_frame(modality: &str) -> InMemDicomObject {
     set_text(&mut object, tags::MODALITY, VR::CS, modality);
     set_text(&mut object, tags::NUMBER_OF_FRAMES, VR::IS, "4");
     let words = (0..4u16).flat_map(|n| [n; 12]);
-    object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(words.collect())));
+    object.put(DataElement::new(
+        tags::PIXEL_DATA,
+        VR::OW,
+        PrimitiveValue::U16(words.collect()),
+    ));
     object
 }
 
 fn put_vector(object: &mut InMemDicomObject, tag: Tag, numbers: [u16; 4]) {
-    object.put(DataElement::new(tag, VR::US, PrimitiveValue::U16(numbers.into_iter().collect())));
+    object.put(DataElement::new(
+        tag,
+        VR::US,
+        PrimitiveValue::U16(numbers.into_iter().collect()),
+    ));
 }
 
 /// Nuclear medicine of this kind, position and orientation with the detector.
 fn nuclear(kind: &str, step_mm: &str) -> InMemDicomObject {
     let mut object = multi_frame("NM");
-    set_text(&mut object, tags::IMAGE_TYPE, VR::CS, &format!("ORIGINAL\\PRIMARY\\{kind}\\EMISSION"));
+    set_text(
+        &mut object,
+        tags::IMAGE_TYPE,
+        VR::CS,
+        &format!("ORIGINAL\\PRIMARY\\{kind}\\EMISSION"),
+    );
     set_text(&mut object, tags::SPACING_BETWEEN_SLICES, VR::DS, step_mm);
     let mut detector = InMemDicomObject::new_empty();
-    for tag in [tags::IMAGE_POSITION_PATIENT, tags::IMAGE_ORIENTATION_PATIENT] {
+    for tag in [
+        tags::IMAGE_POSITION_PATIENT,
+        tags::IMAGE_ORIENTATION_PATIENT,
+    ] {
         detector.put(object.element(tag).expect("it is there").clone());
         object.remove_element(tag);
     }
     let items = DataSetSequence::from(vec![detector]);
-    object.put(DataElement::new(tags::DETECTOR_INFORMATION_SEQUENCE, VR::SQ, items));
+    object.put(DataElement::new(
+        tags::DETECTOR_INFORMATION_SEQUENCE,
+        VR::SQ,
+        items,
+    ));
     object
 }
 
@@ -402,18 +525,32 @@ fn frames_without_positions_are_stacked_as_the_object_says() {
     }
     let mut backwards = nuclear("RECON TOMO", "3");
     put_vector(&mut backwards, tags::SLICE_VECTOR, [4, 3, 2, 1]);
-    assert_eq!(by_slice(&opened(folder_of(vec![backwards]).path())), [3.0, 2.0, 1.0, 0.0]);
+    assert_eq!(
+        by_slice(&opened(folder_of(vec![backwards]).path())),
+        [3.0, 2.0, 1.0, 0.0]
+    );
     let mut gated = nuclear("RECON GATED TOMO", "3");
     put_vector(&mut gated, tags::SLICE_VECTOR, [1, 2, 1, 2]);
     put_vector(&mut gated, tags::TIME_SLOT_VECTOR, [1, 1, 2, 2]);
     let scan = at_frame(folder_of(vec![gated]).path(), 1);
-    assert_eq!((by_slice(&scan), scan.info.frames), (vec![2.0, 3.0], Some(2)));
+    assert_eq!(
+        (by_slice(&scan), scan.info.frames),
+        (vec![2.0, 3.0], Some(2))
+    );
     assert!(said(&scan).contains("time slot (1, 2)"));
     let text = refusal(folder_of(vec![nuclear("TOMO", "3")]).path());
-    assert!(text.contains("nuclear medicine TOMO, not reconstructed slices"), "{text}");
+    assert!(
+        text.contains("nuclear medicine TOMO, not reconstructed slices"),
+        "{text}"
+    );
 
     let mut offsets = multi_frame("CT");
-    set_text(&mut offsets, tags::GRID_FRAME_OFFSET_VECTOR, VR::DS, "0\\2\\4\\6");
+    set_text(
+        &mut offsets,
+        tags::GRID_FRAME_OFFSET_VECTOR,
+        VR::DS,
+        "0\\2\\4\\6",
+    );
     assert_eq!(place(&opened(folder_of(vec![offsets]).path())), (2.0, 1.0));
     // A rate of display does not make a film of a CT that says how far its slices are apart.
     let mut shown = multi_frame("CT");
@@ -441,7 +578,12 @@ fn uids_that_change_from_slice_to_slice_do_not_tear_a_volume_apart() {
     // Two frames of reference of several slices each are two volumes.
     let mut objects = stack(4);
     for (k, object) in objects.iter_mut().enumerate() {
-        set_text(object, tags::FRAME_OF_REFERENCE_UID, VR::UI, &format!("2.25.77{}", k / 2));
+        set_text(
+            object,
+            tags::FRAME_OF_REFERENCE_UID,
+            VR::UI,
+            &format!("2.25.77{}", k / 2),
+        );
     }
     let error = open(folder_of(objects).path(), &OpenOptions::default());
     assert!(matches!(error, Err(IoError::SeveralSeries { series, .. }) if series.len() == 2));
@@ -453,7 +595,13 @@ fn orientations_that_jitter_are_one_volume_and_others_are_not() {
         let mut objects = stack(4);
         for (k, object) in objects.iter_mut().enumerate() {
             let a = angle * (k % 2) as f64;
-            let text = format!("{:.6}\\{:.6}\\0\\{:.6}\\{:.6}\\0", a.cos(), a.sin(), -a.sin(), a.cos());
+            let text = format!(
+                "{:.6}\\{:.6}\\0\\{:.6}\\{:.6}\\0",
+                a.cos(),
+                a.sin(),
+                -a.sin(),
+                a.cos()
+            );
             set_text(object, tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &text);
         }
         folder_of(objects)
@@ -478,7 +626,12 @@ fn no_frames_count_as_one() {
 /// An image in colour of 8-bit samples.
 fn in_colour(photometric: &str, columns: u16, rows: u16) -> InMemDicomObject {
     let mut object = slice(0.0, [0; 12]);
-    set_text(&mut object, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric);
+    set_text(
+        &mut object,
+        tags::PHOTOMETRIC_INTERPRETATION,
+        VR::CS,
+        photometric,
+    );
     for (tag, number) in [
         (tags::SAMPLES_PER_PIXEL, 3),
         (tags::PLANAR_CONFIGURATION, 0),
@@ -502,11 +655,22 @@ fn colour_differences_that_two_pixels_share_are_read_in_both_ranges() {
     ];
     for (name, samples) in cases {
         let mut object = in_colour(name, 4, 1);
-        object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, PrimitiveValue::from(samples.to_vec())));
+        object.put(DataElement::new(
+            tags::PIXEL_DATA,
+            VR::OB,
+            PrimitiveValue::from(samples.to_vec()),
+        ));
         let scan = opened(folder_of(vec![object]).path());
         let colours = scan.image.colours().expect("it is in colour");
-        for (colour, expected) in colours.iter().zip([[0, 0, 0], [255; 3], [255, 0, 0], [255, 0, 0]]) {
-            let close = colour.iter().zip(expected).all(|(&a, b): (&u8, u8)| a.abs_diff(b) <= 2);
+        for (colour, expected) in
+            colours
+                .iter()
+                .zip([[0, 0, 0], [255; 3], [255, 0, 0], [255, 0, 0]])
+        {
+            let close = colour
+                .iter()
+                .zip(expected)
+                .all(|(&a, b): (&u8, u8)| a.abs_diff(b) <= 2);
             assert!(close, "{name}: {colour:?} is not {expected:?}");
         }
     }
@@ -519,7 +683,12 @@ fn jpeg(ids: [u8; 3], adobe: bool) -> Vec<u8> {
         // The marker follows the start of the image.
         bytes.drain(2..18);
     }
-    let marker = |bytes: &[u8], code| bytes.windows(2).position(|w| w == [0xFF, code]).expect("it is there");
+    let marker = |bytes: &[u8], code| {
+        bytes
+            .windows(2)
+            .position(|w| w == [0xFF, code])
+            .expect("it is there")
+    };
     let (frame, scan) = (marker(&bytes, 0xC0), marker(&bytes, 0xDA));
     for (i, id) in ids.into_iter().enumerate() {
         bytes[frame + 10 + 3 * i] = id;
@@ -550,14 +719,23 @@ fn jpeg_colours_are_what_names_markers_and_the_object_say() {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let meta = FileMetaTableBuilder::new().transfer_syntax(uids::JPEG_BASELINE8_BIT);
         let file = object.with_meta(meta).expect("the object is sound");
-        file.write_to_file(folder.path().join("a")).expect("files can be written");
+        file.write_to_file(folder.path().join("a"))
+            .expect("files can be written");
         let scan = opened(folder.path());
         let colours = scan.image.colours().expect("it is in colour");
         let is_close = tiles.iter().enumerate().all(|(tile, expected)| {
             let colour = colours[8 * tile + 3];
-            colour.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 2)
+            colour
+                .iter()
+                .zip(expected)
+                .all(|(a, b)| a.abs_diff(*b) <= 2)
         });
-        assert_eq!(is_close, is_rgb, "{ids:?}, Adobe {adobe}, {photometric}: {:?}", &colours[..24]);
+        assert_eq!(
+            is_close,
+            is_rgb,
+            "{ids:?}, Adobe {adobe}, {photometric}: {:?}",
+            &colours[..24]
+        );
     }
 }
 
@@ -566,7 +744,12 @@ fn scouts_are_told_by_lying_across_a_stack_or_by_name() {
     let scout = |series: &str, orientation: &str, description: &str| {
         let mut object = numbered(50.0, 9, 1);
         set_text(&mut object, tags::SERIES_INSTANCE_UID, VR::UI, series);
-        set_text(&mut object, tags::IMAGE_ORIENTATION_PATIENT, VR::DS, orientation);
+        set_text(
+            &mut object,
+            tags::IMAGE_ORIENTATION_PATIENT,
+            VR::DS,
+            orientation,
+        );
         set_text(&mut object, tags::SERIES_DESCRIPTION, VR::LO, description);
         object
     };
@@ -576,7 +759,10 @@ fn scouts_are_told_by_lying_across_a_stack_or_by_name() {
         vec![scout("2.25.1", coronal, ""), scout("2.25.1", sagittal, "")],
         vec![scout("2.25.2", coronal, "")],
         vec![scout("2.25.2", axial, "LOC")],
-        vec![scout("2.25.2", axial, "Topo 0.6"), scout("2.25.3", axial, "Scanogram lateral")],
+        vec![
+            scout("2.25.2", axial, "Topo 0.6"),
+            scout("2.25.3", axial, "Scanogram lateral"),
+        ],
     ];
     for scouts in cases {
         let count = scouts.len();
@@ -584,7 +770,10 @@ fn scouts_are_told_by_lying_across_a_stack_or_by_name() {
         let scan = opened(folder.path());
         assert_eq!(scan.info.dims, Some([4, 3, 20]));
         let other = scan.info.other.iter();
-        let localizers: usize = other.filter(|o| o.kind == "localizer").map(|o| o.count).sum();
+        let localizers: usize = other
+            .filter(|o| o.kind == "localizer")
+            .map(|o| o.count)
+            .sum();
         assert_eq!((localizers, scan.info.series.len()), (count, 1));
     }
     // "Loc" has to stand alone.
@@ -602,7 +791,12 @@ fn a_missing_slice_is_told_at_any_spacing() {
             let kept = (0..12).filter(|&k| k != missing);
             let made = kept.map(|k| {
                 let mut object = numbered(step_mm * k as f64, k as u16, k + 1);
-                set_text(&mut object, tags::PIXEL_SPACING, VR::DS, &format!("{step_mm}\\{step_mm}"));
+                set_text(
+                    &mut object,
+                    tags::PIXEL_SPACING,
+                    VR::DS,
+                    &format!("{step_mm}\\{step_mm}"),
+                );
                 object
             });
             folder_of(made.collect())
@@ -622,7 +816,9 @@ fn gzipped(bytes: &[u8], zeros: usize) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(bytes).expect("memory can be written");
     for _ in 0..zeros >> 20 {
-        packer.write_all(&[0; 1 << 20]).expect("memory can be written");
+        packer
+            .write_all(&[0; 1 << 20])
+            .expect("memory can be written");
     }
     packer.finish().expect("memory can be written")
 }
@@ -638,8 +834,14 @@ fn folders_of_gzipped_files_open_unless_plain_ones_lie_beside_them() {
     fs::write(plain.path().join("one.dcm.gz"), &packed).expect("files can be written");
     let scan = opened(plain.path());
     assert_eq!(by_slice(&scan), [0.0, 1.0, 2.0, 3.0]);
-    assert!(said(&scan).contains("1 gzipped DICOM file"), "{}", said(&scan));
-    assert!(refusal(&plain.path().join("one.dcm.gz")).contains("gzipped DICOM file; unpack it first"));
+    assert!(
+        said(&scan).contains("1 gzipped DICOM file"),
+        "{}",
+        said(&scan)
+    );
+    assert!(
+        refusal(&plain.path().join("one.dcm.gz")).contains("gzipped DICOM file; unpack it first")
+    );
 }
 
 #[test]
@@ -677,7 +879,10 @@ fn files_that_claim_much_are_given_little_memory() {
     ] {
         let (code, said) = limited_info(folder.path());
         assert_eq!(code, Some(expected), "{name}: {said}");
-        assert!(said.lines().filter(|l| l.starts_with("error")).count() <= 1, "{said}");
+        assert!(
+            said.lines().filter(|l| l.starts_with("error")).count() <= 1,
+            "{said}"
+        );
     }
 }
 
@@ -685,12 +890,19 @@ fn files_that_claim_much_are_given_little_memory() {
 fn what_is_assumed_is_told_without_words_of_the_command_line() {
     let folder = folder_of(volumes(2, 6, |o, t| {
         set_text(o, tags::DIFFUSION_B_VALUE, VR::FD, "");
-        o.put(DataElement::new(tags::DIFFUSION_B_VALUE, VR::FD, PrimitiveValue::from(500.0 * t as f64)));
+        o.put(DataElement::new(
+            tags::DIFFUSION_B_VALUE,
+            VR::FD,
+            PrimitiveValue::from(500.0 * t as f64),
+        ));
     }));
     let context = JobContext::silent();
     let (info, _) = io::inspect(folder.path(), &OpenOptions::default(), &context)
         .unwrap_or_else(|e| panic!("{e}"));
     assert!(info.warnings[0].ends_with("told apart by b-value (0, 500, 1000); frame 0 is used"));
     let asked = info.warnings_with(|_| Some("choose another"));
-    assert!(asked[0].ends_with("frame 0 is used, choose another"), "{asked:?}");
+    assert!(
+        asked[0].ends_with("frame 0 is used, choose another"),
+        "{asked:?}"
+    );
 }

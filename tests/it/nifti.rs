@@ -178,7 +178,7 @@ fn doubts_are_said() {
         ("no_orientation.nii.gz", "no orientation"),
         ("nan_inf.nii.gz", "finite"),
         ("rgb24.nii.gz", "luminance"),
-        ("fourD_3vol.nii.gz", "--frame"),
+        ("fourD_3vol.nii.gz", "frame 0 is used"),
         ("pixdim_zero.nii.gz", "spacing"),
         ("int16.nii.gz", "guessed"),
         ("sheared_sform.nii.gz", "right angles"),

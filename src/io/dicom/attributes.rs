@@ -183,7 +183,12 @@ fn text_numbers(text: &str) -> Option<Vec<f64>> {
     let text = text.trim_end_matches(['\\', ' ', '\0']);
     let values: Option<Vec<f64>> = text.split('\\').map(number).collect();
     // Blanks in place of backslashes.
-    values.or_else(|| text.split(['\\', ' ']).filter(|w| !w.is_empty()).map(number).collect())
+    values.or_else(|| {
+        text.split(['\\', ' '])
+            .filter(|w| !w.is_empty())
+            .map(number)
+            .collect()
+    })
 }
 
 fn number(word: &str) -> Option<f64> {

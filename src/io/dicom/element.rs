@@ -35,11 +35,7 @@ pub(super) struct Element {
 impl Element {
     /// Whether the value, if its length is undefined, comes in fragments of bytes rather than items of elements.
     fn is_fragmented(&self) -> bool {
-        is_pixels(self.tag)
-            || matches!(
-                &self.vr,
-                b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV"
-            )
+        is_pixels(self.tag) || matches!(&self.vr, b"OB" | b"OW" | b"OF" | b"OD" | b"OL" | b"OV")
     }
 }
 

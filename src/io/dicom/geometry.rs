@@ -193,7 +193,8 @@ fn missing_refusal(missing: &[(usize, usize)], along: &[f64], start: f64, cosine
     let count: usize = missing.iter().map(|m| m.1).sum();
     let place = |&(gap, n): &(usize, usize)| {
         let at = |i: usize| start + along[i] * cosine;
-        let [from, to] = [at(gap), at(gap + 1)].map(|mm| precise(mm, along[gap + 1] - along[gap], 2));
+        let [from, to] =
+            [at(gap), at(gap + 1)].map(|mm| precise(mm, along[gap + 1] - along[gap], 2));
         format!("{n} between {from} and {to} mm")
     };
     let shown: Vec<_> = missing.iter().take(4).map(place).collect();

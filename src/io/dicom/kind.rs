@@ -125,7 +125,10 @@ fn by_class(class: &str) -> Option<&'static str> {
 pub(super) fn is_declared_localizer(instance: &Instance) -> bool {
     let scout = |v: &String| {
         let v = v.to_ascii_uppercase();
-        matches!(v.as_str(), "LOCALIZER" | "LOCALISER" | "SCOUT" | "TOPOGRAM" | "SURVIEW")
+        matches!(
+            v.as_str(),
+            "LOCALIZER" | "LOCALISER" | "SCOUT" | "TOPOGRAM" | "SURVIEW"
+        )
     };
     instance.image_type.iter().any(scout)
 }

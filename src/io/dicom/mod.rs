@@ -186,9 +186,10 @@ fn no_series(path: &Path, sorted: &Sorted) -> IoError {
     let kinds = kinds.collect::<Vec<_>>().join(", ");
     match &sorted.reason {
         // Some reasons say themselves what to do.
-        Some(reason) if reason.contains("; ") => {
-            IoError::unsupported(path, format!("no volume can be made of it ({kinds}): {reason}"))
-        }
+        Some(reason) if reason.contains("; ") => IoError::unsupported(
+            path,
+            format!("no volume can be made of it ({kinds}): {reason}"),
+        ),
         Some(reason) => IoError::unsupported(
             path,
             format!(

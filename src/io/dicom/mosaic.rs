@@ -64,8 +64,8 @@ pub(super) fn read(
     frames: usize,
     sheet: &Result<Placement, String>,
 ) -> Result<Option<Tiles>, String> {
-    let is_united = root.number(UNITED_IMAGING[0]).is_some_and(|n| n > 1.0)
-        || root.has(UNITED_IMAGING[1]);
+    let is_united =
+        root.number(UNITED_IMAGING[0]).is_some_and(|n| n > 1.0) || root.has(UNITED_IMAGING[1]);
     let maker = root.text(tags::MANUFACTURER).unwrap_or_default();
     let maker = maker.to_ascii_uppercase();
     if is_united && (maker.contains("UIH") || maker.contains("UNITED IMAGING")) {
@@ -79,7 +79,9 @@ pub(super) fn read(
     let csa = csa.and_then(|tag| root.bytes(tag)).unwrap_or_default();
     let Some(tiles) = count(root, csa) else {
         return Err(match maker.contains("SIEMENS") || !csa.is_empty() {
-            true => refusal("of Siemens whose private attributes do not tell its number of slices any more"),
+            true => refusal(
+                "of Siemens whose private attributes do not tell its number of slices any more",
+            ),
             false => refusal("of another maker than Siemens, which is not read"),
         });
     };
@@ -87,7 +89,10 @@ pub(super) fn read(
         return Err(refusal("in several frames, which is not read"));
     }
     let across = (tiles as f64).sqrt().ceil() as usize;
-    if !stored.columns.is_multiple_of(across) || !stored.rows.is_multiple_of(across) || stored.is_colour() {
+    if !stored.columns.is_multiple_of(across)
+        || !stored.rows.is_multiple_of(across)
+        || stored.is_colour()
+    {
         return Err(refusal(&format!(
             "of {tiles} slices, which do not fit on its {} x {} pixels",
             stored.columns, stored.rows
@@ -121,7 +126,11 @@ fn private(root: Attributes, group: u16, creator: &str, element: u8) -> Option<T
 
 /// Number of slices on the sheet.
 fn count(root: Attributes, csa: &[u8]) -> Option<usize> {
-    let in_csa = || csa::numbers(csa, "NumberOfImagesInMosaic")?.first().copied();
+    let in_csa = || {
+        csa::numbers(csa, "NumberOfImagesInMosaic")?
+            .first()
+            .copied()
+    };
     let in_header = || root.number(private(root, 0x0019, SIEMENS_HEADER, 0x0A)?);
     let by_times = || {
         let times = private(root, 0x0019, SIEMENS_HEADER, 0x29)?;
@@ -156,7 +165,9 @@ fn place(
         }
     };
     if direction.abs() < 0.9 {
-        return Err(refusal("whose slices do not follow each other along their normal"));
+        return Err(refusal(
+            "whose slices do not follow each other along their normal",
+        ));
     }
     let above_zero = |mm: &f64| *mm > 0.0;
     let stated = root.number(tags::SPACING_BETWEEN_SLICES).map(f64::abs);

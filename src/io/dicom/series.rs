@@ -106,8 +106,12 @@ pub(super) fn sort(instances: &[Instance], keep_scouts: bool) -> Sorted<'_> {
     let all: Vec<&Instance> = by_series.values().flatten().copied().collect();
     if by_series.values().all(|members| members.len() == 1) && torn_apart(&all) {
         sorted.add_series(&all[0].series, &all, keep_scouts);
-        let note = "every image names a series of its own, as after anonymising; they are taken as one";
-        sorted.groups.iter_mut().for_each(|g| g.notes.push(note.into()));
+        let note =
+            "every image names a series of its own, as after anonymising; they are taken as one";
+        sorted
+            .groups
+            .iter_mut()
+            .for_each(|g| g.notes.push(note.into()));
         return sorted;
     }
     for ((_, uid), members) in by_series {
@@ -167,7 +171,12 @@ impl<'a> Sorted<'a> {
         }
         let groups = groups.into_iter().map(|planes| Group {
             uid: uid.to_owned(),
-            notes: series.notes.iter().cloned().chain(jitter(&planes)).collect(),
+            notes: series
+                .notes
+                .iter()
+                .cloned()
+                .chain(jitter(&planes))
+                .collect(),
             planes,
         });
         let mut groups: Vec<Group> = groups.collect();
@@ -200,7 +209,9 @@ impl<'a> Sorted<'a> {
 /// The images of series that hold one image each, though they are slices of one volume by all else: numbered and
 /// described alike, and each at a place of its own.
 fn torn_apart(members: &[&Instance]) -> bool {
-    let first = members[0];
+    let Some(first) = members.first() else {
+        return false;
+    };
     let is_alike = |i: &&Instance| {
         i.series_number != 0
             && i.series_number == first.series_number
@@ -332,10 +343,8 @@ fn fits(a: &Plane, b: &Plane, series: &Series) -> bool {
         &a.instance.frame_of_reference,
         &b.instance.frame_of_reference,
     );
-    let same_reference = series.ignores_frame_of_reference
-        || of_a == of_b
-        || of_a.is_empty()
-        || of_b.is_empty();
+    let same_reference =
+        series.ignores_frame_of_reference || of_a == of_b || of_a.is_empty() || of_b.is_empty();
     let same_object = same_reference
         && a.instance.modality == b.instance.modality
         && a.instance.sop_class == b.instance.sop_class

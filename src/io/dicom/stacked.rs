@@ -48,8 +48,7 @@ pub(super) fn read(
         let even = (0..count).map(|k| mm * k as f64);
         is_nuclear.then(|| (even.collect(), "SliceThickness"))
     };
-    let (offsets_mm, source): (Vec<f64>, _) =
-        distances.or_else(thickness).ok_or(NO_POSITIONS)?;
+    let (offsets_mm, source): (Vec<f64>, _) = distances.or_else(thickness).ok_or(NO_POSITIONS)?;
     let base = base(root, shared)?;
     let places = slice_numbers(root, count)?;
     let of_frame = |tag: Tag| root.numbers(tag).filter(|n| n.len() == count);
@@ -72,7 +71,9 @@ pub(super) fn read(
 /// Refuses what nuclear medicine keeps beside reconstructed slices.
 fn check_reconstructed(root: Attributes) -> Result<(), String> {
     let image_type = root.texts(tags::IMAGE_TYPE);
-    let kind = image_type.get(2).map_or("of an unnamed kind", String::as_str);
+    let kind = image_type
+        .get(2)
+        .map_or("of an unnamed kind", String::as_str);
     match kind.contains("RECON") {
         true => Ok(()),
         false => Err(format!(
@@ -112,9 +113,12 @@ fn base(root: Attributes, shared: Option<Attributes>) -> Result<Placement, Strin
     let position = found(tags::PLANE_POSITION_SEQUENCE, tags::IMAGE_POSITION_PATIENT)
         .and_then(|a| a.exactly::<3>(tags::IMAGE_POSITION_PATIENT))
         .ok_or(NO_POSITIONS)?;
-    let cosines = found(tags::PLANE_ORIENTATION_SEQUENCE, tags::IMAGE_ORIENTATION_PATIENT)
-        .and_then(|a| a.exactly::<6>(tags::IMAGE_ORIENTATION_PATIENT))
-        .ok_or("it has no ImageOrientationPatient")?;
+    let cosines = found(
+        tags::PLANE_ORIENTATION_SEQUENCE,
+        tags::IMAGE_ORIENTATION_PATIENT,
+    )
+    .and_then(|a| a.exactly::<6>(tags::IMAGE_ORIENTATION_PATIENT))
+    .ok_or("it has no ImageOrientationPatient")?;
     let spacing_mm = found(tags::PIXEL_MEASURES_SEQUENCE, tags::PIXEL_SPACING)
         .and_then(|a| a.spacing(tags::PIXEL_SPACING))
         .ok_or("it has no PixelSpacing")?;

@@ -25,7 +25,13 @@ struct Column {
 impl Column {
     /// `None` for an axis on which all planes are the same.
     fn new(axis: Axis, positions: &[Vec<Plane>]) -> Option<Self> {
-        let key = |p: &Plane| p.frame.keys.iter().find(|k| k.0 == axis).map(|k| k.1.clone());
+        let key = |p: &Plane| {
+            p.frame
+                .keys
+                .iter()
+                .find(|k| k.0 == axis)
+                .map(|k| k.1.clone())
+        };
         let keys: Vec<Option<Key>> = positions.iter().flatten().map(key).collect();
         let mut values = keys.clone();
         values.sort_by(order);
@@ -107,11 +113,7 @@ fn combinations(columns: &[Column], size: usize) -> Vec<Vec<&Column>> {
 }
 
 /// Frames by the values on the chosen axes.
-fn split<'a>(
-    positions: &[Vec<Plane<'a>>],
-    chosen: &[&Column],
-    is_even: bool,
-) -> Option<Stack<'a>> {
+fn split<'a>(positions: &[Vec<Plane<'a>>], chosen: &[&Column], is_even: bool) -> Option<Stack<'a>> {
     // On one axis every image must have a value; of several, some may lack one.
     if chosen.len() == 1 && !chosen[0].is_complete() {
         return None;
@@ -139,11 +141,20 @@ fn split<'a>(
         if is_even || !is_stopped(chosen, &ids(&whole), &ids(&broken)) {
             return None;
         }
-        notes.push(stopped(broken.iter().map(|f| f.1.len()).sum(), broken.len()));
+        notes.push(stopped(
+            broken.iter().map(|f| f.1.len()).sum(),
+            broken.len(),
+        ));
     }
     let values: Vec<Vec<&Option<Key>>> = whole
         .iter()
-        .map(|(ids, _)| chosen.iter().zip(ids).map(|(c, &id)| &c.values[id]).collect())
+        .map(|(ids, _)| {
+            chosen
+                .iter()
+                .zip(ids)
+                .map(|(c, &id)| &c.values[id])
+                .collect()
+        })
         .collect();
     Some(Stack {
         axis: Some(describe(chosen, &values)),
@@ -202,7 +213,13 @@ pub(super) fn by_rank<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
     let number = |p: &Plane| (p.instance.instance_number, p.frame_index);
     let by_number = ranked(positions, |p| Some(number(p)));
     let mut times = TIMES.iter().filter_map(|&axis| {
-        let time = |p: &Plane| p.frame.keys.iter().find(|k| k.0 == axis).map(|k| k.1.clone());
+        let time = |p: &Plane| {
+            p.frame
+                .keys
+                .iter()
+                .find(|k| k.0 == axis)
+                .map(|k| k.1.clone())
+        };
         Some((axis, ranked(positions, |p| time(p).map(Ordered))?))
     });
     let Some(frames) = by_number else {
@@ -217,7 +234,9 @@ pub(super) fn by_rank<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
     });
     let same = |a: &Vec<Vec<Plane>>| {
         let pairs = a.iter().flatten().zip(frames.iter().flatten());
-        pairs.into_iter().all(|(a, b)| std::ptr::eq(a.frame, b.frame))
+        pairs
+            .into_iter()
+            .all(|(a, b)| std::ptr::eq(a.frame, b.frame))
     };
     let agreeing = times.find(|(_, by_time)| same(by_time)).map(|t| t.0);
     let axis = match agreeing {

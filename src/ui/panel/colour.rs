@@ -52,9 +52,7 @@ fn choice(ui: &mut Ui, color: &mut [u8; 3]) {
 
 fn swatch(ui: &mut Ui, [r, g, b]: [u8; 3], chosen: bool, name: &str) -> egui::Response {
     let (rect, response) = ui.allocate_exact_size(vec2(22.0, 18.0), Sense::click());
-    response.widget_info(|| {
-        egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name)
-    });
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name));
     ui.painter()
         .rect_filled(rect, 3.0, Color32::from_rgb(r, g, b));
     if chosen || response.hovered() {

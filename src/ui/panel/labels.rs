@@ -58,7 +58,10 @@ fn buttons(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         }
         let hint = "Start a new label for the next lesion";
         super::action_button(ui, case.is_some(), Action::NextLesion, hint, out);
-        let removable = case.and_then(Case::active).filter(|l| !l.locked).map(|l| l.value);
+        let removable = case
+            .and_then(Case::active)
+            .filter(|l| !l.locked)
+            .map(|l| l.value);
         let remove = ui
             .add_enabled(removable.is_some(), Button::new("Remove label"))
             .on_hover_text("Remove the active label and its voxels");

@@ -42,7 +42,11 @@ impl Review {
         };
         let is_same = |s: &StructureGain| self.0.iter().any(|row| row.proposed == s.proposed);
         if !gain.structures.iter().all(is_same) {
-            self.0 = gain.structures.iter().map(|s| row_of(s, gain, case)).collect();
+            self.0 = gain
+                .structures
+                .iter()
+                .map(|s| row_of(s, gain, case))
+                .collect();
         }
         for row in &mut self.0 {
             match gain.structures.iter().find(|s| s.proposed == row.proposed) {
@@ -134,9 +138,15 @@ fn target(
     if case.is_prompt_running() {
         weak(ui, "Outlining anew ...");
     } else if takes_clicks {
-        weak(ui, "To refine: click what is missing, Shift + click what is too much");
+        weak(
+            ui,
+            "To refine: click what is missing, Shift + click what is too much",
+        );
     } else {
-        weak(ui, "To change it: pull the handles of the box, or correct it with the brush");
+        weak(
+            ui,
+            "To change it: pull the handles of the box, or correct it with the brush",
+        );
     }
 }
 
@@ -198,7 +208,10 @@ fn structure(
                 out.push(UiRequest::command(command));
             }
             let accept = tick_button(ui, &format!("Accept {}", row.title));
-            if accept.on_hover_text("Write this one into the labels").clicked() {
+            if accept
+                .on_hover_text("Write this one into the labels")
+                .clicked()
+            {
                 row.decided = Some("accepted");
                 let command = AiCommand::AcceptStructure(standing.proposed);
                 out.push(UiRequest::command(command));
@@ -210,7 +223,8 @@ fn structure(
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             let [r, g, b] = row.color;
             let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
-            ui.painter().rect_filled(rect, 2.0, Color32::from_rgb(r, g, b));
+            ui.painter()
+                .rect_filled(rect, 2.0, Color32::from_rgb(r, g, b));
             let mut text = RichText::new(&row.title);
             if standing.is_none() {
                 text = text.color(theme::FAINT);
@@ -298,9 +312,16 @@ fn decision(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
     let stands = case.proposal().is_some();
     ui.add_enabled_ui(stands, |ui| {
         ui.horizontal(|ui| {
-            let size = vec2((ui.available_width() - ui.spacing().item_spacing.x) / 2.0, 26.0);
+            let size = vec2(
+                (ui.available_width() - ui.spacing().item_spacing.x) / 2.0,
+                26.0,
+            );
             let button = Button::new(RichText::new(accept).strong());
-            let button = if stands { button.fill(theme::GOOD) } else { button };
+            let button = if stands {
+                button.fill(theme::GOOD)
+            } else {
+                button
+            };
             let keys = super::keys_text(ui, Action::Accept);
             let response = ui
                 .add_sized(size, button)

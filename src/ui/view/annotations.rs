@@ -92,7 +92,11 @@ pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
         .size()
         .x;
     let fits = MARGIN + width < view.rect.width() / 2.0 - LETTER_ROOM;
-    let text = if fits { line } else { format!("{plane}\n{slice}") };
+    let text = if fits {
+        line
+    } else {
+        format!("{plane}\n{slice}")
+    };
     let pos = view.rect.left_top() + vec2(MARGIN, MARGIN);
     shadowed_text(
         painter,

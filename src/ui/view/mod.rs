@@ -50,7 +50,8 @@ pub fn show(
         return Vec::new();
     };
     state.hovered = None;
-    state.drawn_labels.update(case, model.session.display());
+    let (display, highlighted) = (model.session.display(), state.highlighted);
+    state.drawn_labels.update(case, display, highlighted);
     let mut intents = Vec::new();
     for (plane, rect) in state.layout.rects(area, state.maximised, state.split) {
         if rect.width() < 24.0 || rect.height() < 24.0 {
@@ -132,7 +133,10 @@ fn slice_view(
         state.hovered = view.voxel(pos).map(|voxel| (plane, voxel));
     }
     let dragged = state.drag.as_ref().filter(|d| d.is_of(plane));
-    if let Some(pos) = hover.or(response.interact_pointer_pos().filter(|_| dragged.is_some())) {
+    if let Some(pos) = hover.or(response
+        .interact_pointer_pos()
+        .filter(|_| dragged.is_some()))
+    {
         let tool = model.session.tools().tool;
         let icon = pointer::cursor(&view, pos, tool, shown_box(case, state), dragged);
         ui.ctx().set_cursor_icon(icon);

@@ -66,9 +66,9 @@ pub fn words(tool: Tool, polarity: Polarity, shift: bool, receiver: &Receiver) -
 /// The words beside the pointer, with the label's colour; kept inside the view.
 pub fn tag(painter: &Painter, view: &PlacedView, pos: Pos2, text: &str, receiver: &Receiver) {
     const AWAY: f32 = 16.0;
-    /// Room that most names fit into, in points.
-    const ROOM: f32 = 150.0;
-    let leftwards = pos.x + ROOM > view.rect.right();
+    let font = theme::view_font();
+    let words = painter.layout_no_wrap(text.to_owned(), font.clone(), theme::POINTER_TEXT);
+    let leftwards = pos.x + 2.0 * AWAY + words.size().x > view.rect.right();
     let upwards = pos.y + 2.0 * AWAY > view.rect.bottom();
     let dx = if leftwards { -AWAY } else { AWAY };
     let dy = if upwards { -AWAY } else { AWAY };
@@ -80,7 +80,11 @@ pub fn tag(painter: &Painter, view: &PlacedView, pos: Pos2, text: &str, receiver
     };
     let [r, g, b] = receiver.color;
     let swatch = Rect::from_center_size(at, vec2(8.0, 8.0));
-    painter.rect_filled(swatch.expand(1.0), 1.0, egui::Color32::from_black_alpha(200));
+    painter.rect_filled(
+        swatch.expand(1.0),
+        1.0,
+        egui::Color32::from_black_alpha(200),
+    );
     painter.rect_filled(swatch, 1.0, egui::Color32::from_rgb(r, g, b));
     let color = if receiver.is_locked {
         theme::WARNING
@@ -88,5 +92,5 @@ pub fn tag(painter: &Painter, view: &PlacedView, pos: Pos2, text: &str, receiver
         theme::POINTER_TEXT
     };
     let beside = at + vec2(dx.signum() * 8.0, 0.0);
-    shadowed_text(painter, beside, anchor, text, theme::view_font(), color);
+    shadowed_text(painter, beside, anchor, text, font, color);
 }

@@ -44,8 +44,11 @@ const UNSURE_COLOUR: [u8; 3] = [255, 235, 0];
 /// its own, which may already mean something else in the session.
 #[derive(Debug, Default)]
 pub struct DrawnLabels {
-    /// The session's table, with the proposed structures added.
+    /// What is drawn now: `full`, with only the highlighted of the proposed structures.
     table: LabelTable,
+    /// The session's table, with the proposed structures added.
+    full: LabelTable,
+    highlighted: Option<u16>,
     /// The session's table that this was made from.
     base: LabelTable,
     proposed: Option<Proposed>,
@@ -55,8 +58,26 @@ pub struct DrawnLabels {
 }
 
 impl DrawnLabels {
-    /// Takes over what the session has; cheap when nothing changed.
-    pub fn update(&mut self, case: &Case, display: &Display) {
+    /// Takes over what the session has; cheap when nothing changed. Of proposed structures only the highlighted one
+    /// is shown, as long as the user asks after it.
+    pub fn update(&mut self, case: &Case, display: &Display, highlighted: Option<u16>) {
+        let proposed = case.gain().map_or(&[][..], |gain| &gain.structures);
+        let highlighted = highlighted.filter(|v| proposed.iter().any(|s| s.becomes == *v));
+        let is_new = self.update_voxels(case, display);
+        if !is_new && self.highlighted == highlighted {
+            return;
+        }
+        self.highlighted = highlighted;
+        self.table = self.full.clone();
+        for structure in proposed.iter().filter(|_| highlighted.is_some()) {
+            if let Some(label) = self.table.get_mut(structure.becomes) {
+                label.visible = highlighted == Some(structure.becomes);
+            }
+        }
+    }
+
+    /// Brings voxels and the full table up to date; whether anything was new.
+    fn update_voxels(&mut self, case: &Case, display: &Display) -> bool {
         let proposal = case.proposal();
         let proposed = proposal.map(|p| &p.content);
         let certainty = proposal
@@ -66,10 +87,10 @@ impl DrawnLabels {
             && self.marks_doubt == certainty.is_some()
             && self.base == *case.table()
         {
-            return;
+            return false;
         }
         self.base = case.table().clone();
-        self.table = case
+        self.full = case
             .gain()
             .map_or_else(|| self.base.clone(), |gain| gain.table.clone());
         self.proposed = proposed.cloned();
@@ -84,8 +105,9 @@ impl DrawnLabels {
             _ => None,
         };
         if let (Some(drawn), Some(certainty)) = (&mut self.drawn, certainty) {
-            mark_doubt(Arc::make_mut(drawn), certainty, &mut self.table);
+            mark_doubt(Arc::make_mut(drawn), certainty, &mut self.full);
         }
+        true
     }
 
     /// What there is to see of a case. `update` must have been called for it.

@@ -48,6 +48,9 @@ impl FileDialogs for ScriptedDialogs {
     }
 }
 
+/// A small workstation's window, in points.
+const SIZE: Vec2 = Vec2::new(1360.0, 860.0);
+
 pub struct Bench {
     pub harness: Harness<'static, Window>,
     script: Script,
@@ -73,6 +76,15 @@ impl Bench {
 
     /// The same, with paths on the command line.
     pub fn open_on(folder: &Path, paths: Vec<PathBuf>) -> Self {
+        Self::open_with(folder, paths, SIZE, 1.0)
+    }
+
+    /// As [`Bench::open_as_left`], of this size in points and so many pixels a point.
+    pub fn open_on_screen(folder: &Path, size: Vec2, pixels_per_point: f32) -> Self {
+        Self::open_with(folder, Vec::new(), size, pixels_per_point)
+    }
+
+    fn open_with(folder: &Path, paths: Vec<PathBuf>, size: Vec2, pixels_per_point: f32) -> Self {
         let script = Script::default();
         let options = WindowOptions {
             paths,
@@ -85,7 +97,8 @@ impl Bench {
             open_sample: false,
         };
         let mut builder = Harness::builder()
-            .with_size(Vec2::new(1360.0, 860.0))
+            .with_size(size)
+            .with_pixels_per_point(pixels_per_point)
             .with_max_steps(64);
         // Without an adapter the window draws no scan; all else is the same.
         if Offscreen::new().is_ok() {

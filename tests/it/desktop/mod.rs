@@ -450,5 +450,8 @@ fn a_window_with_unsaved_work_sleeps_until_the_work_is_to_be_kept() {
             return;
         }
     }
-    panic!("it is drawn again and again: {:?}", bench.harness.ctx.repaint_causes());
+    panic!(
+        "it is drawn again and again: {:?}",
+        bench.harness.ctx.repaint_causes()
+    );
 }

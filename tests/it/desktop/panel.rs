@@ -1,8 +1,9 @@
 //! The panel stands still, and says which label receives.
 
-use eframe::egui::{CursorIcon, Key, Modifiers, PointerButton, Rect, Vec2};
+use eframe::egui::{CursorIcon, Key, Modifiers, PointerButton, Rect, Shape, Vec2};
 use egui_kittest::kittest::Queryable as _;
 use prosector::geometry::{Plane, VoxelPoint};
+use prosector::session::settings::Settings;
 
 use super::bench::Bench;
 use super::phantom;
@@ -40,7 +41,11 @@ fn nothing_moves_when_proposals_and_labels_come_and_go() {
     assert!(bench.shows("Proposal: lesion 1"));
     assert_eq!(places(&bench), before, "a proposal of a target came");
     assert_eq!(bench.rect("Lock spinal cord"), locks);
-    assert_eq!(bench.rect("Accept"), accept, "the same button at the same place");
+    assert_eq!(
+        bench.rect("Accept"),
+        accept,
+        "the same button at the same place"
+    );
     bench.key(Modifiers::NONE, Key::Escape);
     assert_eq!(places(&bench), before, "the proposal went");
     assert_eq!(bench.rect("Lock spinal cord"), locks);
@@ -131,7 +136,10 @@ fn a_colour_is_chosen_from_those_that_are_told_apart() {
     bench.press("Colour 11");
     let chosen = bench.case().active().expect("a label").color;
     assert_eq!(chosen, prosector::volume::LabelTable::palette_color(11));
-    assert!(bench.harness.query_by_label("Colour 11").is_none(), "closed");
+    assert!(
+        bench.harness.query_by_label("Colour 11").is_none(),
+        "closed"
+    );
     bench.key(Modifiers::COMMAND, Key::Z);
     let before = bench.case().active().expect("a label").color;
     assert_eq!(before, prosector::volume::LabelTable::palette_color(1));
@@ -139,38 +147,73 @@ fn a_colour_is_chosen_from_those_that_are_told_apart() {
 
 #[test]
 fn the_size_of_the_window_is_chosen_from_the_menu_and_remembered() {
-    let (mut bench, _folder) = phantom();
+    let (mut bench, folder) = phantom();
     bench.press("View");
     bench.harness.get_by_label_contains("Size of text").click();
     bench.settle();
     bench.harness.get_by_label("125 %").click();
     bench.settle();
     assert_eq!(bench.harness.ctx.zoom_factor(), 1.25);
-    let mut storage = Memory::default();
-    eframe::App::save(bench.harness.state_mut(), &mut storage);
-    let kept = eframe::get_value::<prosector::ui::Preferences>(
-        &storage,
-        prosector::ui::Preferences::KEY,
-    );
-    assert_eq!(kept.map(|p| p.scale), Some(1.25));
+    eframe::App::on_exit(bench.harness.state_mut());
+    let bench = Bench::open_as_left(folder.path());
+    assert_eq!(bench.harness.ctx.zoom_factor(), 1.25);
 }
 
-/// What eframe would keep.
-#[derive(Default)]
-struct Memory(std::collections::BTreeMap<String, String>);
-
-impl eframe::Storage for Memory {
-    fn get_string(&self, key: &str) -> Option<String> {
-        self.0.get(key).cloned()
+#[test]
+fn words_over_the_views_do_not_run_into_each_other() {
+    let screens = [
+        (1360.0, 860.0, 1.0),
+        (1024.0, 768.0, 1.0),
+        (1360.0, 860.0, 2.0),
+        (820.0, 620.0, 1.5),
+    ];
+    for (width, height, scale) in screens {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        Settings {
+            notice_accepted: true,
+            ..Settings::default()
+        }
+        .save(&folder.path().join("settings.toml"))
+        .expect("a temporary folder can be written to");
+        let mut bench = Bench::open_on_screen(folder.path(), Vec2::new(width, height), scale);
+        bench.choose("File", "Open sample");
+        let texts = texts_in_views(&bench);
+        assert!(
+            texts.len() >= 3 * 6,
+            "title, letters and scale of three views: {texts:?}"
+        );
+        for (n, (text, rect)) in texts.iter().enumerate() {
+            for (other, place) in &texts[..n] {
+                let apart = text == other || !rect.intersects(*place);
+                assert!(apart, "{text} and {other} at {width} x {height}");
+            }
+        }
+        bench.press("Segment organs");
+        bench.picture(&format!("organs_{width}x{height}_{scale}"));
+        bench.press("Accept all");
+        bench.press("Click");
+        bench.hover(bench.point("Axial", 0.55, 0.6));
+        bench.picture(&format!("receiver_{width}x{height}_{scale}"));
+        bench.left_click(bench.point("Axial", 0.55, 0.6));
+        bench.picture(&format!("target_{width}x{height}_{scale}"));
     }
+}
 
-    fn set_string(&mut self, key: &str, value: String) {
-        self.0.insert(key.to_owned(), value);
+/// The texts painted over the views, each once, and where.
+fn texts_in_views(bench: &Bench) -> Vec<(String, Rect)> {
+    let views = ["Axial", "Coronal", "Sagittal"].map(|plane| bench.view(plane).0);
+    let mut found: Vec<(String, Rect)> = Vec::new();
+    for clipped in &bench.harness.output().shapes {
+        if let Shape::Text(text) = &clipped.shape
+            && views.contains(&clipped.clip_rect)
+        {
+            let (words, rect) = (text.galley.text().to_owned(), text.visual_bounding_rect());
+            // Shadows are the same text a point away.
+            let is_shadow = |(w, r): &(String, Rect)| *w == words && r.intersects(rect);
+            if !found.iter().any(is_shadow) {
+                found.push((words, rect));
+            }
+        }
     }
-
-    fn remove_string(&mut self, key: &str) {
-        self.0.remove(key);
-    }
-
-    fn flush(&mut self) {}
+    found
 }

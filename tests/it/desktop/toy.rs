@@ -1,10 +1,13 @@
 //! A model that knows nothing: balls and boxes where it is told, so that the window can be tested.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prosector::geometry::VoxelIndex;
+use prosector::models::trust::{Evidence, Insight, Traits};
 use prosector::models::{
-    AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
+    AutoResult, Certainty, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey,
+    Segmenter,
 };
 use prosector::prompt::{Polarity, PromptSet};
 use prosector::util::JobContext;
@@ -112,10 +115,29 @@ impl Segmenter for Toy {
             let value = u8::from(click.polarity == Polarity::Positive);
             ball(&grid, click.voxel, |offset| mask.voxels[offset] = value);
         }
+        // Sure inside and outside, in doubt where the one becomes the other.
+        let is_edge = |n: usize| {
+            mask.voxels
+                .get(n + 1)
+                .is_some_and(|next| *next != mask.voxels[n])
+        };
+        let logit = |n: usize| match (is_edge(n), mask.voxels[n]) {
+            (true, _) => 0.0,
+            (false, 0) => -8.0,
+            (false, _) => 8.0,
+        };
+        let logits: Vec<f32> = (0..grid.len()).map(logit).collect();
+        let insight = Insight {
+            certainty: Certainty::of_logits(grid, &logits),
+            evidence: Evidence {
+                traits: Traits::default(),
+                look: Vec::new(),
+            },
+        };
         Ok(PromptedResult {
             mask,
             estimate: Some(Estimate::Dice(0.91)),
-            insight: None,
+            insight: Some(Arc::new(insight)),
             warnings: vec![WARNING.to_owned()],
         })
     }

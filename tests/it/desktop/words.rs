@@ -76,9 +76,17 @@ fn help_lists_every_key_in_groups() {
 fn users_see_no_underscores() {
     let (mut bench, _folder) = phantom();
     let check = |bench: &Bench| {
-        let bad: Vec<String> = bench.texts().into_iter().filter(|t| t.contains('_')).collect();
+        let bad: Vec<String> = bench
+            .texts()
+            .into_iter()
+            .filter(|t| t.contains('_'))
+            .collect();
         assert!(bad.is_empty(), "{bad:?}");
-        let bad: Vec<String> = bench.messages().into_iter().filter(|t| t.contains('_')).collect();
+        let bad: Vec<String> = bench
+            .messages()
+            .into_iter()
+            .filter(|t| t.contains('_'))
+            .collect();
         assert!(bad.is_empty(), "{bad:?}");
     };
     bench.press("Segment organs");
@@ -88,7 +96,12 @@ fn users_see_no_underscores() {
     bench.key(Modifiers::NONE, Key::Period);
     bench.press("Brush");
     bench.left_click(bench.point("Axial", 0.5, 0.5));
-    assert!(bench.messages().iter().any(|m| m.starts_with("Spinal cord is locked")));
+    assert!(
+        bench
+            .messages()
+            .iter()
+            .any(|m| m.starts_with("Spinal cord is locked"))
+    );
     check(&bench);
     bench.press("Click");
     bench.key(Modifiers::NONE, Key::N);

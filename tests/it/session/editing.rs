@@ -262,7 +262,10 @@ fn labels_are_named_coloured_and_counted() {
     desk.apply(LabelCommand::Activate(2));
     desk.apply(LabelCommand::Remove(2));
     assert_eq!(names(&desk), ["met", "liver", "lesion_1"]);
-    assert!(desk.case().active().is_none(), "which is next is for the user to say");
+    assert!(
+        desk.case().active().is_none(),
+        "which is next is for the user to say"
+    );
     desk.apply(HistoryCommand::Undo);
     assert_eq!(names(&desk), ["met", "lesion_2", "liver", "lesion_1"]);
 }

@@ -118,7 +118,10 @@ fn a_label_map_opens_on_its_own_grid_only() {
     assert_eq!(desk.case().voxel_count(1), 27);
     let unnamed = desk.case().table().get(9).map(|l| l.name.as_str());
     assert_eq!(unnamed, Some("label_9"), "every value has a label");
-    assert!(desk.case().active().is_none(), "no click runs into one unasked");
+    assert!(
+        desk.case().active().is_none(),
+        "no click runs into one unasked"
+    );
 }
 
 #[test]

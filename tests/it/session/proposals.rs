@@ -265,7 +265,10 @@ fn an_automatic_result_waits_until_the_target_is_decided() {
 fn a_click_on_an_automatic_result_accepts_it_and_starts_a_lesion() {
     let mut desk = organs_proposed();
     let receiver = desk.case().receiver();
-    assert_eq!((receiver.title.as_str(), receiver.is_new), ("lesion 1", true));
+    assert_eq!(
+        (receiver.title.as_str(), receiver.is_new),
+        ("lesion 1", true)
+    );
     desk.apply(PromptCommand::AddClick(click([4, 3, 3], Positive)));
     assert_eq!(desk.case().voxel_count(1), 64);
     let active = desk.case().active().expect("a lesion was started");
@@ -344,7 +347,10 @@ fn structures_are_accepted_and_rejected_alone() {
     assert!(desk.case().active().is_none());
 
     desk.apply(AiCommand::RejectStructure(1));
-    assert!(desk.case().proposal().is_none(), "nothing is left to decide");
+    assert!(
+        desk.case().proposal().is_none(),
+        "nothing is left to decide"
+    );
     assert_eq!(desk.case().labels().counts(), [(2, 48)]);
 
     desk.apply(HistoryCommand::Undo);
