@@ -58,7 +58,7 @@ fn the_structure_under_the_pointer_is_shown_alone_and_found_by_a_click() {
         bench.hover(pos);
         bench.harness.render()
     };
-    let beside = bench.rect("File").center();
+    let beside = bench.rect("New label").center();
     let Ok(all) = picture_with_pointer_at(&mut bench, beside) else {
         return;
     };
@@ -114,7 +114,7 @@ fn doubt_is_shown_where_the_model_has_it_and_hidden_again() {
     bench.press("Reject all");
     bench.press("Click");
     bench.left_click(bench.point("Axial", 0.45, 0.45));
-    let beside = bench.rect("File").center();
+    let beside = bench.rect("New label").center();
     bench.hover(beside);
     let Ok(plain) = bench.harness.render() else {
         return;
