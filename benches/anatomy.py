@@ -23,6 +23,8 @@ HIPPOCAMPUS = {1: "anterior_hippocampus", 2: "posterior_hippocampus"}
 # Limits are these percentiles of the training patients, widened by a share of what lies between them.
 PERCENTILES = (2, 98)
 WIDER = 0.35
+# Contrast to the surroundings depends on where an answer's border lies: one of ten patients to choose on lost a right answer.
+WIDER_CONTRAST = 0.6
 # Shares of air, bone and the like, of which few patients show how much there can be.
 WIDER_SHARE = 0.5
 # Volumes by a factor; an answer is often smaller than the truth, and some patients are children.
@@ -86,7 +88,7 @@ def limits(rows):
             more = max(0.03, WIDER_SHARE * (high - low))
             found[name] = (max(low - more, 0.0), min(high + more, 1.0))
         else:
-            more = WIDER * (high - low)
+            more = (WIDER_CONTRAST if name == "contrast" else WIDER) * (high - low)
             found[name] = (low - more, high + more)
     return found
 

@@ -22,7 +22,11 @@ def drawn(command: list[str], first: int, last: int) -> Iterator[dict[str, Tenso
 
     def read() -> None:
         while len(head := process.stdout.read(LENGTH.size)) == LENGTH.size:
-            batches.put(load(process.stdout.read(*LENGTH.unpack(head))))
+            (length,) = LENGTH.unpack(head)
+            blob = process.stdout.read(length)
+            if len(blob) < length:  # The run is over, and the program was stopped in the middle of a batch.
+                break
+            batches.put(load(blob))
         batches.put(None)
 
     threading.Thread(target=read, daemon=True).start()
