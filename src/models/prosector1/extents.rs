@@ -76,7 +76,7 @@ mod tests {
         let same = |a: f64, b: f64| (a / b - 1.0).abs() < 1e-9;
         let (small, smaller) = (extents(64, 0.02), extents(64, 0.01));
         assert!(
-            same(small.first, 3.2) && same(small.least, 0.8),
+            same(small.first, 2.2) && same(small.least, 0.8),
             "{small:?}"
         );
         assert!(same(small.first, 2.0 * smaller.first) && same(small.least, 2.0 * smaller.least));

@@ -89,11 +89,13 @@ mod tests {
     fn windows_beside_the_body_are_left_out() {
         let grid = Grid::new([144, 48, 48], Affine::from_spacing([1.0; 3], [0.0; 3]));
         let tissue = |v: usize| v % 144 >= 96;
+        // A texture that does not repeat from one sample to the next.
+        let texture = |v: usize| (v % 7) as i16;
         let value = |v: usize| {
             if tissue(v) {
-                100 + 40 * (v % 3) as i16
+                100 + 40 * texture(v)
             } else {
-                (v % 3) as i16
+                texture(v)
             }
         };
         let voxels = VoxelData::I16((0..grid.len()).map(value).collect());
