@@ -11,7 +11,6 @@ because showing a picture copies it there. A redraw is one event of the pointer 
 """
 
 import argparse
-import ctypes
 import os
 import re
 import shutil
@@ -22,103 +21,21 @@ import threading
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from screen import Screen
+
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 EVENTS = 12
 PAUSE_S = 0.7
-LEFT, WHEEL_UP = 1, 4
 
 
-class Display:
-    """A screen in memory, and hands on its mouse and keyboard."""
-
-    def __init__(self, width, height):
-        read, write = os.pipe()
-        screen = ["-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"]
-        command = ["Xvfb", "-displayfd", str(write), *screen]
-        self.server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            self.name = ":" + pipe.readline().strip()
-        self.x = ctypes.CDLL("libX11.so.6")
-        self.tst = ctypes.CDLL("libXtst.so.6")
-        self.x.XOpenDisplay.restype = ctypes.c_void_p
-        self.x.XDefaultRootWindow.restype = ctypes.c_ulong
-        self.x.XStringToKeysym.restype = ctypes.c_ulong
-        self.connection = ctypes.c_void_p(self.x.XOpenDisplay(self.name.encode()))
-        self.root = ctypes.c_ulong(self.x.XDefaultRootWindow(self.connection))
-
-    def windows(self):
-        """Windows on the screen as (id, width, height)."""
-        root, parent, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
-        children = ctypes.POINTER(ctypes.c_ulong)()
-        self.x.XQueryTree(
-            self.connection,
-            self.root,
-            ctypes.byref(root),
-            ctypes.byref(parent),
-            ctypes.byref(children),
-            ctypes.byref(count),
-        )
-        return [(children[n], *self.size(children[n])) for n in range(count.value)]
-
-    def size(self, window):
-        root, place = ctypes.c_ulong(), [ctypes.c_int(), ctypes.c_int()]
-        size = [ctypes.c_uint() for _ in range(4)]
-        self.x.XGetGeometry(
-            self.connection,
-            ctypes.c_ulong(window),
-            ctypes.byref(root),
-            *(ctypes.byref(v) for v in place),
-            *(ctypes.byref(v) for v in size),
-        )
-        return size[0].value, size[1].value
-
-    def wait_for_window(self, patience_s=60):
-        start = time.monotonic()
-        while time.monotonic() - start < patience_s:
-            large = [w for w in self.windows() if w[1] > 400]
-            if large:
-                return large[0][0]
-            time.sleep(0.1)
-        sys.exit("the program opened no window")
-
-    def fill(self, window, width, height):
-        """Gives the window this size and the keyboard."""
-        self.x.XMoveResizeWindow(self.connection, ctypes.c_ulong(window), 0, 0, width, height)
-        self.x.XSetInputFocus(self.connection, ctypes.c_ulong(window), 1, 0)
-        self.flush()
-
-    def flush(self):
-        self.x.XSync(self.connection, 0)
-
-    def move(self, x, y):
-        self.tst.XTestFakeMotionEvent(self.connection, -1, int(x), int(y), 0)
-        self.flush()
-
-    def button(self, number, pressed):
-        self.tst.XTestFakeButtonEvent(self.connection, number, int(pressed), 0)
-        self.flush()
-
-    def wheel(self):
-        self.button(WHEEL_UP, True)
-        self.button(WHEEL_UP, False)
-
-    def key(self, *names):
-        codes = [
-            self.x.XKeysymToKeycode(
-                self.connection, ctypes.c_ulong(self.x.XStringToKeysym(name.encode()))
-            )
-            for name in names
-        ]
-        for code in codes:
-            self.tst.XTestFakeKeyEvent(self.connection, code, 1, 0)
-        for code in reversed(codes):
-            self.tst.XTestFakeKeyEvent(self.connection, code, 0, 0)
-        self.flush()
-
-    def close(self):
-        self.server.terminate()
-        self.server.wait()
+def wait_for_window(screen, patience_s=60):
+    start = time.monotonic()
+    while time.monotonic() - start < patience_s:
+        if windows := screen.windows():
+            return windows[0][0]
+        time.sleep(0.1)
+    sys.exit("the program opened no window")
 
 
 class Program:
@@ -207,28 +124,28 @@ def measure_idle(size, program, display, what, idle_s):
 
 def paint(display, x, y):
     """A short stroke of the brush: work that is not saved."""
-    display.key("4")
+    display.press("4")
     time.sleep(0.5)
     display.move(x, y)
-    display.button(LEFT, True)
+    display.button(True)
     for step in range(4):
         display.move(x + 8 * step, y)
         time.sleep(0.1)
-    display.button(LEFT, False)
+    display.button(False)
     time.sleep(0.5)
 
 
 def measure_window(args, scan, width, height):
     size = f"{width}x{height}"
-    display = Display(width, height)
+    display = Screen(width, height)
     with tempfile.TemporaryDirectory() as home:
         program = Program(args.program, scan, display, Path(home))
         try:
-            window = display.wait_for_window()
+            window = wait_for_window(display)
             program.wait_for("model ready", 120)
             # It is on the screen only some frames later.
             time.sleep(3)
-            display.fill(window, width, height)
+            display.place(window, 0, 0, width, height)
             # The middle of the axial view, left of everything else.
             x, y = width * 0.3, height * 0.3
             display.move(x, y)
@@ -272,7 +189,7 @@ def measure_auto(size, program, display):
     """Ctrl+G, until the window logs that the result is there."""
     meter = Meter(program, display)
     start = time.monotonic()
-    display.key("Control_L", "g")
+    display.press("Control_L", "g")
     wall_s = program.wait_for("automatic segmentation finished", 900) - start
     report(size, "organs, in the window", *meter.read(), f"CPU s, {wall_s:.1f} s of wall time")
     time.sleep(5)

@@ -9,7 +9,6 @@ Every trial prints one line; the exit code is the number of trials that lost som
 """
 
 import argparse
-import ctypes
 import json
 import os
 import re
@@ -22,86 +21,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from screen import Screen
+
 PACE = float(os.environ.get("PACE", "1"))
 WIDTH, HEIGHT = 1360, 860
-LEFT = 1
 SIDE = 48
-
-
-class Display:
-    """A screen in memory, and hands on its mouse and keyboard."""
-
-    def __init__(self):
-        read, write = os.pipe()
-        screen = ["-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"]
-        command = ["Xvfb", "-displayfd", str(write), *screen]
-        self.server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
-        os.close(write)
-        with os.fdopen(read) as pipe:
-            self.name = ":" + pipe.readline().strip()
-        self.x, self.tst = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXtst.so.6")
-        self.x.XOpenDisplay.restype = ctypes.c_void_p
-        self.x.XDefaultRootWindow.restype = ctypes.c_ulong
-        self.x.XStringToKeysym.restype = ctypes.c_ulong
-        self.connection = ctypes.c_void_p(self.x.XOpenDisplay(self.name.encode()))
-        self.root = ctypes.c_ulong(self.x.XDefaultRootWindow(self.connection))
-
-    def windows(self):
-        """The program's windows as (id, x, y, width, height)."""
-        root, parent, count = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_uint()
-        children = ctypes.POINTER(ctypes.c_ulong)()
-        out = map(ctypes.byref, (root, parent, children, count))
-        self.x.XQueryTree(self.connection, self.root, *out)
-        found = [(children[n], *self.geometry(children[n])) for n in range(count.value)]
-        return [w for w in found if w[3] > 400]
-
-    def geometry(self, window):
-        root, place = ctypes.c_ulong(), [ctypes.c_int(), ctypes.c_int()]
-        size = [ctypes.c_uint() for _ in range(4)]
-        out = map(ctypes.byref, (root, *place, *size))
-        self.x.XGetGeometry(self.connection, ctypes.c_ulong(window), *out)
-        return place[0].value, place[1].value, size[0].value, size[1].value
-
-    def place(self, window, x, y, width, height):
-        self.x.XMoveResizeWindow(self.connection, ctypes.c_ulong(window), x, y, width, height)
-        self.focus(window)
-
-    def focus(self, window):
-        self.x.XRaiseWindow(self.connection, ctypes.c_ulong(window))
-        self.x.XSetInputFocus(self.connection, ctypes.c_ulong(window), 1, 0)
-        self.flush()
-
-    def flush(self):
-        self.x.XSync(self.connection, 0)
-
-    def move(self, x, y):
-        self.tst.XTestFakeMotionEvent(self.connection, -1, int(x), int(y), 0)
-        self.flush()
-
-    def button(self, pressed):
-        self.tst.XTestFakeButtonEvent(self.connection, LEFT, int(pressed), 0)
-        self.flush()
-
-    def keys(self, *names):
-        self.press(*names)
-        wait(0.5)
-
-    def press(self, *names):
-        symbols = [ctypes.c_ulong(self.x.XStringToKeysym(name.encode())) for name in names]
-        codes = [self.x.XKeysymToKeycode(self.connection, s) for s in symbols]
-        for code in codes:
-            self.tst.XTestFakeKeyEvent(self.connection, code, 1, 0)
-        for code in reversed(codes):
-            self.tst.XTestFakeKeyEvent(self.connection, code, 0, 0)
-        self.flush()
-
-    def close(self):
-        # Xlib ends a program whose display goes away, this one too.
-        if self.connection:
-            self.x.XCloseDisplay(self.connection)
-            self.connection = None
-        self.server.kill()
-        self.server.wait()
 
 
 def wait(seconds):
@@ -133,7 +57,7 @@ class Desk:
 
     def __init__(self, program, pictures):
         self.program, self.pictures = program, pictures
-        self.display = Display()
+        self.display = Screen(WIDTH, HEIGHT)
         self.folder = Path(tempfile.mkdtemp(prefix="lost-work-"))
         self.data = self.folder / "data" / "prosector"
         self.data.mkdir(parents=True)
@@ -172,7 +96,7 @@ class Desk:
     def paint(self, window, x, y):
         """A brush stroke in the axial view."""
         self.display.focus(window)
-        self.display.keys("4")
+        self.keys("4")
         self.display.move(x, y)
         wait(0.3)
         self.display.button(True)
@@ -187,9 +111,13 @@ class Desk:
         self.display.focus(window)
         wait(0.5)
         for _ in range(place):
-            self.display.keys("Tab")
-        self.display.keys("space")
+            self.keys("Tab")
+        self.keys("space")
         wait(1)
+
+    def keys(self, *names):
+        self.display.press(*names)
+        wait(0.5)
 
     def picture(self, name):
         if self.pictures and self.display.connection:
@@ -296,7 +224,7 @@ def try_unanswered(desk):
     expect(desk.files() == {name: voxels}, "deleted by closing")
     window = desk.open(desk.scan)
     desk.answer(window.window, 2)
-    desk.display.keys("Control_L", "q")
+    desk.keys("Control_L", "q")
     expect(ended_within(window, 10) is not None, "did not close")
     expect(desk.files() == {name: voxels}, "deleted by Later")
     window = desk.open(desk.scan)
@@ -334,7 +262,7 @@ def try_two_windows(desk):
     wait(1)
     left = desk.files()
     expect(len(left) == 1, f"the crashed second window's work was not offered: {left}")
-    desk.display.keys("Control_L", "q")
+    desk.keys("Control_L", "q")
     expect(ended_within(third, 10) is not None, "did not close")
     expect(left == desk.files() and left.items() <= works.items(), "took a living window's work")
     crash(first)
@@ -383,7 +311,7 @@ def try_display_gone(desk):
 def try_full_disk(desk):
     """No byte can be written: the old preferences stay."""
     window = desk.open(desk.scan)
-    desk.display.keys("Control_L", "q")
+    desk.keys("Control_L", "q")
     expect(ended_within(window, 10) is not None, "did not close")
     names = ("app.ron", "settings.toml")
     old = {name: (desk.data / name).read_bytes() for name in names}
@@ -396,8 +324,8 @@ def try_full_disk(desk):
     window = desk.open(desk.scan, before=full)
     desk.display.place(window.window, 20, 10, 1100, 700)
     wait(1)
-    desk.display.keys("Tab")
-    desk.display.keys("Control_L", "q")
+    desk.keys("Tab")
+    desk.keys("Control_L", "q")
     expect(ended_within(window, 10) is not None, "did not close")
     new = {name: (desk.data / name).read_bytes() for name in names}
     lengths = {name: (len(old[name]), len(new[name])) for name in names}
@@ -412,7 +340,7 @@ def try_closing_in_a_run(desk):
     write_scan(large, 160)
     window = desk.open(large)
     wait(6)
-    desk.display.keys("Control_L", "g")
+    desk.keys("Control_L", "g")
     wait(4)
     desk.picture("closing_in_a_run")
     cpu = cpu_seconds(window.pid)
@@ -440,11 +368,11 @@ def try_diagnostics(desk):
     window = desk.open(scan, log="trace")
     desk.paint(window.window, 330, 400)
     desk.await_files(1)
-    desk.display.keys("Control_L", "g")
+    desk.keys("Control_L", "g")
     wait(3)
-    desk.display.keys("Control_L", "s")
+    desk.keys("Control_L", "s")
     wait(2)
-    desk.display.keys("Escape")
+    desk.keys("Escape")
     window.terminate()
     expect(ended_within(window, 10) is not None, "did not end")
     told = (desk.folder / "log").read_text(errors="replace")
@@ -464,7 +392,7 @@ def try_place(desk):
     for _ in range(2):
         desk.display.place(window.window, *place)
         wait(2)
-        desk.display.keys("Control_L", "q")
+        desk.keys("Control_L", "q")
         expect(ended_within(window, 10) is not None, "did not close")
         known = {w[0] for w in desk.display.windows()}
         expect(not known, "the window is still there")
