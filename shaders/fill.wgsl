@@ -1,6 +1,6 @@
 // One opaque colour over the viewport, known when the shader is compiled: the cheapest surface that there is.
 //
-// Drawn as one triangle. RED, GREEN and BLUE are in the target's own encoding.
+// Drawn as one triangle; needs shared/triangle.wgsl. RED, GREEN and BLUE are in the target's own encoding.
 
 override RED: f32 = 0.0;
 override GREEN: f32 = 0.0;
@@ -8,8 +8,7 @@ override BLUE: f32 = 0.0;
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
-    let corner = vec2<f32>(f32((index << 1u) & 2u), f32(index & 2u));
-    return vec4<f32>(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
+    return clip_from_viewport(corner_of_triangle(index));
 }
 
 @fragment

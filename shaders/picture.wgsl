@@ -1,6 +1,6 @@
 // A picture that was drawn before, pixel for pixel over the viewport.
 //
-// Drawn as one triangle. Input: the picture in the target's format. Output: the same.
+// Drawn as one triangle; needs shared/triangle.wgsl. Input: the picture in the target's format. Output: the same.
 
 @group(0) @binding(0) var picture: texture_2d<f32>;
 
@@ -11,9 +11,9 @@ struct Corner {
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> Corner {
-    let corner = vec2<f32>(f32((index << 1u) & 2u), f32(index & 2u));
+    let corner = corner_of_triangle(index);
     var out: Corner;
-    out.position = vec4<f32>(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
+    out.position = clip_from_viewport(corner);
     out.pixel = corner * vec2<f32>(textureDimensions(picture));
     return out;
 }

@@ -1,6 +1,6 @@
 // A voxel slice with window and level, label overlay and proposal; black beside the volume.
 //
-// Drawn as one triangle over the viewport. Needs shared/view.wgsl, shared/sampling.wgsl and
+// Drawn as one triangle over the viewport. Needs shared/triangle.wgsl, shared/view.wgsl, shared/sampling.wgsl and
 // shared/label.wgsl, and `alias Stored`; render/shader.rs puts them together.
 // Output: gamma-encoded sRGB, opaque. CPU twin: render/reference.rs.
 
@@ -11,9 +11,9 @@ struct Corner {
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> Corner {
-    let corner = vec2<f32>(f32((index << 1u) & 2u), f32(index & 2u));
+    let corner = corner_of_triangle(index);
     var out: Corner;
-    out.position = vec4<f32>(corner.x * 2.0 - 1.0, 1.0 - corner.y * 2.0, 0.0, 1.0);
+    out.position = clip_from_viewport(corner);
     out.pixel = corner * view.size;
     return out;
 }

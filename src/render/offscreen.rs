@@ -7,7 +7,7 @@ use image::RgbaImage;
 use crate::geometry::SliceView;
 
 use super::caps::{TextureLimits, device_descriptor};
-use super::context::RenderContext;
+use super::context::{RenderContext, target_texture};
 use super::error::RenderError;
 use super::scene::{Scene, SliceStyle};
 use super::slice::SliceRenderer;
@@ -106,22 +106,12 @@ impl Offscreen {
 
     /// A target texture for [`Self::submit`].
     pub fn target(&self, width: u32, height: u32) -> (wgpu::Texture, wgpu::TextureView) {
-        let texture = self.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("picture"),
-            size: wgpu::Extent3d {
-                width,
-                height,
-                depth_or_array_layers: 1,
-            },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: FORMAT,
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        });
-        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
-        (texture, view)
+        target_texture(
+            &self.device,
+            [width, height],
+            FORMAT,
+            wgpu::TextureUsages::COPY_SRC,
+        )
     }
 
     /// Draws a prepared view into a target without waiting for it: the work of one frame of a window.

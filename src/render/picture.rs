@@ -2,7 +2,7 @@
 
 use crate::geometry::{SliceView, VoxelPoint};
 
-use super::context::RenderContext;
+use super::context::{RenderContext, target_texture};
 use super::gpu_types::{SliceUniforms, Variant};
 use super::pipelines::PicturePipeline;
 
@@ -32,22 +32,8 @@ pub(super) struct Picture {
 impl Picture {
     /// A picture of `size` pixels that is not drawn yet.
     pub(super) fn new(context: &RenderContext, shown_by: &PicturePipeline, size: [u32; 2]) -> Self {
-        let [width, height] = size;
-        let texture = context.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("picture"),
-            size: wgpu::Extent3d {
-                width,
-                height,
-                depth_or_array_layers: 1,
-            },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: context.target,
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::TEXTURE_BINDING,
-            view_formats: &[],
-        });
-        let target = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let usage = wgpu::TextureUsages::TEXTURE_BINDING;
+        let (_, target) = target_texture(&context.device, size, context.target, usage);
         let group = context
             .device
             .create_bind_group(&wgpu::BindGroupDescriptor {

@@ -1,6 +1,7 @@
 //! The shader sources, put together from the files in `shaders/`.
 
-const PARTS: [&str; 4] = [
+const PARTS: [&str; 5] = [
+    include_str!("../../shaders/shared/triangle.wgsl"),
     include_str!("../../shaders/shared/view.wgsl"),
     include_str!("../../shaders/shared/sampling.wgsl"),
     include_str!("../../shaders/shared/label.wgsl"),
@@ -8,10 +9,16 @@ const PARTS: [&str; 4] = [
 ];
 
 /// The source that shows a finished picture.
-pub const PICTURE_SOURCE: &str = include_str!("../../shaders/picture.wgsl");
+pub const PICTURE_SOURCE: &str = concat!(
+    include_str!("../../shaders/shared/triangle.wgsl"),
+    include_str!("../../shaders/picture.wgsl")
+);
 
 /// The source that fills a surface.
-pub const FILL_SOURCE: &str = include_str!("../../shaders/fill.wgsl");
+pub const FILL_SOURCE: &str = concat!(
+    include_str!("../../shaders/shared/triangle.wgsl"),
+    include_str!("../../shaders/fill.wgsl")
+);
 
 /// What the texture of the scan holds; decides the source of the slice shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

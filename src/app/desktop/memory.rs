@@ -147,12 +147,19 @@ impl Window {
     pub(super) fn save_settings(&mut self) {
         if let Some(file) = self.settings_file.clone() {
             let settings = self.settings.clone();
-            self.files
-                .submit_to_the_end(move |_| match settings.save(&file) {
-                    Ok(()) => FileOutcome::Done,
-                    Err(error) => FileOutcome::NotRemembered(error.to_string()),
-                });
+            self.write_in_background(move || settings.save(&file));
         }
+    }
+
+    /// Writes a file that nobody waits for, even if the window closes meanwhile.
+    fn write_in_background<E: std::fmt::Display>(
+        &mut self,
+        write: impl FnOnce() -> Result<(), E> + Send + 'static,
+    ) {
+        self.files.submit_to_the_end(move |_| match write() {
+            Ok(()) => FileOutcome::Done,
+            Err(error) => FileOutcome::NotRemembered(error.to_string()),
+        });
     }
 
     /// Writes the preferences in the background, and what the window remembers of itself.
@@ -163,11 +170,7 @@ impl Window {
             .take(&Preferences::of(&self.state), &self.context);
         if let Some((file, entries)) = self.memory.changed() {
             self.memory.written = entries.clone();
-            self.files
-                .submit_to_the_end(move |_| match entries.save(&file) {
-                    Ok(()) => FileOutcome::Done,
-                    Err(error) => FileOutcome::NotRemembered(error.to_string()),
-                });
+            self.write_in_background(move || entries.save(&file));
         }
     }
 

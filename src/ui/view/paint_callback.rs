@@ -71,22 +71,26 @@ impl Canvas {
     pub fn shape(&self, view: &PlacedView, scene: &Scene<'_>, style: &SliceStyle) -> PaintCallback {
         let view_id = view.slice.plane() as u64;
         self.lock().prepare(view_id, &view.slice, scene, style);
-        let paint = SlicePaint {
-            renderer: Arc::clone(&self.renderer),
-            view_id,
-        };
-        egui_wgpu::Callback::new_paint_callback(view.rect, paint)
+        self.painted(view.rect, move |renderer, pass| {
+            renderer.paint(pass, view_id);
+        })
     }
 
     /// The shape of an opaque surface.
     pub fn surface(&self, rect: Rect, color: Color32) -> PaintCallback {
         let color = [color.r(), color.g(), color.b()];
         self.lock().prepare_fill(color);
-        let paint = SurfacePaint {
-            renderer: Arc::clone(&self.renderer),
-            color,
-        };
-        egui_wgpu::Callback::new_paint_callback(rect, paint)
+        self.painted(rect, move |renderer, pass| {
+            renderer.paint_fill(pass, color);
+        })
+    }
+
+    fn painted<P>(&self, rect: Rect, paint: P) -> PaintCallback
+    where
+        P: Fn(&SliceRenderer, &mut wgpu::RenderPass<'static>) + Send + Sync + 'static,
+    {
+        let renderer = Arc::clone(&self.renderer);
+        egui_wgpu::Callback::new_paint_callback(rect, Paint { renderer, paint })
     }
 
     fn lock(&self) -> MutexGuard<'_, SliceRenderer> {
@@ -95,12 +99,16 @@ impl Canvas {
     }
 }
 
-struct SlicePaint {
+/// Something that the renderer paints from what was prepared for it.
+struct Paint<P> {
     renderer: Arc<Mutex<SliceRenderer>>,
-    view_id: u64,
+    paint: P,
 }
 
-impl CallbackTrait for SlicePaint {
+impl<P> CallbackTrait for Paint<P>
+where
+    P: Fn(&SliceRenderer, &mut wgpu::RenderPass<'static>) + Send + Sync,
+{
     fn paint(
         &self,
         _info: PaintCallbackInfo,
@@ -108,23 +116,6 @@ impl CallbackTrait for SlicePaint {
         _resources: &CallbackResources,
     ) {
         let renderer = self.renderer.lock().unwrap_or_else(|e| e.into_inner());
-        renderer.paint(pass, self.view_id);
-    }
-}
-
-struct SurfacePaint {
-    renderer: Arc<Mutex<SliceRenderer>>,
-    color: [u8; 3],
-}
-
-impl CallbackTrait for SurfacePaint {
-    fn paint(
-        &self,
-        _info: PaintCallbackInfo,
-        pass: &mut wgpu::RenderPass<'static>,
-        _resources: &CallbackResources,
-    ) {
-        let renderer = self.renderer.lock().unwrap_or_else(|e| e.into_inner());
-        renderer.paint_fill(pass, self.color);
+        (self.paint)(&renderer, pass);
     }
 }

@@ -28,6 +28,16 @@ fn phantom() -> (Bench, tempfile::TempDir) {
     (bench, folder)
 }
 
+/// A window that asks which of a folder's series to open; `None` without the shared files.
+fn asks_for_a_series() -> Option<(Bench, tempfile::TempDir)> {
+    let several = support::shared("data/dicom/prostatex_0001_multiseries")?;
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(folder.path());
+    bench.will_choose(several);
+    bench.choose("File", "Open folder");
+    Some((bench, folder))
+}
+
 #[test]
 fn main_job_from_phantom_to_saved_labels() {
     let (mut bench, folder) = phantom();
@@ -295,13 +305,9 @@ fn quitting_saves_first_when_asked_to() {
 
 #[test]
 fn several_series_are_chosen_from() {
-    let Some(folder) = support::shared("data/dicom/prostatex_0001_multiseries") else {
+    let Some((mut bench, _data)) = asks_for_a_series() else {
         return;
     };
-    let data = tempfile::tempdir().expect("there is a temporary folder");
-    let mut bench = Bench::open(data.path());
-    bench.will_choose(folder);
-    bench.choose("File", "Open folder");
     assert!(bench.shows("Choose a series"), "{:?}", bench.messages());
     bench.picture("series");
     bench

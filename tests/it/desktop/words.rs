@@ -7,7 +7,7 @@ use prosector::ui::input::{Group, SHORTCUTS};
 use winit::event::ElementState;
 
 use super::bench::Bench;
-use super::phantom;
+use super::{asks_for_a_series, phantom};
 use crate::support;
 
 #[test]
@@ -114,13 +114,9 @@ fn users_see_no_underscores() {
 
 #[test]
 fn the_series_gives_the_title_and_the_list_can_be_opened_again() {
-    let Some(folder) = support::shared("data/dicom/prostatex_0001_multiseries") else {
+    let Some((mut bench, _data)) = asks_for_a_series() else {
         return;
     };
-    let data = tempfile::tempdir().expect("there is a temporary folder");
-    let mut bench = Bench::open(data.path());
-    bench.will_choose(folder);
-    bench.choose("File", "Open folder");
     let open_first = |bench: &mut Bench, skip: usize| {
         let series = bench.harness.get_all_by_label_contains("images,").nth(skip);
         series.expect("a series").click();
