@@ -1,7 +1,7 @@
 //! Voxels without a value count as background, whatever a model makes of them.
 
 use crate::models::ModelError;
-use crate::prompt::{Polarity, PromptSet};
+use crate::prompt::PromptSet;
 use crate::volume::{ImageVolume, LabelMap, Mask, VoxelData};
 
 /// Refuses positive clicks on voxels that are no finite number.
@@ -9,11 +9,7 @@ use crate::volume::{ImageVolume, LabelMap, Mask, VoxelData};
 /// # Errors
 /// Such a click.
 pub(super) fn check_clicks(image: &ImageVolume, prompts: &PromptSet) -> Result<(), ModelError> {
-    let positive = prompts
-        .clicks
-        .iter()
-        .filter(|c| c.polarity == Polarity::Positive);
-    for click in positive {
+    for click in prompts.positive() {
         let offset = image.grid().offset_of(click.voxel);
         if offset.is_some_and(|o| !image.voxels().stored(o).is_finite()) {
             let [i, j, k] = click.voxel.0;

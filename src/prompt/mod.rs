@@ -48,7 +48,33 @@ pub enum PromptError {
     BoxOutside(usize, usize, usize),
 }
 
+/// Share of a box's sides that a target may reach beyond it on either side, where a target so far and clicks correct what
+/// the box said.
+pub const REFINED_SLACK: f64 = 0.25;
+
 impl PromptSet {
+    /// The clicks into the target.
+    pub fn positive(&self) -> impl Iterator<Item = &Click> {
+        let is_positive = |c: &&Click| c.polarity == Polarity::Positive;
+        self.clicks.iter().filter(is_positive)
+    }
+
+    /// Where the target may be if there is a box: the smallest box around it and the positive clicks, and beyond it on
+    /// either side a share `slack` of its sides.
+    pub fn reach(&self, slack: f64) -> Option<VoxelBox> {
+        let own = self.target_box?;
+        let size = own.size();
+        let beyond: [i64; 3] = std::array::from_fn(|d| (size[d] as f64 * slack) as i64);
+        let reach = VoxelBox {
+            min: std::array::from_fn(|d| own.min[d] - beyond[d]),
+            max: std::array::from_fn(|d| own.max[d] + beyond[d]),
+        };
+        let clicked = self
+            .positive()
+            .map(|c| VoxelBox::from_corners(c.voxel, c.voxel));
+        Some(clicked.fold(reach, VoxelBox::union))
+    }
+
     /// Whether nothing was pointed at.
     pub fn is_empty(&self) -> bool {
         self.clicks.is_empty() && self.target_box.is_none()

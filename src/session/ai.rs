@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::geometry::VoxelBox;
 use crate::models::{AutoResult, PromptedResult};
-use crate::prompt::{Polarity, PromptSet};
+use crate::prompt::{Polarity, PromptSet, REFINED_SLACK};
 use crate::volume::components::{Connectivity, Pieces};
 use crate::volume::morphology::Crop;
-use crate::volume::{Label, LabelMap, LabelTable, Mask, Runs, title_of};
+use crate::volume::{Grid, Label, LabelMap, LabelTable, Mask, Runs, title_of};
 
 use super::change::{Delta, Locks};
 use super::effect::{Effect, Effects};
@@ -359,14 +360,16 @@ fn warn_of(warnings: &[String], out: &mut Effects) {
     }
 }
 
-/// Adds to a result those pieces of the label that it does not touch and that no negative click lies in:
-/// the model looked elsewhere.
+/// Adds to a result what the model did not look at: those pieces of the label that it does not touch and that no negative
+/// click lies in; of a piece that it touches what lies out of the box's reach, unless a negative click lies there.
 fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts: &PromptSet) {
     let Some(crop) = Crop::of_label(labels, label) else {
         return;
     };
     let pieces = Pieces::of(&crop.voxels, crop.dims(), Connectivity::TwentySix);
+    let reach = prompts.reach(REFINED_SLACK);
     let mut looked_at = vec![false; pieces.sizes().len() + 1];
+    let mut let_go = looked_at.clone();
     // No run goes over the end of a row, so it is a range of the whole volume's offsets too.
     let [ni, nj, _] = crop.dims();
     let in_volume = |run: &Range<usize>| {
@@ -386,11 +389,31 @@ fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts
     for click in negative {
         let at: [usize; 3] =
             std::array::from_fn(|d| (click.voxel.0[d] - crop.bounds.min[d]) as usize);
-        looked_at[pieces.at(at[0] + ni * (at[1] + nj * at[2])) as usize] = true;
+        let piece = pieces.at(at[0] + ni * (at[1] + nj * at[2])) as usize;
+        looked_at[piece] = true;
+        let_go[piece] |= reach.is_some_and(|r| !r.contains(click.voxel));
     }
     for (run, piece) in pieces.runs() {
-        if !looked_at[piece as usize] {
-            mask.voxels[in_volume(run)].fill(1);
-        }
+        let (run, piece) = (in_volume(run), piece as usize);
+        let judged = match reach {
+            _ if !looked_at[piece] => run.end..run.end,
+            Some(reach) if !let_go[piece] => part_in(&run, &labels.grid, reach),
+            _ => run.clone(),
+        };
+        mask.voxels[run.start..judged.start].fill(1);
+        mask.voxels[judged.end..run.end].fill(1);
     }
+}
+
+/// The part of a run of voxels of one row that lies in a box; empty, at the run's end, where none does.
+fn part_in(run: &Range<usize>, grid: &Grid, bounds: VoxelBox) -> Range<usize> {
+    let [i, j, k] = grid.voxel_at(run.start).0;
+    let row = VoxelBox {
+        min: [i, j, k],
+        max: [i + run.len() as i64 - 1, j, k],
+    };
+    let offset = |at: i64| run.start + (at - i) as usize;
+    bounds.intersection(row).map_or(run.end..run.end, |part| {
+        offset(part.min[0])..offset(part.max[0]) + 1
+    })
 }

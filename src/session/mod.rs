@@ -22,7 +22,7 @@
 //! The prior of a click is the standing proposal, else the accepted voxels of the active label. The prior
 //! of a box is the accepted voxels only: a box is drawn to start afresh. A piece of the label that the
 //! result does not touch and that no negative click lies in is kept in the proposal, because models look
-//! at a region only.
+//! at a region only; so is what lies out of the box's reach, where there is a box.
 //!
 //! Moving on accepts: a stroke, a clean-up, the next lesion or another active label, while a proposal
 //! stands, accepts it first, as a step of its own with a notice. So does a click while an automatic result

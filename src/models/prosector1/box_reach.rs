@@ -4,9 +4,6 @@
 //! voxels are likelier. They are taken in that order until they reach far enough. Where none is likely at all, what is left
 //! of the box's knowledge is the ellipsoid in it.
 
-use crate::geometry::VoxelBox;
-use crate::prompt::{Polarity, PromptSet};
-
 use super::region::{SIDE, position, radius_in_box};
 
 /// Share of each side of the box that a target reaches: boxes are drawn loose by up to some 20 % on either side.
@@ -24,24 +21,6 @@ pub(super) enum Reach {
     Found,
     /// Not at all: it is the ellipsoid in the box.
     Drawn,
-}
-
-/// Voxels of the scan that an answer may have where there is a box: those of the smallest box around it and the positive
-/// clicks, and beyond it on either side a share `slack` of its sides.
-pub(super) fn reach_of_box(prompts: &PromptSet, slack: f64) -> Option<VoxelBox> {
-    let own = prompts.target_box?;
-    let size = own.size();
-    let beyond: [i64; 3] = std::array::from_fn(|d| (size[d] as f64 * slack) as i64);
-    let reach = VoxelBox {
-        min: std::array::from_fn(|d| own.min[d] - beyond[d]),
-        max: std::array::from_fn(|d| own.max[d] + beyond[d]),
-    };
-    let positive = prompts
-        .clicks
-        .iter()
-        .filter(|c| c.polarity == Polarity::Positive);
-    let clicked = positive.map(|c| VoxelBox::from_corners(c.voxel, c.voxel));
-    Some(clicked.fold(reach, VoxelBox::union))
 }
 
 /// Raises `logits` on a region until those above zero reach across the box, whose lower and upper faces are in region

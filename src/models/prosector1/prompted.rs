@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use glam::DVec3;
 
-use crate::geometry::{VoxelBox, VoxelPoint, WorldPoint};
+use crate::geometry::{VoxelBox, WorldPoint};
 use crate::models::trust::{Evidence, Insight};
 use crate::models::{Certainty, Estimate, ModelError, PromptedResult, ScanKey};
-use crate::prompt::{Polarity, PromptSet};
+use crate::prompt::{Polarity, PromptSet, REFINED_SLACK};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
-use crate::volume::{Grid, ImageVolume, Mask, resample};
+use crate::volume::{Grid, ImageVolume, Mask, morphology, resample};
 
-use super::box_reach::{self, Reach, reach_of_box};
+use super::box_reach::{self, Reach};
 use super::config::PROMPT_CHANNELS;
 use super::extents::Extents;
 use super::look;
@@ -44,8 +44,6 @@ const FAR_OUTSIDE: f32 = -20.0;
 
 /// Share of a box's side that an answer may reach beyond it on either side: boxes are drawn a little tight.
 const SLACK: f64 = 0.05;
-/// The same where a target so far and clicks correct what the box said.
-const REFINED_SLACK: f64 = 0.25;
 /// Share of a box's reach beyond which a target so far that fills it says nothing of where in it the target is.
 const FILLED: f64 = 0.9;
 
@@ -120,12 +118,9 @@ impl Job<'_> {
     }
 
     fn positive_points(&self) -> impl Iterator<Item = WorldPoint> + '_ {
-        let positive = |c: &&crate::prompt::Click| c.polarity == Polarity::Positive;
         let grid = self.image.grid();
         self.prompts
-            .clicks
-            .iter()
-            .filter(positive)
+            .positive()
             .map(|c| grid.world_from_voxel(c.voxel.center()))
     }
 
@@ -343,11 +338,9 @@ impl Job<'_> {
         let Some(reach) = self.reach() else {
             return logits;
         };
-        let region = &answer.region.grid;
-        let map = self.image.grid().affine.inverse() * region.affine.matrix();
-        for (v, logit) in logits.iter_mut().enumerate() {
-            let at = region.voxel_at(v).center().0;
-            if !reach.contains(VoxelPoint(map.transform_point3(at)).nearest()) {
+        let inside = resample::inside_box(self.image.grid(), reach, &answer.region.grid);
+        for (logit, inside) in logits.iter_mut().zip(inside) {
+            if inside == 0.0 {
                 *logit = FAR_OUTSIDE;
             }
         }
@@ -368,7 +361,7 @@ impl Job<'_> {
         } else {
             SLACK
         };
-        reach_of_box(self.prompts, slack)
+        self.prompts.reach(slack)
     }
 
     /// Copies the connected parts that belong to the target: those that hold a positive click or overlap the
@@ -384,9 +377,7 @@ impl Job<'_> {
         };
         let clicked: Vec<usize> = self
             .prompts
-            .clicks
-            .iter()
-            .filter(|c| c.polarity == Polarity::Positive)
+            .positive()
             .filter_map(|c| mask.grid.offset_of(c.voxel))
             .collect();
         let offsets: Vec<Option<usize>> = (0..parts.len())
@@ -414,17 +405,17 @@ impl Job<'_> {
     }
 }
 
-/// What a target so far says where there is a box as well: its part in the box's reach, unless that is all of it.
+/// What a target so far says where there is a box as well: its part in the box's reach. `None` where it goes on beyond
+/// and fills that: a label that the box was drawn into.
 fn prior_in_reach(prior: &Mask, prompts: &PromptSet) -> Option<Mask> {
-    let reach = reach_of_box(prompts, REFINED_SLACK)?.clipped(prior.grid.dims)?;
-    let mut within = prior.clone();
-    for (offset, voxel) in within.voxels.iter_mut().enumerate() {
-        if *voxel != 0 && !reach.contains(prior.grid.voxel_at(offset)) {
-            *voxel = 0;
-        }
+    let reach = prompts.reach(REFINED_SLACK)?.clipped(prior.grid.dims)?;
+    let mut within = Mask::empty(prior.grid);
+    for row in morphology::rows(prior.grid.dims, reach) {
+        within.voxels[row.clone()].copy_from_slice(&prior.voxels[row]);
     }
-    let all = reach.size().iter().product::<usize>() as f64;
-    (within.count() as f64 <= FILLED * all).then_some(within)
+    let (held, all) = (within.count(), reach.size().iter().product::<usize>());
+    let goes_on = held < prior.count();
+    (!goes_on || held as f64 <= FILLED * all as f64).then_some(within)
 }
 
 /// A connected part of an answer.

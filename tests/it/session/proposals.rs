@@ -200,6 +200,23 @@ fn a_box_is_clipped_and_starts_afresh() {
 }
 
 #[test]
+fn a_label_keeps_what_lies_out_of_the_reach_of_a_box_in_it() {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
+    desk.answer(&[voxel_box([0, 2, 2], [11, 4, 4])]);
+    desk.apply(AiCommand::Accept);
+    // The box is corrected at one end of the label: its reach is one voxel more on either side along i.
+    desk.apply(PromptCommand::SetBox(voxel_box([0, 2, 2], [3, 4, 4])));
+    desk.answer(&[voxel_box([0, 2, 2], [2, 4, 4])]);
+    let proposed = |desk: &Desk| [2, 3, 4, 5, 11].map(|i| desk.proposed_at([i, 3, 3]));
+    assert_eq!(proposed(&desk), [true, false, false, true, true]);
+    // A negative click beyond says that the piece is wrong there.
+    desk.apply(PromptCommand::AddClick(click([9, 3, 3], Negative)));
+    desk.answer(&[voxel_box([0, 2, 2], [2, 4, 4])]);
+    assert_eq!(proposed(&desk), [true, false, false, false, false]);
+}
+
+#[test]
 fn the_last_prompt_goes_first() {
     let mut desk = clicked();
     desk.apply(PromptCommand::SetBox(voxel_box([1; 3], [5; 3])));
