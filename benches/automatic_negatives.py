@@ -176,14 +176,16 @@ def positives(programs, cases, output):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", type=Path)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--before", type=Path, help="an older program, for the patients' Dice before")
+    # The program runs in another folder.
+    absolute = lambda path: Path(path).resolve()
+    parser.add_argument("program", type=absolute)
+    parser.add_argument("data", type=absolute)
+    parser.add_argument("--before", type=absolute, help="an older program, for the patients' Dice before")
     parser.add_argument("--patients", choices=("choosing", "reporting", "none"), default="reporting")
     parser.add_argument("--training", action="store_true", help="training scans of other parts of the body too")
     parser.add_argument("--only", default="", help="scans whose names begin so")
     arguments = parser.parse_args()
-    programs = [p.resolve() for p in (arguments.program, arguments.before) if p]
+    programs = [p for p in (arguments.program, arguments.before) if p]
     wanted = [n for n in arguments.only.split(",") if n] or [""]
     with tempfile.TemporaryDirectory() as folder:
         written, output = Path(folder), Path(folder) / "found.nii.gz"

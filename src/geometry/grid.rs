@@ -78,6 +78,12 @@ impl Grid {
         VoxelBox::whole(self.dims)
     }
 
+    /// Length of the volume along each axis in mm, voxels at the border included whole.
+    pub fn size_mm(&self) -> [f64; 3] {
+        let spacing_mm = self.spacing_mm();
+        std::array::from_fn(|d| spacing_mm[d] * self.dims[d] as f64)
+    }
+
     /// Length of a voxel step on each axis in mm.
     pub fn spacing_mm(&self) -> [f64; 3] {
         self.affine.spacing_mm()

@@ -8,6 +8,9 @@ use crate::with_voxels;
 
 use super::{Grid, ImageVolume, LabelMap, Mask, Rescale, VoxelData};
 
+/// A grid at right angles that needs so many times the voxels belongs to axes that nearly coincide, which no scanner has.
+const MOST_GROWTH: f64 = 64.0;
+
 /// What rounding moves a corner by at most, in voxels.
 const ROUNDING_VOXELS: f64 = 1e-3;
 
@@ -18,17 +21,27 @@ fn from_target(from: &Grid, target: &Grid) -> DAffine3 {
 
 /// The voxels of `target` that the voxels of `from` cover; `None` where the two do not meet.
 pub fn covered(from: &Grid, target: &Grid) -> Option<VoxelBox> {
-    let map = from_target(target, from);
-    let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
-    for VoxelPoint(corner) in from.corners() {
-        let p = map.transform_point3(corner);
-        (low, high) = (low.min(p), high.max(p));
-    }
+    let (low, high) = reach(from, from_target(target, from), 0.5);
     let bounds = VoxelBox {
         min: low.floor().to_array().map(|v| v as i64),
         max: high.ceil().to_array().map(|v| v as i64),
     };
     bounds.clipped(target.dims)
+}
+
+/// Lowest and highest coordinates of a grid's corners after a map; `beyond` is how far corners lie out of the centres of the
+/// outermost voxels, in voxels.
+fn reach(grid: &Grid, map: DAffine3, beyond: f64) -> (DVec3, DVec3) {
+    let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
+    for corner in 0..8 {
+        let at = |d: usize| match corner >> d & 1 {
+            0 => -beyond,
+            _ => grid.dims[d] as f64 - 1.0 + beyond,
+        };
+        let p = map.transform_point3(DVec3::from_array(std::array::from_fn(at)));
+        (low, high) = (low.min(p), high.max(p));
+    }
+    (low, high)
 }
 
 /// Trilinear values of a scan at the voxels of `target`; `outside` beyond the scan's border.
@@ -45,7 +58,7 @@ pub fn resample_image(image: &ImageVolume, target: &Grid, outside: f32) -> Vec<f
 
 /// A sheared scan on a grid at right angles that covers it, in its stored type (whole numbers beyond 16 bits and double
 /// precision as `f32`): trilinear, and outside of it the lowest value. `None` for films, whose third axis is no length,
-/// and for scans in colour.
+/// for scans in colour, and where two axes nearly coincide.
 pub fn at_right_angles(image: &ImageVolume) -> Option<ImageVolume> {
     if image.third_axis().is_time() || image.colours().is_some() {
         return None;
@@ -89,11 +102,7 @@ fn right_angled(grid: &Grid) -> Option<Grid> {
     let origin = grid.world_from_voxel(VoxelPoint(DVec3::ZERO)).0;
     let upright = Affine::from_columns(i, j, k, origin).ok()?;
     let here_from_there = upright.inverse() * grid.affine.matrix();
-    let (mut low, mut high) = (DVec3::INFINITY, DVec3::NEG_INFINITY);
-    for VoxelPoint(corner) in grid.corners() {
-        let p = here_from_there.transform_point3(corner);
-        (low, high) = (low.min(p), high.max(p));
-    }
+    let (low, high) = reach(grid, here_from_there, 0.0);
     // A corner that rounding moved adds no slice.
     let first = (low + ROUNDING_VOXELS).floor();
     let last = (high - ROUNDING_VOXELS).ceil();
@@ -101,6 +110,10 @@ fn right_angled(grid: &Grid) -> Option<Grid> {
         .max(DVec3::ZERO)
         .to_array()
         .map(|n| n as usize + 1);
+    let needed: f64 = dims.iter().map(|&n| n as f64).product();
+    if needed > MOST_GROWTH * grid.len() as f64 {
+        return None;
+    }
     Some(Grid {
         dims,
         affine: upright.stepped(first.to_array(), [1.0; 3]),

@@ -7,6 +7,7 @@ use crate::models::trust::{AutoInsight, Evidence, FoundStructure, anatomy};
 use crate::models::{AutoResult, Estimate, ModelError, Segmenter as _, Structure};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
+use crate::volume::morphology::{self, Crop};
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, resample};
 
 use super::canvas::Output;
@@ -75,7 +76,7 @@ pub(super) fn segment(
         table,
         estimate: (!kept.is_empty()).then_some(Estimate::Dice(mean)),
         insight: Some(Arc::new(AutoInsight {
-            certainty: canvas.certainty(),
+            certainty: canvas.certainty(|n| is_wanted(&structures[n].structure.name)),
             structures: found,
         })),
         warnings: warnings(kept.is_empty(), &doubted),
@@ -85,11 +86,9 @@ pub(super) fn segment(
 /// The labels of a part of a scan on all of it.
 fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
     let mut whole = LabelMap::empty(*scan);
-    let [length, rows, _] = part.size();
-    let [i, j, k] = part.min.map(|v| v as usize);
-    for (row, values) in labels.voxels.chunks_exact(length).enumerate() {
-        let start = scan.offset(i, j + row % rows, k + row / rows);
-        whole.voxels[start..start + length].copy_from_slice(values);
+    let rows = morphology::rows(scan.dims, part);
+    for (row, values) in rows.zip(labels.voxels.chunks_exact(part.size()[0])) {
+        whole.voxels[row].copy_from_slice(values);
     }
     whole
 }
@@ -244,15 +243,19 @@ fn clean(
 /// Removes parts of a label below this share of its largest one, or too small to be anything; whether any remains.
 fn keep_large(labels: &mut LabelMap, value: u16, least_part: f64) -> bool {
     let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
-    let mask = labels.mask_of(value);
-    let (parts, sizes) =
-        connected_components(&mask.voxels, labels.grid.dims, Connectivity::TwentySix);
+    let Some(crop) = Crop::of_label(labels, value) else {
+        return false;
+    };
+    let (parts, sizes) = connected_components(&crop.voxels, crop.dims(), Connectivity::TwentySix);
     let largest = sizes.iter().copied().max().unwrap_or(0);
     let least = (largest as f64 * least_part).max(LEAST_VOLUME_ML / voxel_ml);
     let is_kept = |part: u32| sizes[part as usize - 1] as f64 >= least;
-    for (label, &part) in labels.voxels.iter_mut().zip(&parts) {
-        if part > 0 && !is_kept(part) {
-            *label = 0;
+    let rows = morphology::rows(labels.grid.dims, crop.bounds);
+    for (row, parts) in rows.zip(parts.chunks_exact(crop.dims()[0])) {
+        for (label, &part) in labels.voxels[row].iter_mut().zip(parts) {
+            if part > 0 && !is_kept(part) {
+                *label = 0;
+            }
         }
     }
     sizes.iter().any(|&size| size as f64 >= least)

@@ -21,7 +21,6 @@ pub(super) const THRESHOLD: f32 = 0.4;
 const NOT_LOOKED_AT: f32 = -20.0;
 
 /// A structure to look for, and the network's channel that answers for it.
-#[derive(Clone, Copy)]
 pub(super) struct Output<'a> {
     pub structure: &'a Structure,
     pub channel: usize,
@@ -50,12 +49,16 @@ impl Canvas {
         let (grid, looks) = trimmed(grid, looks);
         let mut sums = vec![vec![0.0f32; grid.len()]; outputs.len()];
         let mut weights = vec![0.0f32; grid.len()];
-        for (index, &start) in looks.iter().enumerate() {
-            pace.next(index)?;
-            let region = model.encode(image, &windows::grid_of(&grid, start));
-            let logits = Prosector1::values(model.net.automatic(&region.embedding, refined))?;
-            add(&grid, start, &logits, outputs, (&mut sums, &mut weights));
-        }
+        windows::look(
+            (model, image),
+            &grid,
+            &looks,
+            refined,
+            pace,
+            |start, logits| {
+                add(&grid, start, logits, outputs, (&mut sums, &mut weights));
+            },
+        )?;
         for sum in &mut sums {
             for (s, &w) in sum.iter_mut().zip(&weights) {
                 *s = if w > 0.0 {
@@ -72,12 +75,17 @@ impl Canvas {
         Ok(Self { grid, logits: sums })
     }
 
-    /// How sure the model is that a voxel belongs to one of the structures, or to none.
-    pub(super) fn certainty(&self) -> Certainty {
+    /// How sure the model is that a voxel belongs to one of the wanted structures, or to none.
+    pub(super) fn certainty(&self, is_wanted: impl Fn(usize) -> bool) -> Certainty {
+        let fields = self.logits.iter().enumerate();
+        let wanted: Vec<&Vec<f32>> = fields
+            .filter(|(n, _)| is_wanted(*n))
+            .map(|(_, field)| field)
+            .collect();
         let highest: Vec<f32> = (0..self.grid.len())
             .into_par_iter()
             .map(|v| {
-                let here = self.logits.iter().map(|l| l[v]);
+                let here = wanted.iter().map(|l| l[v]);
                 here.fold(NOT_LOOKED_AT, f32::max)
             })
             .collect();

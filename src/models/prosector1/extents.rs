@@ -31,9 +31,7 @@ impl Extents {
     pub(super) fn of(scan: &Grid) -> Self {
         let spacing_mm = scan.spacing_mm();
         let voxel_mm = spacing_mm.iter().product::<f64>().cbrt();
-        let longest_mm = (0..3)
-            .map(|d| spacing_mm[d] * scan.dims[d] as f64)
-            .fold(0.0, f64::max);
+        let longest_mm = scan.size_mm().into_iter().fold(0.0, f64::max);
         let in_voxels = FIRST_MM * voxel_mm;
         let wanted = match voxel_mm {
             ..SMALL_VOXEL_MM => in_voxels.max(LEAST_OF_SCAN * longest_mm).min(FIRST_MM),

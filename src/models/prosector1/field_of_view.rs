@@ -50,13 +50,13 @@ pub(super) fn canvas_grid(
 pub(super) fn too_large(scan: &Grid, spacing_mm: [f64; 3]) -> ModelError {
     ModelError::Unsupported(format!(
         "the scan covers {}, too much to search at the model's {}: crop it to the part of the body in question",
-        in_words(size_mm(scan)),
+        in_words(scan.size_mm()),
         in_words(spacing_mm),
     ))
 }
 
 fn check_spacing(scan: &Grid) -> Result<(), ModelError> {
-    let (spacing_mm, size_mm) = (scan.spacing_mm(), size_mm(scan));
+    let (spacing_mm, size_mm) = (scan.spacing_mm(), scan.size_mm());
     let longest = |lengths: [f64; 3]| lengths.into_iter().fold(0.0, f64::max);
     if longest(spacing_mm) <= COARSEST_MM && longest(size_mm) <= LONGEST_MM {
         return Ok(());
@@ -66,11 +66,6 @@ fn check_spacing(scan: &Grid) -> Result<(), ModelError> {
         in_words(spacing_mm),
         in_words(size_mm),
     )))
-}
-
-fn size_mm(scan: &Grid) -> [f64; 3] {
-    let spacing_mm = scan.spacing_mm();
-    std::array::from_fn(|d| spacing_mm[d] * scan.dims[d] as f64)
 }
 
 /// Three lengths: "97.6 x 97.6 x 500 mm".

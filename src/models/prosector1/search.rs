@@ -23,7 +23,7 @@ const FEW: usize = 12;
 /// Most windows of a pass: some minutes on two cores.
 const MOST_COARSE: usize = 600;
 const MOST_CLOSE: usize = 300;
-/// What remains of the progress after the search.
+/// Part of the job's progress that the search is, from and to.
 const PART: [f32; 2] = [0.05, 0.9];
 /// Share of the search's progress that a coarse pass is given.
 const COARSE_PART: f32 = 0.5;
@@ -80,12 +80,16 @@ fn sketched(
     }
     let pace = Pace::new(ctx, "coarse look", part, coarse.len());
     let mut sketch = Sketch::new(grid);
-    for (index, &start) in coarse.iter().enumerate() {
-        pace.next(index)?;
-        let region = model.encode(image, &windows::grid_of(grid, start));
-        let logits = Prosector1::values(model.net.automatic(&region.embedding, false))?;
-        sketch.add(start, &logits, outputs);
-    }
+    windows::look(
+        (model, image),
+        grid,
+        &coarse,
+        false,
+        &pace,
+        |start, logits| {
+            sketch.add(start, logits, outputs);
+        },
+    )?;
     keep_what_may_be(&mut sketch, image.modality(), outputs);
     Ok(sketch)
 }

@@ -1,14 +1,17 @@
 //! Where the network looks on a canvas: windows of `SIDE³` voxels, named by their first voxel.
 
+use crate::models::ModelError;
 use crate::volume::{Grid, ImageVolume, resample};
 
+use super::model::Prosector1;
+use super::pace::Pace;
 use super::region::SIDE;
 
 /// Samples of a window along each axis that tell whether anything is in it.
 const SAMPLES: usize = 8;
 /// Share of the scan's range of values that a window's must have for anything to be in it.
 const LEAST_RANGE: f32 = 0.05;
-/// Least and most of what counts as a range of values: a share of them is left out at either end.
+/// Share of a window's values that is left out at either end of their range.
 const OUTLIERS: f32 = 0.04;
 
 /// Evenly spread windows that cover `dims`, neighbours at most `stride` voxels apart.
@@ -28,7 +31,7 @@ fn starts(length: usize, stride: usize) -> Vec<usize> {
 }
 
 /// The window's grid on a canvas.
-pub(super) fn grid_of(canvas: &Grid, start: [usize; 3]) -> Grid {
+fn grid_of(canvas: &Grid, start: [usize; 3]) -> Grid {
     let first = start.map(|v| v as f64);
     Grid::new([SIDE; 3], canvas.affine.stepped(first, [1.0; 3]))
 }
@@ -62,6 +65,27 @@ fn range_in(window: [usize; 3], canvas: &Grid, image: &ImageVolume) -> f32 {
     };
     let at = |share: f32| values[(share * last as f32) as usize];
     at(1.0 - OUTLIERS) - at(OUTLIERS)
+}
+
+/// Lets the model answer for windows of a grid, one after another; `seen` gets each window and its logits.
+///
+/// # Errors
+/// Cancelled, or the device fails.
+pub(super) fn look(
+    (model, image): (&Prosector1, &ImageVolume),
+    grid: &Grid,
+    windows: &[[usize; 3]],
+    refined: bool,
+    pace: &Pace<'_>,
+    mut seen: impl FnMut([usize; 3], &[f32]),
+) -> Result<(), ModelError> {
+    for (index, &start) in windows.iter().enumerate() {
+        pace.next(index)?;
+        let region = model.encode(image, &grid_of(grid, start));
+        let logits = Prosector1::values(model.net.automatic(&region.embedding, refined))?;
+        seen(start, &logits);
+    }
+    Ok(())
 }
 
 /// Windows count for more in their middle.

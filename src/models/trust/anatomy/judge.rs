@@ -3,7 +3,7 @@
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::models::Structure;
 use crate::volume::components::{Connectivity, connected_components};
-use crate::volume::{ImageVolume, LabelMap, Modality};
+use crate::volume::{Grid, ImageVolume, LabelMap, Modality, morphology};
 
 use super::limits::BodyRegion;
 use super::regions_in;
@@ -45,14 +45,14 @@ pub fn remove_misplaced(
             .take(MOST_MEMBERS)
             .collect();
         let pieces = pieces(region, labels, &members);
-        let count = pieces.iter().copied().max().unwrap_or(0);
-        for piece in 1..=count {
+        for (piece, within) in (1..).zip(bounds_of(&pieces, &labels.grid)) {
             let group = Group {
                 region,
                 image,
                 labels,
                 pieces: &pieces,
                 piece,
+                within,
                 first,
             };
             let kept = group.believed(&members);
@@ -60,9 +60,11 @@ pub fn remove_misplaced(
                 let member = members.iter().position(|m| m.value == value);
                 member.is_some_and(|m| !kept.contains(&m))
             };
-            for (label, &own) in labels.voxels.iter_mut().zip(&pieces) {
-                if own == piece && is_wrong(*label) {
-                    *label = 0;
+            for row in morphology::rows(labels.grid.dims, within) {
+                for (label, &own) in labels.voxels[row.clone()].iter_mut().zip(&pieces[row]) {
+                    if own == piece && is_wrong(*label) {
+                        *label = 0;
+                    }
                 }
             }
         }
@@ -80,6 +82,20 @@ fn pieces(region: &BodyRegion, labels: &LabelMap, members: &[&Structure]) -> Vec
     }
 }
 
+/// The boxes that hold the pieces 1, 2, ..., which are numbered by their first voxels.
+fn bounds_of(pieces: &[u32], grid: &Grid) -> Vec<VoxelBox> {
+    let mut found: Vec<VoxelBox> = Vec::new();
+    for (offset, &piece) in pieces.iter().enumerate().filter(|(_, p)| **p > 0) {
+        let at = grid.voxel_at(offset);
+        let own = VoxelBox::from_corners(at, at);
+        match found.get_mut(piece as usize - 1) {
+            Some(bounds) => *bounds = bounds.union(own),
+            None => found.push(own),
+        }
+    }
+    found
+}
+
 /// Structures that are judged together.
 struct Group<'a> {
     region: &'a BodyRegion,
@@ -87,6 +103,8 @@ struct Group<'a> {
     labels: &'a LabelMap,
     pieces: &'a [u32],
     piece: u32,
+    /// Where the piece is in `labels`.
+    within: VoxelBox,
     first: VoxelIndex,
 }
 
@@ -138,10 +156,10 @@ impl Group<'_> {
     }
 
     fn signs(&self, is_value: impl Fn(u16) -> bool) -> Option<Signs> {
-        let size = self.labels.grid.dims.map(|n| n as i64 - 1);
+        let moved = |v: [i64; 3]| std::array::from_fn(|d| self.first.0[d] + v[d]);
         let within = VoxelBox {
-            min: self.first.0,
-            max: std::array::from_fn(|d| self.first.0[d] + size[d]),
+            min: moved(self.within.min),
+            max: moved(self.within.max),
         };
         Signs::of(self.image, within, |voxel| {
             let local = VoxelIndex(std::array::from_fn(|d| voxel.0[d] - self.first.0[d]));
