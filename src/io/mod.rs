@@ -61,12 +61,9 @@ pub fn inspect(
         Content::Dicom => dicom::inspect(path, options, ctx),
         Content::Pictures => pictures::inspect(path, options, ctx),
     }?;
-    let is_nowhere = info.time.is_some_and(|time| !time.has_position);
-    let image = image.map(|image| match is_nowhere {
-        true => image.with_sides_assumed(),
-        false => image,
-    });
-    if is_nowhere {
+    // NIfTI says it in its own words.
+    let is_said = content == Content::Nifti;
+    if image.as_ref().is_some_and(|i| i.grid().sides_assumed) && !is_said {
         info.warnings.push(scan::NO_SIDES.into());
     }
     Ok((info, image))

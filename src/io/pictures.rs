@@ -15,7 +15,7 @@ use crate::geometry::Affine;
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, luminance};
 
-use super::scan::{COLOURS, NO_SIDES};
+use super::scan::COLOURS;
 use super::sniff::{head_of, is_picture};
 use super::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
 
@@ -61,17 +61,18 @@ pub(super) fn inspect(
         warnings.push(COLOURS.into());
     }
     let modality = options.modality.unwrap_or(Modality::Mr);
-    let mut assumed = Vec::new();
+    let mut info = ScanInfo {
+        warnings,
+        ..ScanInfo::default()
+    };
     if options.modality.is_none() {
-        assumed.push((Assumed::Modality, warnings.len()));
-        warnings.push("pictures do not say what kind of scan they are: mr is taken".into());
+        let text = "pictures do not say what kind of scan they are: mr is taken";
+        info.assume(Assumed::Modality, text.to_owned());
     }
     let over_time = options.frame.is_none();
     let mut image = image.with_modality(modality).with_sides_assumed();
     if over_time {
         image = image.over_time(time.frame_ms);
-    } else {
-        warnings.push(NO_SIDES.into());
     }
     let grid = image.grid();
     let info = ScanInfo {
@@ -85,9 +86,7 @@ pub(super) fn inspect(
         modality_guessed: options.modality.is_none(),
         time: over_time.then_some(time),
         value_range: image.value_range(),
-        warnings,
-        assumed,
-        ..ScanInfo::default()
+        ..info
     };
     Ok((info, Some(image)))
 }

@@ -237,6 +237,22 @@ fn coloured(frames: usize, timing: Option<(dicom_core::Tag, VR, &str)>) -> InMem
 }
 
 #[test]
+fn the_sides_of_a_film_are_not_known_in_one_frame_of_it_either() {
+    let timed = coloured(5, Some((tags::FRAME_TIME, VR::DS, "40")));
+    let folder = folder_of(vec![timed]);
+    for frame in [None, Some(1)] {
+        let options = OpenOptions {
+            frame,
+            ..OpenOptions::default()
+        };
+        let scan = open(folder.path(), &options).unwrap_or_else(|e| panic!("{e}"));
+        assert!(scan.image.grid().sides_assumed, "{frame:?}");
+        let said = |w: &&String| w.contains("right and left are assumed");
+        assert_eq!(scan.info.warnings.iter().filter(said).count(), 1);
+    }
+}
+
+#[test]
 fn a_dicom_film_in_colour_opens_over_time() {
     let timed = coloured(5, Some((tags::FRAME_TIME, VR::DS, "40")));
     let folder = folder_of(vec![timed]);

@@ -38,7 +38,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<(), Refusal> {
 fn resampled(image: &ImageVolume, warnings: &mut Vec<String>) -> Result<Arc<ImageVolume>, Refusal> {
     let resampled = at_right_angles(image).ok_or_else(|| {
         Refusal::Other(
-            "--right-angles takes scans in space and in grey only: leave it out for films and colours"
+            "--right-angles takes scans in space and in grey only, whose axes do not nearly coincide: leave it out for others"
                 .to_owned(),
         )
     })?;

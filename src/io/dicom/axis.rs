@@ -130,9 +130,8 @@ pub(super) enum Key {
 impl Key {
     /// A number, rounded to what counts as different.
     pub fn number(value: f64) -> Self {
-        let rounded = (value / RESOLUTION).round() * RESOLUTION;
         // Through text, so that 0.1 stays 0.1.
-        Self::Number(format!("{rounded:.4}").parse().unwrap_or(value))
+        Self::Number(format!("{:.4}", rounded(value)).parse().unwrap_or(value))
     }
 
     /// Numbers by size, texts by letters.
@@ -146,8 +145,13 @@ impl Key {
     }
 }
 
+/// Rounded to what counts as different. Never −0, which is as large as 0 but stands before it in an order.
+fn rounded(value: f64) -> f64 {
+    (value / RESOLUTION).round() * RESOLUTION + 0.0
+}
+
 /// Siemens, GE and Philips write b-values and gradients only here, in older data.
-const SIEMENS_MR: &str = "SIEMENS MR HEADER";
+pub(super) const SIEMENS_MR: &str = "SIEMENS MR HEADER";
 const SIEMENS_B_VALUE: Tag = Tag(0x0019, 0x100C);
 const GE_B_VALUE: Tag = Tag(0x0043, 0x1039);
 const GE_GRADIENT: [Tag; 3] = [
@@ -207,17 +211,20 @@ fn gradient(attributes: Attributes, tag: Tag) -> Option<Key> {
 
 /// As text, so that it is named but not quoted.
 fn direction_key(direction: &[f64]) -> Key {
-    let words: Vec<_> = direction.iter().map(|v| format!("{v:+.4}")).collect();
+    let words: Vec<_> = direction
+        .iter()
+        .map(|&v| format!("{:+.4}", rounded(v)))
+        .collect();
     Key::Text(words.join(" "))
 }
 
 /// The b-value of makers that keep it to themselves. GE adds a large constant that means nothing.
 fn private_b_value(scope: FrameScope) -> Option<f64> {
     let root = scope.plain()?;
-    let first = |tag| root.numbers(tag).and_then(|n| n.first().copied());
-    let siemens = first_number(root.raw_text(SIEMENS_B_VALUE)).or_else(|| first(SIEMENS_B_VALUE));
+    let siemens =
+        first_number(root.raw_text(SIEMENS_B_VALUE)).or_else(|| root.number(SIEMENS_B_VALUE));
     let ge = first_number(root.raw_text(GE_B_VALUE)).map(|b| b % 1e9);
-    let philips = || first(root.private(0x2001, "Philips Imaging DD 001", 0x03)?);
+    let philips = || root.number(root.private(0x2001, "Philips Imaging DD 001", 0x03)?);
     siemens.or(ge).or_else(philips)
 }
 
@@ -242,4 +249,18 @@ fn first_number(text: Option<String>) -> Option<f64> {
     let text = text?;
     let first = text.split('\\').next()?.trim_matches(['\0', ' ']);
     first.parse().ok().filter(|b: &f64| b.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minus_zero_is_zero() {
+        for value in [-0.0, -0.000_01] {
+            assert!(Key::number(value).order(&Key::number(0.0)).is_eq());
+        }
+        let [a, b] = [[-0.0, 1.0, -0.000_01], [0.0, 1.0, 0.0]];
+        assert_eq!(direction_key(&a), direction_key(&b));
+    }
 }

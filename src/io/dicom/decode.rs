@@ -1,6 +1,7 @@
 //! Decoding the slices of a stack, in parallel, each straight into its place in the volume.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -89,8 +90,7 @@ struct Job<'a> {
     slices: &'a [Plane<'a>],
     /// The format with the most bits.
     widest: &'a PixelFormat,
-    /// Where the pixels of each file are; found by whoever needs them first.
-    sources: HashMap<&'a std::path::Path, OnceLock<Result<PixelSource, Refusal>>>,
+    sources: Sources<'a>,
     done: AtomicUsize,
     ctx: &'a JobContext,
 }
@@ -106,11 +106,10 @@ impl<'a> Job<'a> {
                 widest = format;
             }
         }
-        let paths = slices.iter().map(|p| p.instance.path.as_path());
         let job = Self {
             slices,
             widest,
-            sources: paths.map(|path| (path, OnceLock::new())).collect(),
+            sources: Sources::of(slices),
             done: AtomicUsize::new(0),
             ctx,
         };
@@ -139,8 +138,11 @@ impl<'a> Job<'a> {
 
     /// Refuses volumes that cannot be what the files hold, before reserving memory for them.
     fn check_size(&self) -> Result<(), IoError> {
-        for plane in self.slices {
-            check_length(plane.instance).map_err(|r| r.at(&plane.instance.path))?;
+        // The frames of a file follow each other: once is enough for all of them.
+        let is_same = |a: &Plane, b: &Plane| std::ptr::eq(a.instance, b.instance);
+        for planes in self.slices.chunk_by(is_same) {
+            let instance = planes[0].instance;
+            check_length(instance).map_err(|r| r.at(&instance.path))?;
         }
         let frame = self.widest.frame_bytes() as u64;
         let needed = frame.saturating_mul(self.slices.len() as u64);
@@ -193,7 +195,10 @@ impl<'a> Job<'a> {
         self.volume(|plane, slab| {
             if is_plain(plane.instance, size_of::<T>()) {
                 let bytes = bytemuck::cast_slice_mut(slab);
-                return self.source(plane)?.read_into(plane.frame_index, bytes);
+                return self
+                    .sources
+                    .of_plane(plane)?
+                    .read_into(plane.frame_index, bytes);
             }
             let (bytes, field) = self.samples(plane)?;
             store(&bytes, field, slab);
@@ -205,7 +210,7 @@ impl<'a> Job<'a> {
         self.volume(|plane, slab| {
             let format = plane.instance.format.as_ref();
             let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
-            let decoded = self.decoded(plane)?;
+            let decoded = self.sources.decoded(plane)?;
             slab.iter_mut()
                 .zip(colours(&decoded, format))
                 .for_each(|(voxel, colour)| *voxel = colour);
@@ -227,7 +232,7 @@ impl<'a> Job<'a> {
         from_bytes: fn([u8; N]) -> T,
     ) -> Result<Vec<T>, IoError> {
         self.volume(|plane, slab| {
-            let bytes = self.decoded(plane)?.bytes;
+            let bytes = self.sources.decoded(plane)?.bytes;
             let values = bytes.as_chunks::<N>().0.iter().map(|&c| from_bytes(c));
             slab.iter_mut()
                 .zip(values)
@@ -240,20 +245,38 @@ impl<'a> Job<'a> {
     fn samples(&self, plane: &Plane) -> Result<(Vec<u8>, BitField), Refusal> {
         let format = plane.instance.format.as_ref();
         let format = format.map_err(|r| Refusal::damaged(r.as_str()))?;
-        let decoded = self.decoded(plane)?;
+        let decoded = self.sources.decoded(plane)?;
         let field = BitField::of(format, decoded.precision);
         match format.is_colour() {
             true => Ok((colours(&decoded, format).map(luminance).collect(), field)),
             false => Ok((decoded.bytes, field)),
         }
     }
+}
 
-    fn decoded(&self, plane: &Plane) -> Result<Decoded, Refusal> {
-        decode_plane(self.source(plane)?, plane)
+/// Where the pixels of each file are; found by whoever needs them first.
+pub(super) struct Sources<'a>(HashMap<&'a Path, OnceLock<Result<PixelSource, Refusal>>>);
+
+impl<'a> Sources<'a> {
+    /// Of the files that hold these planes.
+    pub fn of<'p>(planes: impl IntoIterator<Item = &'p Plane<'a>>) -> Self
+    where
+        'a: 'p,
+    {
+        let paths = planes.into_iter().map(|p| p.instance.path.as_path());
+        Self(paths.map(|path| (path, OnceLock::new())).collect())
     }
 
-    fn source(&self, plane: &Plane) -> Result<&PixelSource, Refusal> {
-        let slot = self.sources.get(plane.instance.path.as_path());
+    /// The samples of a plane, little endian.
+    ///
+    /// # Errors
+    /// It cannot be read or decoded.
+    pub fn decoded(&self, plane: &Plane) -> Result<Decoded, Refusal> {
+        decode_plane(self.of_plane(plane)?, plane)
+    }
+
+    fn of_plane(&self, plane: &Plane) -> Result<&PixelSource, Refusal> {
+        let slot = self.0.get(plane.instance.path.as_path());
         let slot = slot.ok_or_else(|| Refusal::damaged("its pixels were not found"))?;
         let source = slot.get_or_init(|| PixelSource::open(plane.instance));
         source.as_ref().map_err(Clone::clone)
@@ -278,15 +301,6 @@ fn decode_plane(source: &PixelSource, plane: &Plane) -> Result<Decoded, Refusal>
         decoded.bytes = mosaic.cut(&decoded.bytes, tile, plane.frame_index);
     }
     Ok(decoded)
-}
-
-/// The samples of a plane, little endian, read for this alone.
-///
-/// # Errors
-/// It cannot be read or decoded.
-pub(super) fn samples_of(plane: &Plane) -> Result<Vec<u8>, Refusal> {
-    let source = PixelSource::open(plane.instance)?;
-    Ok(decode_plane(&source, plane)?.bytes)
 }
 
 fn format_of(instance: &Instance) -> Result<&PixelFormat, IoError> {

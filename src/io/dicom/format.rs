@@ -96,10 +96,9 @@ impl PixelFormat {
     /// believed by their length.
     fn is_subsampled(&self, attributes: Attributes, room: &Room) -> Result<bool, String> {
         let name = photometric_name(attributes).unwrap_or_default();
-        let is_native = room.pixels.is_some_and(|p| p.length.is_some());
         let frames = attributes.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
         let whole = (self.frame_bytes() as u64).saturating_mul(frames.max(1) as u64);
-        if !name.ends_with("422") || !is_native || room.bytes() >= whole {
+        if !name.ends_with("422") || !room.is_native() || room.bytes() >= whole {
             return Ok(false);
         }
         match self.columns.is_multiple_of(2) {

@@ -38,6 +38,13 @@ pub(super) struct Frame {
     pub keys: Arc<[(Axis, Key)]>,
 }
 
+impl Frame {
+    /// Where it lies on an axis.
+    pub(super) fn key(&self, axis: Axis) -> Option<&Key> {
+        self.keys.iter().find(|k| k.0 == axis).map(|k| &k.1)
+    }
+}
+
 /// Position and size of an image plane in the patient.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Placement {
@@ -124,8 +131,8 @@ pub(super) fn read_frames(
     let mut format = stored.clone();
     let frames = count(root, &stored, room, &mut notes).and_then(|count| {
         let tiles = stored.as_ref().ok().map(|stored| {
-            let sheet = read_placement(FrameScope::plain_object(root));
-            mosaic::read(root, stored, count, &sheet)
+            let sheet = || read_placement(FrameScope::plain_object(root));
+            mosaic::read(root, stored, count, sheet)
         });
         match tiles.transpose()?.flatten() {
             Some(tiles) => {
@@ -161,9 +168,8 @@ fn count(
     if !(1..=MAX_FRAMES).contains(&claimed) {
         return Err(format!("NumberOfFrames is {claimed}"));
     }
-    let is_native = room.pixels.is_some_and(|p| p.length.is_some());
     let frame_bytes = match stored {
-        Ok(format) if is_native => format.frame_bytes() as u64,
+        Ok(format) if room.is_native() => format.frame_bytes() as u64,
         _ => FRAGMENT_BYTES,
     };
     let needed = frame_bytes.saturating_mul(claimed as u64);

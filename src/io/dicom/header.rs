@@ -241,6 +241,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// Whether the pixels are not compressed: their length is known then.
+    pub fn is_native(&self) -> bool {
+        self.pixels.is_some_and(|p| p.length.is_some())
+    }
+
     /// Bytes that pixels can have.
     pub fn bytes(&self) -> u64 {
         self.pixels.map_or(0, |p| {

@@ -4,11 +4,11 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::attributes::Attributes;
+use super::axis::SIEMENS_MR;
 use super::csa;
 use super::format::PixelFormat;
 use super::frame::Placement;
 
-const SIEMENS_HEADER: &str = "SIEMENS MR HEADER";
 const SIEMENS_CSA: &str = "SIEMENS CSA HEADER";
 
 /// United Imaging's number of slices on a sheet, and the sequence that describes them.
@@ -54,7 +54,7 @@ pub(super) struct Tiles {
     pub notes: Vec<String>,
 }
 
-/// The tiles of a mosaic; `None` for other images. `sheet` is where the whole sheet claims to lie.
+/// The tiles of a mosaic; `None` for other images. `sheet` tells where the whole sheet claims to lie.
 ///
 /// # Errors
 /// A mosaic that is not read, named, or one that does not say what is needed.
@@ -62,7 +62,7 @@ pub(super) fn read(
     root: Attributes,
     stored: &PixelFormat,
     frames: usize,
-    sheet: &Result<Placement, String>,
+    sheet: impl FnOnce() -> Result<Placement, String>,
 ) -> Result<Option<Tiles>, String> {
     let is_united =
         root.number(UNITED_IMAGING[0]).is_some_and(|n| n > 1.0) || root.has(UNITED_IMAGING[1]);
@@ -75,7 +75,7 @@ pub(super) fn read(
     if !image_type.iter().any(|v| v.eq_ignore_ascii_case("MOSAIC")) {
         return Ok(None);
     }
-    let csa = private(root, 0x0029, SIEMENS_CSA, 0x10);
+    let csa = root.private(0x0029, SIEMENS_CSA, 0x10);
     let csa = csa.and_then(|tag| root.bytes(tag)).unwrap_or_default();
     let Some(tiles) = count(root, csa) else {
         return Err(match maker.contains("SIEMENS") || !csa.is_empty() {
@@ -103,8 +103,7 @@ pub(super) fn read(
         columns: stored.columns / across,
         ..stored.clone()
     };
-    let sheet = sheet.as_ref().map_err(Clone::clone)?;
-    let (placements, notes) = place(root, csa, sheet, [stored, &format], tiles)?;
+    let (placements, notes) = place(root, csa, &sheet()?, [stored, &format], tiles)?;
     Ok(Some(Tiles {
         mosaic: Mosaic { across },
         format,
@@ -119,11 +118,6 @@ fn refusal(which: &str) -> String {
     )
 }
 
-fn private(root: Attributes, group: u16, creator: &str, element: u8) -> Option<Tag> {
-    root.private(group, creator, element)
-        .filter(|&tag| root.has(tag))
-}
-
 /// Number of slices on the sheet.
 fn count(root: Attributes, csa: &[u8]) -> Option<usize> {
     let in_csa = || {
@@ -131,9 +125,9 @@ fn count(root: Attributes, csa: &[u8]) -> Option<usize> {
             .first()
             .copied()
     };
-    let in_header = || root.number(private(root, 0x0019, SIEMENS_HEADER, 0x0A)?);
+    let in_header = || root.number(root.private(0x0019, SIEMENS_MR, 0x0A)?);
     let by_times = || {
-        let times = private(root, 0x0019, SIEMENS_HEADER, 0x29)?;
+        let times = root.private(0x0019, SIEMENS_MR, 0x29)?;
         Some(root.numbers(times)?.len() as f64)
     };
     let count = in_csa().or_else(in_header).or_else(by_times)?;

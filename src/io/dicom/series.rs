@@ -37,6 +37,13 @@ pub(super) struct Plane<'a> {
     pub placement: Placement,
 }
 
+impl Plane<'_> {
+    /// Where it stands in its series by number: its object, and the frame in it.
+    pub fn number(&self) -> (i64, usize) {
+        (self.instance.instance_number, self.frame_index)
+    }
+}
+
 /// Image planes that share size, orientation and kind: one volume, or several at the same place.
 #[derive(Debug)]
 pub(super) struct Group<'a> {

@@ -104,7 +104,7 @@ fn told_apart<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
     };
     first
         .or_else(without_copies)
-        .or_else(by_all)
+        .or_else(|| is_even.then(by_all).flatten())
         .or_else(|| by_rank(positions))
 }
 

@@ -45,11 +45,8 @@ impl Stream {
         Ok(reader)
     }
 
-    /// Length of the stream. What is packed is unpacked for it, and forgotten; it ends where it is damaged.
-    fn length(&self) -> io::Result<u64> {
-        if self.is_plain() {
-            return Ok(std::fs::metadata(&self.path)?.len());
-        }
+    /// Length of a packed stream, which is unpacked for it, and forgotten; it ends where it is damaged.
+    fn unpacked_length(&self) -> io::Result<u64> {
         let mut reader = self.open()?.take(MAX_UNPACKED_BYTES);
         let mut buffer = vec![0; 1 << 16];
         let mut length = 0;
@@ -88,10 +85,15 @@ impl Head {
     /// # Errors
     /// The file cannot be read.
     pub fn open(stream: &Stream, file_bytes: u64) -> io::Result<Self> {
-        let total = stream.length()?;
-        let most = match stream.is_plain() {
-            true => total,
-            false => UNSUSPECTED_HEADER_BYTES.max(file_bytes.saturating_mul(MAX_HEADER_EXPANSION)),
+        let (total, most) = match stream.is_plain() {
+            true => (file_bytes, file_bytes),
+            false => {
+                let most = file_bytes.saturating_mul(MAX_HEADER_EXPANSION);
+                (
+                    stream.unpacked_length()?,
+                    UNSUSPECTED_HEADER_BYTES.max(most),
+                )
+            }
         };
         let mut head = Self {
             reader: stream.open()?,

@@ -25,13 +25,7 @@ struct Column {
 impl Column {
     /// `None` for an axis on which all planes are the same.
     fn new(axis: Axis, positions: &[Vec<Plane>]) -> Option<Self> {
-        let key = |p: &Plane| {
-            p.frame
-                .keys
-                .iter()
-                .find(|k| k.0 == axis)
-                .map(|k| k.1.clone())
-        };
+        let key = |p: &Plane| p.frame.key(axis).cloned();
         let keys: Vec<Option<Key>> = positions.iter().flatten().map(key).collect();
         let mut values = keys.clone();
         values.sort_by(order);
@@ -157,7 +151,8 @@ fn split<'a>(positions: &[Vec<Plane<'a>>], chosen: &[&Column], is_even: bool) ->
         })
         .collect();
     Some(Stack {
-        axis: Some(describe(chosen, &values)),
+        // A single frame is a volume, of which there is no choice.
+        axis: (whole.len() > 1).then(|| describe(chosen, &values)),
         frames: whole.into_iter().map(|f| f.1).collect(),
         notes,
     })
@@ -210,17 +205,10 @@ fn describe(chosen: &[&Column], values: &[Vec<&Option<Key>>]) -> String {
 /// The `k`-th image of every position becomes frame `k`, by instance number or else by time. Where some positions have
 /// fewer images, only by numbers of which those of one frame all come before those of the next.
 pub(super) fn by_rank<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
-    let number = |p: &Plane| (p.instance.instance_number, p.frame_index);
-    let by_number = ranked(positions, |p| Some(number(p)));
+    let by_number = ranked(positions, |p| Some(p.number()));
     let mut times = TIMES.iter().filter_map(|&axis| {
-        let time = |p: &Plane| {
-            p.frame
-                .keys
-                .iter()
-                .find(|k| k.0 == axis)
-                .map(|k| k.1.clone())
-        };
-        Some((axis, ranked(positions, |p| time(p).map(Ordered))?))
+        let time = |p: &Plane| p.frame.key(axis).cloned().map(Ordered);
+        Some((axis, ranked(positions, time)?))
     });
     let Some(frames) = by_number else {
         let (axis, frames) = times.next()?;
@@ -228,8 +216,8 @@ pub(super) fn by_rank<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
         return whole_frames(positions, frames, axis).filter(|s| s.notes.is_empty());
     };
     let in_blocks = frames.windows(2).all(|w| {
-        let last = w[0].iter().map(number).max();
-        let next = w[1].iter().map(number).min();
+        let last = w[0].iter().map(Plane::number).max();
+        let next = w[1].iter().map(Plane::number).min();
         last < next
     });
     let same = |a: &Vec<Vec<Plane>>| {

@@ -61,6 +61,14 @@ pub(super) fn load(
         Some(time) => image.over_time(time.frame_ms),
         None => image,
     };
+    let is_nowhere = first
+        .cine
+        .as_ref()
+        .is_some_and(|cine| !cine.time.has_position);
+    let image = match is_nowhere {
+        true => image.with_sides_assumed(),
+        false => image,
+    };
     let image = name_modality(image, &first.modality, options, &mut info)?;
     info.dims = Some(grid.dims);
     info.frames = Some(if part.time.is_some() {

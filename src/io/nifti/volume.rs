@@ -39,40 +39,40 @@ pub(in crate::io) fn inspect(
         Some(slice) => Part::FramesOfSlice(slice),
         None => Part::Frame(options.frame.unwrap_or(0)),
     };
-    let mut assumed = Vec::new();
+    let mut info = ScanInfo {
+        warnings,
+        ..ScanInfo::default()
+    };
     if file.frames > 1 && part == Part::Frame(0) && options.frame.is_none() {
-        assumed.push((Assumed::Frame, warnings.len()));
-        warnings.push(format!(
-            "the scan has {} frames; frame 0 is used",
-            file.frames
-        ));
+        let text = format!("the scan has {} frames; frame 0 is used", file.frames);
+        info.assume(Assumed::Frame, text);
     }
     if file.stored_type.is_color() {
-        warnings.push(COLOURS.into());
+        info.warnings.push(COLOURS.into());
     }
     let (grid, time) = placed(&file, volume_grid, part);
     let mut image = read_image(&mut file, part, grid, rescale, ctx)?;
-    warnings.append(&mut file.warnings);
+    info.warnings.append(&mut file.warnings);
     if let Some(time) = time {
         image = image.over_time(time.frame_ms);
-        warnings.push(time.warning(file.frames));
+        info.warnings.push(time.warning(file.frames));
     }
     let (value_range, non_finite) = image.finite_range();
     if non_finite == grid.len() {
         return Err(IoError::damaged(path, "no voxel is a finite number"));
     }
     if non_finite > 0 {
-        warnings.push(format!(
+        info.warnings.push(format!(
             "{non_finite} voxels are no finite numbers (NaN or infinite); they count as background"
         ));
     }
     let modality = options.modality.unwrap_or_else(|| modality::guess(&image));
     if options.modality.is_none() {
-        assumed.push((Assumed::Modality, warnings.len()));
-        warnings.push(format!(
-            "the kind of scan is guessed from the values: {}",
-            modality.name()
-        ));
+        let name = modality.name();
+        info.assume(
+            Assumed::Modality,
+            format!("the kind of scan is guessed from the values: {name}"),
+        );
     }
     let info = ScanInfo {
         dims: Some(grid.dims),
@@ -85,10 +85,7 @@ pub(in crate::io) fn inspect(
         modality_guessed: options.modality.is_none(),
         time,
         value_range,
-        warnings,
-        assumed,
-        series: Vec::new(),
-        other: Vec::new(),
+        ..info
     };
     Ok((info, Some(image.with_modality(modality))))
 }
