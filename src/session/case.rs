@@ -220,7 +220,10 @@ fn interrupts(command: &Command) -> bool {
         Command::Label(_) | Command::Prompt(_) | Command::Edit(_) => true,
         Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
         Command::History(c) => *c == HistoryCommand::Redo,
-        Command::Stroke(c) => matches!(c, StrokeCommand::Begin { .. }),
+        Command::Stroke(c) => matches!(
+            c,
+            StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
+        ),
         Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,
     }
 }

@@ -13,7 +13,7 @@ use crate::util::short_debug;
 use crate::volume::Window;
 
 use super::recovery::Snapshot;
-use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, Tool};
+use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
 
 /// One change asked for by the user or reported by a job.
 #[derive(Debug, Clone)]
@@ -108,7 +108,7 @@ pub enum ViewCommand {
 #[derive(Debug, Clone)]
 pub enum ToolCommand {
     /// Chooses the tool of the primary button.
-    Select(Tool),
+    Select(ToolId),
     /// Size and shape of brush and eraser.
     Brush(Brush),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
@@ -238,6 +238,15 @@ pub enum StrokeCommand {
     End,
     /// Esc: the stroke leaves no trace.
     Abort,
+    /// An outline was closed: what lies inside is drawn at once, as a stroke and a step of its own.
+    Outline {
+        /// Adds or removes.
+        mode: StrokeMode,
+        /// The view drawn on; the outline lies on the slice nearest to its first point.
+        plane: Plane,
+        /// The corners in order; the last is joined to the first.
+        corners: Vec<VoxelPoint>,
+    },
 }
 
 /// Clean-up of one label.

@@ -157,6 +157,18 @@ pub struct Receiver {
     pub is_locked: bool,
 }
 
+impl Receiver {
+    /// Its name, and what keeps it from receiving or that it is started.
+    pub fn text(&self) -> String {
+        let state = match (self.is_locked, self.is_new) {
+            (true, _) => " is locked",
+            (_, true) => " (new)",
+            _ => "",
+        };
+        format!("{}{state}", self.title)
+    }
+}
+
 /// `{stem}_N` with the smallest N from 1 that no label has.
 fn unused_name(table: &LabelTable, stem: &str) -> String {
     (1u32..)

@@ -75,7 +75,7 @@ pub use labels::Receiver;
 pub use proposal::{Proposal, Proposed};
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
-pub use tool::{Brush, BrushShape, Tool, Tools};
+pub use tool::{Brush, BrushShape, ToolId, Tools};
 pub use view::{Display, Interpolation};
 
 use effect::Effects;

@@ -21,6 +21,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         ui.menu_button("Edit", |ui| edit(ui, model, out));
         ui.menu_button("View", |ui| view(ui, model, state, out));
         ui.menu_button("Help", |ui| {
+            entry(ui, true, Action::ShowPalette, out);
             entry(ui, true, Action::ShowShortcuts, out);
             entry(ui, true, Action::ShowAbout, out);
         });

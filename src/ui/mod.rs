@@ -9,6 +9,7 @@ mod menu;
 pub mod model;
 mod notify;
 pub mod pace;
+pub mod palette;
 mod panel;
 mod preferences;
 mod question;
@@ -16,6 +17,7 @@ mod root;
 mod state;
 mod status;
 pub mod theme;
+pub mod tools;
 pub mod view;
 
 pub use input::MouseProfile;

@@ -7,7 +7,9 @@ use super::input::MouseProfile;
 use super::layout::Layout;
 use super::model::Question;
 use super::notify::Messages;
+use super::palette::Palette;
 use super::panel::Review;
+use super::tools::OpenOutline;
 use super::view::{ActiveDrag, Cameras, DrawnLabels};
 
 /// State of the window.
@@ -31,6 +33,8 @@ pub struct UiState {
     pub show_shortcuts: bool,
     /// The about window is open.
     pub show_about: bool,
+    /// The palette of commands, while it is open.
+    pub palette: Option<Palette>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.
@@ -41,6 +45,8 @@ pub struct UiState {
     pub drawn_labels: DrawnLabels,
     /// The drag under way.
     pub drag: Option<ActiveDrag>,
+    /// What is being drawn in several presses.
+    pub outline: Option<OpenOutline>,
     /// Wheel movement that is not a whole notch yet.
     pub wheel: f32,
     /// The voxel under the pointer, and in which view; `None` beside the volume.

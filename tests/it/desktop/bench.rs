@@ -165,6 +165,12 @@ impl Bench {
         self.settle();
     }
 
+    /// Types into what has the keyboard.
+    pub fn type_text(&mut self, text: &str) {
+        self.harness.event(Event::Text(text.to_owned()));
+        self.settle();
+    }
+
     /// Whether a widget has this text.
     pub fn shows(&self, text: &str) -> bool {
         self.harness

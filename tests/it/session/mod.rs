@@ -3,6 +3,7 @@
 mod editing;
 mod files;
 mod invariants;
+mod outlines;
 mod proposals;
 
 use std::path::PathBuf;
