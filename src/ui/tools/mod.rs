@@ -10,6 +10,7 @@ mod click;
 mod cross_hair;
 mod eraser;
 mod outline;
+mod polygon;
 mod window;
 
 use std::fmt::Debug;
@@ -37,6 +38,7 @@ pub const TOOLS: &[Tool] = &[
     box_3d::TOOL,
     brush::TOOL,
     eraser::TOOL,
+    polygon::TOOL,
     window::TOOL,
 ];
 

@@ -1,6 +1,7 @@
 //! The real window, driven as a hand would: open, segment, accept, click, box, brush, undo, save.
 
 mod bench;
+mod drawing;
 mod losses;
 mod panel;
 mod review;
