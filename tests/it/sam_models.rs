@@ -18,7 +18,7 @@ use crate::support::shared;
 const SCAN: ScanKey = ScanKey(1);
 
 /// A scan of these voxels with a bright ball on a slope.
-fn scan(dims: [usize; 3]) -> ImageVolume {
+pub(super) fn scan(dims: [usize; 3]) -> ImageVolume {
     let grid = Grid::new(dims, Affine::from_spacing([1.0, 1.0, 2.0], [0.0; 3]));
     let values = (0..grid.len()).map(|offset| {
         let at = grid.voxel_at(offset).0;
@@ -51,7 +51,7 @@ fn imported(system: &System, names: [&str; 2], settings: &str) -> Option<Result<
     Some((system.import)(&source).map_err(|e| e.to_string()))
 }
 
-fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> {
+pub(super) fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> {
     let structures: String = (1..=imported.classes)
         .map(|n| format!("[[structures]]\nvalue = {n}\nname = \"part_{n}\"\nmodality = \"ct\"\n"))
         .collect();
@@ -77,7 +77,7 @@ fn sam_with(settings: &str) -> Option<Box<dyn Segmenter>> {
     Some(opened(system, imported.unwrap()))
 }
 
-fn masam(settings: &str) -> Option<Box<dyn Segmenter>> {
+pub(super) fn masam(settings: &str) -> Option<Box<dyn Segmenter>> {
     let system = system_named("MA-SAM").unwrap();
     let settings = format!("image_side = 80\n{settings}[network]\nscale = 0.7\n");
     let imported = imported(system, ["masam_small.pth", "masam_base_sam.pth"], &settings)?;
