@@ -48,6 +48,8 @@ pub enum Command {
     Screenshot(ScreenshotArgs),
     /// Segment the built-in phantom: automatically, by a click and by a box.
     Demo(DemoArgs),
+    /// Say what the program is, and what it is made of.
+    About(AboutArgs),
 }
 
 /// `prosector [PATH...]`
@@ -379,6 +381,17 @@ pub struct ScreenshotArgs {
     /// The PNG file to write.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+}
+
+/// `prosector about`
+#[derive(Debug, Args)]
+pub struct AboutArgs {
+    /// Also list the components of others, with version and licence.
+    #[arg(long)]
+    pub components: bool,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `prosector demo`

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::models::{AutoResult, ComputeDevice, ModelCard, PromptedResult, ScanKey};
+use crate::models::{
+    AutoResult, ComputeDevice, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
+};
 use crate::prompt::PromptSet;
+use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
 /// Names a submitted request in events.
@@ -33,8 +36,38 @@ pub enum Request {
         /// The target so far, on the scan's grid; refined, not merged.
         prior: Option<Arc<Mask>>,
     },
+    /// Work that nobody waits for, such as teaching or computing ahead. Everything else goes first.
+    Background {
+        /// What to do.
+        task: Task,
+    },
     /// Forget what is cached of scans.
     DropCaches,
+}
+
+type Work = dyn Fn(&dyn Segmenter, &JobContext) -> Result<(), ModelError> + Send + Sync;
+
+/// Work with the loaded model on the engine's thread. It polls its context often: clicks wait until it does.
+#[derive(Clone)]
+pub struct Task(Arc<Work>);
+
+impl Task {
+    /// A task that does `work`; what it makes goes where `work` sends it.
+    pub fn new(
+        work: impl Fn(&dyn Segmenter, &JobContext) -> Result<(), ModelError> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(work))
+    }
+
+    pub(super) fn run(&self, model: &dyn Segmenter, ctx: &JobContext) -> Result<(), ModelError> {
+        (self.0)(model, ctx)
+    }
+}
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Task")
+    }
 }
 
 /// What happened in the engine.
@@ -72,7 +105,7 @@ pub enum Event {
         id: JobId,
         /// What was found.
         result: AutoResult,
-        /// Wall time of the job.
+        /// Wall time of the job, with what went before it meanwhile.
         seconds: f64,
     },
     /// A prompted job ended well.
@@ -81,7 +114,14 @@ pub enum Event {
         id: JobId,
         /// The target.
         result: PromptedResult,
-        /// Wall time of the job.
+        /// Wall time of the job, with what went before it meanwhile.
+        seconds: f64,
+    },
+    /// A background job ended well.
+    FinishedBackground {
+        /// The job.
+        id: JobId,
+        /// Wall time of the job, with what went before it meanwhile.
         seconds: f64,
     },
     /// The job ended without a result.

@@ -3,6 +3,10 @@
 //! One named thread owns the [`Segmenter`](crate::models::Segmenter) and everything of Burn behind it.
 //! [`Request`]s go in, [`Event`]s come out; results are plain volumes. The window and the command line use
 //! the same engine. A panic inside a job becomes [`Event::Failed`], and the worker lives on.
+//!
+//! Jobs have a [`Priority`]. One under way gives way wherever it polls its
+//! [`JobContext`](crate::util::JobContext): there the worker does what is more urgent, with the same model on the same
+//! thread, and the job goes on as if nothing had happened. So a click is answered in the middle of an automatic run.
 
 mod background;
 mod message;
@@ -17,8 +21,8 @@ use crossbeam_channel::Receiver;
 
 use crate::models::{ModelError, Segmenter};
 
-pub use message::{Event, JobId, Request};
-pub use queue::{CancelOutcome, Queue, RequestKind, Superseded};
+pub use message::{Event, JobId, Request, Task};
+pub use queue::{CancelOutcome, Priority, Queue, Superseded};
 use worker::{Outbox, Shared, Worker};
 
 /// How long closing waits for a job that does not stop at once.
@@ -50,11 +54,11 @@ impl Engine {
         let (done, finished) = crossbeam_channel::bounded(1);
         let shared = Arc::new(Shared::default());
         let outbox = Outbox::new(sender, Arc::new(waker));
-        let worker = Worker::new(shared.clone(), outbox.clone());
+        let (queue, sink) = (shared.clone(), outbox.clone());
         std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
-                worker.run(opener);
+                Worker::open(queue, sink, opener).run();
                 // Nobody listens when the engine was dropped long ago.
                 let _ = done.send(());
             })
@@ -79,7 +83,7 @@ impl Engine {
         id
     }
 
-    /// Stops a job, waiting or running; it ends as [`Event::Cancelled`]. Nothing happens if it has ended.
+    /// Stops a job, waiting or begun; it ends as [`Event::Cancelled`]. Nothing happens if it has ended.
     pub fn cancel(&self, id: JobId) {
         if self.shared.cancel(id) == CancelOutcome::Removed {
             self.outbox.send(Event::Cancelled { id });

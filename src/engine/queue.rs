@@ -1,29 +1,33 @@
 //! The order of jobs, and which make others pointless. No threads here.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use crate::util::CancelToken;
 
 use super::{JobId, Request};
 
-/// What the queue's rules look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestKind {
-    /// [`Request::Auto`].
-    Auto,
-    /// [`Request::Prompt`]: a user waits for it, and only the latest matters.
+/// Which jobs go before which, the last first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Nobody waits for it: teaching, computing ahead.
+    Background,
+    /// A user waits for it and does something else meanwhile.
+    Automatic,
+    /// A user waits for it with the mouse in hand, and only the latest matters.
     Prompt,
-    /// [`Request::DropCaches`].
-    DropCaches,
+    /// Is done at once.
+    Upkeep,
 }
 
 impl Request {
-    /// The kind of request.
-    pub fn kind(&self) -> RequestKind {
+    /// What the request goes before.
+    pub fn priority(&self) -> Priority {
         match self {
-            Self::Auto { .. } => RequestKind::Auto,
-            Self::Prompt { .. } => RequestKind::Prompt,
-            Self::DropCaches => RequestKind::DropCaches,
+            Self::Background { .. } => Priority::Background,
+            Self::Auto { .. } => Priority::Automatic,
+            Self::Prompt { .. } => Priority::Prompt,
+            Self::DropCaches => Priority::Upkeep,
         }
     }
 }
@@ -42,7 +46,7 @@ pub struct Superseded {
 pub enum CancelOutcome {
     /// The job waited and was taken out.
     Removed,
-    /// The job runs; it was told to stop and reports its own end.
+    /// The job runs, or gives way in the middle of its work; it was told to stop and reports its own end.
     Stopping,
     /// No such job is here any more.
     Unknown,
@@ -50,92 +54,96 @@ pub enum CancelOutcome {
 
 struct Running {
     id: JobId,
-    kind: RequestKind,
+    priority: Priority,
     cancel: CancelToken,
 }
 
-/// Jobs that wait, and the one that runs.
+/// Jobs that wait, the one that runs, and those that give way to it in the middle of their work.
 ///
-/// Rules: a new prompt supersedes prompts that wait or run (the latest wins). Prompts run before automatic
-/// jobs, because a user waits for them; within a kind the order is kept.
+/// Rules: a new prompt supersedes prompts that wait or run (the latest wins). Jobs of a higher [`Priority`] run before
+/// others, those under way included; within a priority the order is kept.
 #[derive(Default)]
 pub struct Queue {
     waiting: VecDeque<(JobId, Request)>,
-    running: Option<Running>,
+    /// In the order in which they began: the last one runs, and each of the others gives way to the next.
+    running: Vec<Running>,
 }
 
 impl Queue {
     /// Adds a job and applies the rules.
     pub fn push(&mut self, id: JobId, request: Request) -> Superseded {
         let mut superseded = Superseded::default();
-        if request.kind() == RequestKind::Prompt {
+        if request.priority() == Priority::Prompt {
             self.waiting.retain(|(waiting, other)| {
-                let keeps = other.kind() != RequestKind::Prompt;
+                let keeps = other.priority() != Priority::Prompt;
                 if !keeps {
                     superseded.dropped.push(*waiting);
                 }
                 keeps
             });
-            if let Some(running) = &self.running
-                && running.kind == RequestKind::Prompt
-            {
-                running.cancel.cancel();
-                superseded.stopping = Some(running.id);
+            let mut running = self.running.iter();
+            if let Some(prompt) = running.find(|r| r.priority == Priority::Prompt) {
+                prompt.cancel.cancel();
+                superseded.stopping = Some(prompt.id);
             }
         }
         self.waiting.push_back((id, request));
         superseded
     }
 
-    /// Takes the next job to run, with the token that stops it.
-    ///
-    /// # Panics
-    /// If the job before was not [finished](Self::finish).
+    /// Takes the next job to run, with the token that stops it; `None` where none waits that goes before the one that
+    /// runs. The one that runs gives way until the job is [finished](Self::finish).
     pub fn take(&mut self) -> Option<(JobId, Request, CancelToken)> {
-        assert!(self.running.is_none(), "one job runs at a time");
-        let first_of = |kind| self.waiting.iter().position(|(_, r)| r.kind() == kind);
-        let at = first_of(RequestKind::DropCaches)
-            .or_else(|| first_of(RequestKind::Prompt))
-            .or_else(|| first_of(RequestKind::Auto))?;
+        let priority_of = |at: usize| self.waiting[at].1.priority();
+        let at = (0..self.waiting.len()).max_by_key(|&at| (priority_of(at), Reverse(at)))?;
+        let priority = priority_of(at);
+        if self.running.last().is_some_and(|r| r.priority >= priority) {
+            return None;
+        }
         let (id, request) = self.waiting.remove(at)?;
         let cancel = CancelToken::default();
-        self.running = Some(Running {
+        self.running.push(Running {
             id,
-            kind: request.kind(),
+            priority,
             cancel: cancel.clone(),
         });
         Some((id, request, cancel))
     }
 
-    /// The running job has ended.
+    /// The running job has ended; the one that gave way to it goes on.
     pub fn finish(&mut self) {
-        self.running = None;
+        self.running.pop();
     }
 
-    /// Takes a waiting job out, or tells the running one to stop.
+    /// Takes a waiting job out, or tells one that has begun to stop.
     pub fn cancel(&mut self, id: JobId) -> CancelOutcome {
         if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
             self.waiting.remove(at);
             return CancelOutcome::Removed;
         }
-        match &self.running {
-            Some(running) if running.id == id => {
+        match self.running.iter().find(|r| r.id == id) {
+            Some(running) => {
                 running.cancel.cancel();
                 CancelOutcome::Stopping
             }
-            _ => CancelOutcome::Unknown,
+            None => CancelOutcome::Unknown,
         }
     }
 
-    /// Empties the queue and tells the running job to stop.
+    /// Empties the queue and tells all jobs that have begun to stop.
     pub fn clear(&mut self) {
         self.waiting.clear();
-        if let Some(running) = &self.running {
+        self.stop_begun();
+    }
+
+    /// Tells all jobs that have begun to stop.
+    pub(super) fn stop_begun(&self) {
+        for running in &self.running {
             running.cancel.cancel();
         }
     }
 
-    /// Number of jobs that wait.
+    /// Number of jobs that wait and have not begun.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }

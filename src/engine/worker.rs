@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -49,7 +50,7 @@ impl Shared {
     }
 
     /// Waits for a job; `None` when the engine was dropped.
-    fn next(&self) -> Option<(JobId, Request, CancelToken)> {
+    fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if state.stopped {
@@ -65,8 +66,21 @@ impl Shared {
         }
     }
 
+    /// A job that goes before the one that runs, if one waits.
+    fn more_urgent(&self) -> Option<Job> {
+        let mut state = self.lock();
+        if state.stopped {
+            return None;
+        }
+        state.queue.take()
+    }
+
     fn finish(&self) {
         self.lock().queue.finish();
+    }
+
+    fn stop_begun(&self) {
+        self.lock().queue.stop_begun();
     }
 
     /// No job runs under this lock, so a panic elsewhere cannot leave the queue half changed.
@@ -95,96 +109,131 @@ impl Outbox {
     }
 }
 
-type OpenedModel = Result<Box<dyn Segmenter>, String>;
+/// A request, its name, and what stops it.
+type Job = (JobId, Request, CancelToken);
 
+/// The model, or why there is none.
+type OpenedModel = Result<Arc<dyn Segmenter>, String>;
+
+/// What runs jobs on the thread that it was opened on.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     outbox: Outbox,
+    model: Mutex<OpenedModel>,
+    thread: ThreadId,
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, outbox: Outbox) -> Self {
-        Self { shared, outbox }
-    }
-
-    /// Opens the model, then runs jobs until the engine is dropped.
-    pub(super) fn run(&self, opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError>) {
-        let mut model = self.open(opener);
-        while let Some((id, request, cancel)) = self.shared.next() {
-            let event = self.run_job(&mut model, id, request, cancel);
-            self.shared.finish();
-            if let Some(event) = event {
-                self.outbox.send(event);
-            }
-        }
-    }
-
-    fn open(&self, opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError>) -> OpenedModel {
+    /// Opens the model.
+    pub(super) fn open(
+        shared: Arc<Shared>,
+        outbox: Outbox,
+        opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError>,
+    ) -> Arc<Self> {
         let opened = match catch_unwind(AssertUnwindSafe(opener)) {
-            Ok(opened) => opened.map_err(|e| e.to_string()),
+            Ok(opened) => opened.map(Arc::from).map_err(|e| e.to_string()),
             Err(panic) => Err(format!(
                 "the model could not be opened: {}",
                 panic_text(&*panic)
             )),
         };
-        self.outbox.send(match &opened {
-            Ok(model) => Event::ModelReady {
-                card: Box::new(model.card().clone()),
-                device: model.device().clone(),
-            },
+        outbox.send(match &opened {
+            Ok(model) => ready(&**model),
             Err(message) => Event::ModelFailed {
                 message: message.clone(),
             },
         });
-        opened
+        Arc::new(Self {
+            shared,
+            outbox,
+            model: Mutex::new(opened),
+            thread: std::thread::current().id(),
+        })
+    }
+
+    /// Runs jobs until the engine is dropped.
+    pub(super) fn run(self: &Arc<Self>) {
+        while let Some(job) = self.shared.next() {
+            self.run_job(job);
+        }
     }
 
     /// Runs one job to its last event.
-    fn run_job(
-        &self,
-        model: &mut OpenedModel,
+    fn run_job(self: &Arc<Self>, (id, request, cancel): Job) {
+        let event = self.outcome(id, request, &cancel);
+        self.shared.finish();
+        if let Some(event) = event {
+            self.outbox.send(event);
+        }
+    }
+
+    fn outcome(
+        self: &Arc<Self>,
         id: JobId,
         request: Request,
-        cancel: CancelToken,
+        cancel: &CancelToken,
     ) -> Option<Event> {
-        let segmenter = match model {
-            Ok(segmenter) => segmenter,
-            Err(message) => {
-                let message = message.clone();
-                return Some(Event::Failed { id, message });
-            }
+        let failed = |message| Some(Event::Failed { id, message });
+        let model = match self.model() {
+            Ok(model) => model,
+            Err(message) => return failed(message),
         };
         if !matches!(request, Request::DropCaches) {
             self.outbox.send(Event::Started { id });
         }
-        let ctx = JobContext::new(cancel.clone(), self.throttled_progress(id));
-        let job = AssertUnwindSafe(|| perform(segmenter.as_mut(), id, request, &ctx));
-        match catch_unwind(job) {
-            Ok(_) if cancel.is_cancelled() => Some(Event::Cancelled { id }),
-            Ok(Ok(event)) => event,
-            Ok(Err(ModelError::Cancelled(_))) => Some(Event::Cancelled { id }),
-            Ok(Err(e)) => Some(Event::Failed {
-                id,
-                message: e.to_string(),
-            }),
+        let worker = Arc::clone(self);
+        let ctx = JobContext::new(cancel.clone(), self.throttled_progress(id))
+            .giving_way(move || worker.run_more_urgent());
+        let job = AssertUnwindSafe(|| perform(&*model, id, request, &ctx));
+        let ended = match catch_unwind(job) {
+            Ok(ended) => ended,
             Err(panic) => {
                 let message = panic_text(&*panic);
                 tracing::error!(job = id.0, "panic in a job: {message}");
-                self.recover(model);
-                Some(Event::Failed {
-                    id,
-                    message: format!("the model stopped unexpectedly ({message}): try again"),
-                })
+                self.recover(&*model);
+                return failed(format!(
+                    "the model stopped unexpectedly ({message}): try again"
+                ));
             }
+        };
+        if let Err(message) = self.model() {
+            // A job that went before this one broke the model.
+            return failed(message);
+        }
+        match ended {
+            _ if cancel.is_cancelled() => Some(Event::Cancelled { id }),
+            Ok(event) => event,
+            Err(ModelError::Cancelled(_)) => Some(Event::Cancelled { id }),
+            Err(e) => failed(e.to_string()),
         }
     }
 
-    /// After a panic: what was cached may be half written, so it goes. A model that cannot even do that is lost.
-    fn recover(&self, model: &mut OpenedModel) {
-        let Ok(segmenter) = model else { return };
-        if catch_unwind(AssertUnwindSafe(|| segmenter.drop_caches())).is_err() {
+    /// Does what goes before the job that runs. A job may poll on threads of its own, but models run on this one only.
+    fn run_more_urgent(self: &Arc<Self>) {
+        if std::thread::current().id() != self.thread {
+            return;
+        }
+        while let Some(job) = self.shared.more_urgent() {
+            self.run_job(job);
+        }
+    }
+
+    fn model(&self) -> OpenedModel {
+        self.lock_model().clone()
+    }
+
+    /// No job runs under this lock.
+    fn lock_model(&self) -> MutexGuard<'_, OpenedModel> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After a panic: what was cached may be half written, so it goes. A model that cannot even do that is lost, and
+    /// with it the jobs that gave way.
+    fn recover(&self, model: &dyn Segmenter) {
+        if catch_unwind(AssertUnwindSafe(|| model.drop_caches())).is_err() {
             let message = "the model stopped and cannot go on: restart Prosector".to_owned();
-            *model = Err(message.clone());
+            *self.lock_model() = Err(message.clone());
+            self.shared.stop_begun();
             self.outbox.send(Event::ModelFailed { message });
         }
     }
@@ -208,9 +257,16 @@ impl Worker {
     }
 }
 
+fn ready(model: &dyn Segmenter) -> Event {
+    Event::ModelReady {
+        card: Box::new(model.card().clone()),
+        device: model.device().clone(),
+    }
+}
+
 /// Does what a request asks; the event that reports its result.
 fn perform(
-    model: &mut dyn Segmenter,
+    model: &dyn Segmenter,
     id: JobId,
     request: Request,
     ctx: &JobContext,
@@ -251,6 +307,11 @@ fn perform(
                 result,
                 seconds,
             }))
+        }
+        Request::Background { task } => {
+            task.run(model, ctx)?;
+            let seconds = start.elapsed().as_secs_f64();
+            Ok(Some(Event::FinishedBackground { id, seconds }))
         }
         Request::DropCaches => {
             model.drop_caches();

@@ -18,6 +18,7 @@ pub mod losses;
 pub mod masam;
 pub mod ops;
 pub mod prosector1;
+pub(crate) mod recent;
 pub(crate) mod registry;
 pub mod sam;
 mod segmenter;

@@ -76,8 +76,11 @@ pub struct PromptedResult {
     pub warnings: Vec<String>,
 }
 
-/// A loaded model with its caches. Lives on one thread, the engine's worker.
-pub trait Segmenter: Send {
+/// A loaded model with its caches. Works on one thread, the engine's worker.
+///
+/// Where a job polls its context, another may be done with the same model before it goes on: no lock is held there, and
+/// what an automatic run finds does not depend on what is cached.
+pub trait Segmenter: Send + Sync {
     /// What the model is and takes.
     fn card(&self) -> &ModelCard;
 
@@ -86,7 +89,7 @@ pub trait Segmenter: Send {
 
     /// Finds the card's structures without a prompt; only `structures` when given (names of the card).
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         structures: Option<&[String]>,
@@ -95,7 +98,7 @@ pub trait Segmenter: Send {
 
     /// Segments what the prompts point at; `prior`, on the scan's grid, is the target so far and is refined.
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         prompts: &PromptSet,
@@ -104,7 +107,7 @@ pub trait Segmenter: Send {
     ) -> Result<PromptedResult, ModelError>;
 
     /// Forgets what was cached of scans.
-    fn drop_caches(&mut self);
+    fn drop_caches(&self);
 }
 
 short_debug! {

@@ -1,9 +1,7 @@
-//! What networks that look at single slices have in common: slices of a scan, and a cache of what was computed of them.
+//! What networks that look at single slices have in common: the values of a scan, the structures to look for, settings.
 //!
 //! A slice is a plane of the scan's own third voxel axis, row by row as the file stores it: what the authors of these
 //! systems train on.
-
-use std::collections::VecDeque;
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
@@ -14,7 +12,7 @@ use crate::volume::{ImageVolume, Modality};
 use crate::with_voxels;
 
 use super::checkpoint::{CheckpointError, WeightMap};
-use super::{ModelError, ScanKey, Structure};
+use super::{ModelError, Structure};
 
 /// All values of a scan, slice by slice; what is not a number counts as 0.
 pub(crate) fn values(image: &ImageVolume) -> Vec<f32> {
@@ -66,44 +64,6 @@ pub(crate) fn chosen_structures<'a>(
         .filter(|(_, s)| s.is_known_in(modality))
         .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
         .collect())
-}
-
-/// Results for slices of scans; the ones longest unused go first.
-pub(crate) struct SliceCache<T> {
-    entries: VecDeque<((ScanKey, usize), T)>,
-    room: usize,
-}
-
-impl<T: Clone> SliceCache<T> {
-    /// Room for as many results of `bytes` each as fit in `budget` bytes, but for one at least.
-    pub fn new(bytes: usize, budget: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            room: (budget / bytes.max(1)).max(1),
-        }
-    }
-
-    /// The result for a slice.
-    pub fn find(&mut self, scan: ScanKey, slice: usize) -> Option<T> {
-        let place = self.entries.iter().position(|e| e.0 == (scan, slice))?;
-        let entry = self.entries.remove(place)?;
-        let found = entry.1.clone();
-        self.entries.push_back(entry);
-        Some(found)
-    }
-
-    /// Keeps a result.
-    pub fn insert(&mut self, scan: ScanKey, slice: usize, result: T) {
-        while self.entries.len() >= self.room {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(((scan, slice), result));
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.entries.clear();
-    }
 }
 
 /// A system's settings with those replaced that a user states; tables are merged.

@@ -14,7 +14,7 @@ use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
 /// A network that takes crops `[1, 1, ..]` and gives logits `[1, classes, ..]`, class 0 being the background.
-pub(crate) trait WindowNet: Send + Sized {
+pub(crate) trait WindowNet: Send + Sync + Sized {
     /// What is on the card.
     type Settings: DeserializeOwned;
     /// The system's name, for messages.
@@ -84,7 +84,7 @@ impl<N: WindowNet> Segmenter for WindowModel<N> {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
         structures: Option<&[String]>,
@@ -100,7 +100,7 @@ impl<N: WindowNet> Segmenter for WindowModel<N> {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         _image: &ImageVolume,
         _key: ScanKey,
         prompts: &PromptSet,
@@ -114,5 +114,5 @@ impl<N: WindowNet> Segmenter for WindowModel<N> {
         )))
     }
 
-    fn drop_caches(&mut self) {}
+    fn drop_caches(&self) {}
 }

@@ -1,11 +1,11 @@
 //! The help windows.
 
-use egui::{Context, Grid, RichText, ScrollArea, Ui, Window};
+use egui::{Context, Grid, RichText, ScrollArea, TextStyle, Ui, Window};
 
 use super::input::{Action, Group, SCALE_KEYS, shortcuts};
 use super::model::{EngineStatus, UiModel};
-use super::question::NOTICE;
 use super::state::UiState;
+use crate::util::about::{NOTICE, components};
 
 /// Draws the help windows that are open.
 pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
@@ -78,6 +78,20 @@ fn about(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
                 for notice in &card.notices {
                     ui.weak(notice);
                 }
+            }
+            ui.separator();
+            ui.collapsing("Components of others and their licences", made_of);
+        });
+}
+
+fn made_of(ui: &mut Ui) {
+    let components = components();
+    let height = ui.text_style_height(&TextStyle::Body);
+    ScrollArea::vertical()
+        .max_height(12.0 * height)
+        .show_rows(ui, height, components.len(), |ui, rows| {
+            for c in &components[rows] {
+                ui.weak(format!("{} {}: {}", c.name, c.version, c.licence));
             }
         });
 }

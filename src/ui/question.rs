@@ -7,11 +7,7 @@ use egui::{Button, Context, Frame, Id, Key, Modal, RichText, ScrollArea, TextEdi
 use super::model::{Answer, Question, UiRequest};
 use super::theme;
 use crate::io::SeriesInfo;
-
-/// The words of the notice, also in the about window.
-pub const NOTICE: &str = "Prosector is a research tool. It is not a medical device and not for clinical use: \
-do not base a diagnosis or a treatment on it. Automatic outlines can be wrong in ways that look right; \
-check every slice.";
+use crate::util::about::NOTICE;
 
 /// Draws the question, if there is one; the answer goes to `out`.
 pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequest>) {

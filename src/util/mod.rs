@@ -1,5 +1,6 @@
-//! Small things without a home in the field: progress, cancellation, and how much memory was used.
+//! Small things without a home in the field: progress, cancellation, how much memory was used, what the program is.
 
+pub mod about;
 mod memory;
 mod progress;
 mod short_debug;

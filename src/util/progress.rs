@@ -1,4 +1,4 @@
-//! How a long job tells how far it is, and hears that it is no longer wanted.
+//! How a long job tells how far it is, hears that it is no longer wanted, and lets what is more urgent go first.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +18,13 @@ impl CancelToken {
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    fn check(&self) -> Result<(), Cancelled> {
+        if self.is_cancelled() {
+            return Err(Cancelled);
+        }
+        Ok(())
+    }
 }
 
 /// The job was asked to stop and did; not an error to show.
@@ -26,12 +33,16 @@ impl CancelToken {
 pub struct Cancelled;
 
 type Report = Arc<dyn Fn(f32, &str) + Send + Sync>;
+type GiveWay = Arc<dyn Fn() + Send + Sync>;
 
-/// What a long job is given: where to report progress, and whether to go on.
+/// What a long job is given: where to report progress, whether to go on, and what goes first.
+///
+/// A job polls it between its pieces, and holds no lock there: other jobs may run on its thread meanwhile.
 #[derive(Clone)]
 pub struct JobContext {
     cancel: CancelToken,
     report: Report,
+    give_way: Option<GiveWay>,
 }
 
 impl JobContext {
@@ -40,6 +51,7 @@ impl JobContext {
         Self {
             cancel,
             report: Arc::new(report),
+            give_way: None,
         }
     }
 
@@ -48,7 +60,28 @@ impl JobContext {
         Self::new(CancelToken::default(), |_, _| {})
     }
 
+    /// The context of a job that lets others go first: `give_way` does their work, wherever the job polls.
+    #[must_use]
+    pub fn giving_way(self, give_way: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            give_way: Some(Arc::new(give_way)),
+            ..self
+        }
+    }
+
+    /// The same for a part of the job that says nothing of its own progress.
+    #[must_use]
+    pub fn unreported(&self) -> Self {
+        Self {
+            report: Arc::new(|_, _| {}),
+            ..self.clone()
+        }
+    }
+
     /// Reports the fraction done and the stage, or stops a cancelled job.
+    ///
+    /// # Errors
+    /// Cancelled.
     pub fn step(&self, fraction: f32, stage: &str) -> Result<(), Cancelled> {
         self.check()?;
         (self.report)(fraction.clamp(0.0, 1.0), stage);
@@ -56,11 +89,18 @@ impl JobContext {
     }
 
     /// Stops a cancelled job.
+    ///
+    /// # Errors
+    /// Cancelled, before or while others went first.
     pub fn check(&self) -> Result<(), Cancelled> {
-        if self.cancel.is_cancelled() {
-            return Err(Cancelled);
+        self.cancel.check()?;
+        match &self.give_way {
+            Some(give_way) => {
+                give_way();
+                self.cancel.check()
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use prosector::engine::{CancelOutcome, Engine, Event, JobId, Queue, Request};
+use prosector::engine::{CancelOutcome, Engine, Event, JobId, Priority, Queue, Request, Task};
 use prosector::geometry::{Affine, VoxelIndex};
 use prosector::models::{
     AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
@@ -25,11 +25,16 @@ const DO_PANIC: i64 = 2;
 const DO_FAIL: i64 = 3;
 const DO_REPORT_OFTEN: i64 = 4;
 
+/// Pieces of an automatic job, of which each waits to be let through where the structure [`BY_PIECES`] is asked for.
+const PIECES: usize = 4;
+const BY_PIECES: &str = "by pieces";
+
 /// A model that does as it is told, and counts how often its caches were dropped.
 struct Toy {
     card: ModelCard,
     device: ComputeDevice,
     gate: Receiver<()>,
+    pieces: Receiver<()>,
     dropped: Arc<AtomicUsize>,
     panics_on_drop: bool,
 }
@@ -44,15 +49,26 @@ impl Segmenter for Toy {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
-        _structures: Option<&[String]>,
+        structures: Option<&[String]>,
         ctx: &JobContext,
     ) -> Result<AutoResult, ModelError> {
-        ctx.step(0.5, "looking")?;
+        let mut labels = LabelMap::empty(*image.grid());
+        let waits = structures.is_some_and(|s| s == [BY_PIECES]);
+        for piece in 0..PIECES {
+            ctx.step(piece as f32 / PIECES as f32, "looking")?;
+            if waits {
+                self.pieces.recv_timeout(PATIENCE).expect("let through");
+            }
+            // Each piece goes on from the one before.
+            let before = labels.voxels[piece];
+            labels.voxels[piece + 1] = 3 * before + piece as u16 + 1;
+        }
+        ctx.check()?;
         Ok(AutoResult {
-            labels: LabelMap::empty(*image.grid()),
+            labels,
             table: LabelTable::default(),
             estimate: None,
             insight: None,
@@ -61,7 +77,7 @@ impl Segmenter for Toy {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
         prompts: &PromptSet,
@@ -95,7 +111,7 @@ impl Segmenter for Toy {
         })
     }
 
-    fn drop_caches(&mut self) {
+    fn drop_caches(&self) {
         assert!(!self.panics_on_drop, "cannot drop");
         self.dropped.fetch_add(1, Ordering::SeqCst);
     }
@@ -112,6 +128,7 @@ fn card() -> ModelCard {
 struct Bench {
     engine: Engine,
     gate: Sender<()>,
+    pieces: Sender<()>,
     dropped: Arc<AtomicUsize>,
     woken: Arc<AtomicUsize>,
 }
@@ -119,6 +136,7 @@ struct Bench {
 impl Bench {
     fn new(panics_on_drop: bool) -> Self {
         let (gate, wait) = crossbeam_channel::bounded(10);
+        let (pieces, wait_for_piece) = crossbeam_channel::bounded(10);
         let dropped = Arc::new(AtomicUsize::new(0));
         let woken = Arc::new(AtomicUsize::new(0));
         let (counter, waker) = (dropped.clone(), woken.clone());
@@ -130,6 +148,7 @@ impl Bench {
                     name: "toy".to_owned(),
                 },
                 gate: wait,
+                pieces: wait_for_piece,
                 dropped: counter,
                 panics_on_drop,
             };
@@ -141,6 +160,7 @@ impl Bench {
         Self {
             engine,
             gate,
+            pieces,
             dropped,
             woken,
         }
@@ -161,8 +181,23 @@ impl Bench {
                 Event::Started { id } => return format!("started {}", id.0),
                 Event::FinishedAuto { id, .. } => return format!("auto {}", id.0),
                 Event::FinishedPrompt { id, .. } => return format!("prompt {}", id.0),
+                Event::FinishedBackground { id, .. } => return format!("background {}", id.0),
                 Event::Failed { id, message } => return format!("failed {}: {message}", id.0),
                 Event::Cancelled { id } => return format!("cancelled {}", id.0),
+            }
+        }
+    }
+
+    /// Lets the automatic job by pieces do so many more of them.
+    fn let_through(&self, pieces: usize) {
+        (0..pieces).for_each(|_| self.pieces.send(()).expect("the toy is there"));
+    }
+
+    /// The labels of the next automatic job to end.
+    fn labels(&self) -> Vec<u16> {
+        loop {
+            if let Event::FinishedAuto { result, .. } = self.next() {
+                return result.labels.voxels;
             }
         }
     }
@@ -203,6 +238,33 @@ fn auto() -> Request {
         image: image(),
         structures: None,
     }
+}
+
+/// An automatic job that waits before the end of each piece.
+fn auto_by_pieces() -> Request {
+    Request::Auto {
+        scan: ScanKey(1),
+        image: image(),
+        structures: Some(vec![BY_PIECES.to_owned()]),
+    }
+}
+
+/// Teaching, in small: steps that go on until `is_over` holds after one, and are told to `steps`.
+fn background(
+    steps: Sender<u32>,
+    is_over: impl Fn(u32) -> bool + Send + Sync + 'static,
+) -> Request {
+    let task = Task::new(move |_, ctx| {
+        let mut step = 0;
+        while !is_over(step) {
+            ctx.step(0.5, "teaching")?;
+            step += 1;
+            // The test may not listen.
+            let _ = steps.send(step);
+        }
+        Ok(())
+    });
+    Request::Background { task }
 }
 
 #[test]
@@ -340,6 +402,166 @@ fn dropping_the_engine_stops_a_running_job() {
 }
 
 #[test]
+fn a_prompt_is_answered_in_the_middle_of_an_automatic_job() {
+    let bench = Bench::new(false);
+    bench.told();
+    bench.engine.submit(auto());
+    let undisturbed = bench.labels();
+    assert_eq!(undisturbed[..=PIECES], [0, 1, 5, 18, 58]);
+
+    bench.engine.submit(auto_by_pieces());
+    assert_eq!(bench.told(), "started 2");
+    for n in 0..3 {
+        bench.engine.submit(prompt(DO_ANSWER));
+        bench.let_through(1);
+        let id = 3 + n;
+        let answered = [format!("started {id}"), format!("prompt {id}")];
+        assert_eq!(bench.told_many(2), answered);
+    }
+    bench.engine.submit(auto());
+    bench.let_through(1);
+    assert_eq!(bench.labels(), undisturbed);
+    let next = [bench.told(), bench.told()];
+    assert_eq!(
+        next,
+        ["started 6", "auto 6"],
+        "automatic jobs keep their order"
+    );
+}
+
+#[test]
+fn what_is_asked_in_an_interruption_goes_by_the_same_rules() {
+    let bench = Bench::new(false);
+    bench.told();
+    let auto_job = bench.engine.submit(auto_by_pieces());
+    assert_eq!(bench.told(), "started 1");
+    bench.engine.submit(prompt(DO_WAIT_FOR_GATE));
+    bench.let_through(1);
+    assert_eq!(bench.told(), "started 2");
+    bench.engine.submit(prompt(DO_ANSWER));
+    let mut told = bench.told_many(3);
+    told.retain(|t| t != "cancelled 2");
+    assert_eq!(told, ["started 3", "prompt 3"], "the latest prompt wins");
+
+    let last = bench.engine.submit(prompt(DO_WAIT_FOR_GATE));
+    bench.let_through(1);
+    assert_eq!(bench.told(), "started 4");
+    bench.engine.cancel(last);
+    assert_eq!(bench.told(), "cancelled 4");
+
+    bench.engine.submit(prompt(DO_FAIL));
+    bench.let_through(1);
+    assert_eq!(bench.told_many(2), ["started 5", "failed 5: not this scan"]);
+
+    // The automatic job ends where it gives way, once the prompt is answered.
+    bench.engine.submit(prompt(DO_WAIT_FOR_GATE));
+    bench.let_through(1);
+    assert_eq!(bench.told(), "started 6");
+    bench.engine.cancel(auto_job);
+    bench.gate.send(()).expect("the toy waits");
+    assert_eq!(bench.told_many(2), ["prompt 6", "cancelled 1"]);
+    bench.engine.submit(auto());
+    assert_eq!(bench.told_many(2), ["started 7", "auto 7"]);
+}
+
+#[test]
+fn a_panic_in_an_interruption_leaves_the_automatic_job_alone() {
+    let bench = Bench::new(false);
+    bench.told();
+    bench.engine.submit(auto());
+    let undisturbed = bench.labels();
+    bench.engine.submit(auto_by_pieces());
+    assert_eq!(bench.told(), "started 2");
+    bench.engine.submit(prompt(DO_PANIC));
+    bench.let_through(1);
+    assert_eq!(bench.told(), "started 3");
+    assert!(bench.told().starts_with("failed 3: the model stopped"));
+    bench.let_through(PIECES - 1);
+    assert_eq!(bench.labels(), undisturbed);
+}
+
+#[test]
+fn a_model_lost_in_an_interruption_fails_the_job_that_gave_way() {
+    let bench = Bench::new(true);
+    bench.told();
+    bench.engine.submit(auto_by_pieces());
+    assert_eq!(bench.told(), "started 1");
+    bench.engine.submit(prompt(DO_PANIC));
+    bench.let_through(PIECES);
+    let told = bench.told_many(4);
+    assert_eq!(told[0], "started 2");
+    let begins = [
+        "model failed: ",
+        "failed 2: the model stopped",
+        "failed 1: the model stopped",
+    ];
+    for (told, begins) in told[1..].iter().zip(begins) {
+        assert!(told.starts_with(begins), "{told}");
+    }
+}
+
+#[test]
+fn everything_goes_before_background_work() {
+    let bench = Bench::new(false);
+    bench.told();
+    let (steps, stepped) = crossbeam_channel::unbounded();
+    let over = Arc::new(AtomicUsize::new(0));
+    let is_over = over.clone();
+    let teaching = background(steps, move |_| is_over.load(Ordering::SeqCst) > 0);
+    bench.engine.submit(teaching);
+    assert_eq!(bench.told(), "started 1");
+    // A prompt in an automatic job in the background work.
+    bench.engine.submit(auto_by_pieces());
+    assert_eq!(bench.told(), "started 2");
+    let before = stepped.try_iter().last().unwrap_or(0);
+    bench.engine.submit(prompt(DO_ANSWER));
+    bench.let_through(1);
+    assert_eq!(bench.told_many(2), ["started 3", "prompt 3"]);
+    assert_eq!(stepped.try_iter().last().unwrap_or(before), before);
+    bench.let_through(PIECES - 1);
+    assert_eq!(bench.told(), "auto 2");
+    // It goes on where it was.
+    assert_eq!(stepped.recv_timeout(PATIENCE), Ok(before + 1));
+    bench.engine.submit(Request::DropCaches);
+    while bench.dropped.load(Ordering::SeqCst) == 0 {
+        stepped.recv_timeout(PATIENCE).expect("it goes on");
+    }
+    over.store(1, Ordering::SeqCst);
+    assert_eq!(bench.told(), "background 1");
+
+    let (steps, _) = crossbeam_channel::unbounded();
+    let endless = bench.engine.submit(background(steps, |_| false));
+    assert_eq!(bench.told(), "started 5");
+    bench.engine.cancel(endless);
+    assert_eq!(bench.told(), "cancelled 5");
+}
+
+#[test]
+fn models_run_on_the_engines_thread_only() {
+    let bench = Bench::new(false);
+    bench.told();
+    let (polled, has_polled) = crossbeam_channel::bounded(0);
+    let task = Task::new(move |_, ctx| {
+        // To say that it has begun, and then that it has polled on another thread.
+        polled.send(()).expect("the test listens");
+        std::thread::scope(|scope| {
+            scope.spawn(|| ctx.check());
+        });
+        polled.send(()).expect("the test listens");
+        Ok(())
+    });
+    bench.engine.submit(Request::Background { task });
+    assert_eq!(bench.told(), "started 1");
+    bench.engine.submit(prompt(DO_ANSWER));
+    has_polled.recv_timeout(PATIENCE).expect("it begins");
+    has_polled.recv_timeout(PATIENCE).expect("it polls");
+    assert_eq!(
+        bench.told_many(3),
+        ["background 1", "started 2", "prompt 2"]
+    );
+}
+
+#[test]
 fn queue_rules() {
     let mut queue = Queue::default();
     assert!(queue.push(JobId(1), auto()).dropped.is_empty());
@@ -373,4 +595,40 @@ fn queue_rules() {
     assert_eq!(queue.len(), 1);
     queue.clear();
     assert!(queue.is_empty());
+}
+
+#[test]
+fn a_job_gives_way_to_what_is_more_urgent_and_to_nothing_else() {
+    let (steps, _) = crossbeam_channel::unbounded();
+    let teaching = || background(steps.clone(), |_| true);
+    let by_urgency = [teaching(), auto(), prompt(DO_ANSWER), Request::DropCaches];
+    assert!(by_urgency.iter().map(Request::priority).is_sorted());
+    assert_eq!(by_urgency[0].priority(), Priority::Background);
+    for (under_way, first) in by_urgency.iter().enumerate() {
+        for (waiting, second) in by_urgency.iter().enumerate() {
+            let mut queue = Queue::default();
+            queue.push(JobId(1), first.clone());
+            queue.take().expect("a job waits");
+            queue.push(JobId(2), second.clone());
+            let taken = queue.take().map(|(id, ..)| id);
+            let goes_first = (waiting > under_way).then_some(JobId(2));
+            assert_eq!(taken, goes_first, "{second:?} while {first:?}");
+            queue.finish();
+            if goes_first.is_some() {
+                queue.finish();
+            } else {
+                assert_eq!(queue.take().map(|(id, ..)| id), Some(JobId(2)));
+            }
+        }
+    }
+
+    let mut queue = Queue::default();
+    queue.push(JobId(1), teaching());
+    let (_, _, outer) = queue.take().expect("a job waits");
+    queue.push(JobId(2), auto());
+    let (_, _, inner) = queue.take().expect("it goes first");
+    assert_eq!(queue.cancel(JobId(1)), CancelOutcome::Stopping);
+    assert!(outer.is_cancelled() && !inner.is_cancelled());
+    queue.clear();
+    assert!(inner.is_cancelled());
 }

@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise, and says what it skips"
 )]
 
+mod about;
 mod architecture;
 mod automatic;
 mod checkpoints;
@@ -20,6 +21,7 @@ mod dicom_made;
 mod dicom_public;
 mod engine;
 mod evaluate;
+mod giving_way;
 mod grids;
 mod keep_inputs;
 mod label_colours;

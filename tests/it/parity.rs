@@ -1,16 +1,19 @@
 //! Our networks against the recordings of the authors' code, folder by folder.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
 use prosector::models::DeviceChoice;
 use prosector::models::checkpoint::HostTensor;
-use prosector::train::parity::{Check, FixtureReport, Limit, run_folder};
+use prosector::train::parity::{Check, FixtureReport, Limit, ParityReport, run_folder};
 use prosector::util::JobContext;
 
 use crate::support::shared;
 
-/// Runs every recording of a folder; a failure names the rows that are off.
+/// Runs every recording of a folder; a failure names the rows that are off, or the files of which not as much was
+/// compared as `tests/data/parity_counts.toml` says, as where a trace was renamed.
 fn assert_parity(folder: &Path) {
     let report = run_folder(folder, DeviceChoice::Cpu, &JobContext::silent()).unwrap();
     let bad: Vec<String> = report
@@ -20,6 +23,25 @@ fn assert_parity(folder: &Path) {
         .map(described)
         .collect();
     assert!(bad.is_empty(), "{}", bad.join("\n"));
+    assert_counts(folder, &report);
+}
+
+/// Of each file by name: rows, recorded tensors that they compare, and how many there are.
+type Counts = BTreeMap<String, [usize; 3]>;
+
+fn assert_counts(folder: &Path, report: &ParityReport) {
+    let all: BTreeMap<String, Counts> =
+        toml::from_str(include_str!("../data/parity_counts.toml")).unwrap();
+    let expected = &all[folder.file_name().and_then(OsStr::to_str).unwrap()];
+    let count = |f: &FixtureReport| (f.file.clone(), [f.tensors.len(), f.compared, f.recorded]);
+    let found: Counts = report.fixtures.iter().map(count).collect();
+    assert_eq!(&found, expected);
+    let total = |n: usize| expected.values().map(|counts| counts[n]).sum::<usize>();
+    assert_eq!([report.compared, report.recorded], [total(1), total(2)]);
+    for fixture in &report.fixtures {
+        let left_out = fixture.recorded - fixture.compared;
+        assert_eq!(fixture.not_compared.len(), left_out, "{}", fixture.file);
+    }
 }
 
 fn described(fixture: &FixtureReport) -> String {
@@ -97,6 +119,18 @@ fn networks_match_their_authors_on_the_gpu() {
     let rows = String::from_utf8_lossy(&output.stdout);
     let bad: Vec<&str> = rows.lines().filter(|row| row.starts_with("FAIL")).collect();
     assert!(output.status.success(), "{stderr}\n{}", bad.join("\n"));
+}
+
+#[test]
+fn a_row_compares_the_tensor_that_it_is_named_after() {
+    let expected = HostTensor::new([2], vec![0.0, 1.0]);
+    let mut check = Check::new(true);
+    check.share_equal("out/argmax", &expected, &[0.0, 1.0], 0.0);
+    check.host("mid/b0", &expected, &[2], &[0.0, 1.0], Limit::MaxAbs(0.0));
+    let rows = check.into_rows();
+    let compared = |name: &str| rows.iter().any(|row| row.compares(name));
+    assert!(compared("out/argmax") && compared("mid/b0"));
+    assert!(!compared("out/arg") && !compared("mid/b") && !compared("mid/b01"));
 }
 
 /// Held against 1e-5 of their length, where outputs may be off by 1e-4, whatever the size of the values.

@@ -18,7 +18,7 @@ use crate::support::shared;
 const SCAN: ScanKey = ScanKey(1);
 
 /// A scan of these voxels with a bright ball on a slope.
-fn scan(dims: [usize; 3]) -> ImageVolume {
+pub(super) fn scan(dims: [usize; 3]) -> ImageVolume {
     let grid = Grid::new(dims, Affine::from_spacing([1.0, 1.0, 2.0], [0.0; 3]));
     let values = (0..grid.len()).map(|offset| {
         let at = grid.voxel_at(offset).0;
@@ -51,7 +51,7 @@ fn imported(system: &System, names: [&str; 2], settings: &str) -> Option<Result<
     Some((system.import)(&source).map_err(|e| e.to_string()))
 }
 
-fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> {
+pub(super) fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> {
     let structures: String = (1..=imported.classes)
         .map(|n| format!("[[structures]]\nvalue = {n}\nname = \"part_{n}\"\nmodality = \"ct\"\n"))
         .collect();
@@ -77,7 +77,7 @@ fn sam_with(settings: &str) -> Option<Box<dyn Segmenter>> {
     Some(opened(system, imported.unwrap()))
 }
 
-fn masam(settings: &str) -> Option<Box<dyn Segmenter>> {
+pub(super) fn masam(settings: &str) -> Option<Box<dyn Segmenter>> {
     let system = system_named("MA-SAM").unwrap();
     let settings = format!("image_side = 80\n{settings}[network]\nscale = 0.7\n");
     let imported = imported(system, ["masam_small.pth", "masam_base_sam.pth"], &settings)?;
@@ -113,7 +113,7 @@ fn slices(mask: &Mask) -> Vec<usize> {
 
 #[test]
 fn sam_answers_a_click_on_its_slice_and_a_box_on_every_slice_of_its_range() {
-    let Some(mut model) = sam() else { return };
+    let Some(model) = sam() else { return };
     let (image, ctx) = (scan([36, 28, 6]), JobContext::silent());
     let clicked = click([18, 14, 3], Polarity::Positive);
     let found = model
@@ -140,7 +140,7 @@ fn sam_answers_a_click_on_its_slice_and_a_box_on_every_slice_of_its_range() {
 #[test]
 fn a_click_in_sam_is_carried_on_to_the_neighbours_by_the_mask() {
     let carrying = |settings: &str| {
-        let mut model = sam_with(settings)?;
+        let model = sam_with(settings)?;
         let (image, ctx) = (scan([36, 28, 9]), JobContext::silent());
         let mut two = click([18, 14, 4], Polarity::Positive);
         let found = model
@@ -242,7 +242,7 @@ fn med_sam_s_preset_takes_boxes_and_stretches_the_greys_of_each_slice() {
     let system = system_named("sam").unwrap();
     let boxed = in_box([50, 40, 0], [110, 100, 0]);
     let answers = [medsam, sam].map(|imported| {
-        let mut model = opened(system, imported);
+        let model = opened(system, imported);
         [[0, 100, 200], [0, 50, 100]].map(|greys| {
             let (image, ctx) = (three_greys(greys), JobContext::silent());
             model.drop_caches();
@@ -256,7 +256,7 @@ fn med_sam_s_preset_takes_boxes_and_stretches_the_greys_of_each_slice() {
     // Resizing rounds to 8 bits before the greys are stretched.
     assert!(medsam > 0.995, "the greys' range hardly matters: {medsam}");
     assert!(sam < 0.95, "for SAM it does: {sam}");
-    let mut model = opened(system, preset(&file, Some("medsam")).unwrap());
+    let model = opened(system, preset(&file, Some("medsam")).unwrap());
     let clicked = click([80, 70, 0], Polarity::Positive);
     let (image, ctx) = (three_greys([0, 100, 200]), JobContext::silent());
     let refused = model.segment_prompted(&image, SCAN, &clicked, None, &ctx);
@@ -271,7 +271,7 @@ fn sam_and_ma_sam_see_colours() {
     };
     let image = crate::over_time::opened(crate::over_time::film(6).path()).image;
     let image = image.with_modality(Modality::Ct);
-    let (Some(mut sam), Some(mut masam)) = (sam(), film_model()) else {
+    let (Some(sam), Some(masam)) = (sam(), film_model()) else {
         return;
     };
     let ctx = JobContext::silent();
@@ -294,7 +294,7 @@ fn film_model() -> Option<Box<dyn Segmenter>> {
 
 #[test]
 fn ma_sam_s_windows_reach_four_frames_and_no_further() {
-    let Some(mut model) = film_model() else {
+    let Some(model) = film_model() else {
         return;
     };
     let image = crate::over_time::opened(crate::over_time::film(12).path()).image;
@@ -323,7 +323,7 @@ fn ma_sam_s_windows_reach_four_frames_and_no_further() {
 
 #[test]
 fn sam_keeps_the_mask_so_far_where_nothing_was_pointed_at() {
-    let Some(mut model) = sam() else { return };
+    let Some(model) = sam() else { return };
     let (image, ctx) = (scan([36, 28, 6]), JobContext::silent());
     let mut prior = Mask::empty(*image.grid());
     prior.voxels[..5].fill(1);
@@ -336,7 +336,7 @@ fn sam_keeps_the_mask_so_far_where_nothing_was_pointed_at() {
 
 #[test]
 fn sam_refuses_what_it_cannot_answer() {
-    let Some(mut model) = sam() else { return };
+    let Some(model) = sam() else { return };
     let (image, ctx) = (scan([36, 28, 6]), JobContext::silent());
     let negative = click([18, 14, 3], Polarity::Negative);
     let refused = model.segment_prompted(&image, SCAN, &negative, None, &ctx);
@@ -353,7 +353,7 @@ fn sam_refuses_what_it_cannot_answer() {
 
 #[test]
 fn ma_sam_labels_a_scan_of_any_size_on_its_own_grid() {
-    let Some(mut model) = masam("") else { return };
+    let Some(model) = masam("") else { return };
     let (image, ctx) = (scan([30, 24, 7]), JobContext::silent());
     let found = model.segment_auto(&image, SCAN, None, &ctx).unwrap();
     assert_eq!(found.labels.grid, *image.grid());
@@ -378,7 +378,7 @@ fn ma_sam_labels_a_scan_of_any_size_on_its_own_grid() {
 
 #[test]
 fn ma_sam_trained_with_boxes_answers_in_the_box_s_slices() {
-    let Some(mut model) = masam("boxes = true\n") else {
+    let Some(model) = masam("boxes = true\n") else {
         return;
     };
     let (image, ctx) = (scan([30, 24, 7]), JobContext::silent());

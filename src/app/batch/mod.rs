@@ -3,6 +3,7 @@
 //! A command ends well, or with a [`Refusal`]: one line on stderr, and nothing written. Warnings are printed
 //! when a command has ended well, so that a refusal stays one line.
 
+mod about;
 mod calibrate;
 mod cases;
 mod console;
@@ -92,6 +93,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Train(args) => train::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
+        Command::About(args) => about::run(&args),
         Command::Demo(args) => match demo::run(&args) {
             Ok(Some(open)) => return AndThen::OpenWindow(open),
             other => other.map(|_| ()),

@@ -31,8 +31,8 @@ fn describe(report: &ParityReport) -> String {
     // Writing into a string cannot fail.
     let _ = writeln!(
         text,
-        "{} passed, {} failed, {} not understood",
-        report.passed, report.failed, report.not_understood
+        "{} passed, {} failed, {} not understood; {} of {} recorded tensors compared",
+        report.passed, report.failed, report.not_understood, report.compared, report.recorded
     );
     text
 }
@@ -56,9 +56,17 @@ fn describe_fixture(text: &mut String, fixture: &FixtureReport) {
         (None, true) => "passed",
         (None, false) => "failed",
     };
+    let compared = match fixture.recorded {
+        // A file of PyTorch's: what is expected of it is recorded elsewhere.
+        0 => format!("{} comparisons", fixture.tensors.len()),
+        recorded => format!("{} of {recorded} recorded tensors", fixture.compared),
+    };
     let _ = writeln!(
         text,
-        "      {}: {verdict} ({:.1} s)",
+        "      {}: {verdict}, {compared} ({:.1} s)",
         fixture.file, fixture.seconds
     );
+    for name in &fixture.not_compared {
+        let _ = writeln!(text, "      not compared: {name}");
+    }
 }

@@ -143,7 +143,9 @@ impl Window {
                 seconds,
             } => self.prompt_finished(id, result, seconds),
             Event::Failed { id, message } => self.job_ended(id, Some(message)),
-            Event::Cancelled { id } => self.job_ended(id, None),
+            Event::Cancelled { id } | Event::FinishedBackground { id, .. } => {
+                self.job_ended(id, None);
+            }
         }
     }
 

@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::ops::{Corners, resize_linear};
-use crate::models::slices::{self, SliceCache, chosen_structures, host};
+use crate::models::recent::Recent;
+use crate::models::slices::{self, chosen_structures, host};
 use crate::models::trace::Trace;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
@@ -30,8 +31,8 @@ pub struct AutoSamModel {
     settings: AutoSamSettings,
     device: Device,
     net: AutoSam,
-    png: Option<(ScanKey, Arc<Vec<u8>>)>,
-    cache: SliceCache<Tensor<4>>,
+    png: Recent<ScanKey, Arc<Vec<u8>>>,
+    cache: Recent<(ScanKey, usize), Tensor<4>>,
 }
 
 impl AutoSamModel {
@@ -70,37 +71,29 @@ impl AutoSamModel {
         Ok(Self {
             card,
             compute,
-            cache: SliceCache::new(bytes, CACHE_BYTES),
+            cache: Recent::within(bytes, CACHE_BYTES),
             settings,
             device,
             net,
-            png: None,
+            png: Recent::new(1),
         })
     }
 
     /// The scan as the authors store it.
-    fn png(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
-        if let Some((_, png)) = self.png.as_ref().filter(|(key, _)| *key == scan) {
-            return png.clone();
-        }
-        let png = Arc::new(volume_to_png(&slices::values(image)));
-        self.png = Some((scan, png.clone()));
-        png
+    fn png(&self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
+        let stored = || Arc::new(volume_to_png(&slices::values(image)));
+        self.png.find_or(scan, stored)
     }
 
     /// The embedding of a slice, from the cache where it was encoded before.
-    fn embedding(&mut self, slice: &[u8], from: [usize; 2], scan: ScanKey, k: usize) -> Tensor<4> {
-        if let Some(found) = self.cache.find(scan, k) {
-            return found;
-        }
-        let side = self.settings.network.input_side;
-        let plane = network_slice(slice, from, side);
-        let plane =
-            Tensor::<4>::from_data(TensorData::new(plane, [1, 1, side, side]), &self.device);
-        let image = plane.expand([1, 3, side, side]);
-        let embedding = self.net.encode(image, &Trace::off());
-        self.cache.insert(scan, k, embedding.clone());
-        embedding
+    fn embedding(&self, slice: &[u8], from: [usize; 2], scan: ScanKey, k: usize) -> Tensor<4> {
+        self.cache.find_or((scan, k), || {
+            let side = self.settings.network.input_side;
+            let plane = network_slice(slice, from, side);
+            let plane = TensorData::new(plane, [1, 1, side, side]);
+            let image = Tensor::<4>::from_data(plane, &self.device).expand([1, 3, side, side]);
+            self.net.encode(image, &Trace::off())
+        })
     }
 
     /// The highest class of each pixel of a slice `[rows, columns]`.
@@ -132,7 +125,7 @@ impl Segmenter for AutoSamModel {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         structures: Option<&[String]>,
@@ -170,7 +163,7 @@ impl Segmenter for AutoSamModel {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         _image: &ImageVolume,
         _key: ScanKey,
         prompts: &PromptSet,
@@ -181,8 +174,8 @@ impl Segmenter for AutoSamModel {
         Err(crate::prompt::PromptError::Empty.into())
     }
 
-    fn drop_caches(&mut self) {
-        self.png = None;
+    fn drop_caches(&self) {
+        self.png.clear();
         self.cache.clear();
     }
 }

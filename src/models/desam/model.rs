@@ -5,8 +5,9 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
+use crate::models::recent::Recent;
 use crate::models::sam::{ImageEncoder, NoAdaptation};
-use crate::models::slices::{self, SliceCache};
+use crate::models::slices;
 use crate::models::trace::Trace;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
@@ -33,8 +34,8 @@ pub struct DeSamModel {
     pub(super) device: Device,
     encoder: ImageEncoder,
     pub(super) organs: Vec<DeSamDecoder>,
-    grey: Option<(ScanKey, Arc<Vec<u8>>)>,
-    cache: SliceCache<Arc<Vec<PreparedImage>>>,
+    grey: Recent<ScanKey, Arc<Vec<u8>>>,
+    cache: Recent<(ScanKey, usize), Arc<Vec<PreparedImage>>>,
 }
 
 impl DeSamModel {
@@ -72,36 +73,34 @@ impl DeSamModel {
         Ok(Self {
             card,
             compute,
-            cache: SliceCache::new(prepared_bytes(&settings), CACHE_BYTES),
+            cache: Recent::within(prepared_bytes(&settings), CACHE_BYTES),
             settings,
             device,
             encoder,
             organs,
-            grey: None,
+            grey: Recent::new(1),
         })
     }
 
     /// The scan as 8-bit grey.
-    pub(super) fn grey(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
-        if let Some((_, grey)) = self.grey.as_ref().filter(|(key, _)| *key == scan) {
-            return grey.clone();
-        }
-        let grey = Arc::new(volume_to_grey(&slices::values(image)));
-        self.grey = Some((scan, grey.clone()));
-        grey
+    pub(super) fn grey(&self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
+        let grey = || Arc::new(volume_to_grey(&slices::values(image)));
+        self.grey.find_or(scan, grey)
     }
 
     /// A slice as each structure's decoder reads it, from the cache where it was encoded before.
     pub(super) fn prepared(
-        &mut self,
+        &self,
         slice: &[u8],
         from: [usize; 2],
         scan: ScanKey,
         number: usize,
     ) -> Arc<Vec<PreparedImage>> {
-        if let Some(found) = self.cache.find(scan, number) {
-            return found;
-        }
+        let prepare = || Arc::new(self.prepare(slice, from));
+        self.cache.find_or((scan, number), prepare)
+    }
+
+    fn prepare(&self, slice: &[u8], from: [usize; 2]) -> Vec<PreparedImage> {
         let network = &self.settings.network;
         let (side, image_side) = (network.mask_side(), network.encoder.image_side);
         let grey = resize_grey(slice, from, side);
@@ -119,10 +118,7 @@ impl DeSamModel {
             embedding: encoded.embedding,
         };
         let organs = self.organs.iter();
-        let prepared: Arc<Vec<_>> =
-            Arc::new(organs.map(|organ| organ.prepare(&features, &off)).collect());
-        self.cache.insert(scan, number, prepared.clone());
-        prepared
+        organs.map(|organ| organ.prepare(&features, &off)).collect()
     }
 }
 
@@ -144,7 +140,7 @@ impl Segmenter for DeSamModel {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         structures: Option<&[String]>,
@@ -154,7 +150,7 @@ impl Segmenter for DeSamModel {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         prompts: &PromptSet,
@@ -164,8 +160,8 @@ impl Segmenter for DeSamModel {
         super::segmentation::prompted(self, image, key, prompts, prior, ctx)
     }
 
-    fn drop_caches(&mut self) {
-        self.grey = None;
+    fn drop_caches(&self) {
+        self.grey.clear();
         self.cache.clear();
     }
 }

@@ -47,7 +47,7 @@ impl Beliefs {
 
 /// Finds the structures; see [`crate::models::Segmenter::segment_auto`].
 pub(super) fn automatic(
-    model: &mut DeSamModel,
+    model: &DeSamModel,
     image: &ImageVolume,
     scan: ScanKey,
     wanted: Option<&[String]>,
@@ -120,7 +120,7 @@ pub(super) fn automatic(
 
 /// Segments what a box is drawn around; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn prompted(
-    model: &mut DeSamModel,
+    model: &DeSamModel,
     image: &ImageVolume,
     scan: ScanKey,
     prompts: &PromptSet,

@@ -93,7 +93,7 @@ impl Segmenter for MasamModel {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _: ScanKey,
         structures: Option<&[String]>,
@@ -109,7 +109,7 @@ impl Segmenter for MasamModel {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _: ScanKey,
         prompts: &PromptSet,
@@ -119,5 +119,5 @@ impl Segmenter for MasamModel {
         super::segmentation::prompted(self, image, prompts, prior, ctx)
     }
 
-    fn drop_caches(&mut self) {}
+    fn drop_caches(&self) {}
 }

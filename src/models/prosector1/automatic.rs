@@ -63,7 +63,7 @@ pub(super) fn segment(
         remove(structure.value, &mut labels, &mut table);
     }
     let logits = structures.iter().zip(&canvas.logits);
-    let found = found_structures(model, image, &labels, &table, logits)?;
+    let found = found_structures((model, image), &labels, &table, logits, ctx)?;
     let doubted = remove_doubted(model, &found, &mut labels, &mut table);
     let kept: Vec<f32> = found
         .iter()
@@ -137,11 +137,11 @@ fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
 
 /// What each structure of `labels` can be judged by: the encoder looks once more at a region around it.
 fn found_structures<'a>(
-    model: &Prosector1,
-    image: &ImageVolume,
+    (model, image): (&Prosector1, &ImageVolume),
     labels: &LabelMap,
     table: &LabelTable,
     logits: impl Iterator<Item = (&'a Output<'a>, &'a Vec<f32>)>,
+    ctx: &JobContext,
 ) -> Result<Vec<FoundStructure>, ModelError> {
     let Some(spacing_mm) = model.card().automatic_spacing_mm(image.modality()) else {
         return Ok(Vec::new());
@@ -152,6 +152,7 @@ fn found_structures<'a>(
         let (Some(_), Some(bounds)) = (table.get(structure.value), mask.bounds()) else {
             continue;
         };
+        ctx.step(0.95, "judging what was found")?;
         let span = Span::of_voxels(&labels.grid, bounds);
         let extent_mm = spacing_mm.map(|s| s * SIDE as f64);
         let axes = anatomical_axes(image.grid());

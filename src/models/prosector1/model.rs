@@ -2,6 +2,7 @@
 
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 
+use crate::models::recent::Recent;
 use crate::models::trust::Trust;
 use crate::models::weights::net_from_bytes;
 use crate::models::{
@@ -13,10 +14,13 @@ use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Mask};
 
 use super::config::{IMAGE_CHANNELS, NetConfig};
+use super::encoded_region::EncodedRegion;
 use super::intensity::RegionImage;
 use super::net::ProsectorNet;
 use super::region::SIDE;
-use super::region_cache::{EncodedRegion, RegionCache};
+
+/// Regions kept: about 12 MB each at 48³.
+const REGIONS: usize = 12;
 
 /// The model in the box, ready to segment.
 pub struct Prosector1 {
@@ -26,7 +30,8 @@ pub struct Prosector1 {
     pub(super) net: ProsectorNet,
     /// What was learnt of its answers, if anything.
     pub(super) trust: Option<Trust>,
-    cache: RegionCache,
+    /// The regions encoded last, so that a further click costs only the decoder.
+    cache: Recent<(ScanKey, Grid), EncodedRegion>,
 }
 
 impl std::fmt::Debug for Prosector1 {
@@ -58,7 +63,7 @@ impl Prosector1 {
             device,
             net,
             trust: None,
-            cache: RegionCache::default(),
+            cache: Recent::new(REGIONS),
         })
     }
 
@@ -69,27 +74,19 @@ impl Prosector1 {
     }
 
     /// The embedding of a region of a scan, from the cache where an equal region was encoded before.
-    pub(super) fn encoded(
-        &mut self,
-        image: &ImageVolume,
-        scan: ScanKey,
-        grid: &Grid,
-    ) -> EncodedRegion {
-        if let Some(found) = self.cache.find(scan, |g| g == grid) {
-            return found;
-        }
-        let region = self.encode(image, grid);
-        self.cache.insert(scan, region.clone());
-        region
+    pub(super) fn encoded(&self, image: &ImageVolume, scan: ScanKey, grid: &Grid) -> EncodedRegion {
+        let encode = || self.encode(image, grid);
+        self.cache.find_or((scan, *grid), encode)
     }
 
     /// A cached region of the scan for which `fits` holds.
     pub(super) fn cached(
-        &mut self,
+        &self,
         scan: ScanKey,
         fits: impl Fn(&Grid) -> bool,
     ) -> Option<EncodedRegion> {
-        self.cache.find(scan, fits)
+        self.cache
+            .find_where(|(of, grid)| *of == scan && fits(grid))
     }
 
     /// The embedding of a region, not kept.
@@ -136,7 +133,7 @@ impl Segmenter for Prosector1 {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
         structures: Option<&[String]>,
@@ -146,7 +143,7 @@ impl Segmenter for Prosector1 {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         prompts: &PromptSet,
@@ -156,7 +153,7 @@ impl Segmenter for Prosector1 {
         super::prompted::segment(self, image, key, prompts, prior, ctx)
     }
 
-    fn drop_caches(&mut self) {
+    fn drop_caches(&self) {
         self.cache.clear();
     }
 }

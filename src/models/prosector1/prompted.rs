@@ -14,13 +14,13 @@ use crate::volume::{Grid, ImageVolume, Mask, morphology, resample};
 
 use super::box_reach::{self, Reach};
 use super::config::PROMPT_CHANNELS;
+use super::encoded_region::EncodedRegion;
 use super::extents::Extents;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
 use super::model::Prosector1;
 use super::prompt_channels::{self, RegionPrompts};
 use super::region::Span;
-use super::region_cache::EncodedRegion;
 
 /// Length of a region relative to what it is about.
 const CONTEXT: f64 = 1.6;
@@ -49,7 +49,7 @@ const FILLED: f64 = 0.9;
 
 /// Segments what the prompts point at; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn segment(
-    model: &mut Prosector1,
+    model: &Prosector1,
     image: &ImageVolume,
     scan: ScanKey,
     prompts: &PromptSet,
@@ -63,7 +63,7 @@ pub(super) fn segment(
     } else {
         prior
     };
-    let mut job = Job {
+    let job = Job {
         model,
         image,
         scan,
@@ -82,7 +82,7 @@ pub(super) fn segment(
 
 /// One request.
 struct Job<'a> {
-    model: &'a mut Prosector1,
+    model: &'a Prosector1,
     image: &'a ImageVolume,
     scan: ScanKey,
     prompts: &'a PromptSet,
@@ -125,7 +125,7 @@ impl Job<'_> {
     }
 
     /// Answers from a region around a span; after the first click usually from one that is encoded already.
-    fn look_at(&mut self, span: &Span) -> Result<Answer, ModelError> {
+    fn look_at(&self, span: &Span) -> Result<Answer, ModelError> {
         let wanted = span.region(CONTEXT, self.extents_mm.least);
         let is_refinement = self.prompts.target_box.is_none();
         let cached = self.model.cached(self.scan, |grid| {
@@ -147,7 +147,7 @@ impl Job<'_> {
     }
 
     /// Looks at a wider region where what was clicked reaches the border of the one seen: it goes on there.
-    fn widened(&mut self, mut answer: Answer) -> Result<Answer, ModelError> {
+    fn widened(&self, mut answer: Answer) -> Result<Answer, ModelError> {
         for _ in 0..MOST_WIDENINGS {
             let touching = self.clicked_part(&answer);
             let Some(part) = touching.filter(|part| part.border_share > TOUCHING) else {
@@ -164,7 +164,7 @@ impl Job<'_> {
     }
 
     /// Finds the size of what lone clicks point at: wider while the target leaves the region, then closer.
-    fn explore(&mut self, ctx: &JobContext) -> Result<Answer, ModelError> {
+    fn explore(&self, ctx: &JobContext) -> Result<Answer, ModelError> {
         let clicked = self
             .positive_points()
             .fold(None, |span: Option<Span>, p| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
-use crate::models::slices::SliceCache;
+use crate::models::recent::Recent;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter, compute,
@@ -29,9 +29,9 @@ pub struct SamModel {
     pub(super) device: Device,
     pub(super) network: Sam,
     pub(super) settings: SamSettings,
-    pixels: Option<(ScanKey, Arc<Pixels>)>,
-    embeddings: SliceCache<Tensor<4>>,
-    pub(super) answers: SliceCache<SliceAnswer>,
+    pixels: Recent<ScanKey, Arc<Pixels>>,
+    embeddings: Recent<(ScanKey, usize), Tensor<4>>,
+    pub(super) answers: Recent<(ScanKey, usize), SliceAnswer>,
 }
 
 impl SamModel {
@@ -64,9 +64,9 @@ impl SamModel {
             compute,
             device,
             network,
-            pixels: None,
-            embeddings: SliceCache::new(embedding, CACHE_BYTES),
-            answers: SliceCache::new(
+            pixels: Recent::new(1),
+            embeddings: Recent::within(embedding, CACHE_BYTES),
+            answers: Recent::within(
                 16 * encoder.grid().pow(2) * size_of::<f32>(),
                 CACHE_BYTES / 4,
             ),
@@ -75,29 +75,17 @@ impl SamModel {
     }
 
     /// The scan as 8-bit pixels.
-    pub(super) fn pixels(&mut self, image: &ImageVolume, scan: ScanKey) -> Arc<Pixels> {
-        if let Some((_, pixels)) = self.pixels.as_ref().filter(|(key, _)| *key == scan) {
-            return pixels.clone();
-        }
-        let pixels = Arc::new(self.settings.pixels(image));
-        self.pixels = Some((scan, pixels.clone()));
-        pixels
+    pub(super) fn pixels(&self, image: &ImageVolume, scan: ScanKey) -> Arc<Pixels> {
+        let pixels = || Arc::new(self.settings.pixels(image));
+        self.pixels.find_or(scan, pixels)
     }
 
     /// The embedding of a slice, from the cache where it was encoded before.
-    pub(super) fn embedding(
-        &mut self,
-        slice: Slice<'_>,
-        scan: ScanKey,
-        number: usize,
-    ) -> Tensor<4> {
-        if let Some(found) = self.embeddings.find(scan, number) {
-            return found;
-        }
-        let image = self.settings.image(slice, &self.device);
-        let embedding = self.network.embed(image);
-        self.embeddings.insert(scan, number, embedding.clone());
-        embedding
+    pub(super) fn embedding(&self, slice: Slice<'_>, scan: ScanKey, number: usize) -> Tensor<4> {
+        self.embeddings.find_or((scan, number), || {
+            let image = self.settings.image(slice, &self.device);
+            self.network.embed(image)
+        })
     }
 }
 
@@ -111,7 +99,7 @@ impl Segmenter for SamModel {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         _: &ImageVolume,
         _: ScanKey,
         _: Option<&[String]>,
@@ -124,7 +112,7 @@ impl Segmenter for SamModel {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         prompts: &PromptSet,
@@ -134,8 +122,8 @@ impl Segmenter for SamModel {
         super::segmentation::prompted(self, image, key, prompts, prior, ctx)
     }
 
-    fn drop_caches(&mut self) {
-        self.pixels = None;
+    fn drop_caches(&self) {
+        self.pixels.clear();
         self.embeddings.clear();
         self.answers.clear();
     }

@@ -62,7 +62,7 @@ impl SlicePrompts {
 
 /// Segments what the prompts point at; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn prompted(
-    model: &mut SamModel,
+    model: &SamModel,
     image: &ImageVolume,
     scan: ScanKey,
     prompts: &PromptSet,
@@ -74,7 +74,7 @@ pub(super) fn prompted(
     let prompts = prompts.on_grid(image.grid())?;
     ctx.step(0.0, "preparing the scan")?;
     let [ni, nj, _] = image.grid().dims;
-    let mut job = Job {
+    let job = Job {
         pixels: model.pixels(image, scan),
         model,
         scan,
@@ -114,7 +114,7 @@ pub(super) fn prompted(
 
 /// One request.
 struct Job<'a> {
-    model: &'a mut SamModel,
+    model: &'a SamModel,
     scan: ScanKey,
     pixels: Arc<Pixels>,
     /// Rows and columns of a slice.
@@ -130,20 +130,20 @@ impl Job<'_> {
 
     /// The mask of a slice, refining the one so far.
     fn answer(
-        &mut self,
+        &self,
         k: usize,
         prompts: &SlicePrompts,
         so_far: Option<&[u8]>,
     ) -> Result<SliceAnswer, ModelError> {
         let masks = so_far.map(|mask| self.mask_prompt(k, mask));
         let answer = self.decode(k, prompts, masks)?;
-        self.model.answers.insert(self.scan, k, answer.clone());
+        self.model.answers.insert((self.scan, k), answer.clone());
         Ok(answer)
     }
 
     /// A mask as prompt: the network's own where it is the last answer.
-    fn mask_prompt(&mut self, k: usize, mask: &[u8]) -> Tensor<4> {
-        let last = self.model.answers.find(self.scan, k);
+    fn mask_prompt(&self, k: usize, mask: &[u8]) -> Tensor<4> {
+        let last = self.model.answers.find(&(self.scan, k));
         match last.filter(|last| last.mask.as_slice() == mask) {
             Some(last) => last.logits,
             None => {
@@ -154,7 +154,7 @@ impl Job<'_> {
     }
 
     fn decode(
-        &mut self,
+        &self,
         k: usize,
         prompts: &SlicePrompts,
         masks: Option<Tensor<4>>,
@@ -199,7 +199,7 @@ impl Job<'_> {
     /// Carries a target to the slices above and below, prompted by the mask and the box around it, until the network
     /// does not believe in it any more or a slice has prompts of its own. Gives the predicted IoUs.
     fn carry_on(
-        &mut self,
+        &self,
         from: usize,
         start: &SliceAnswer,
         prompted: &BTreeMap<usize, SlicePrompts>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, activation};
 
 use crate::models::checkpoint::{CheckpointError, WeightMap};
+use crate::models::recent::Recent;
 use crate::models::trace::Trace;
 use crate::models::volumes::{PreparedVolume, channels, crop_tensor, segment_windows};
 use crate::models::{
@@ -29,14 +30,14 @@ pub struct ThreedsamModel {
     device: Device,
     settings: ThreedsamSettings,
     net: ThreedsamNet,
-    scan: Option<(ScanKey, Arc<PreparedVolume>)>,
-    crop: Option<EncodedCrop>,
+    scan: Recent<ScanKey, Arc<PreparedVolume>>,
+    /// The last crop that was encoded, by its scan and its first voxel.
+    crop: Recent<(ScanKey, [i64; 3]), EncodedCrop>,
 }
 
-/// The last crop that was encoded.
+/// A crop as the decoder reads it.
 #[derive(Clone)]
 struct EncodedCrop {
-    scan: ScanKey,
     start: [i64; 3],
     features: CropFeatures,
 }
@@ -66,50 +67,42 @@ impl ThreedsamModel {
             device,
             settings,
             net,
-            scan: None,
-            crop: None,
+            scan: Recent::new(1),
+            crop: Recent::new(1),
         })
     }
 
-    fn prepared(&mut self, image: &ImageVolume, key: ScanKey) -> Arc<PreparedVolume> {
-        if let Some((_, found)) = self.scan.as_ref().filter(|(known, _)| *known == key) {
-            return found.clone();
-        }
-        let prepared = Arc::new(PreparedVolume::of(image, &self.settings.volume));
-        self.scan = Some((key, prepared.clone()));
-        prepared
+    fn prepared(&self, image: &ImageVolume, key: ScanKey) -> Arc<PreparedVolume> {
+        let prepared = || Arc::new(PreparedVolume::of(image, &self.settings.volume));
+        self.scan.find_or(key, prepared)
     }
 
     /// The crop around the clicks: the one that is encoded already where they lie well inside it, otherwise one
     /// centred on them.
     fn encoded(
-        &mut self,
+        &self,
         prepared: &PreparedVolume,
         scan: ScanKey,
         clicks: &[[i64; 3]],
     ) -> EncodedCrop {
         let side = self.net.crop_side();
         let margin = side as i64 / MARGIN;
-        let inside = |crop: &EncodedCrop| {
+        let inside = |start: &[i64; 3]| {
             clicks.iter().all(|click| {
-                (0..3).all(|d| (margin..side as i64 - margin).contains(&(click[d] - crop.start[d])))
+                (0..3).all(|d| (margin..side as i64 - margin).contains(&(click[d] - start[d])))
             })
         };
-        let known = self.crop.as_ref();
-        if let Some(crop) = known.filter(|crop| crop.scan == scan && inside(crop)) {
-            return crop.clone();
+        let fits = |(of, start): &(ScanKey, [i64; 3])| *of == scan && inside(start);
+        if let Some(crop) = self.crop.find_where(fits) {
+            return crop;
         }
         let start = crop_start(clicks, side);
         let crop = prepared.array.cut(start, [side; 3], 0.0);
         let features = self
             .net
             .encode(crop_tensor(&crop, &self.device), &Trace::off());
-        let encoded = EncodedCrop {
-            scan,
-            start,
-            features,
-        };
-        self.crop = Some(encoded.clone());
+        let encoded = EncodedCrop { start, features };
+        self.crop.insert((scan, start), encoded.clone());
         encoded
     }
 
@@ -146,7 +139,7 @@ impl Segmenter for ThreedsamModel {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
         structures: Option<&[String]>,
@@ -165,7 +158,7 @@ impl Segmenter for ThreedsamModel {
 
     /// The authors' test procedure; a mask so far is not used, which the network has no place for.
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         key: ScanKey,
         prompts: &PromptSet,
@@ -208,8 +201,8 @@ impl Segmenter for ThreedsamModel {
         })
     }
 
-    fn drop_caches(&mut self) {
-        self.scan = None;
-        self.crop = None;
+    fn drop_caches(&self) {
+        self.scan.clear();
+        self.crop.clear();
     }
 }

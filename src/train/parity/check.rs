@@ -40,6 +40,14 @@ pub struct TensorRow {
     pub pass: bool,
 }
 
+impl TensorRow {
+    /// Whether it compares the recorded tensor of this name, or something of it: `out/argmax (share of ..)`.
+    pub fn compares(&self, recorded: &str) -> bool {
+        let rest = self.name.strip_prefix(recorded);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    }
+}
+
 /// What a tolerance limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Limit {

@@ -11,6 +11,9 @@ use crate::models::checkpoint::{HostTensor, TensorFile, WeightMap};
 
 use super::ParityError;
 
+/// What names of weights and inputs begin with in a recording. Names in PyTorch's checkpoints have no such beginnings.
+const GIVEN: [&str; 3] = ["w/", "pth/", "in/"];
+
 /// An opened recording.
 pub struct Fixture {
     file: Arc<TensorFile>,
@@ -107,6 +110,16 @@ impl Fixture {
         self.file
             .names()
             .filter(move |name| name.starts_with(prefix))
+    }
+
+    /// Names of what is there to be compared: all that is neither weights nor input.
+    pub fn expectations(&self) -> Vec<String> {
+        let is_given = |name: &str| GIVEN.iter().any(|prefix| name.starts_with(prefix));
+        let recorded = self.file.names().filter(|name| name.contains('/'));
+        recorded
+            .filter(|name| !is_given(name))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A recorded tensor in main memory.

@@ -97,6 +97,13 @@ pub struct FixtureReport {
     pub kind: String,
     /// One row for each compared tensor.
     pub tensors: Vec<TensorRow>,
+    /// Recorded activations, outputs and gradients of the file that rows compare. Files of PyTorch have none: what is
+    /// expected of them is recorded in another file of the folder.
+    pub compared: usize,
+    /// How many there are.
+    pub recorded: usize,
+    /// Those that no row compares.
+    pub not_compared: Vec<String>,
     /// Whether it was understood and every tensor is within its tolerance.
     pub pass: bool,
     /// Wall time.
@@ -117,6 +124,10 @@ pub struct ParityReport {
     pub failed: usize,
     /// Files of no known kind.
     pub not_understood: usize,
+    /// Recorded activations, outputs and gradients that were compared, of all files.
+    pub compared: usize,
+    /// How many there are.
+    pub recorded: usize,
 }
 
 /// Compares every `.safetensors`, `.pth` and `.pth.tar` of a folder.
@@ -144,6 +155,8 @@ pub fn run_folder(
         passed,
         failed: known - passed,
         not_understood: fixtures.len() - known,
+        compared: fixtures.iter().map(|f| f.compared).sum(),
+        recorded: fixtures.iter().map(|f| f.recorded).sum(),
         fixtures,
     })
 }
@@ -181,16 +194,26 @@ fn run_file(path: &Path, device: &Device, exact: bool) -> FixtureReport {
         .filter(|(kind, _)| stem.starts_with(kind))
         .max_by_key(|(kind, _)| kind.len());
     let mut check = Check::new(exact);
-    let outcome = match kind {
+    let opened = match kind {
         None => Err(ParityError::NotUnderstood(
             "no kind of recording has this name".to_owned(),
         )),
-        Some((_, runner)) => {
-            Fixture::open(path).and_then(|f| guarded(*runner, &f, device, &mut check))
-        }
+        Some((_, runner)) => Fixture::open(path).map(|fixture| (runner, fixture)),
     };
+    let expected = opened.as_ref().map(|(_, f)| f.expectations());
+    let expected = expected.unwrap_or_default();
+    let outcome =
+        opened.and_then(|(runner, fixture)| guarded(*runner, &fixture, device, &mut check));
     let tensors = check.into_rows();
+    let recorded = expected.len();
+    let not_compared: Vec<String> = expected
+        .into_iter()
+        .filter(|name| !tensors.iter().any(|row| row.compares(name)))
+        .collect();
     FixtureReport {
+        compared: recorded - not_compared.len(),
+        recorded,
+        not_compared,
         pass: outcome.is_ok() && !tensors.is_empty() && tensors.iter().all(|row| row.pass),
         kind: kind.map(|(kind, _)| (*kind).to_owned()).unwrap_or_default(),
         reason: outcome.err().map(|e| e.to_string()),

@@ -123,8 +123,8 @@ pub(super) fn run(
     let system = system_named(system).expect("it is one of ours");
     let mut card = card(&recipe, system.name, trained.config);
     ctx.step(0.9, "measuring on the validation patients")?;
-    let mut model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
-    card.measured_dice = measure(&recipe, &cases, model.as_mut(), ctx)?;
+    let model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
+    card.measured_dice = measure(&recipe, &cases, model.as_ref(), ctx)?;
     install_model(
         card,
         &trained.weights,
@@ -177,7 +177,7 @@ fn card(recipe: &SliceRecipe, system: &str, config: toml::Table) -> ModelCard {
 fn measure(
     recipe: &SliceRecipe,
     cases: &CaseNames,
-    model: &mut dyn Segmenter,
+    model: &dyn Segmenter,
     ctx: &JobContext,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
     let values = recipe.dataset.label_values().unwrap_or_default();
@@ -185,10 +185,14 @@ fn measure(
     for (number, case) in cases.validation.iter().enumerate() {
         ctx.check()?;
         let scan = Scan::read(&recipe.dataset, case)?;
-        let silent = JobContext::silent();
+        let unreported = ctx.unreported();
         let key = ScanKey(number as u64);
         let found = if model.card().automatic {
-            Some(model.segment_auto(&scan.image, key, None, &silent)?.labels)
+            Some(
+                model
+                    .segment_auto(&scan.image, key, None, &unreported)?
+                    .labels,
+            )
         } else {
             None
         };
@@ -196,7 +200,7 @@ fn measure(
             let truth = scan.labels.mask_of(*value);
             let predicted = match &found {
                 Some(labels) => labels.mask_of(place as u16 + 1),
-                None => boxed(model, &scan.image, key, &truth)?,
+                None => boxed(model, &scan.image, key, &truth, &unreported)?,
             };
             let score = dice(&predicted.voxels, &truth.voxels);
             let sum = sums.entry(name.clone()).or_default();
@@ -211,10 +215,11 @@ fn measure(
 
 /// What a model that works in a box finds in the tight box of the truth; nothing where there is none.
 fn boxed(
-    model: &mut dyn Segmenter,
+    model: &dyn Segmenter,
     image: &ImageVolume,
     key: ScanKey,
     truth: &Mask,
+    ctx: &JobContext,
 ) -> Result<Mask, TrainError> {
     let Some(bounds) = truth.bounds() else {
         return Ok(Mask::empty(*image.grid()));
@@ -223,7 +228,6 @@ fn boxed(
         clicks: Vec::new(),
         target_box: Some(bounds),
     };
-    let silent = JobContext::silent();
-    let found = model.segment_prompted(image, key, &prompts, None, &silent)?;
+    let found = model.segment_prompted(image, key, &prompts, None, ctx)?;
     Ok(found.mask)
 }

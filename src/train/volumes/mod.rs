@@ -99,8 +99,8 @@ pub(super) fn run(
     let system = system_named(recipe.system.name()).expect("it is one of ours");
     let mut card = card(&recipe, trained.config);
     ctx.step(0.9, "measuring on the validation patients")?;
-    let mut model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
-    card.measured_dice = measure(&recipe, &cases, model.as_mut(), ctx)?;
+    let model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
+    card.measured_dice = measure(&recipe, &cases, model.as_ref(), ctx)?;
     install_model(
         card,
         &trained.weights,
@@ -324,7 +324,7 @@ fn card(recipe: &VolumeRecipe, config: toml::Table) -> ModelCard {
 fn measure(
     recipe: &VolumeRecipe,
     cases: &CaseNames,
-    model: &mut dyn Segmenter,
+    model: &dyn Segmenter,
     ctx: &JobContext,
 ) -> Result<BTreeMap<String, f64>, TrainError> {
     let values = recipe.dataset.label_values().unwrap_or_default();
@@ -333,7 +333,7 @@ fn measure(
         ctx.check()?;
         let scan = Scan::read(&recipe.dataset, case)?;
         let key = ScanKey(number as u64);
-        let found = predicted(model, &scan, key, &values)?;
+        let found = predicted(model, &scan, key, &values, &ctx.unreported())?;
         model.drop_caches();
         for ((value, name), predicted) in values.iter().zip(found) {
             let truth = scan.labels.mask_of(*value);
@@ -349,14 +349,14 @@ fn measure(
 
 /// What the model makes of each structure.
 fn predicted(
-    model: &mut dyn Segmenter,
+    model: &dyn Segmenter,
     scan: &Scan,
     key: ScanKey,
     values: &[(u16, String)],
+    ctx: &JobContext,
 ) -> Result<Vec<Mask>, TrainError> {
-    let silent = JobContext::silent();
     if model.card().automatic {
-        let found = model.segment_auto(&scan.image, key, None, &silent)?;
+        let found = model.segment_auto(&scan.image, key, None, ctx)?;
         let masks = (0..values.len()).map(|place| found.labels.mask_of(place as u16 + 1));
         return Ok(masks.collect());
     }
@@ -374,7 +374,7 @@ fn predicted(
         };
         masks.push(
             model
-                .segment_prompted(&scan.image, key, &prompts, None, &silent)?
+                .segment_prompted(&scan.image, key, &prompts, None, ctx)?
                 .mask,
         );
     }

@@ -69,7 +69,7 @@ impl Segmenter for Toy {
     }
 
     fn segment_auto(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
         _structures: Option<&[String]>,
@@ -97,7 +97,7 @@ impl Segmenter for Toy {
     }
 
     fn segment_prompted(
-        &mut self,
+        &self,
         image: &ImageVolume,
         _key: ScanKey,
         prompts: &PromptSet,
@@ -142,5 +142,5 @@ impl Segmenter for Toy {
         })
     }
 
-    fn drop_caches(&mut self) {}
+    fn drop_caches(&self) {}
 }
