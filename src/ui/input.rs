@@ -3,6 +3,8 @@
 use egui::{Key, KeyboardShortcut, Modifiers, PointerButton};
 use serde::{Deserialize, Serialize};
 
+use crate::session::operations::Operation;
+
 /// What a drag over a view does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DragIntent {
@@ -121,9 +123,7 @@ pub enum Action {
     LargerBrush,
     SmallerBrush,
     ToggleBrush3d,
-    FillHoles,
-    KeepLargest,
-    ClearLabel,
+    Operation(&'static Operation),
     ToggleLabels,
     MoreOpaque,
     LessOpaque,
@@ -247,9 +247,7 @@ impl Action {
             Self::LargerBrush => "Larger brush",
             Self::SmallerBrush => "Smaller brush",
             Self::ToggleBrush3d => "Brush in 2D or 3D",
-            Self::FillHoles => "Fill holes",
-            Self::KeepLargest => "Keep largest island",
-            Self::ClearLabel => "Clear label",
+            Self::Operation(operation) => operation.title,
             Self::ToggleLabels => "Show or hide labels",
             Self::MoreOpaque => "Labels more opaque",
             Self::LessOpaque => "Labels less opaque",
@@ -289,9 +287,7 @@ impl Action {
             | Self::NextLesion
             | Self::PreviousLabel
             | Self::NextLabel
-            | Self::FillHoles
-            | Self::KeepLargest
-            | Self::ClearLabel => Group::Segmenting,
+            | Self::Operation(_) => Group::Segmenting,
             Self::ToolCrosshair
             | Self::ToolClick
             | Self::ToolBox
