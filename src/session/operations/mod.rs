@@ -31,6 +31,7 @@ macro_rules! operations {
 }
 
 operations! {
+    threshold,
     fill_holes,
     keep_largest,
     clear,
