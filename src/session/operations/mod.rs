@@ -32,6 +32,7 @@ macro_rules! operations {
 
 operations! {
     threshold,
+    margin,
     fill_holes,
     keep_largest,
     clear,
