@@ -33,6 +33,7 @@ macro_rules! operations {
 operations! {
     threshold,
     margin,
+    smooth,
     fill_holes,
     keep_largest,
     clear,
