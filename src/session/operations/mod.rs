@@ -34,6 +34,7 @@ operations! {
     threshold,
     margin,
     smooth,
+    remove_small,
     fill_holes,
     keep_largest,
     clear,
