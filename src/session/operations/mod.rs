@@ -35,6 +35,7 @@ operations! {
     margin,
     smooth,
     remove_small,
+    logic,
     fill_holes,
     keep_largest,
     clear,
