@@ -200,7 +200,7 @@ impl Case {
             Command::Prompt(c) => self.apply_prompt(c, tools, out),
             Command::Ai(c) => self.apply_ai(c, tools, out),
             Command::Stroke(c) => self.apply_stroke(&c, tools, out),
-            Command::Edit(c) => self.apply_edit(c, tools, out),
+            Command::Edit(c) => self.apply_edit(&c, tools, out),
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }

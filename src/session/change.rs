@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::geometry::VoxelBox;
 use crate::prompt::PromptSet;
-use crate::volume::morphology::rows;
 use crate::volume::{LabelMap, LabelTable, Run, Runs};
 
 use super::effect::{Effect, Effects};
@@ -83,7 +82,7 @@ impl Target {
 
 /// The state before a change.
 pub(super) struct Mark {
-    table: LabelTable,
+    pub table: LabelTable,
     target: TargetRecord,
 }
 
@@ -108,6 +107,11 @@ impl Locks {
         locks
     }
 
+    /// Locks one more.
+    pub fn add(&mut self, value: u16) {
+        self.0[usize::from(value)] = true;
+    }
+
     pub fn holds(&self, value: u16) -> bool {
         self.0[usize::from(value)]
     }
@@ -127,36 +131,9 @@ impl Case {
         }
     }
 
-    /// Gives each voxel of `within` the value that `rule(offset, old value)` says, as far as locks allow.
-    /// Returns what changed.
-    pub(super) fn rewrite(
-        &mut self,
-        within: VoxelBox,
-        mut rule: impl FnMut(usize, u16) -> u16,
-    ) -> Option<Delta> {
-        let locks = Locks::of(&self.table);
-        let labels = Arc::make_mut(&mut self.labels);
-        let mut runs = Runs::default();
-        for row in rows(labels.grid.dims, within) {
-            for offset in row {
-                let old = labels.voxels[offset];
-                let new = rule(offset, old);
-                if new != old && locks.allow(old, new) {
-                    labels.voxels[offset] = new;
-                    runs.push(offset, (old, new));
-                }
-            }
-        }
-        runs.shrink();
-        (!runs.is_empty()).then_some(Delta {
-            bounds: within,
-            runs,
-        })
-    }
-
-    /// As [`Case::rewrite`] over all voxels, for a rule that needs only the proposed value of a voxel (0 where no run
-    /// lies) and its old one: it is asked once for each run of voxels that have both in common, and told its length.
-    /// So a large organ costs a pass over memory, not a decision a voxel.
+    /// Gives each voxel the value that `rule(proposed value, old value, voxels)` says, as far as locks allow; the proposed
+    /// value is 0 where no run lies. The rule is asked once for each run of voxels that have both in common, and told its
+    /// length. So a large organ costs a pass over memory, not a decision a voxel. Returns what changed.
     pub(super) fn rewrite_proposed(
         &mut self,
         proposed: &Runs<u16>,
@@ -364,7 +341,7 @@ fn announce(before: &TargetRecord, after: &TargetRecord, out: &mut Effects) {
 }
 
 /// Writes a delta into the labels, backwards or forwards.
-fn patch(labels: &mut LabelMap, delta: &Delta, back: bool) {
+pub(super) fn patch(labels: &mut LabelMap, delta: &Delta, back: bool) {
     for run in delta.runs.iter() {
         let (old, new) = run.value;
         labels.voxels[run.range()].fill(if back { old } else { new });

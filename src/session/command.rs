@@ -13,6 +13,7 @@ use crate::util::short_debug;
 use crate::volume::Window;
 
 use super::recovery::Snapshot;
+use super::operations::EditCommand;
 use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
 
 /// One change asked for by the user or reported by a job.
@@ -32,7 +33,7 @@ pub enum Command {
     Ai(AiCommand),
     /// Drawing by hand.
     Stroke(StrokeCommand),
-    /// Clean-up of a label.
+    /// An operation on labels.
     Edit(EditCommand),
     /// Back and forth.
     History(HistoryCommand),
@@ -247,17 +248,6 @@ pub enum StrokeCommand {
         /// The corners in order; the last is joined to the first.
         corners: Vec<VoxelPoint>,
     },
-}
-
-/// Clean-up of one label.
-#[derive(Debug, Clone, Copy)]
-pub enum EditCommand {
-    /// Gives the label the background voxels that it encloses in 3D.
-    FillHoles(u16),
-    /// Removes all of the label but its largest piece.
-    KeepLargest(u16),
-    /// Removes all of the label's voxels; the label stays in the table.
-    Clear(u16),
 }
 
 /// Back and forth.

@@ -35,7 +35,7 @@
 //!   for the labels that have its structures' names.
 //! - The **brush** takes background and every label that is visible and unlocked: what one cannot see, one
 //!   does not paint over. The **eraser** takes from the active label only.
-//! - **Fill holes** takes background only.
+//! - **Operations** take background only, or also the labels that they are told to ([`operations`]).
 //!
 //! # History
 //! Everything that changes labels, label table, prompts or proposal is a step; a result belongs to the
@@ -47,12 +47,13 @@ mod ai;
 mod case;
 mod change;
 mod command;
-mod edits;
+mod edit;
 mod effect;
 mod gain;
 mod history;
 mod labels;
 mod open;
+pub mod operations;
 mod prompts;
 mod proposal;
 mod readout;
@@ -65,13 +66,15 @@ mod view;
 
 pub use case::Case;
 pub use command::{
-    AiCommand, Command, EditCommand, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
+    AiCommand, Command, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
     StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
+pub use edit::Edit;
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
 pub use history::History;
 pub use labels::Receiver;
+pub use operations::EditCommand;
 pub use proposal::{Proposal, Proposed};
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};

@@ -4,6 +4,7 @@ use egui::{Key, KeyboardShortcut, Modifiers, PointerButton};
 use serde::{Deserialize, Serialize};
 
 use crate::session::ToolId;
+use crate::session::operations::{OPERATIONS, Operation};
 
 use super::tools::{TOOLS, Tool};
 
@@ -120,9 +121,7 @@ pub enum Action {
     LargerBrush,
     SmallerBrush,
     ToggleBrush3d,
-    FillHoles,
-    KeepLargest,
-    ClearLabel,
+    Operation(&'static Operation),
     ToggleLabels,
     MoreOpaque,
     LessOpaque,
@@ -204,20 +203,21 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenSample: ;
     OpenLabels: ;
     ChooseSeries: ;
-    FillHoles: ;
-    KeepLargest: ;
-    ClearLabel: ;
     ToggleConvention: ;
     ShowAbout: ;
 };
 
-/// All that can be asked for, with its keys: [`SHORTCUTS`] and the tools.
+/// All that can be asked for, with its keys: [`SHORTCUTS`], the tools and the operations.
 pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
     let tools = TOOLS.iter().map(|tool| Shortcut {
         action: Action::Tool(tool.id),
         keys: tool.keys,
     });
-    tools.chain(SHORTCUTS.iter().copied())
+    let operations = OPERATIONS.iter().map(|operation| Shortcut {
+        action: Action::Operation(operation),
+        keys: &[],
+    });
+    tools.chain(SHORTCUTS.iter().copied()).chain(operations)
 }
 
 impl Action {
@@ -253,9 +253,7 @@ impl Action {
             Self::LargerBrush => "Larger brush",
             Self::SmallerBrush => "Smaller brush",
             Self::ToggleBrush3d => "Brush in 2D or 3D",
-            Self::FillHoles => "Fill holes",
-            Self::KeepLargest => "Keep largest island",
-            Self::ClearLabel => "Clear label",
+            Self::Operation(operation) => operation.title,
             Self::ToggleLabels => "Show or hide labels",
             Self::MoreOpaque => "Labels more opaque",
             Self::LessOpaque => "Labels less opaque",
@@ -296,9 +294,7 @@ impl Action {
             | Self::NextLesion
             | Self::PreviousLabel
             | Self::NextLabel
-            | Self::FillHoles
-            | Self::KeepLargest
-            | Self::ClearLabel => Group::Segmenting,
+            | Self::Operation(_) => Group::Segmenting,
             Self::Tool(_)
             | Self::ToggleClickSign
             | Self::LargerBrush

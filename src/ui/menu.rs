@@ -10,6 +10,7 @@ use super::model::{UiModel, UiRequest};
 use super::panel::action_button;
 use super::state::UiState;
 use super::theme;
+use crate::session::operations::OPERATIONS;
 use crate::session::{Case, ScanSource};
 
 /// Draws the menu bar.
@@ -133,9 +134,11 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
-    entry(ui, editable, Action::FillHoles, out);
-    entry(ui, editable, Action::KeepLargest, out);
-    entry(ui, editable, Action::ClearLabel, out);
+    ui.menu_button("Operations", |ui| {
+        for operation in OPERATIONS.iter().filter(|o| o.needs_only_a_label()) {
+            entry(ui, editable, Action::Operation(operation), out);
+        }
+    });
 }
 
 fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {

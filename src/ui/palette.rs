@@ -139,11 +139,13 @@ fn score(query: &str, text: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::{matches, score};
+    use crate::session::operations::fill_holes;
     use crate::ui::input::Action;
 
     #[test]
     fn initials_and_beginnings_find_commands() {
-        assert_eq!(matches("fh", true)[0], Action::FillHoles);
+        let fill_holes = Action::Operation(&fill_holes::OPERATION);
+        assert_eq!(matches("fh", true)[0], fill_holes);
         assert_eq!(matches("save as", true)[0], Action::SaveAs);
         assert_eq!(matches("segm", true)[0], Action::SegmentOrgans);
         assert!(matches("qqq", true).is_empty());
@@ -153,6 +155,7 @@ mod tests {
     #[test]
     fn without_a_scan_only_what_needs_none_is_offered() {
         let found = matches("", false);
-        assert!(found.contains(&Action::OpenFile) && !found.contains(&Action::FillHoles));
+        let fill_holes = Action::Operation(&fill_holes::OPERATION);
+        assert!(found.contains(&Action::OpenFile) && !found.contains(&fill_holes));
     }
 }

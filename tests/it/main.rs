@@ -31,6 +31,7 @@ mod morphology;
 mod nifti;
 mod nifti_damage;
 mod nifti_output;
+mod operations;
 mod over_time;
 mod pace;
 mod parity;

@@ -6,13 +6,14 @@ use proptest::prelude::*;
 
 use prosector::geometry::{Plane, VoxelBox};
 use prosector::prompt::{Polarity, PromptSet};
+use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
-    AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, LabelCommand,
+    AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand,
     PromptCommand, Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
 };
 use prosector::volume::Label;
 
-use super::{Desk, at, click, voxel_box};
+use super::{Desk, at, click, on_label, voxel_box};
 
 const DIMS: [usize; 3] = [9, 8, 6];
 
@@ -104,9 +105,9 @@ fn other_command() -> impl Strategy<Value = Command> {
         1 => Just(AiCommand::Reject.into()),
         2 => (1..3u16).prop_map(|v| AiCommand::AcceptStructure(v).into()),
         1 => (1..3u16).prop_map(|v| AiCommand::RejectStructure(v).into()),
-        1 => value().prop_map(|v| EditCommand::FillHoles(v).into()),
-        1 => value().prop_map(|v| EditCommand::KeepLargest(v).into()),
-        1 => value().prop_map(|v| EditCommand::Clear(v).into()),
+        1 => value().prop_map(|v| on_label(&fill_holes::OPERATION, v).into()),
+        1 => value().prop_map(|v| on_label(&keep_largest::OPERATION, v).into()),
+        1 => value().prop_map(|v| on_label(&clear::OPERATION, v).into()),
         1 => any::<bool>().prop_map(|on| ToolCommand::TakeFromOthers(on).into()),
         1 => (0.1..9.0f64, shape).prop_map(|(diameter_mm, shape)| {
             ToolCommand::Brush(Brush { diameter_mm, shape }).into()
