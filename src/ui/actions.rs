@@ -4,6 +4,7 @@ use egui::{Context, Key, Modifiers};
 
 use super::input::{Action, pressed_actions};
 use super::model::{UiModel, UiRequest};
+use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
 use super::view::ViewIntent;
@@ -184,6 +185,9 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
         Action::ToggleCrosshair => state.show_cross_hair = !state.show_cross_hair,
         Action::MaximiseView => toggle_maximised(state, state.key_plane()),
         Action::FitViews => state.cameras.fit(),
+        Action::Operation(operation) if !operation.needs_only_a_label() => {
+            state.form = Some(OperationForm::new(operation));
+        }
         Action::ShowPalette => state.palette = Some(Palette::default()),
         Action::ShowShortcuts => state.show_shortcuts = !state.show_shortcuts,
         Action::ShowAbout => state.show_about = true,

@@ -135,8 +135,12 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, case.is_some(), Action::NextLesion, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
     ui.menu_button("Operations", |ui| {
-        for operation in OPERATIONS.iter().filter(|o| o.needs_only_a_label()) {
-            entry(ui, editable, Action::Operation(operation), out);
+        for operation in OPERATIONS {
+            let action = Action::Operation(operation);
+            match operation.needs_only_a_label() {
+                true => entry(ui, editable, action, out),
+                false => named(ui, case.is_some(), action, format!("{}...", operation.title), out),
+            }
         }
     });
 }

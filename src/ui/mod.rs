@@ -8,6 +8,7 @@ mod layout;
 mod menu;
 pub mod model;
 mod notify;
+mod operation_form;
 pub mod pace;
 pub mod palette;
 mod panel;

@@ -7,6 +7,7 @@ use super::input::MouseProfile;
 use super::layout::Layout;
 use super::model::Question;
 use super::notify::Messages;
+use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
 use super::tools::OpenOutline;
@@ -35,6 +36,8 @@ pub struct UiState {
     pub show_about: bool,
     /// The palette of commands, while it is open.
     pub palette: Option<Palette>,
+    /// The form of an operation, while it is open.
+    pub form: Option<OperationForm>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.

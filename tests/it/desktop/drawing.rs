@@ -1,4 +1,4 @@
-//! The polygon tool and the palette of commands in the real window.
+//! The polygon tool, the palette of commands and the forms of operations in the real window.
 
 use eframe::egui::{Key, Modifiers, PointerButton, Pos2};
 
@@ -115,4 +115,36 @@ fn the_palette_finds_and_does_what_was_typed() {
     bench.key(Modifiers::NONE, Key::Escape);
     assert!(!bench.shows("Find a command"));
     assert_eq!(bench.session().tools().tool, POLYGON, "Esc changes nothing");
+}
+
+#[test]
+fn an_operation_is_told_what_it_needs_in_its_form() {
+    let (mut bench, _folder) = phantom();
+    bench.press("Polygon");
+    for corner in square(&bench) {
+        bench.left_click(corner);
+    }
+    bench.key(Modifiers::NONE, Key::Enter);
+    let drawn = labelled(&bench);
+    bench.key(Modifiers::COMMAND, Key::K);
+    bench.type_text("margin");
+    bench.key(Modifiers::NONE, Key::Enter);
+    assert!(bench.shows("margin label=1"), "the active label is chosen: {:?}", bench.texts());
+    let apply = |bench: &mut Bench| {
+        bench.press("Apply");
+        labelled(bench)
+    };
+    assert_eq!(apply(&mut bench), drawn, "not before it is told how far");
+    bench.press("mm *");
+    bench.type_text("3");
+    bench.picture("operation_form");
+    let grown = apply(&mut bench);
+    assert!(grown > 2 * drawn, "{drawn} grew to {grown}: the slices beside it too");
+    assert_eq!(bench.case().history().undo_name(), Some("margin"));
+    // Said before it is tried, in place.
+    bench.press("mm *");
+    bench.type_text("x");
+    bench.picture("operation_form_refused");
+    assert!(bench.shows("mm"), "{:?}", bench.texts());
+    assert_eq!(apply(&mut bench), grown);
 }
