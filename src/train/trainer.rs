@@ -66,6 +66,7 @@ pub(super) fn train(
                 .try_for_each(|batch| sender.send(batch))
         });
         for batch in batches {
+            ctx.check()?;
             state = advance(config, state, &batch?, at_once, &mut meter);
             if state.step.is_multiple_of(REPORT_EVERY) {
                 let fraction = state.step as f32 / config.schedule.steps as f32;

@@ -87,11 +87,14 @@ fn about(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
 fn made_of(ui: &mut Ui) {
     let components = components();
     let height = ui.text_style_height(&TextStyle::Body);
-    ScrollArea::vertical()
-        .max_height(12.0 * height)
-        .show_rows(ui, height, components.len(), |ui, rows| {
+    ScrollArea::vertical().max_height(12.0 * height).show_rows(
+        ui,
+        height,
+        components.len(),
+        |ui, rows| {
             for c in &components[rows] {
                 ui.weak(format!("{} {}: {}", c.name, c.version, c.licence));
             }
-        });
+        },
+    );
 }

@@ -65,7 +65,11 @@ fn the_list_is_that_of_the_lock_file() {
     let list = table("assets/components.toml");
     let (shipped, others) = (packages(&list["shipped"]), packages(&list["not_shipped"]));
     let listed: BTreeSet<Package> = shipped.iter().chain(&others).cloned().collect();
-    assert_eq!(listed.len(), shipped.len() + others.len(), "none is there twice");
+    assert_eq!(
+        listed.len(),
+        shipped.len() + others.len(),
+        "none is there twice"
+    );
     let lock = table("Cargo.lock");
     let text = |p: &toml::Value, key: &str| p[key].as_str().expect("text").to_owned();
     let locked: BTreeSet<Package> = lock["package"]
@@ -131,7 +135,10 @@ fn one<'a>(words: &'a [&'a str], accepted: &[&str]) -> (bool, &'a [&'a str]) {
             };
             (answer, rest)
         }
-        [name, rest @ ..] => (accepted.contains(&name.replace("+WITH+", " WITH ").as_str()), rest),
+        [name, rest @ ..] => (
+            accepted.contains(&name.replace("+WITH+", " WITH ").as_str()),
+            rest,
+        ),
         [] => panic!("a licence is missing"),
     }
 }

@@ -111,7 +111,7 @@ fn two_organs_are_no_evidence_of_a_head() {
 }
 
 /// A T1 scan of two ellipsoids end to end, darker than what is around them, of this size, and their labels.
-pub(super) fn hippocampus(scale: f64, contrast: f64) -> (ImageVolume, LabelMap) {
+fn hippocampus(scale: f64, contrast: f64) -> (ImageVolume, LabelMap) {
     let grid = Grid::new([48, 64, 48], Affine::from_spacing([1.0; 3], [0.0; 3]));
     let part = |offset: usize| -> u16 {
         let at = grid.voxel_at(offset).0.map(|v| v as f64);

@@ -21,6 +21,7 @@ mod dicom_made;
 mod dicom_public;
 mod engine;
 mod evaluate;
+mod floors;
 mod giving_way;
 mod grids;
 mod keep_inputs;

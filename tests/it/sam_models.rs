@@ -77,7 +77,7 @@ fn sam_with(settings: &str) -> Option<Box<dyn Segmenter>> {
     Some(opened(system, imported.unwrap()))
 }
 
-pub(super) fn masam(settings: &str) -> Option<Box<dyn Segmenter>> {
+fn masam(settings: &str) -> Option<Box<dyn Segmenter>> {
     let system = system_named("MA-SAM").unwrap();
     let settings = format!("image_side = 80\n{settings}[network]\nscale = 0.7\n");
     let imported = imported(system, ["masam_small.pth", "masam_base_sam.pth"], &settings)?;

@@ -112,18 +112,28 @@ every_minutes = 0.0
         assert!(!ended.success(), "it ended by itself: {ended:?}");
     }
 
-    /// The curve so far: mean losses of the epochs and the measures that choose.
-    fn curve(&self, id: &str) -> Vec<f64> {
+    /// Of each epoch so far what it notes of these.
+    fn noted(&self, id: &str, keys: &[&str]) -> Vec<f64> {
         let path = self.path(&format!("checkpoints-{id}/progress.toml"));
         let progress: toml::Table =
             toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let epochs = progress["epochs"].as_array().unwrap();
         epochs
             .iter()
-            .flat_map(|epoch| ["mean", "last", "score"].map(|key| epoch.get(key)))
+            .flat_map(|epoch| keys.iter().map(|key| epoch.get(key)))
             .flatten()
             .map(|value| value.as_float().unwrap())
             .collect()
+    }
+
+    /// The curve so far: losses of the epochs and the measures that choose.
+    fn curve(&self, id: &str) -> Vec<f64> {
+        self.noted(id, &["mean", "last", "score"])
+    }
+
+    /// The mean loss of each epoch.
+    fn losses(&self, id: &str) -> Vec<f64> {
+        self.noted(id, &["mean"])
     }
 
     /// The installed weights.
@@ -233,7 +243,54 @@ choose_every = 2
     )
 }
 
-/// Trains in one go, and again cut short and resumed: the curve is the same, and so are the weights.
+fn threedsam() -> String {
+    let encoder = ENCODER.replace("image_side = 64", "image_side = 256");
+    format!(
+        r#"system = "3dsam"
+{encoder}
+[network]
+channels = 8
+head_channels = 4
+window = 4
+prompt_width = 16
+
+[crops]
+side = 16
+spacing_mm = [2.0, 2.0, 2.0]
+intensity = {{ percentiles = [0.5, 99.5] }}
+
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+learning_rate = 1e-3
+choose_every = 2
+"#
+    )
+}
+
+fn swinunetr() -> String {
+    format!(
+        r#"system = "swinunetr"
+
+[swinunetr]
+feature_size = 12
+
+[crops]
+side = 32
+spacing_mm = [1.0, 1.0, 1.0]
+intensity = {{ percentiles = [0.5, 99.5] }}
+
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+learning_rate = 1e-3
+choose_every = 2
+warmup_epochs = 0
+"#
+    )
+}
+
+/// Trains in one go, and again cut short and resumed: the loss falls, the curve is the same, and so are the weights.
 fn resumes(id: &str, own: &str) {
     let Some(workshop) = Workshop::new() else {
         return;
@@ -244,6 +301,9 @@ fn resumes(id: &str, own: &str) {
     workshop.cut_short(&recipe, |progress| {
         progress.matches("[[epochs]]").count() >= 2
     });
+    let losses = workshop.losses(&whole);
+    assert_eq!(losses.len(), EPOCHS);
+    assert!(losses[EPOCHS - 1] < losses[0], "{losses:?}");
     let (curve, so_far) = (workshop.curve(&whole), workshop.curve(&cut));
     assert!(!so_far.is_empty() && so_far.len() < curve.len());
     workshop.succeed(&recipe, &["--resume"]);
@@ -270,6 +330,16 @@ fn autosam_resumes_from_cached_embeddings() {
 #[test]
 fn autoprosam_resumes_with_clipped_gradients() {
     resumes("autoprosam", &autoprosam());
+}
+
+#[test]
+fn threedsam_resumes_with_its_clicks() {
+    resumes("threedsam", &threedsam());
+}
+
+#[test]
+fn swinunetr_resumes_from_nothing_but_its_crops() {
+    resumes("swinunetr", &swinunetr());
 }
 
 /// The cache keeps half precision; beyond that it changes nothing.
@@ -375,6 +445,37 @@ fn the_model_in_the_box_resumes() {
     let further = refined(recipe_of_the_box(&workshop, "further", initial_weights));
     workshop.succeed(&further, &[]);
     assert!(weights("further") != weights("whole"));
+}
+
+#[test]
+fn the_model_in_the_box_learns() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = recipe_of_the_box(&workshop, "learns", "");
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    let longer = text
+        .replace("steps = 3", "steps = 20")
+        .replace("batch = 3", "batch = 2");
+    std::fs::write(&recipe, longer).unwrap();
+    let output = workshop.train(&recipe, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // A running mean, told every ten steps.
+    let losses: Vec<f64> = said
+        .lines()
+        .filter_map(|line| {
+            line.split_once("automatic loss hippocampus ")?
+                .1
+                .split(';')
+                .next()
+        })
+        .map(|loss| loss.parse().unwrap())
+        .collect();
+    let [halfway, end] = losses[..] else {
+        panic!("{said}");
+    };
+    assert!(end < halfway, "{losses:?}");
 }
 
 /// Has the structures of the MR data set refined.
