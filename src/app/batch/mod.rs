@@ -15,6 +15,7 @@ mod model_run;
 mod models;
 mod outputs;
 mod parity;
+mod recover;
 mod screenshot;
 mod segment;
 mod train;
@@ -91,6 +92,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::Demo(args) => match demo::run(&args) {
             Ok(Some(open)) => return AndThen::OpenWindow(open),
