@@ -21,6 +21,7 @@ mod dicom_public;
 mod engine;
 mod evaluate;
 mod grids;
+mod journals;
 mod keep_inputs;
 mod label_colours;
 mod metrics;
