@@ -48,6 +48,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Compare our networks with recordings of the authors' code.
     Parity(ParityArgs),
+    /// List the unsaved work that windows left behind, or write its labels to a file.
+    Recover(RecoverArgs),
     /// Draw the three planes of a scan into a PNG.
     Screenshot(ScreenshotArgs),
     /// Segment the built-in phantom: automatically, by a click and by a box.
@@ -389,6 +391,20 @@ pub struct ParityArgs {
     /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `prosector recover`
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Write the labels of this work, as after its last step; it stays where it is.
+    #[arg(long, value_name = "ID", requires = "output")]
+    pub export: Option<String>,
+    /// The label map to write.
+    #[arg(short, long, value_name = "OUT", requires = "export")]
+    pub output: Option<PathBuf>,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,

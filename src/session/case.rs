@@ -1,9 +1,9 @@
 //! The open scan and everything drawn on it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::geometry::VoxelIndex;
 use crate::io::ScanInfo;
@@ -37,12 +37,11 @@ pub struct Case {
     pub(super) revision: u64,
     /// The revision that was on disk last.
     pub(super) saved_revision: u64,
-    /// The revision of the labels when they were opened or begun.
-    pub(super) first_revision: u64,
+    /// Revisions that the session gave to what was open before.
+    pub(super) earlier_revisions: Range<u64>,
     /// The next revision or ticket; goes on counting over all scans of a session, so that late messages
     /// about another scan mean nothing here.
     pub(super) next_number: u64,
-    pub(super) recovery_taken: Option<(u64, Instant)>,
     pub(super) gain: Option<KnownGain>,
 }
 
@@ -219,7 +218,7 @@ fn interrupts(command: &Command) -> bool {
     match command {
         Command::Label(_) | Command::Prompt(_) | Command::Edit(_) => true,
         Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
-        Command::History(c) => *c == HistoryCommand::Redo,
+        Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(
             c,
             StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }

@@ -4,7 +4,6 @@
 //! `session.apply(PromptCommand::AddClick(click))`.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::models::{AutoResult, PromptedResult};
@@ -12,6 +11,7 @@ use crate::prompt::Click;
 use crate::util::short_debug;
 use crate::volume::Window;
 
+use super::journal::Replay;
 use super::recovery::Snapshot;
 use super::operations::EditCommand;
 use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
@@ -52,26 +52,18 @@ pub enum ScanCommand {
     Close,
     /// Opens a label map on the open scan: replaces labels and history. Refused when the grid differs.
     OpenLabels(Box<OpenedLabels>),
-    /// Takes over the labels of a recovery file; they count as unsaved. Refused when the grid differs.
+    /// Takes over the labels of a recovery file of an earlier version; they count as unsaved. Refused when the grid
+    /// differs.
     Restore(Box<Snapshot>),
+    /// Goes on with the work that a journal holds. Where the scan's voxels lie in another order now, with its labels
+    /// only. Refused when the grid differs.
+    Resume(Box<Replay>),
     /// The labels of this [`super::Case::revision`] were written to this file.
     MarkSaved {
         /// What was written.
         revision: u64,
         /// The file.
         path: PathBuf,
-    },
-    /// A recovery snapshot of this revision was taken and is being written.
-    RecoveryTaken {
-        /// What was taken.
-        revision: u64,
-        /// When.
-        at: Instant,
-    },
-    /// The recovery snapshot could not be written: another is due after a while, whatever changes.
-    RecoveryFailed {
-        /// When.
-        at: Instant,
     },
 }
 
@@ -257,6 +249,8 @@ pub enum HistoryCommand {
     Undo,
     /// Does the last undone step again.
     Redo,
+    /// Goes to where so many steps of the list are in force; beyond its end, to the end.
+    JumpTo(usize),
 }
 
 macro_rules! into_command {
@@ -288,9 +282,8 @@ short_debug! {
         ScanCommand::Close => "close",
         ScanCommand::OpenLabels(_) => "open labels",
         ScanCommand::Restore(_) => "restore",
+        ScanCommand::Resume(_) => "resume",
         ScanCommand::MarkSaved { .. } => "saved",
-        ScanCommand::RecoveryTaken { .. } => "recovery taken",
-        ScanCommand::RecoveryFailed { .. } => "recovery failed",
     };
     LabelCommand: |command| match command {
         LabelCommand::Add { .. } => "add",

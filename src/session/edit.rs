@@ -328,7 +328,7 @@ impl Drop for Edit<'_> {
             return;
         };
         if let Some(delta) = self.delta.take() {
-            patch(Arc::make_mut(&mut self.case.labels), &delta, true);
+            patch(&mut Arc::make_mut(&mut self.case.labels).voxels, &delta, true);
         }
         self.case.reset_to(mark, self.out);
     }

@@ -40,8 +40,9 @@
 //! # History
 //! Everything that changes labels, label table, prompts or proposal is a step; a result belongs to the
 //! step of the prompt that asked for it. Tools, views, visibility and the choice of the active label are
-//! not steps. Steps hold run-length coded changes and are forgotten, oldest first, beyond
-//! [`History::DEFAULT_BUDGET_BYTES`]; the newest step always stays.
+//! not steps. Steps hold run-length coded changes. With an [`journal::Archive`] each is told to it as it is made
+//! and stays undoable for ever; memory holds [`History::DEFAULT_BUDGET_BYTES`] of them unless told otherwise. Without
+//! one, the oldest are forgotten beyond that; the newest step always stays.
 
 mod ai;
 mod case;
@@ -51,6 +52,7 @@ mod edit;
 mod effect;
 mod gain;
 mod history;
+pub mod journal;
 mod labels;
 mod open;
 pub mod operations;
@@ -72,7 +74,7 @@ pub use command::{
 pub use edit::Edit;
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
-pub use history::History;
+pub use history::{History, Step};
 pub use labels::Receiver;
 pub use operations::EditCommand;
 pub use proposal::{Proposal, Proposed};
@@ -81,7 +83,10 @@ pub use scan::{OpenedLabels, OpenedScan, ScanSource};
 pub use tool::{Brush, BrushShape, ToolId, Tools};
 pub use view::{Display, Interpolation};
 
+use std::sync::Arc;
+
 use effect::Effects;
+use journal::{Archive, unique_number};
 use settings::Settings;
 
 /// The state of the application. See the module's documentation for its rules.
@@ -91,6 +96,9 @@ pub struct Session {
     tools: Tools,
     display: Display,
     history_budget_bytes: Option<usize>,
+    archive: Option<Arc<dyn Archive>>,
+    /// The first revision or ticket.
+    first_number: u64,
     /// The next revision or ticket, while nothing is open.
     next_number: u64,
 }
@@ -113,6 +121,24 @@ impl Session {
     pub fn with_history_budget(mut self, bytes: usize) -> Self {
         self.history_budget_bytes = Some(bytes);
         self
+    }
+
+    /// The same session; every step of the scans that it opens is told to the archive, and read back from it when it is
+    /// not in memory any more.
+    pub fn with_archive(mut self, archive: Arc<dyn Archive>) -> Self {
+        self.archive = Some(archive);
+        // Revisions of sessions that write one journal after the other must differ.
+        self.first_number = unique_number();
+        self.next_number = self.first_number;
+        self
+    }
+
+    /// How many bytes the history may hold in memory, from now on.
+    pub fn set_history_budget(&mut self, bytes: usize) {
+        self.history_budget_bytes = Some(bytes);
+        if let Some(case) = &mut self.case {
+            case.history.set_budget(bytes);
+        }
     }
 
     /// The open scan with everything drawn on it.
@@ -153,6 +179,7 @@ impl Session {
         }
         if let Some(case) = &mut self.case {
             case.update_gain(self.tools);
+            case.tell_status();
         }
         out.0
     }

@@ -121,6 +121,12 @@ impl LabelTable {
         self.labels.iter().find(|l| l.title() == title)
     }
 
+    /// The values of the labels that are not shown, in display order.
+    pub fn hidden(&self) -> Vec<u16> {
+        let hidden = self.labels.iter().filter(|l| !l.visible);
+        hidden.map(|l| l.value).collect()
+    }
+
     /// Adds or replaces the label of this value.
     pub fn insert(&mut self, label: Label) {
         match self.get_mut(label.value) {

@@ -24,6 +24,7 @@ mod evaluate;
 mod floors;
 mod giving_way;
 mod grids;
+mod journals;
 mod keep_inputs;
 mod label_colours;
 mod metrics;

@@ -18,6 +18,7 @@ mod models;
 mod operations;
 mod outputs;
 mod parity;
+mod recover;
 mod screenshot;
 mod segment;
 mod train;
@@ -100,6 +101,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::About(args) => about::run(&args),
         Command::Demo(args) => match demo::run(&args) {

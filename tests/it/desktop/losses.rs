@@ -6,25 +6,26 @@ use std::path::{Path, PathBuf};
 
 use eframe::egui::{Event, Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
+use prosector::app::journal;
 use prosector::io;
-use prosector::session::recovery::Snapshot;
 use prosector::volume::LabelMap;
 
 use super::bench::{Bench, NO_DIALOG};
 use super::phantom;
 
-/// The recovery files of a folder and their labels.
+/// The unsaved work of a folder by id, and its labels.
 fn kept(folder: &Path) -> BTreeMap<String, LabelMap> {
-    let names = std::fs::read_dir(folder)
-        .expect("the folder is there")
-        .map(|entry| entry.expect("it can be listed").file_name());
-    names
-        .map(|name| name.into_string().expect("our names are text"))
-        .filter(|name| name.starts_with("recovery-") && name.ends_with(".json"))
-        .map(|name| {
-            let found = Snapshot::load(&folder.join(&name)).expect("it is whole");
-            (name, (*found.labels).clone())
-        })
+    let all = journal::list(folder);
+    all.into_iter()
+        .map(|work| (work.id.clone(), work.labels().expect("it is whole").0))
+        .collect()
+}
+
+/// The ids that an open window works on.
+fn in_use(folder: &Path) -> Vec<String> {
+    let all = journal::list(folder).into_iter();
+    all.filter(|work| work.is_in_use)
+        .map(|work| work.id)
         .collect()
 }
 
@@ -62,13 +63,11 @@ fn a_scan_on_the_command_line_leaves_the_work_alone_until_the_question_is_answer
     let mut bench = Bench::open_on(folder.path(), vec![scan]);
     bench.press("Recover");
     bench.settle();
-    let after = kept(folder.path());
-    assert!(work.keys().all(|old| !after.contains_key(old)));
-    assert_eq!(
-        after.values().collect::<Vec<_>>(),
-        work.values().collect::<Vec<_>>(),
-        "its successor has it"
-    );
+    assert_eq!(bench.case().history().undo_name(), Some("brush"));
+    assert_eq!(kept(folder.path()), work, "this window goes on in it");
+    assert_eq!(in_use(folder.path()), work.into_keys().collect::<Vec<_>>());
+    let other = Bench::open_as_left(folder.path());
+    assert!(!other.shows("Recover unsaved work?"), "one window has it");
 }
 
 #[test]

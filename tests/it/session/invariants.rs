@@ -15,18 +15,18 @@ use prosector::volume::Label;
 
 use super::{Desk, at, click, on_label, voxel_box};
 
-const DIMS: [usize; 3] = [9, 8, 6];
+pub const DIMS: [usize; 3] = [9, 8, 6];
 
 /// What a user or the model does.
 #[derive(Debug, Clone)]
-enum Act {
+pub enum Act {
     Do(Command),
     Answer(VoxelBox),
     AnswerAuto([VoxelBox; 2]),
 }
 
 impl Act {
-    fn on(&self, desk: &mut Desk) {
+    pub fn on(&self, desk: &mut Desk) {
         match self {
             Self::Do(command) => desk.apply(command.clone()),
             Self::Answer(b) => desk.answer(&[*b]),
@@ -115,7 +115,7 @@ fn other_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn act(with_history: bool) -> impl Strategy<Value = Act> {
+pub fn act(with_history: bool) -> impl Strategy<Value = Act> {
     let history = prop_oneof![Just(HistoryCommand::Undo), Just(HistoryCommand::Redo)];
     let history_weight = if with_history { 4 } else { 0 };
     let mut options = vec![
@@ -131,9 +131,15 @@ fn act(with_history: bool) -> impl Strategy<Value = Act> {
     proptest::strategy::Union::new_weighted(options)
 }
 
+/// As [`act`], with jumps in the history: many steps at once.
+pub fn act_or_jump() -> impl Strategy<Value = Act> {
+    let jump = (0..12usize).prop_map(|n| Act::Do(HistoryCommand::JumpTo(n).into()));
+    prop_oneof![12 => act(true), 1 => jump]
+}
+
 /// All that the history restores.
 #[derive(Debug, Clone, PartialEq)]
-struct State {
+pub struct State {
     labels: Vec<u16>,
     table: Vec<Label>,
     prompts: PromptSet,
@@ -141,7 +147,17 @@ struct State {
     revision: u64,
 }
 
-fn state(case: &Case) -> State {
+impl State {
+    /// As it is in another session too.
+    pub fn without_revision(self) -> Self {
+        Self {
+            revision: 0,
+            ..self
+        }
+    }
+}
+
+pub fn state(case: &Case) -> State {
     let mut table = case.table().labels().to_vec();
     for label in &mut table {
         label.visible = true;
@@ -159,11 +175,11 @@ fn state(case: &Case) -> State {
 }
 
 /// Ends a stroke in progress, so that everything is in the history.
-fn finish_stroke(desk: &mut Desk) {
+pub fn finish_stroke(desk: &mut Desk) {
     desk.apply(StrokeCommand::End);
 }
 
-fn check_books(case: &Case) {
+pub fn check_books(case: &Case) {
     let counted: BTreeMap<u16, usize> = case.labels().counts().into_iter().collect();
     for (&value, &voxels) in &counted {
         assert!(case.table().get(value).is_some(), "{value} has no name");

@@ -3,6 +3,7 @@
 mod editing;
 mod files;
 mod invariants;
+mod journal;
 mod outlines;
 mod proposals;
 
