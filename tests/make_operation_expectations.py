@@ -149,7 +149,8 @@ def result(id, given, now, label):
 def in_box(given):
     inside = np.zeros(DIMS, bool)
     corners = [int(v) for v in given.get("box", "0,0,0,999,999,999").split(",")]
-    inside[tuple(slice(corners[d], corners[d + 3] + 1) for d in range(3))] = True
+    pairs = [sorted((corners[d], corners[d + 3])) for d in range(3)]
+    inside[tuple(slice(low, high + 1) for low, high in pairs)] = True
     return inside
 
 
@@ -267,8 +268,11 @@ keep_largest label=4
 clear label=1
 clear label=1 box=5,5,5,12,30,8
 crop label=1 box=12,10,8,5,5,5
+crop label=4 box=10,10,10,11,11,11
 split_islands label=4
+split_islands label=1 connectivity=6
 split_islands label=1 connectivity=6 min_voxels=2
+split_islands label=3 min_voxels=2
 split_islands label=1 locked=1
 hollow label=2 mm=1.3 side=inside
 hollow label=2 mm=1.3 side=outside
@@ -287,7 +291,11 @@ mirror label=2 axis=anterior_posterior
 mirror label=4 axis=superior_inferior about=4
 interpolate label=4 plane=axial
 interpolate label=2 plane=axial
+interpolate label=4 plane=coronal
+interpolate label=1 plane=sagittal
 region_grow label=9 at=20,3,3 low=-200 high=200
+region_grow label=9 at=17,12,8 low=300 high=1100
+region_grow label=9 at=17,12,8 low=300 high=1100 over=all locked=2 connectivity=26
 region_grow label=9 at=20,3,3 tolerance=300 connectivity=26
 region_grow label=2 at=17,12,8 tolerance=400 over=1
 """.strip().splitlines()

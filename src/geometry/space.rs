@@ -103,6 +103,13 @@ impl VoxelBox {
         }
     }
 
+    /// The part of the box with this index along an axis, be it inside the box or not.
+    pub fn slice(mut self, axis: usize, index: i64) -> Self {
+        self.min[axis] = index;
+        self.max[axis] = index;
+        self
+    }
+
     /// Voxels along each axis.
     pub fn size(self) -> [usize; 3] {
         std::array::from_fn(|d| usize::try_from(self.max[d] - self.min[d] + 1).unwrap_or(0))

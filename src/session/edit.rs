@@ -74,6 +74,11 @@ impl<'a> Edit<'a> {
         self.gives[usize::from(label)] = true;
     }
 
+    /// Whether voxels of this label, or of the background, may be taken.
+    pub fn may_take(&self, label: u16) -> bool {
+        self.gives[usize::from(label)] && !self.locks.holds(label)
+    }
+
     /// The labels as they are now, what was written included.
     pub fn labels(&self) -> &LabelMap {
         &self.case.labels
@@ -156,14 +161,22 @@ impl<'a> Edit<'a> {
         Ok(value)
     }
 
-    /// Adds a label named after another.
+    /// Begins labels named after another, as many as asked for: `lung_2`, `lung_3`, ..
     ///
     /// # Errors
     /// All values are in use.
-    pub fn add_label_like(&mut self, label: u16) -> Result<u16, OperationError> {
-        let stem = self.table().get(label).map_or("label", |l| l.name.as_str());
-        let name = unused_name(self.table(), stem);
-        self.add_label(None, &name)
+    pub fn begin_labels_like(&mut self, label: u16, count: usize) -> Result<Vec<u16>, OperationError> {
+        let named = self.table().get(label);
+        let stem = named.map_or_else(|| "label".to_owned(), |l| l.name.clone());
+        let mut numbers = 2u32..;
+        let mut begun = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut names = numbers.by_ref().map(|n| format!("{stem}_{n}"));
+            let unused = names.find(|name| self.case.table.by_title(name).is_none());
+            begun.push(self.add_label(None, &unused.unwrap_or_default())?);
+        }
+        self.begun.extend(&begun);
+        Ok(begun)
     }
 
     /// Makes a label the active one.
@@ -180,6 +193,19 @@ impl<'a> Edit<'a> {
         self.case.forget_missing_active();
     }
 
+    /// Takes a label whose voxels went to another out of the table, where it is neither locked nor has voxels; who works
+    /// on it goes on with the other.
+    pub fn replace_label(&mut self, label: u16, by: u16) {
+        let is_left = self.locks.holds(label) || label_bounds(&self.case.labels, label).is_some();
+        if label == by || is_left {
+            return;
+        }
+        if self.case.target.active == Some(label) {
+            self.activate(by);
+        }
+        self.remove_label(label);
+    }
+
     /// Gives a label the voxels of a crop.
     pub fn add(&mut self, label: u16, gained: &Crop) {
         let mut gained_voxels = gained.voxels.iter();
@@ -193,9 +219,15 @@ impl<'a> Edit<'a> {
     pub fn replace(&mut self, label: u16, result: &Crop) {
         let before = label_bounds(&self.case.labels, label);
         let bounds = before.map_or(result.bounds, |b| b.union(result.bounds));
-        let result = result.moved_to(bounds);
+        self.replace_there(label, &result.moved_to(bounds));
+    }
+
+    /// As [`Self::replace`], in the crop's box; beyond it the label stays as it is.
+    pub fn replace_there(&mut self, label: u16, result: &Crop) {
         let mut voxels = result.voxels.iter();
-        self.write_result(label, bounds, |_| voxels.next().is_some_and(|&v| v != 0));
+        self.write_result(label, result.bounds, |_| {
+            voxels.next().is_some_and(|&v| v != 0)
+        });
     }
 
     /// Divides the voxels of a box between labels anew: `values` has one of `labels` or 0 for each, `i` fastest. What they

@@ -48,12 +48,18 @@ impl Islands {
 
     /// The pieces whose rank is wanted; `of` is the crop that they are pieces of.
     pub fn kept(&self, of: &Crop, is_wanted: impl Fn(usize) -> bool) -> Crop {
-        let mut kept = Crop::empty(of.bounds);
-        for (run, label) in self.pieces.runs() {
-            if is_wanted(self.ranks[label as usize - 1]) {
-                kept.voxels[run.clone()].fill(1);
-            }
+        Crop {
+            bounds: of.bounds,
+            voxels: self.painted(of, |rank| u8::from(is_wanted(rank))),
         }
-        kept
+    }
+
+    /// For each voxel of the crop that they are pieces of what `value_of(rank)` says, nothing where there is no piece.
+    pub fn painted<T: Copy + Default>(&self, of: &Crop, value_of: impl Fn(usize) -> T) -> Vec<T> {
+        let mut painted = vec![T::default(); of.voxels.len()];
+        for (run, label) in self.pieces.runs() {
+            painted[run.clone()].fill(value_of(self.ranks[label as usize - 1]));
+        }
+        painted
     }
 }

@@ -1,10 +1,12 @@
 //! Sampled data and the grid it is sampled on; the two never part.
 
 mod array;
+mod between_slices;
 mod brush_tip;
 mod colour;
 pub mod components;
 pub mod distance;
+pub mod grow_cut;
 mod image;
 pub mod islands;
 mod label_map;

@@ -3,8 +3,6 @@
 //! These work on the mask alone, cut to its bounds by [`Crop`], so that a small structure in a large scan
 //! costs little.
 
-use rayon::prelude::*;
-
 use crate::geometry::VoxelBox;
 
 use super::LabelMap;
@@ -35,26 +33,6 @@ impl Crop {
         self.bounds.size()
     }
 
-    /// The voxels of a box that `belongs` says, asked by their offsets in a volume of these dims.
-    pub fn of_offsets(
-        dims: [usize; 3],
-        bounds: VoxelBox,
-        belongs: impl Fn(usize) -> bool + Sync,
-    ) -> Self {
-        let mut crop = Self::empty(bounds);
-        let rows: Vec<_> = rows(dims, bounds).collect();
-        let length = bounds.size()[0];
-        crop.voxels
-            .par_chunks_exact_mut(length)
-            .zip(rows)
-            .for_each(|(line, row)| {
-                for (voxel, offset) in line.iter_mut().zip(row) {
-                    *voxel = u8::from(belongs(offset));
-                }
-            });
-        crop
-    }
-
     /// Leaves those voxels that `is_wanted` says, asked by their offsets in a volume of these dims.
     pub fn keep_offsets(&mut self, dims: [usize; 3], is_wanted: impl Fn(usize) -> bool) {
         for (voxel, offset) in self.voxels.iter_mut().zip(rows(dims, self.bounds).flatten()) {
@@ -73,14 +51,33 @@ impl Crop {
     /// The same over another box: nothing where that reaches further, cut where it does not.
     pub fn moved_to(&self, bounds: VoxelBox) -> Self {
         let mut moved = Self::empty(bounds);
-        let Some(shared) = bounds.intersection(self.bounds) else {
-            return moved;
+        moved.put(self);
+        moved
+    }
+
+    /// Takes over the voxels of another crop where the boxes overlap.
+    pub fn put(&mut self, other: &Self) {
+        let (to, from) = (self.bounds, other.bounds);
+        let Some(shared) = to.intersection(from) else {
+            return;
         };
         let within = |b: VoxelBox| rows(b.size(), shared.relative_to(b.min));
-        for (to, from) in within(bounds).zip(within(self.bounds)) {
-            moved.voxels[to].copy_from_slice(&self.voxels[from]);
+        for (to, from) in within(to).zip(within(from)) {
+            self.voxels[to].copy_from_slice(&other.voxels[from]);
         }
-        moved
+    }
+
+    /// The crop mirrored along an axis: index `n` becomes `sum - n`.
+    pub fn mirrored(&self, axis: usize, sum: i64) -> Self {
+        let mut mirrored = self.clone();
+        mirrored.bounds.min[axis] = sum - self.bounds.max[axis];
+        mirrored.bounds.max[axis] = sum - self.bounds.min[axis];
+        for index in self.bounds.min[axis]..=self.bounds.max[axis] {
+            let mut slice = self.moved_to(self.bounds.slice(axis, index));
+            slice.bounds = self.bounds.slice(axis, sum - index);
+            mirrored.put(&slice);
+        }
+        mirrored
     }
 
     /// The voxels of both boxes that belong to it as `keep(in this one, in the other)` says.

@@ -1,6 +1,6 @@
 //! An operation with its values, as a command.
 
-use crate::geometry::VoxelIndex;
+use crate::geometry::{Orientation, VoxelIndex};
 use crate::session::effect::Effects;
 use crate::session::edit::Edit;
 use crate::session::{Case, Tools};
@@ -81,6 +81,17 @@ impl EditCommand {
             let voxels = self.values.voxel_box(parameter.name);
             if voxels.is_some_and(|b| b.clipped(grid.dims).is_none()) {
                 return refuse(format!("the box lies outside the scan of {}", size(grid)));
+            }
+            let slice = self.values.slice(parameter.name);
+            if let (Some(slice), Some(plane)) = (slice, self.values.plane("plane")) {
+                let axis = plane.normal_voxel_axis(&Orientation::of(&grid.affine));
+                let slices = grid.dims[axis];
+                if slice >= slices as i64 {
+                    let plane = plane.name().to_lowercase();
+                    return refuse(format!(
+                        "there is no {plane} slice {slice}; there are {slices}, from 0"
+                    ));
+                }
             }
         }
         Ok(())

@@ -32,13 +32,22 @@ macro_rules! operations {
 
 operations! {
     threshold,
-    margin,
-    smooth,
-    remove_small,
-    logic,
     fill_holes,
     keep_largest,
+    remove_small,
+    split_islands,
+    margin,
+    hollow,
+    smooth,
+    logic,
+    merge,
+    interpolate,
+    copy_slice,
+    mirror,
+    grow_from_seeds,
+    region_grow,
     clear,
+    crop,
 }
 
 /// Something that can be done to labels in one go.
@@ -95,13 +104,12 @@ impl Operation {
     /// Its parameters as they are typed, those that may be left out in brackets: `keep_largest label [connectivity=26]`.
     pub fn usage(&self) -> String {
         let own = self.own_parameters.iter().map(|p| {
-            let choices = p.kind.choices().filter(|_| p.need == Need::Required);
-            let choices = choices.map(|c| format!("={}", c.join("|")));
-            let name = format!("{}{}", p.name, choices.unwrap_or_default());
-            match p.need {
-                Need::Required => name,
-                Need::Optional => format!("[{name}]"),
-                Need::Default(text) => format!("[{name}={text}]"),
+            let name = p.name;
+            match (p.need, p.kind) {
+                (Need::Required, Kind::Choice(words)) => format!("{name}={}", words.join("|")),
+                (Need::Required, _) => name.to_owned(),
+                (Need::Optional, _) => format!("[{name}]"),
+                (Need::Default(text), _) => format!("[{name}={text}]"),
             }
         });
         let words: Vec<String> = std::iter::once(self.id.to_owned()).chain(own).collect();

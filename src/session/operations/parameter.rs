@@ -71,6 +71,8 @@ pub enum Kind {
     Box,
     /// One of the three planes.
     Plane,
+    /// The index of a slice of the plane that is given.
+    Slice,
 }
 
 /// Any value of a scan.
@@ -173,6 +175,7 @@ impl Kind {
             Self::Voxel => "voxel",
             Self::Box => "box",
             Self::Plane => "plane",
+            Self::Slice => "slice",
         }
     }
 
@@ -206,6 +209,7 @@ impl Kind {
             Self::Flag => "yes or no".to_owned(),
             Self::Voxel => "a voxel I,J,K, such as 12,30,7".to_owned(),
             Self::Box => "two corner voxels I0,J0,K0,I1,J1,K1".to_owned(),
+            Self::Slice => "the index of a slice, from 0".to_owned(),
         }
     }
 
@@ -226,6 +230,10 @@ impl Kind {
             Self::Count { min, max, .. } => {
                 let count: u32 = text.parse().ok()?;
                 (min..=max).contains(&count).then_some(Value::Number(f64::from(count)))
+            }
+            Self::Slice => {
+                let index: u32 = text.parse().ok()?;
+                Some(Value::Slice(i64::from(index)))
             }
             Self::Choice(words) => {
                 let chosen = words.iter().find(|&&w| w == text)?;

@@ -3,8 +3,6 @@
 use super::parameter::{NEW_LABEL, SCAN_VALUE, WITHIN};
 use super::{Kind, Operation, OperationError, Parameter, Values};
 use crate::session::edit::Edit;
-use crate::volume::morphology::Crop;
-use crate::with_voxels;
 
 /// `threshold`
 pub static OPERATION: Operation = Operation {
@@ -37,15 +35,11 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let range = values.need_number("low")?..=values.need_number("high")?;
     let is_inverted = values.is_set("invert");
     let within = edit.labels_named(values, "within")?.first().copied();
-    let (scan, labels) = (edit.scan(), &edit.labels().voxels);
-    let rescale = scan.rescale();
-    let result = with_voxels!(scan.voxels(), stored => {
-        Crop::of_offsets(scan.grid().dims, scan.grid().bounds(), |offset| {
-            let value = rescale.apply(stored[offset] as f64);
-            let is_wanted = range.contains(&value) != is_inverted && !value.is_nan();
-            is_wanted && within.is_none_or(|label| labels[offset] == label)
-        })
-    });
+    let is_wanted = |value: f64| range.contains(&value) != is_inverted && !value.is_nan();
+    let mut result = edit.scan().mask_where(is_wanted);
+    if let Some(within) = within {
+        result.keep_offsets(edit.grid().dims, |offset| edit.labels().voxels[offset] == within);
+    }
     let label = edit.label(values, "label")?;
     edit.replace(label, &result);
     Ok(())

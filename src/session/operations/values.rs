@@ -30,6 +30,7 @@ pub(in crate::session) enum Value {
     Voxel(VoxelIndex),
     Box(VoxelBox),
     Plane(Plane),
+    Slice(i64),
 }
 
 /// Values by the names of the parameters, defaults filled in.
@@ -148,6 +149,8 @@ impl Values {
         voxel_box, need_voxel_box: Box -> VoxelBox;
         /// A plane.
         plane, need_plane: Plane -> Plane;
+        /// The index of a slice.
+        slice, need_slice: Slice -> i64;
     }
 
     /// Which voxels belong together.
