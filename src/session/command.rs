@@ -106,6 +106,8 @@ pub enum ToolCommand {
     Brush(Brush),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
     TakeFromOthers(bool),
+    /// How many bytes the history may hold in memory.
+    HistoryBudget(usize),
 }
 
 /// The label table. Values that name no label are ignored.

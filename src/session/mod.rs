@@ -113,6 +113,7 @@ impl Session {
                 ..Tools::default()
             },
             display: settings.display(),
+            history_budget_bytes: Some(settings.history_budget_bytes()),
             ..Self::default()
         }
     }
@@ -133,12 +134,10 @@ impl Session {
         self
     }
 
-    /// How many bytes the history may hold in memory, from now on.
-    pub fn set_history_budget(&mut self, bytes: usize) {
-        self.history_budget_bytes = Some(bytes);
-        if let Some(case) = &mut self.case {
-            case.history.set_budget(bytes);
-        }
+    /// How many bytes the history may hold in memory.
+    pub fn history_budget_bytes(&self) -> usize {
+        let default = History::DEFAULT_BUDGET_BYTES;
+        self.history_budget_bytes.unwrap_or(default)
     }
 
     /// The open scan with everything drawn on it.
@@ -189,6 +188,12 @@ impl Session {
             ToolCommand::Select(tool) => self.tools.tool = tool,
             ToolCommand::Brush(brush) => self.tools.brush = brush.clamped(),
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
+            ToolCommand::HistoryBudget(bytes) => {
+                self.history_budget_bytes = Some(bytes);
+                if let Some(case) = &mut self.case {
+                    case.history.set_budget(bytes);
+                }
+            }
         }
         out.push(Effect::ViewChanged);
     }

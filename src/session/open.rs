@@ -18,11 +18,8 @@ impl Session {
     pub(super) fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
         match command {
             ScanCommand::Open(scan) => {
-                let budget = self
-                    .history_budget_bytes
-                    .unwrap_or(History::DEFAULT_BUDGET_BYTES);
                 self.close(out);
-                let history = History::new(budget, self.archive.clone());
+                let history = History::new(self.history_budget_bytes(), self.archive.clone());
                 let earlier = self.first_number..self.next_number;
                 self.case = Some(Case::open(*scan, history, earlier));
                 out.push(Effect::ScanChanged);

@@ -131,6 +131,7 @@ impl Settings {
         self.overlay_outline = display.overlay_outline;
         self.take_from_others = tools.take_from_others;
         self.brush = tools.brush;
+        self.history_mib = session.history_budget_bytes() >> 20;
     }
 
     /// The display settings to start with.

@@ -11,7 +11,7 @@ use super::panel::action_button;
 use super::state::UiState;
 use super::theme;
 use crate::session::operations::OPERATIONS;
-use crate::session::{Case, ScanSource};
+use crate::session::{Case, ScanSource, ToolCommand};
 
 /// Draws the menu bar.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
@@ -143,7 +143,23 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
             }
         }
     });
+    ui.separator();
+    ui.menu_button("Memory for undo", |ui| undo_memory(ui, model, out));
 }
+
+/// How much of the history stays in memory; all of it is on disk.
+fn undo_memory(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    for mib in UNDO_MEMORY_MIB {
+        let chosen = model.session.history_budget_bytes() == mib << 20;
+        if ui.radio(chosen, format!("{mib} MB")).clicked() {
+            out.push(UiRequest::command(ToolCommand::HistoryBudget(mib << 20)));
+            ui.close();
+        }
+    }
+}
+
+/// The sizes offered, in MiB; the settings file takes others too.
+const UNDO_MEMORY_MIB: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
 
 fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let open = model.session.case().is_some();

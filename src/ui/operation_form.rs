@@ -10,7 +10,7 @@ use egui::{Button, Checkbox, ComboBox, Context, Grid, RichText, TextEdit, Ui, Wi
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
-use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::geometry::{Orientation, Plane, VoxelBox, VoxelIndex};
 use crate::session::operations::{EditCommand, Kind, Need, Operation, OperationError, Parameter};
 use crate::session::{Case, Command};
 
@@ -49,6 +49,12 @@ impl OperationForm {
             .collect()
     }
 
+    /// The plane that was entered, for an operation on slices.
+    fn plane(&self) -> Option<Plane> {
+        let text = self.texts.get("plane")?;
+        Plane::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(text))
+    }
+
     fn command(&self, case: &Case) -> Result<EditCommand, OperationError> {
         let command = EditCommand::parse(&self.words())?;
         command.check(case)?;
@@ -75,9 +81,11 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             ui.label(form.operation.hint);
             ui.add_space(4.0);
             Grid::new(form.operation.id).num_columns(2).show(ui, |ui| {
+                let plane = form.plane();
                 for parameter in form.operation.parameters() {
                     let text = form.texts.entry(parameter.name).or_default();
-                    row(ui, parameter, text, case);
+                    let here = at_hand(parameter.kind, plane, case);
+                    row(ui, parameter, text, case, here);
                 }
             });
             apply(ui, form, case, out);
@@ -107,7 +115,13 @@ fn apply(ui: &mut Ui, form: &OperationForm, case: &Case, out: &mut Vec<UiRequest
     ui.label(RichText::new(format!("{error} ")).color(theme::WARNING));
 }
 
-fn row(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) {
+fn row(
+    ui: &mut Ui,
+    parameter: &Parameter,
+    text: &mut String,
+    case: &Case,
+    at_hand: Option<(&'static str, String)>,
+) {
     let unit = match parameter.kind {
         Kind::Number { unit: "", .. } | Kind::Count { unit: "", .. } => String::new(),
         Kind::Number { unit, .. } if unit == parameter.name => String::new(),
@@ -125,7 +139,7 @@ fn row(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) {
     let allowed = format!("{}: {}", parameter.hint, parameter.kind.allowed());
     ui.horizontal(|ui| {
         field(ui, parameter, text, case).labelled_by(label.id).on_hover_text(allowed);
-        if let Some((word, here)) = at_hand(parameter.kind, case)
+        if let Some((word, here)) = at_hand
             && ui.button(word).clicked()
         {
             *text = here;
@@ -171,6 +185,7 @@ fn field(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) -> 
         | Kind::LabelsOrAll
         | Kind::Number { .. }
         | Kind::Count { .. }
+        | Kind::Slice
         | Kind::Voxel
         | Kind::Box => ui.add(TextEdit::singleline(text).desired_width(FIELD_WIDTH)),
     }
@@ -198,8 +213,12 @@ fn choice(
 }
 
 /// What the views point at: the word on the button, and the text.
-fn at_hand(kind: Kind, case: &Case) -> Option<(&'static str, String)> {
+fn at_hand(kind: Kind, plane: Option<Plane>, case: &Case) -> Option<(&'static str, String)> {
     match kind {
+        Kind::Slice => {
+            let axis = plane?.normal_voxel_axis(&Orientation::of(&case.grid().affine));
+            Some(("Slice shown", case.cross_hair().0[axis].to_string()))
+        }
         Kind::Voxel => {
             let VoxelIndex([i, j, k]) = case.cross_hair();
             Some(("Cross-hair", format!("{i},{j},{k}")))

@@ -64,6 +64,8 @@ pub struct UiState {
     pub review: Review,
     /// Height of the list of labels, in points: what the rest of the panel leaves.
     pub label_list_height: f32,
+    /// The position in the history that its list was scrolled to.
+    pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
     /// The label whose name is being edited, and the text so far.

@@ -93,7 +93,7 @@ impl Window {
             None => (Settings::default(), None),
         };
         let mut window = Self {
-            session: Session::new(&settings).with_history_budget(settings.history_budget_bytes()),
+            session: Session::new(&settings),
             state: memory.preferences().state(),
             canvas: cc.wgpu_render_state.as_ref().map(canvas),
             engine: start_engine(&options.open_model, settings.model.clone(), ctx),

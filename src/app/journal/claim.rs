@@ -95,14 +95,23 @@ impl Claim {
         &self.path
     }
 
-    /// Makes the journal's file, for the owner alone.
+    /// Makes the journal's file, for the owner alone; nobody sees it before [`Self::publish`].
     ///
     /// # Errors
-    /// What the system says; also when it is there.
+    /// What the system says.
     pub fn create_file(&self) -> io::Result<File> {
-        let file = owners_own().read(true).create_new(true).open(&self.path)?;
-        sync_folder(&self.path)?;
-        Ok(file)
+        let mut options = owners_own();
+        options.read(true).create(true).truncate(true);
+        options.open(part_of(&self.path))
+    }
+
+    /// Gives the new file the journal's name: its beginning is whole.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn publish(&self) -> io::Result<()> {
+        fs::rename(part_of(&self.path), &self.path)?;
+        sync_folder(&self.path)
     }
 
     /// Opens the journal's file to go on in it.
@@ -128,13 +137,14 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if !self.path.exists() {
-            // Of no use any more, and ours still. Where it cannot be removed, the next start does it.
+            // Of no use any more, and ours still. What cannot be removed is removed by the next start.
+            let _ = fs::remove_file(part_of(&self.path));
             let _ = fs::remove_file(lock_of(&self.path));
         }
     }
 }
 
-/// Removes locks that windows left without a journal.
+/// Removes what windows left that ended before they had a journal.
 pub fn remove_stale_locks(folder: &Path) {
     for lock in files_ending(folder, "lock") {
         let journal = lock.with_extension(ENDING);
@@ -147,6 +157,10 @@ pub fn remove_stale_locks(folder: &Path) {
 
 fn lock_of(journal: &Path) -> PathBuf {
     journal.with_extension("lock")
+}
+
+fn part_of(journal: &Path) -> PathBuf {
+    journal.with_extension("part")
 }
 
 /// Options for files that nobody but the owner may open.

@@ -75,6 +75,8 @@ pub struct JournalFile {
     open: OpenFile,
     /// Bytes behind the end may be left of a write that failed.
     has_tail: bool,
+    /// Whether the file has its name yet.
+    is_published: bool,
     /// The proposals that lie in it.
     proposals: HashSet<u64>,
     disk_of: DiskOf,
@@ -96,17 +98,12 @@ impl JournalFile {
     ) -> io::Result<(Self, Index)> {
         let open = OpenFile::of(claim.create_file()?, disk_of, 0)?;
         let mut journal = Self::go_on(claim, open, &Index::default(), disk_of);
-        let begun = journal
-            .write(&MARK)
-            .and_then(|()| journal.append(records));
-        match begun {
-            Ok(index) => Ok((journal, index)),
-            Err(error) => {
-                // The error that counts is the first one; what is left holds nothing.
-                let _ = journal.claim.remove();
-                Err(error)
-            }
-        }
+        journal.is_published = false;
+        journal.write(&MARK)?;
+        let index = journal.append(records)?;
+        journal.claim.publish()?;
+        journal.is_published = true;
+        Ok((journal, index))
     }
 
     /// Goes on in a file.
@@ -115,6 +112,7 @@ impl JournalFile {
             claim,
             open,
             has_tail: false,
+            is_published: true,
             proposals: index.proposals().collect(),
             disk_of: Arc::clone(disk_of),
         }
@@ -137,7 +135,7 @@ impl JournalFile {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if !self.claim.path().exists() {
+        if self.is_published && !self.claim.path().exists() {
             self.make_again()?;
         }
         self.cut_tail()?;
@@ -172,6 +170,7 @@ impl JournalFile {
         let file = self.claim.create_file()?;
         let mut open = OpenFile::of(file, &self.disk_of, self.open.end)?;
         open.disk.write(0, &bytes)?;
+        self.claim.publish()?;
         self.open = open;
         self.has_tail = false;
         Ok(())
