@@ -12,8 +12,8 @@ use crate::util::short_debug;
 use crate::volume::Window;
 
 use super::journal::Replay;
-use super::recovery::Snapshot;
 use super::operations::EditCommand;
+use super::recovery::Snapshot;
 use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
 
 /// One change asked for by the user or reported by a job.

@@ -123,7 +123,11 @@ impl<'a> Edit<'a> {
             Ok(value) => {
                 let name = format!("label_{value}");
                 let taken = self.table().by_title(&name).is_some();
-                let name = if taken { unused_name(self.table(), &name) } else { name };
+                let name = if taken {
+                    unused_name(self.table(), &name)
+                } else {
+                    name
+                };
                 self.add_label(Some(value), &name)?
             }
             Err(_) => self.add_label(None, text)?,
@@ -136,7 +140,11 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// There is no such label.
-    pub fn labels_named(&self, values: &Values, parameter: &str) -> Result<Vec<u16>, OperationError> {
+    pub fn labels_named(
+        &self,
+        values: &Values,
+        parameter: &str,
+    ) -> Result<Vec<u16>, OperationError> {
         let mut found = Vec::new();
         for text in values.labels(parameter) {
             let value = find_label(&self.case.table, text)
@@ -152,7 +160,11 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// All values are in use.
-    pub(super) fn add_label(&mut self, value: Option<u16>, name: &str) -> Result<u16, OperationError> {
+    pub(super) fn add_label(
+        &mut self,
+        value: Option<u16>,
+        name: &str,
+    ) -> Result<u16, OperationError> {
         let value = value.or_else(|| self.case.table.next_free_value());
         let value = value.ok_or_else(|| {
             OperationError::new("all 65535 label values are in use: remove a label first")
@@ -165,7 +177,11 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// All values are in use.
-    pub fn begin_labels_like(&mut self, label: u16, count: usize) -> Result<Vec<u16>, OperationError> {
+    pub fn begin_labels_like(
+        &mut self,
+        label: u16,
+        count: usize,
+    ) -> Result<Vec<u16>, OperationError> {
         let named = self.table().get(label);
         let stem = named.map_or_else(|| "label".to_owned(), |l| l.name.clone());
         let mut numbers = 2u32..;
@@ -262,12 +278,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Makes those voxels of a box the label's that `belongs` says, asked of every voxel with its old value, `i` fastest.
-    fn write_result(
-        &mut self,
-        label: u16,
-        bounds: VoxelBox,
-        mut belongs: impl FnMut(u16) -> bool,
-    ) {
+    fn write_result(&mut self, label: u16, bounds: VoxelBox, mut belongs: impl FnMut(u16) -> bool) {
         let gives = std::mem::take(&mut self.gives);
         let mut left = 0;
         self.write(bounds, |_, old| match belongs(old) {
@@ -311,10 +322,14 @@ impl<'a> Edit<'a> {
 
     /// Makes the change one step of the history.
     pub(super) fn commit(mut self, step: &'static str) {
-        let delta = self.delta.take().filter(|d| !d.runs.is_empty()).map(|mut delta| {
-            delta.runs.shrink();
-            delta
-        });
+        let delta = self
+            .delta
+            .take()
+            .filter(|d| !d.runs.is_empty())
+            .map(|mut delta| {
+                delta.runs.shrink();
+                delta
+            });
         if let Some(mark) = self.mark.take() {
             self.case.commit(step, mark, delta, self.out);
         }
@@ -328,7 +343,10 @@ impl<'a> Edit<'a> {
             self.out
                 .info(format!("{size} stay with the labels that have them"));
         }
-        let is_same_table = self.mark.as_ref().is_some_and(|m| m.table == self.case.table);
+        let is_same_table = self
+            .mark
+            .as_ref()
+            .is_some_and(|m| m.table == self.case.table);
         if is_same_table && self.delta.as_ref().is_none_or(|d| d.runs.is_empty()) {
             self.out.info(format!("{step}: nothing to change"));
         } else {
@@ -360,7 +378,11 @@ impl Drop for Edit<'_> {
             return;
         };
         if let Some(delta) = self.delta.take() {
-            patch(&mut Arc::make_mut(&mut self.case.labels).voxels, &delta, true);
+            patch(
+                &mut Arc::make_mut(&mut self.case.labels).voxels,
+                &delta,
+                true,
+            );
         }
         self.case.reset_to(mark, self.out);
     }
@@ -376,7 +398,9 @@ fn one_after_another(first: &Runs<(u16, u16)>, second: &Runs<(u16, u16)>) -> Run
     });
     loop {
         // The next stretch that the same runs cover: it is cut off their heads.
-        let heads = runs.each_mut().map(|runs| runs.peek().map(|(range, _)| range.clone()));
+        let heads = runs
+            .each_mut()
+            .map(|runs| runs.peek().map(|(range, _)| range.clone()));
         let Some(start) = heads.iter().flatten().map(|r| r.start).min() else {
             return both;
         };

@@ -68,8 +68,8 @@ mod view;
 
 pub use case::Case;
 pub use command::{
-    AiCommand, Command, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
-    StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Command, HistoryCommand, LabelCommand, PromptCommand, ScanCommand, StrokeCommand,
+    StrokeMode, ToolCommand, ViewCommand,
 };
 pub use edit::Edit;
 pub use effect::{Effect, Severity, Ticket};

@@ -139,7 +139,13 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
             let action = Action::Operation(operation);
             match operation.needs_only_a_label() {
                 true => entry(ui, editable, action, out),
-                false => named(ui, case.is_some(), action, format!("{}...", operation.title), out),
+                false => named(
+                    ui,
+                    case.is_some(),
+                    action,
+                    format!("{}...", operation.title),
+                    out,
+                ),
             }
         }
     });

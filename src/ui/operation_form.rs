@@ -52,7 +52,9 @@ impl OperationForm {
     /// The plane that was entered, for an operation on slices.
     fn plane(&self) -> Option<Plane> {
         let text = self.texts.get("plane")?;
-        Plane::ALL.into_iter().find(|p| p.name().eq_ignore_ascii_case(text))
+        Plane::ALL
+            .into_iter()
+            .find(|p| p.name().eq_ignore_ascii_case(text))
     }
 
     fn command(&self, case: &Case) -> Result<EditCommand, OperationError> {
@@ -100,7 +102,9 @@ fn apply(ui: &mut Ui, form: &OperationForm, case: &Case, out: &mut Vec<UiRequest
     ui.separator();
     let command = form.command(case);
     ui.horizontal(|ui| {
-        if ui.add_enabled(command.is_ok(), Button::new("Apply")).clicked()
+        if ui
+            .add_enabled(command.is_ok(), Button::new("Apply"))
+            .clicked()
             && let Ok(command) = &command
         {
             let command: Command = command.clone().into();
@@ -138,7 +142,9 @@ fn row(
         .on_hover_text(parameter.hint);
     let allowed = format!("{}: {}", parameter.hint, parameter.kind.allowed());
     ui.horizontal(|ui| {
-        field(ui, parameter, text, case).labelled_by(label.id).on_hover_text(allowed);
+        field(ui, parameter, text, case)
+            .labelled_by(label.id)
+            .on_hover_text(allowed);
         if let Some((word, here)) = at_hand
             && ui.button(word).clicked()
         {

@@ -30,7 +30,10 @@ impl Crop {
         let squared_mm2 = squared_distance_mm(&self.voxels, self.dims(), spacing_mm);
         Self {
             bounds: self.bounds,
-            voxels: squared_mm2.into_iter().map(|d| u8::from(is_wanted(d))).collect(),
+            voxels: squared_mm2
+                .into_iter()
+                .map(|d| u8::from(is_wanted(d)))
+                .collect(),
         }
     }
 }

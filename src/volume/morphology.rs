@@ -35,7 +35,11 @@ impl Crop {
 
     /// Leaves those voxels that `is_wanted` says, asked by their offsets in a volume of these dims.
     pub fn keep_offsets(&mut self, dims: [usize; 3], is_wanted: impl Fn(usize) -> bool) {
-        for (voxel, offset) in self.voxels.iter_mut().zip(rows(dims, self.bounds).flatten()) {
+        for (voxel, offset) in self
+            .voxels
+            .iter_mut()
+            .zip(rows(dims, self.bounds).flatten())
+        {
             *voxel &= u8::from(is_wanted(offset));
         }
     }
@@ -87,7 +91,9 @@ impl Crop {
         let pairs = a.voxels.iter().zip(&b.voxels);
         Self {
             bounds,
-            voxels: pairs.map(|(&a, &b)| u8::from(keep(a != 0, b != 0))).collect(),
+            voxels: pairs
+                .map(|(&a, &b)| u8::from(keep(a != 0, b != 0)))
+                .collect(),
         }
     }
 
@@ -104,7 +110,11 @@ impl Crop {
     pub fn holes_filled_across(&self, axis: usize) -> Self {
         Self {
             bounds: self.bounds,
-            voxels: fill_holes_along(&self.voxels, self.dims(), std::array::from_fn(|d| d != axis)),
+            voxels: fill_holes_along(
+                &self.voxels,
+                self.dims(),
+                std::array::from_fn(|d| d != axis),
+            ),
         }
     }
 
@@ -191,7 +201,11 @@ fn border(dims: [usize; 3], along: [bool; 3]) -> impl Iterator<Item = usize> {
             let row = ni * (j + nj * k);
             let whole = at_end(1, j) || at_end(2, k);
             let step = if whole || ni == 1 { 1 } else { ni - 1 };
-            let row = if whole || along[0] { row..row + ni } else { row..row };
+            let row = if whole || along[0] {
+                row..row + ni
+            } else {
+                row..row
+            };
             row.step_by(step)
         })
     })

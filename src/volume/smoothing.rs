@@ -74,7 +74,8 @@ impl Ball {
         let mut voxels = 0;
         for dk in -reach[2]..=reach[2] {
             for dj in -reach[1]..=reach[1] {
-                let used = (dj as f64 * spacing_mm[1]).powi(2) + (dk as f64 * spacing_mm[2]).powi(2);
+                let used =
+                    (dj as f64 * spacing_mm[1]).powi(2) + (dk as f64 * spacing_mm[2]).powi(2);
                 if used <= squared_mm2 {
                     let half_width = steps(squared_mm2 - used, 0) as usize;
                     let shifted = [(dj + reach[1]) as usize, (dk + reach[2]) as usize];
@@ -162,7 +163,9 @@ fn kernel(sigma: f64) -> Vec<f32> {
     }
     let weight = |at: i64| (-0.5 * (at as f64 / sigma).powi(2)).exp();
     let sum: f64 = (-reach..=reach).map(weight).sum();
-    (-reach..=reach).map(|at| (weight(at) / sum) as f32).collect()
+    (-reach..=reach)
+        .map(|at| (weight(at) / sum) as f32)
+        .collect()
 }
 
 /// The values convolved along one axis; `i` fastest, mirrored at the ends.
@@ -171,7 +174,9 @@ fn blurred(values: &[f32], dims: [usize; 3], axis: usize, kernel: &[f32]) -> Vec
     let mut result = vec![0f32; values.len()];
     let [ni, nj, _] = dims;
     if axis == 0 {
-        let lines = result.par_chunks_exact_mut(ni).zip(values.par_chunks_exact(ni));
+        let lines = result
+            .par_chunks_exact_mut(ni)
+            .zip(values.par_chunks_exact(ni));
         lines.for_each_init(Vec::new, |longer: &mut Vec<f32>, (out, line)| {
             longer.clear();
             longer.extend((-reach..ni as i64 + reach).map(|i| line[mirrored(i, ni) as usize]));

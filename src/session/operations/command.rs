@@ -1,11 +1,11 @@
 //! An operation with its values, as a command.
 
 use crate::geometry::{Orientation, VoxelIndex};
-use crate::session::effect::Effects;
 use crate::session::edit::Edit;
+use crate::session::effect::Effects;
 use crate::session::{Case, Tools};
 use crate::util::short_debug;
-use crate::volume::{LabelTable, Grid};
+use crate::volume::{Grid, LabelTable};
 
 use super::{Kind, OPERATIONS, Operation, OperationError, Values};
 
@@ -76,7 +76,10 @@ impl EditCommand {
             }
             let voxel = self.values.voxel(parameter.name);
             if let Some(VoxelIndex([i, j, k])) = voxel.filter(|&v| !grid.contains(v)) {
-                return refuse(format!("voxel {i},{j},{k} is outside the scan of {}", size(grid)));
+                return refuse(format!(
+                    "voxel {i},{j},{k} is outside the scan of {}",
+                    size(grid)
+                ));
             }
             let voxels = self.values.voxel_box(parameter.name);
             if voxels.is_some_and(|b| b.clipped(grid.dims).is_none()) {

@@ -120,7 +120,9 @@ impl Operation {
     pub fn needs_only_a_label(&self) -> bool {
         let label = self.own_parameters.iter().any(|p| p.name == "label");
         let others = self.own_parameters.iter().filter(|p| p.name != "label");
-        label && others.into_iter().all(|p| p.need != Need::Required) && (self.check)(&Values::default()).is_ok()
+        label
+            && others.into_iter().all(|p| p.need != Need::Required)
+            && (self.check)(&Values::default()).is_ok()
     }
 }
 

@@ -130,8 +130,11 @@ pub const LOCKED: Parameter = Parameter::optional(
 pub const LABEL: Parameter = Parameter::required("label", Kind::Label, "the label to change");
 
 /// The same where it may be a new one.
-pub const NEW_LABEL: Parameter =
-    Parameter::required("label", Kind::NewLabel, "the label, or a new one's value or name");
+pub const NEW_LABEL: Parameter = Parameter::required(
+    "label",
+    Kind::NewLabel,
+    "the label, or a new one's value or name",
+);
 
 /// A label that the result keeps to.
 pub const WITHIN: Parameter =
@@ -196,15 +199,25 @@ impl Kind {
             Self::Labels => "values or names of labels, such as 1,2".to_owned(),
             Self::LabelsOrAll => "all, or values or names of labels, such as 1,2".to_owned(),
             Self::Number { unit, min, max } => {
-                let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+                let unit = if unit.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {unit}")
+                };
                 match (min.is_finite(), max.is_finite()) {
                     (true, true) => format!("a number from {min} to {max}{unit}"),
                     (true, false) => format!("a number from {min}{unit} on"),
                     _ => format!("a number{unit}"),
                 }
             }
-            Self::Count { unit, min, max: u32::MAX } => format!("a whole number of {unit} from {min} on"),
-            Self::Count { unit, min, max } => format!("a whole number of {unit} from {min} to {max}"),
+            Self::Count {
+                unit,
+                min,
+                max: u32::MAX,
+            } => format!("a whole number of {unit} from {min} on"),
+            Self::Count { unit, min, max } => {
+                format!("a whole number of {unit} from {min} to {max}")
+            }
             Self::Choice(_) | Self::Plane => self.choices().unwrap_or_default().join(" or "),
             Self::Flag => "yes or no".to_owned(),
             Self::Voxel => "a voxel I,J,K, such as 12,30,7".to_owned(),
@@ -220,16 +233,21 @@ impl Kind {
             Self::Label | Self::NewLabel | Self::OtherLabel => {
                 is_label(text).then(|| Value::Labels(vec![text.to_owned()]))
             }
-            Self::Labels | Self::LabelsOrAll => {
-                text.split(',').all(is_label).then(|| Value::Labels(words()))
-            }
+            Self::Labels | Self::LabelsOrAll => text
+                .split(',')
+                .all(is_label)
+                .then(|| Value::Labels(words())),
             Self::Number { min, max, .. } => {
                 let number: f64 = text.parse().ok()?;
-                (min..=max).contains(&number).then_some(Value::Number(number))
+                (min..=max)
+                    .contains(&number)
+                    .then_some(Value::Number(number))
             }
             Self::Count { min, max, .. } => {
                 let count: u32 = text.parse().ok()?;
-                (min..=max).contains(&count).then_some(Value::Number(f64::from(count)))
+                (min..=max)
+                    .contains(&count)
+                    .then_some(Value::Number(f64::from(count)))
             }
             Self::Slice => {
                 let index: u32 = text.parse().ok()?;

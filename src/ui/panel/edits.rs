@@ -19,7 +19,13 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
             &keep_largest::OPERATION,
             &clear::OPERATION,
         ] {
-            super::action_button(ui, editable, Action::Operation(operation), operation.hint, out);
+            super::action_button(
+                ui,
+                editable,
+                Action::Operation(operation),
+                operation.hint,
+                out,
+            );
         }
     });
 }

@@ -129,7 +129,11 @@ fn an_operation_is_told_what_it_needs_in_its_form() {
     bench.key(Modifiers::COMMAND, Key::K);
     bench.type_text("margin");
     bench.key(Modifiers::NONE, Key::Enter);
-    assert!(bench.shows("margin label=1"), "the active label is chosen: {:?}", bench.texts());
+    assert!(
+        bench.shows("margin label=1"),
+        "the active label is chosen: {:?}",
+        bench.texts()
+    );
     let apply = |bench: &mut Bench| {
         bench.press("Apply");
         labelled(bench)
@@ -139,7 +143,10 @@ fn an_operation_is_told_what_it_needs_in_its_form() {
     bench.type_text("3");
     bench.picture("operation_form");
     let grown = apply(&mut bench);
-    assert!(grown > 2 * drawn, "{drawn} grew to {grown}: the slices beside it too");
+    assert!(
+        grown > 2 * drawn,
+        "{drawn} grew to {grown}: the slices beside it too"
+    );
     assert_eq!(bench.case().history().undo_name(), Some("margin"));
     // Said before it is tried, in place.
     bench.press("mm *");

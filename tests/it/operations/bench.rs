@@ -35,7 +35,9 @@ fn hash([i, j, k]: [i64; 3]) -> i64 {
 }
 
 fn in_ball(at: [i64; 3], centre: [i64; 3], mm: i64) -> bool {
-    let squared: i64 = (0..3).map(|d| SQUARES[d] * (at[d] - centre[d]).pow(2)).sum();
+    let squared: i64 = (0..3)
+        .map(|d| SQUARES[d] * (at[d] - centre[d]).pow(2))
+        .sum();
     squared <= 16 * mm * mm
 }
 
@@ -75,7 +77,12 @@ pub fn image() -> ImageVolume {
         slope: 0.5,
         intercept: 10.0,
     };
-    ImageVolume::new(grid, VoxelData::I16(stored.collect()), rescale, Modality::Ct)
+    ImageVolume::new(
+        grid,
+        VoxelData::I16(stored.collect()),
+        rescale,
+        Modality::Ct,
+    )
 }
 
 /// A session with that scan and labels.

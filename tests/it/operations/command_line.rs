@@ -26,7 +26,14 @@ fn folder() -> TempDir {
 }
 
 fn edit(folder: &Path, operations: &[&str]) -> Output {
-    let mut arguments = vec!["edit", "scan.nii.gz", "--labels", "labels.nii.gz", "-o", "out.nii.gz"];
+    let mut arguments = vec![
+        "edit",
+        "scan.nii.gz",
+        "--labels",
+        "labels.nii.gz",
+        "-o",
+        "out.nii.gz",
+    ];
     arguments.extend(operations.iter().flat_map(|o| ["--do", o]));
     program(folder, &arguments)
 }
@@ -55,13 +62,19 @@ fn the_table_is_printed_as_json() {
     }
     let text = program(folder.path(), &["operations"]);
     let text = String::from_utf8(text.stdout).expect("UTF-8");
-    assert!(text.contains("keep_largest label [connectivity=26]"), "{text}");
+    assert!(
+        text.contains("keep_largest label [connectivity=26]"),
+        "{text}"
+    );
 }
 
 #[test]
 fn operations_are_done_in_order_and_names_are_kept() {
     let folder = folder();
-    let output = edit(folder.path(), &["clear label=shell", "keep_largest label=4 connectivity=6"]);
+    let output = edit(
+        folder.path(),
+        &["clear label=shell", "keep_largest label=4 connectivity=6"],
+    );
     assert!(output.status.success(), "{}", said(&output));
     let (labels, table) = written(folder.path());
     let counts = labels.counts();
@@ -75,14 +88,25 @@ fn nothing_to_change_is_said_and_the_file_written() {
     let folder = folder();
     let output = edit(folder.path(), &["clear label=2 box=0,0,0,1,1,1"]);
     assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("clear label: nothing to change"), "{}", said(&output));
+    assert!(
+        said(&output).contains("clear label: nothing to change"),
+        "{}",
+        said(&output)
+    );
     assert_eq!(written(folder.path()).0.voxels, labels().voxels);
 }
 
 #[test]
 fn without_labels_there_are_none() {
     let folder = folder();
-    let arguments = ["edit", "scan.nii.gz", "-o", "out.nii.gz", "--do", "clear label=1"];
+    let arguments = [
+        "edit",
+        "scan.nii.gz",
+        "-o",
+        "out.nii.gz",
+        "--do",
+        "clear label=1",
+    ];
     let output = program(folder.path(), &arguments);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("there is no label 1; there are none yet"));
@@ -104,7 +128,12 @@ fn what_is_typed_wrong_exits_with_2_and_writes_nothing() {
     ] {
         let output = edit(folder.path(), &["clear label=2", wrong]);
         assert_eq!(output.status.code(), Some(2), "{wrong}: {}", said(&output));
-        assert_eq!(said(&output).lines().count(), 1, "{wrong}: {}", said(&output));
+        assert_eq!(
+            said(&output).lines().count(),
+            1,
+            "{wrong}: {}",
+            said(&output)
+        );
         assert!(output.stdout.is_empty());
     }
     let output = program(folder.path(), &["edit", "scan.nii.gz", "-o", "out.nii.gz"]);
@@ -115,9 +144,19 @@ fn what_is_typed_wrong_exits_with_2_and_writes_nothing() {
 #[test]
 fn inputs_are_kept_and_other_grids_refused() {
     let folder = folder();
-    for (name, lost) in [("scan.nii.gz", "scan.nii.gz"), ("labels.nii.gz", "labels.nii.gz")] {
+    for (name, lost) in [
+        ("scan.nii.gz", "scan.nii.gz"),
+        ("labels.nii.gz", "labels.nii.gz"),
+    ] {
         let arguments = [
-            "edit", "scan.nii.gz", "--labels", "labels.nii.gz", "-o", name, "--do", "clear label=1",
+            "edit",
+            "scan.nii.gz",
+            "--labels",
+            "labels.nii.gz",
+            "-o",
+            name,
+            "--do",
+            "clear label=1",
         ];
         assert_refused(&program(folder.path(), &arguments), lost);
     }
@@ -128,6 +167,9 @@ fn inputs_are_kept_and_other_grids_refused() {
     );
     let path = folder.path().join("labels.nii.gz");
     save_labels(&path, &elsewhere, &LabelTable::default()).expect("labels");
-    assert_refused(&edit(folder.path(), &["clear label=1"]), "is on another grid");
+    assert_refused(
+        &edit(folder.path(), &["clear label=1"]),
+        "is on another grid",
+    );
     assert!(!folder.path().join("out.nii.gz").exists());
 }

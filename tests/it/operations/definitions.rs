@@ -19,7 +19,10 @@ fn rows() -> impl Iterator<Item = [&'static str; 3]> {
 fn the_labels_are_those_that_were_computed_with() {
     let [_, counts, checksum] = rows().next().expect("the first row");
     let (ours, sum) = digest(&labels());
-    assert_eq!((ours.as_str(), sum.to_string().as_str()), (counts, checksum));
+    assert_eq!(
+        (ours.as_str(), sum.to_string().as_str()),
+        (counts, checksum)
+    );
 }
 
 #[test]
@@ -32,15 +35,24 @@ fn every_operation_gives_what_its_definition_gives() {
         }
         let mut bench = Bench::new();
         let said = bench.edit(text);
-        assert!(said.iter().all(|(s, _)| *s == Severity::Info), "{text}: {said:?}");
+        assert!(
+            said.iter().all(|(s, _)| *s == Severity::Info),
+            "{text}: {said:?}"
+        );
         let (ours, sum) = digest(bench.case().labels());
         if (ours.as_str(), sum.to_string().as_str()) != (counts, checksum) {
             wrong.push(format!("{text}: {ours} {sum}, not {counts} {checksum}"));
         }
         let changed = **bench.case().labels() != labels();
         let steps = usize::from(changed || bench.case().history().undo_len() > 0);
-        assert_eq!(bench.case().history().undo_len(), steps, "{text} is one step");
-        let said_so = said.iter().any(|(_, text)| text.contains("nothing to change"));
+        assert_eq!(
+            bench.case().history().undo_len(),
+            steps,
+            "{text} is one step"
+        );
+        let said_so = said
+            .iter()
+            .any(|(_, text)| text.contains("nothing to change"));
         assert_eq!(said_so, steps == 0, "{text}: {said:?}");
         for &(value, voxels) in &bench.case().labels().counts() {
             assert_eq!(bench.case().voxel_count(value), voxels, "{text}");

@@ -1,8 +1,8 @@
 //! What holds for all operations: locks, who loses voxels, labels that are begun, and what is left untouched.
 
+use prosector::geometry::VoxelIndex;
 use prosector::prompt::{Click, Polarity};
 use prosector::session::{EditCommand, HistoryCommand, LabelCommand, PromptCommand, Severity};
-use prosector::geometry::VoxelIndex;
 
 use super::bench::{Bench, labels};
 
@@ -10,7 +10,10 @@ use super::bench::{Bench, labels};
 fn labels_are_named_by_value_or_by_name() {
     let mut bench = Bench::new();
     for (value, name) in [(1, "left lung"), (2, "3")] {
-        bench.session.apply(LabelCommand::Rename { value, name: name.into() });
+        bench.session.apply(LabelCommand::Rename {
+            value,
+            name: name.into(),
+        });
     }
     bench.edit("clear label=left_lung");
     assert_eq!(bench.case().voxel_count(1), 0);
@@ -23,11 +26,17 @@ fn labels_are_named_by_value_or_by_name() {
 fn what_is_not_there_is_refused_and_nothing_changes() {
     let mut bench = Bench::new();
     for (text, reason) in [
-        ("clear label=9", "clear: there is no label 9; there are 1 (label_1), 2 (label_2), "),
+        (
+            "clear label=9",
+            "clear: there is no label 9; there are 1 (label_1), 2 (label_2), ",
+        ),
         ("clear label=liver", "there is no label liver"),
         ("clear label=1 locked=9", "there is no label 9"),
         ("clear label=1 over=9", "there is no label 9"),
-        ("clear label=1 box=24,0,0,30,3,3", "the box lies outside the scan of 24x20x14 voxels"),
+        (
+            "clear label=1 box=24,0,0,30,3,3",
+            "the box lies outside the scan of 24x20x14 voxels",
+        ),
     ] {
         let command = EditCommand::parse(text).expect("well typed");
         let error = command.check(bench.case()).expect_err(text).to_string();
@@ -42,7 +51,10 @@ fn what_is_not_there_is_refused_and_nothing_changes() {
 #[test]
 fn a_label_locked_in_the_table_is_left_and_said() {
     let mut bench = Bench::new();
-    bench.session.apply(LabelCommand::Lock { value: 1, locked: true });
+    bench.session.apply(LabelCommand::Lock {
+        value: 1,
+        locked: true,
+    });
     let said = bench.edit("clear label=1");
     let text = "label 1 is locked: unlock it to change it".to_owned();
     assert_eq!(said, [(Severity::Error, text)]);
@@ -75,14 +87,23 @@ fn new_labels_are_begun_where_that_makes_sense() {
     let table = bench.case().table();
     let names = table.labels().iter().map(|l| (l.value, l.name.as_str()));
     let names: Vec<_> = names.collect();
-    let first = [(1, "label_1"), (2, "label_2"), (3, "label_3"), (4, "label_4")];
+    let first = [
+        (1, "label_1"),
+        (2, "label_2"),
+        (3, "label_3"),
+        (4, "label_4"),
+    ];
     assert_eq!(names[..4], first);
     assert_eq!(names[4..], [(5, "bone"), (7, "hard_tissue")]);
     assert_eq!(bench.case().voxel_count(5), 0);
     let range = |low, high| super::bench::image().mask_where(|v| (low..=high).contains(&v));
     let hard = range(200.0, 299.0).combined(&range(300.0, 500.0), |a, b| a || b);
     let background = labels().voxels;
-    let expected = hard.voxels.iter().zip(background).filter(|&(&h, old)| h != 0 && old == 0);
+    let expected = hard
+        .voxels
+        .iter()
+        .zip(background)
+        .filter(|&(&h, old)| h != 0 && old == 0);
     assert_eq!(bench.case().voxel_count(7), expected.count());
 }
 
@@ -96,7 +117,10 @@ fn a_label_begun_for_nothing_is_not_begun() {
         "merge labels=4 into=new locked=4",
     ] {
         let said = bench.edit(text);
-        assert!(said.iter().any(|(_, t)| t.contains("nothing to change")), "{text}: {said:?}");
+        assert!(
+            said.iter().any(|(_, t)| t.contains("nothing to change")),
+            "{text}: {said:?}"
+        );
         assert_eq!(bench.case().table().labels().len(), 4, "{text}");
     }
     assert_eq!(bench.case().history().undo_len(), 0);
@@ -106,7 +130,9 @@ fn a_label_begun_for_nothing_is_not_begun() {
 fn what_stays_with_others_is_told() {
     let mut bench = Bench::new();
     let said = bench.edit("margin label=1 mm=3.8");
-    let told = said.iter().any(|(_, t)| t.ends_with(" ml stay with the labels that have them"));
+    let told = said
+        .iter()
+        .any(|(_, t)| t.ends_with(" ml stay with the labels that have them"));
     assert!(told, "{said:?}");
     let said = bench.edit("margin label=3 mm=1 over=all");
     assert!(said.is_empty(), "{said:?}");

@@ -9,12 +9,21 @@ use super::bench::Bench;
 /// Two flat halves with a step between them at i = 6, a seed in each.
 fn halves(dims: [usize; 3]) -> Bench {
     let grid = Grid::new(dims, Affine::from_spacing([1.0, 1.0, 2.0], [0.0; 3]));
-    let side = |n: usize| if grid.voxel_at(n).0[0] < 6 { 100.0 } else { 400.0 };
+    let side = |n: usize| {
+        if grid.voxel_at(n).0[0] < 6 {
+            100.0
+        } else {
+            400.0
+        }
+    };
     let scan = VoxelData::F32((0..grid.len()).map(|n| side(n) as f32).collect());
     let mut labels = LabelMap::empty(grid);
     labels.voxels[grid.offset(5, 1, 0)] = 1;
     labels.voxels[grid.offset(9, 1, 0)] = 2;
-    Bench::with(ImageVolume::new(grid, scan, Rescale::IDENTITY, Modality::Mr), labels)
+    Bench::with(
+        ImageVolume::new(grid, scan, Rescale::IDENTITY, Modality::Mr),
+        labels,
+    )
 }
 
 #[test]
@@ -47,7 +56,12 @@ fn labels_neither_grow_into_others_nor_past_them() {
     bench.edit("grow_from_seeds labels=1,2");
     assert_eq!(bench.case().voxel_count(1), 1, "walled in");
     assert_eq!(bench.case().voxel_count(2), 4 * 4 * 3);
-    assert!(bench.voxels_of(3).iter().all(|v| before.contains(v) && v[0] > 2));
+    assert!(
+        bench
+            .voxels_of(3)
+            .iter()
+            .all(|v| before.contains(v) && v[0] > 2)
+    );
     bench.edit("grow_from_seeds labels=1,2 over=3 locked=2");
     assert_eq!(bench.case().voxel_count(1), 6 * 4 * 3);
     assert_eq!(bench.case().voxel_count(3), 0);
@@ -65,7 +79,11 @@ fn a_region_is_what_is_connected_and_in_range() {
     let mut bench = halves([10, 4, 3]);
     bench.edit("region_grow label=sac at=0,0,0 tolerance=299");
     let sac = bench.case().table().by_name("sac").expect("begun").value;
-    assert_eq!(bench.case().voxel_count(sac), 6 * 4 * 3 - 1, "without the seed");
+    assert_eq!(
+        bench.case().voxel_count(sac),
+        6 * 4 * 3 - 1,
+        "without the seed"
+    );
     let said = bench.edit("region_grow label=sac at=9,3,2 low=0 high=399");
     assert!(said[0].1.contains("nothing to change"), "{said:?}");
     bench.edit("region_grow label=sac at=9,3,2 low=0 high=400 over=1");
@@ -80,6 +98,7 @@ fn a_region_is_what_is_connected_and_in_range() {
     ] {
         assert!(EditCommand::parse(wrong).is_err(), "{wrong}");
     }
-    let outside = EditCommand::parse("region_grow label=1 at=-1,1,1 tolerance=1").expect("typed well");
+    let outside =
+        EditCommand::parse("region_grow label=1 at=-1,1,1 tolerance=1").expect("typed well");
     assert!(outside.check(bench.case()).is_err());
 }

@@ -29,8 +29,13 @@ fn of_equal_pieces_the_first_in_i_then_j_then_k_is_kept() {
 #[test]
 fn pieces_become_labels_by_size_and_the_largest_stays() {
     let mut bench = pieces();
-    bench.session.apply(LabelCommand::Rename { value: 1, name: "node".into() });
-    bench.session.apply(LabelCommand::Add { name: Some("node_2".into()) });
+    bench.session.apply(LabelCommand::Rename {
+        value: 1,
+        name: "node".into(),
+    });
+    bench.session.apply(LabelCommand::Add {
+        name: Some("node_2".into()),
+    });
     bench.edit("split_islands label=1");
     assert_eq!(bench.voxels_of(1), [[1, 4, 4], [2, 4, 4]]);
     assert_eq!(bench.voxels_of(3), [[1, 6, 1], [1, 6, 2]]);

@@ -8,7 +8,9 @@ const DIMS: [usize; 3] = [7, 6, 5];
 const SPACING_MM: [f64; 3] = [0.75, 1.25, 2.5];
 
 fn squared_mm2(a: [i64; 3], b: [i64; 3]) -> f64 {
-    (0..3).map(|d| (SPACING_MM[d] * (a[d] - b[d]) as f64).powi(2)).sum()
+    (0..3)
+        .map(|d| (SPACING_MM[d] * (a[d] - b[d]) as f64).powi(2))
+        .sum()
 }
 
 fn everywhere() -> impl Iterator<Item = [i64; 3]> {
@@ -20,9 +22,8 @@ fn everywhere() -> impl Iterator<Item = [i64; 3]> {
 /// from every voxel that is not its own.
 fn margin(label: &[[i64; 3]], mm: f64) -> Vec<[i64; 3]> {
     let outside: Vec<_> = everywhere().filter(|o| !label.contains(o)).collect();
-    let is_near = |v: &[i64; 3], others: &[[i64; 3]]| {
-        others.iter().any(|&o| squared_mm2(*v, o) <= mm * mm)
-    };
+    let is_near =
+        |v: &[i64; 3], others: &[[i64; 3]]| others.iter().any(|&o| squared_mm2(*v, o) <= mm * mm);
     everywhere()
         .filter(|v| match mm < 0.0 {
             false => is_near(v, label),
@@ -78,7 +79,11 @@ fn the_border_of_the_volume_is_no_surface() {
     let full: Vec<_> = everywhere().collect();
     let mut bench = Bench::of_voxels(DIMS, SPACING_MM, &full);
     let said = bench.edit("margin label=1 mm=-100");
-    assert_eq!(bench.voxels_of(1).len(), full.len(), "there is no voxel outside");
+    assert_eq!(
+        bench.voxels_of(1).len(),
+        full.len(),
+        "there is no voxel outside"
+    );
     assert!(said[0].1.contains("nothing to change"), "{said:?}");
     bench.edit("hollow label=1 mm=1 side=inside");
     assert!(bench.voxels_of(1).is_empty());
@@ -111,7 +116,10 @@ fn an_empty_label_stays_empty() {
         let mut bench = Bench::of_voxels(DIMS, SPACING_MM, &[[1, 1, 1]]);
         bench.edit("clear label=1");
         let said = bench.edit(operation);
-        assert!(said[0].1.contains("nothing to change"), "{operation}: {said:?}");
+        assert!(
+            said[0].1.contains("nothing to change"),
+            "{operation}: {said:?}"
+        );
         assert!(bench.voxels_of(1).is_empty(), "{operation}");
     }
 }

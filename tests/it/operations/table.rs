@@ -17,7 +17,12 @@ fn every_file_is_in_the_table() {
     let files = fs::read_dir(folder).expect("the folder of operations");
     let stems = files.map(|f| f.expect("a file").path().with_extension(""));
     let mut files: BTreeSet<String> = stems
-        .map(|f| f.file_name().expect("a name").to_string_lossy().into_owned())
+        .map(|f| {
+            f.file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     for other in ["mod", "command", "parameter", "values"] {
         assert!(files.remove(other), "{other} is there");
@@ -33,10 +38,16 @@ fn operations_are_told_apart_and_described() {
     let mut titles = BTreeSet::new();
     for operation in OPERATIONS {
         let id = operation.id;
-        assert!(id.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{id}");
+        assert!(
+            id.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+            "{id}"
+        );
         assert!(titles.insert(operation.title), "{id}");
         assert!(operation.key.is_none_or(|key| keys.insert(key)), "{id}");
-        assert!(operation.hint.len() > 20 && !operation.hint.ends_with('.'), "{id}");
+        assert!(
+            operation.hint.len() > 20 && !operation.hint.ends_with('.'),
+            "{id}"
+        );
         let names: Vec<&str> = operation.parameters().map(|p| p.name).collect();
         let distinct: BTreeSet<&str> = names.iter().copied().collect();
         assert_eq!(names.len(), distinct.len(), "{id}: {names:?}");
@@ -63,10 +74,18 @@ fn what_needs_only_a_label_can_be_done_on_one() {
         .filter(|o| o.needs_only_a_label())
         .map(|o| o.id)
         .collect();
-    assert!(only.contains(&"fill_holes") && only.contains(&"clear"), "{only:?}");
+    assert!(
+        only.contains(&"fill_holes") && only.contains(&"clear"),
+        "{only:?}"
+    );
     for operation in OPERATIONS {
         let on_label = EditCommand::on_label(operation, 1);
-        assert_eq!(on_label.is_ok(), operation.needs_only_a_label(), "{}", operation.id);
+        assert_eq!(
+            on_label.is_ok(),
+            operation.needs_only_a_label(),
+            "{}",
+            operation.id
+        );
     }
 }
 
@@ -74,16 +93,34 @@ fn what_needs_only_a_label_can_be_done_on_one() {
 fn what_is_typed_wrong_is_answered_with_what_is_allowed() {
     for (text, allowed) in [
         ("", "there is no operation ; there are "),
-        ("sharpen label=1", "there is no operation sharpen; there are "),
+        (
+            "sharpen label=1",
+            "there is no operation sharpen; there are ",
+        ),
         ("clear", "clear needs label=a label's value or name"),
-        ("clear label=0", "label=0 is not allowed; give a label's value or name"),
+        (
+            "clear label=0",
+            "label=0 is not allowed; give a label's value or name",
+        ),
         ("clear label=70000", "label=70000 is not allowed"),
         ("clear label=", "label= is not allowed"),
-        ("clear label=1 mm=3", "clear has no parameter mm; it takes label, box, over, locked"),
+        (
+            "clear label=1 mm=3",
+            "clear has no parameter mm; it takes label, box, over, locked",
+        ),
         ("clear label=1 label=2", "label is given twice"),
-        ("clear label=1 box=1,2,3,4,5", "give two corner voxels I0,J0,K0,I1,J1,K1"),
-        ("clear label=1 locked=2,", "give values or names of labels, such as 1,2"),
-        ("fill_holes label=1 plane=oblique", "give axial or coronal or sagittal"),
+        (
+            "clear label=1 box=1,2,3,4,5",
+            "give two corner voxels I0,J0,K0,I1,J1,K1",
+        ),
+        (
+            "clear label=1 locked=2,",
+            "give values or names of labels, such as 1,2",
+        ),
+        (
+            "fill_holes label=1 plane=oblique",
+            "give axial or coronal or sagittal",
+        ),
         ("keep_largest label=1 connectivity=18", "give 26 or 6"),
     ] {
         let error = EditCommand::parse(text).expect_err(text).to_string();
@@ -91,7 +128,10 @@ fn what_is_typed_wrong_is_answered_with_what_is_allowed() {
         assert_eq!(error.lines().count(), 1);
     }
     for operation in OPERATIONS {
-        let required = operation.own_parameters.iter().any(|p| p.need == Need::Required);
+        let required = operation
+            .own_parameters
+            .iter()
+            .any(|p| p.need == Need::Required);
         let alone = EditCommand::parse(operation.id);
         assert!(!required || alone.is_err(), "{}", operation.id);
     }

@@ -6,8 +6,8 @@ use prosector::geometry::{Plane, VoxelIndex};
 use prosector::prompt::Polarity::Positive;
 use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
-    AiCommand, Brush, BrushShape, Effect, HistoryCommand, LabelCommand, PromptCommand,
-    ScanCommand, Severity, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Brush, BrushShape, Effect, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
+    Severity, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 use prosector::volume::Window;
 

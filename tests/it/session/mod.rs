@@ -16,8 +16,8 @@ use prosector::models::{AutoResult, Estimate, PromptedResult, ScanKey};
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::session::operations::Operation;
 use prosector::session::{
-    AiCommand, Case, Command, EditCommand, Effect, OpenedScan, ScanCommand, ScanSource, Session, Severity,
-    Ticket,
+    AiCommand, Case, Command, EditCommand, Effect, OpenedScan, ScanCommand, ScanSource, Session,
+    Severity, Ticket,
 };
 use prosector::volume::{
     Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData, Window,
