@@ -280,7 +280,7 @@ fn work_that_cannot_be_kept_is_told_and_told_again_when_it_can() {
     bench.choose("File", "Open sample");
     crashed_at(&mut bench, 0.5);
     let patience = std::time::Instant::now();
-    let mut wait_for = |bench: &mut Bench, text: &str| {
+    let wait_for = |bench: &mut Bench, text: &str| {
         while !bench.shows(text) {
             assert!(patience.elapsed().as_secs() < 30, "{:?}", bench.messages());
             std::thread::sleep(std::time::Duration::from_millis(20));
