@@ -15,9 +15,17 @@ use crate::geometry::Affine;
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, luminance};
 
+use super::format::Format;
 use super::scan::COLOURS;
 use super::sniff::{head_of, is_picture};
 use super::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
+
+/// A folder of pictures without a DICOM file beside them.
+pub(super) static FORMAT: Format = Format {
+    name: "pictures",
+    inspect,
+    ..Format::NONE
+};
 
 /// Why a picture was not opened.
 const DAMAGED: &str =

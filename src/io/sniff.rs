@@ -6,39 +6,26 @@ use std::path::Path;
 
 use walkdir::WalkDir;
 
-use super::IoError;
-use super::dicom::{head_of_gzip, is_dicom};
-use super::nifti;
+use super::dicom::{self, head_of_gzip, is_dicom};
+use super::format::{FORMATS, Format};
+use super::{IoError, nifti, pictures};
 
 /// Bytes looked at: more than any header that tells formats apart.
 pub(super) const HEAD_BYTES: u64 = 4096;
-
-/// What will read a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// A NIfTI file, plain or gzipped, or one file of an .hdr/.img pair.
-    Nifti,
-    /// A folder, or a DICOM file with or without preamble.
-    Dicom,
-    /// A folder of pictures without a DICOM file beside them.
-    Pictures,
-}
 
 /// Looks at the first bytes of a file; a folder is taken for DICOM unless it holds pictures instead.
 ///
 /// # Errors
 /// A path that cannot be read, and content that is no scan, with what it is instead.
-pub(super) fn sniff(path: &Path) -> Result<Content, IoError> {
+pub(super) fn sniff(path: &Path) -> Result<&'static Format, IoError> {
     let metadata = fs::metadata(path).map_err(|e| IoError::unreadable(path, e))?;
     if metadata.is_dir() {
         return sniff_folder(path);
     }
     let head = head_of(path)?;
-    if is_dicom(&head) {
-        return Ok(Content::Dicom);
-    }
-    if nifti::looks_like_header(&head) || nifti::header_beside_image(path).is_some() {
-        return Ok(Content::Nifti);
+    let known = FORMATS.iter().find(|f| (f.recognises)(path, &head));
+    if let Some(format) = known {
+        return Ok(format);
     }
     if head.starts_with(&GZIP_MAGIC) {
         return sniff_gzip(path);
@@ -47,21 +34,21 @@ pub(super) fn sniff(path: &Path) -> Result<Content, IoError> {
 }
 
 /// Looks for pictures in a folder; where there is DICOM at any depth, they are previews of it and not frames.
-fn sniff_folder(folder: &Path) -> Result<Content, IoError> {
+fn sniff_folder(folder: &Path) -> Result<&'static Format, IoError> {
     fs::read_dir(folder).map_err(|e| IoError::unreadable(folder, e))?;
-    let mut content = Content::Dicom;
+    let mut format = &dicom::FORMAT;
     let files = WalkDir::new(folder).follow_links(true).into_iter();
     for file in files.flatten().filter(|e| e.file_type().is_file()) {
         // What cannot be read is named by whoever reads the folder.
         let head = head_of(file.path()).unwrap_or_default();
         if is_dicom(&head) || is_gzipped_dicom(file.path(), &head) {
-            return Ok(Content::Dicom);
+            return Ok(&dicom::FORMAT);
         }
         if file.depth() == 1 && is_picture(&head) {
-            content = Content::Pictures;
+            format = &pictures::FORMAT;
         }
     }
-    Ok(content)
+    Ok(format)
 }
 
 /// Whether these first bytes are a PNG's or a JPEG's.
@@ -85,15 +72,15 @@ fn is_gzipped_dicom(path: &Path, head: &[u8]) -> bool {
     head.starts_with(&GZIP_MAGIC) && is_dicom(&head_of_gzip(path, HEAD_BYTES))
 }
 
-fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
+fn sniff_gzip(path: &Path) -> Result<&'static Format, IoError> {
     let file = File::open(path).map_err(|e| IoError::unreadable(path, e))?;
     let mut head = Vec::new();
     let unpacked = flate2::bufread::GzDecoder::new(BufReader::new(file))
         .take(HEAD_BYTES)
         .read_to_end(&mut head);
     // What was unpacked before an error still tells what the file is; its reader names the damage.
-    if nifti::looks_like_header(&head) {
-        return Ok(Content::Nifti);
+    if (nifti::FORMAT.recognises)(Path::new(""), &head) {
+        return Ok(&nifti::FORMAT);
     }
     match unpacked {
         Err(e) if e.kind() == ErrorKind::UnexpectedEof => Err(IoError::damaged(
@@ -119,18 +106,16 @@ fn sniff_gzip(path: &Path) -> Result<Content, IoError> {
 fn describe(head: &[u8]) -> String {
     let kind = match head {
         [] => return "the file is empty (0 bytes); copy or download it again".into(),
-        [b'N', b'R', b'R', b'D', ..] => "it is an NRRD file",
         _ if is_picture(head) => {
             return "it is a picture; give the folder of pictures that are the frames of a sequence"
                 .into();
         }
         [b'P', b'K', 3, 4, ..] => "it is a zip archive",
         [b'%', b'P', b'D', b'F', ..] => "it is a PDF document",
-        _ if head.starts_with(b"ObjectType") => "it is a MetaImage file",
         _ if is_text(head) => "it is a text file",
         _ => "its first bytes are those of no scan format that is read",
     };
-    format!("{kind}; give a NIfTI file, a DICOM file or a DICOM folder")
+    format!("{kind}; give a NIfTI, NRRD or MetaImage file, a DICOM file or a DICOM folder")
 }
 
 fn is_text(head: &[u8]) -> bool {

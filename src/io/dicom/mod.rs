@@ -58,6 +58,7 @@ use std::path::Path;
 pub(super) use stream::head_of_gzip;
 pub(super) use walk::is_dicom;
 
+use crate::io::format::Format;
 use crate::io::{IoError, OpenOptions, ScanInfo};
 use crate::util::JobContext;
 use crate::volume::ImageVolume;
@@ -65,6 +66,15 @@ use crate::volume::ImageVolume;
 use header::Instance;
 use kind::Kind;
 use series::{Group, Sorted, sort};
+
+/// DICOM: a file with or without preamble, or a folder.
+pub(super) static FORMAT: Format = Format {
+    name: "DICOM",
+    recognises: |_, head| is_dicom(head),
+    inspect,
+    has_series: true,
+    ..Format::NONE
+};
 
 /// Reads a DICOM file or folder, all voxels included. With several image series and none chosen, the
 /// info lists them and the volume is `None`.

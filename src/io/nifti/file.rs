@@ -7,7 +7,7 @@ use crate::util::JobContext;
 
 use super::header::{Header, Version};
 use super::source::Source;
-use super::stored_type::StoredType;
+use crate::io::stored_type::StoredType;
 
 /// Voxels are read in pieces of this size, with a look at cancellation between them.
 const PIECE_BYTES: usize = 4 << 20;

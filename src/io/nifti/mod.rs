@@ -12,12 +12,44 @@ mod labels;
 mod modality;
 mod placement;
 mod source;
-mod stored_type;
 mod volume;
 mod write;
 
-pub(super) use file::{header_beside_image, looks_like_header, other_of_pair};
-pub(super) use labels::open_labels;
+use std::path::Path;
+
+use super::IoError;
+use super::format::{Format, Save};
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+
+pub(super) use file::other_of_pair;
 pub(super) use modality::guess as guess_modality;
-pub(super) use volume::inspect;
-pub(super) use write::{save_image, save_labels, save_mask};
+
+/// NIfTI, plain or gzipped, or one file of an .hdr/.img pair.
+pub(super) static FORMAT: Format = Format {
+    name: "NIfTI",
+    endings: &[".nii", ".nii.gz"],
+    recognises: |path, head| {
+        file::looks_like_header(head) || file::header_beside_image(path).is_some()
+    },
+    inspect: volume::inspect,
+    open_labels: Some(labels::open_labels),
+    save: Some(&Nifti),
+    says_sides: true,
+    ..Format::NONE
+};
+
+struct Nifti;
+
+impl Save for Nifti {
+    fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
+        write::save_labels(path, labels, table)
+    }
+
+    fn mask(&self, path: &Path, mask: &Mask) -> Result<(), IoError> {
+        write::save_mask(path, mask)
+    }
+
+    fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError> {
+        write::save_image(path, image)
+    }
+}

@@ -10,7 +10,7 @@ use crate::util::JobContext;
 
 use super::gzip::GzipReader;
 use super::header::{Header, Version};
-use super::stored_type::StoredType;
+use crate::io::stored_type::StoredType;
 
 /// Extensions beyond this are not kept: label tables are far smaller.
 const EXTENSION_BYTES: u64 = 16 << 20;

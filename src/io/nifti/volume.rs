@@ -5,6 +5,7 @@ use std::path::Path;
 use bytemuck::Pod;
 use rayon::prelude::*;
 
+use crate::io::described::{Found, described};
 use crate::io::scan::COLOURS;
 use crate::io::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
 use crate::util::JobContext;
@@ -14,9 +15,8 @@ use crate::volume::{
 
 use super::file::{NiftiFile, Part};
 use super::header::Header;
-use super::modality;
 use super::placement;
-use super::stored_type::StoredType;
+use crate::io::stored_type::StoredType;
 
 /// Reads one frame of a scan, or one slice of all its frames, and checks all voxels.
 pub(in crate::io) fn inspect(
@@ -57,37 +57,12 @@ pub(in crate::io) fn inspect(
         image = image.over_time(time.frame_ms);
         info.warnings.push(time.warning(file.frames));
     }
-    let (value_range, non_finite) = image.finite_range();
-    if non_finite == grid.len() {
-        return Err(IoError::damaged(path, "no voxel is a finite number"));
-    }
-    if non_finite > 0 {
-        info.warnings.push(format!(
-            "{non_finite} voxels are no finite numbers (NaN or infinite); they count as background"
-        ));
-    }
-    let modality = options.modality.unwrap_or_else(|| modality::guess(&image));
-    if options.modality.is_none() {
-        let name = modality.name();
-        info.assume(
-            Assumed::Modality,
-            format!("the kind of scan is guessed from the values: {name}"),
-        );
-    }
-    let info = ScanInfo {
-        dims: Some(grid.dims),
-        frames: Some(if time.is_some() { 1 } else { file.frames }),
-        frame: options.frame.unwrap_or(0),
-        spacing_mm: Some(grid.spacing_mm()),
-        affine: Some(grid.affine.to_rows()),
-        dtype: Some(file.stored_type.name().to_owned()),
-        modality: Some(modality),
-        modality_guessed: options.modality.is_none(),
+    let found = Found {
+        frames: if time.is_some() { 1 } else { file.frames },
+        dtype: file.stored_type.name(),
         time,
-        value_range,
-        ..info
     };
-    Ok((info, Some(image.with_modality(modality))))
+    described(path, image, &found, options, info)
 }
 
 /// The grid of a part, and what is known of time where that is its third axis.

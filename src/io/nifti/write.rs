@@ -8,15 +8,15 @@ use flate2::write::GzEncoder;
 use nifti::Extension;
 
 use crate::io::{IoError, atomic};
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Rescale, VoxelData};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Rescale};
 use crate::with_voxels;
 
 use super::caret;
 use super::file::NiftiFile;
 use super::header::{Header, Version};
 use super::placement;
-use super::stored_type::StoredType;
 use super::volume::rescale;
+use crate::io::stored_type::StoredType;
 
 /// NIFTI_INTENT_LABEL: the values are names.
 const INTENT_LABEL: i32 = 1002;
@@ -77,21 +77,9 @@ pub(in crate::io) fn save_image(path: &Path, image: &ImageVolume) -> Result<(), 
         }
         .save(path);
     }
-    let stored_type = match image.voxels() {
-        VoxelData::U8(_) => StoredType::U8,
-        VoxelData::I8(_) => StoredType::I8,
-        VoxelData::U16(_) => StoredType::U16,
-        VoxelData::I16(_) => StoredType::I16,
-        VoxelData::U32(_) => StoredType::U32,
-        VoxelData::I32(_) => StoredType::I32,
-        VoxelData::U64(_) => StoredType::U64,
-        VoxelData::I64(_) => StoredType::I64,
-        VoxelData::F32(_) => StoredType::F32,
-        VoxelData::F64(_) => StoredType::F64,
-    };
     Contents {
         grid: *image.grid(),
-        stored_type,
+        stored_type: StoredType::of(image.voxels()),
         bytes: with_voxels!(image.voxels(), v => bytemuck::cast_slice(v)),
         rescale: image.rescale(),
         intent: 0,

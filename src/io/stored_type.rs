@@ -1,4 +1,6 @@
-//! The voxel types a NIfTI file can hold.
+//! The voxel types that files hold, with NIfTI's codes for them.
+
+use crate::volume::VoxelData;
 
 /// A voxel type that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +61,22 @@ impl StoredType {
         Err(format!(
             "{refused} are not read; convert the file to a real-valued type (magnitude) first"
         ))
+    }
+
+    /// The type of voxels that were read.
+    pub(super) fn of(voxels: &VoxelData) -> Self {
+        match voxels {
+            VoxelData::U8(_) => Self::U8,
+            VoxelData::I8(_) => Self::I8,
+            VoxelData::U16(_) => Self::U16,
+            VoxelData::I16(_) => Self::I16,
+            VoxelData::U32(_) => Self::U32,
+            VoxelData::I32(_) => Self::I32,
+            VoxelData::U64(_) => Self::U64,
+            VoxelData::I64(_) => Self::I64,
+            VoxelData::F32(_) => Self::F32,
+            VoxelData::F64(_) => Self::F64,
+        }
     }
 
     /// The header's `datatype` code.

@@ -1,0 +1,331 @@
+//! Formats that are a text header and one block of voxels: reading the block, and what comes of it.
+
+use std::io::{BufReader, Read, Write};
+use std::path::Path;
+
+use bytemuck::Pod;
+use flate2::Compression;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use rayon::prelude::*;
+
+use crate::util::JobContext;
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use crate::with_voxels;
+
+use super::described::{Found, described};
+use super::scan::Assumed;
+use super::stored_type::StoredType;
+use super::whole::{label_map, named};
+use super::{IoError, OpenOptions, ScanInfo};
+
+/// Read at once, and between two looks at whether the user gave up.
+const CHUNK_BYTES: usize = 4 << 20;
+/// Deflate packs at most 1032 bytes into one; a little more for the framing.
+const PACKED_RATIO: u64 = 1040;
+
+/// How a block is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// As it is.
+    Plain,
+    /// One or more gzip members.
+    Gzip,
+    /// A zlib stream.
+    Zlib,
+}
+
+/// A block of voxels as its header describes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlockLayout {
+    /// The voxel type.
+    pub stored_type: StoredType,
+    /// The most significant byte comes first.
+    pub is_big_endian: bool,
+    /// How the bytes are stored.
+    pub packing: Packing,
+    /// Number of voxels, those of all frames.
+    pub voxels: usize,
+}
+
+impl BlockLayout {
+    /// Reads the block; `stored_bytes` is what the file has from here on. Memory grows with what is really there.
+    ///
+    /// # Errors
+    /// A reason: the data end early, or cannot be unpacked.
+    pub(super) fn read(
+        &self,
+        stored: impl Read,
+        stored_bytes: u64,
+        ctx: &JobContext,
+    ) -> Result<VoxelData, BlockError> {
+        let needed = self.voxels as u64 * self.stored_type.bytes() as u64;
+        let most = match self.packing {
+            Packing::Plain => stored_bytes,
+            Packing::Gzip | Packing::Zlib => stored_bytes.saturating_mul(PACKED_RATIO),
+        };
+        if needed > most {
+            return Err(BlockError::Damaged(format!(
+                "its voxels need {needed} bytes and it has {stored_bytes}; copy or download it again"
+            )));
+        }
+        let stored = BufReader::with_capacity(256 << 10, stored);
+        match self.packing {
+            Packing::Plain => self.typed(stored, ctx),
+            Packing::Gzip => self.typed(MultiGzDecoder::new(stored), ctx),
+            Packing::Zlib => self.typed(ZlibDecoder::new(stored), ctx),
+        }
+    }
+
+    fn typed(&self, reader: impl Read, ctx: &JobContext) -> Result<VoxelData, BlockError> {
+        let swap = self.is_big_endian != cfg!(target_endian = "big");
+        let f32_swapped = |v: f32| f32::from_bits(v.to_bits().swap_bytes());
+        let f64_swapped = |v: f64| f64::from_bits(v.to_bits().swap_bytes());
+        Ok(match self.stored_type {
+            StoredType::U8 => VoxelData::U8(self.vector(reader, swap, u8::swap_bytes, ctx)?),
+            StoredType::I8 => VoxelData::I8(self.vector(reader, swap, i8::swap_bytes, ctx)?),
+            StoredType::U16 => VoxelData::U16(self.vector(reader, swap, u16::swap_bytes, ctx)?),
+            StoredType::I16 => VoxelData::I16(self.vector(reader, swap, i16::swap_bytes, ctx)?),
+            StoredType::U32 => VoxelData::U32(self.vector(reader, swap, u32::swap_bytes, ctx)?),
+            StoredType::I32 => VoxelData::I32(self.vector(reader, swap, i32::swap_bytes, ctx)?),
+            StoredType::U64 => VoxelData::U64(self.vector(reader, swap, u64::swap_bytes, ctx)?),
+            StoredType::I64 => VoxelData::I64(self.vector(reader, swap, i64::swap_bytes, ctx)?),
+            StoredType::F32 => VoxelData::F32(self.vector(reader, swap, f32_swapped, ctx)?),
+            StoredType::F64 => VoxelData::F64(self.vector(reader, swap, f64_swapped, ctx)?),
+            StoredType::Rgb24 | StoredType::Rgba32 => {
+                return Err(BlockError::Damaged("its voxels are colours".to_owned()));
+            }
+        })
+    }
+
+    fn vector<T: Pod + Send>(
+        &self,
+        mut reader: impl Read,
+        swap: bool,
+        swap_bytes: impl Fn(T) -> T + Sync,
+        ctx: &JobContext,
+    ) -> Result<Vec<T>, BlockError> {
+        let mut voxels: Vec<T> = Vec::new();
+        let step = CHUNK_BYTES / size_of::<T>();
+        while voxels.len() < self.voxels {
+            ctx.check().map_err(|c| BlockError::Io(c.into()))?;
+            let from = voxels.len();
+            let to = self.voxels.min(from + step);
+            voxels
+                .try_reserve(to - from)
+                .map_err(|_| BlockError::Damaged("it does not fit into memory".to_owned()))?;
+            voxels.resize(to, T::zeroed());
+            let bytes = bytemuck::cast_slice_mut(&mut voxels[from..]);
+            reader.read_exact(bytes).map_err(|e| {
+                BlockError::Damaged(format!(
+                    "its voxels cannot be read to the end ({e}); copy or download it again"
+                ))
+            })?;
+        }
+        if swap {
+            voxels.par_iter_mut().for_each(|v| *v = swap_bytes(*v));
+        }
+        Ok(voxels)
+    }
+}
+
+/// Why a block is not read.
+pub(super) enum BlockError {
+    /// What is wrong with the file.
+    Damaged(String),
+    /// Anything else.
+    Io(IoError),
+}
+
+impl BlockError {
+    /// The refusal of the file.
+    pub(super) fn of(self, path: &Path) -> IoError {
+        match self {
+            Self::Damaged(reason) => IoError::damaged(path, reason),
+            Self::Io(error) => error,
+        }
+    }
+}
+
+/// What was read: the grid of one frame, and the voxels of all.
+pub(super) struct Block {
+    /// The grid of a frame.
+    pub grid: Grid,
+    /// The voxels; frames one after another.
+    pub voxels: VoxelData,
+    /// Number of frames.
+    pub frames: usize,
+    /// Doubts to show.
+    pub warnings: Vec<String>,
+}
+
+impl Block {
+    /// One frame as a scan.
+    ///
+    /// # Errors
+    /// There is no such frame, or no voxel is a number.
+    pub(super) fn into_scan(
+        self,
+        path: &Path,
+        options: &OpenOptions,
+    ) -> Result<(ScanInfo, Option<ImageVolume>), IoError> {
+        let frames = self.frames;
+        if options.frames_of_slice.is_some() {
+            let reason = "frames of a slice are read from NIfTI and DICOM; convert it first";
+            return Err(IoError::unsupported(path, reason));
+        }
+        let frame = options.frame.unwrap_or(0);
+        if frame >= frames {
+            let path = path.to_owned();
+            return Err(IoError::NoSuchFrame {
+                path,
+                frame,
+                frames,
+            });
+        }
+        let mut info = ScanInfo {
+            warnings: self.warnings,
+            ..ScanInfo::default()
+        };
+        if frames > 1 && options.frame.is_none() {
+            let text = format!("the scan has {frames} frames; frame 0 is used");
+            info.assume(Assumed::Frame, text);
+        }
+        let voxels = match frames {
+            1 => self.voxels,
+            _ => part_of(&self.voxels, frame * self.grid.len(), self.grid.len()),
+        };
+        let found = Found {
+            frames,
+            dtype: voxels.dtype(),
+            time: None,
+        };
+        let image = ImageVolume::new(self.grid, voxels, Rescale::IDENTITY, Modality::Mr);
+        described(path, image, &found, options, info)
+    }
+
+    /// The only frame as labels, with names for all of them.
+    ///
+    /// # Errors
+    /// Several frames, and values that are no labels.
+    pub(super) fn into_labels(
+        self,
+        path: &Path,
+        table: LabelTable,
+    ) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+        if self.frames > 1 {
+            return Err(IoError::several_frames(path, self.frames));
+        }
+        let labels = label_map(path, self.grid, self.voxels, Rescale::IDENTITY)?;
+        let table = named(table, &labels);
+        Ok((labels, table, self.warnings))
+    }
+}
+
+/// Some voxels of a block.
+fn part_of(voxels: &VoxelData, start: usize, len: usize) -> VoxelData {
+    let range = start..start + len;
+    match voxels {
+        VoxelData::U8(v) => VoxelData::U8(v[range].to_vec()),
+        VoxelData::I8(v) => VoxelData::I8(v[range].to_vec()),
+        VoxelData::U16(v) => VoxelData::U16(v[range].to_vec()),
+        VoxelData::I16(v) => VoxelData::I16(v[range].to_vec()),
+        VoxelData::U32(v) => VoxelData::U32(v[range].to_vec()),
+        VoxelData::I32(v) => VoxelData::I32(v[range].to_vec()),
+        VoxelData::U64(v) => VoxelData::U64(v[range].to_vec()),
+        VoxelData::I64(v) => VoxelData::I64(v[range].to_vec()),
+        VoxelData::F32(v) => VoxelData::F32(v[range].to_vec()),
+        VoxelData::F64(v) => VoxelData::F64(v[range].to_vec()),
+    }
+}
+
+/// Labels in the smallest type that holds them.
+pub(super) fn narrow(labels: &LabelMap) -> VoxelData {
+    let narrow: Option<Vec<u8>> = labels
+        .voxels
+        .iter()
+        .map(|&v| u8::try_from(v).ok())
+        .collect();
+    match narrow {
+        Some(narrow) => VoxelData::U8(narrow),
+        None => VoxelData::U16(labels.voxels.clone()),
+    }
+}
+
+/// A scan's values for formats without a rescale: as stored where there is none, else the physical ones, as whole numbers
+/// where they are.
+///
+/// # Errors
+/// Scans in colour.
+pub(super) fn physical(path: &Path, image: &ImageVolume) -> Result<VoxelData, IoError> {
+    if image.colours().is_some() {
+        let reason = "scans in colour are saved as NIfTI: give a name that ends in .nii.gz";
+        return Err(IoError::output(path, reason));
+    }
+    let Rescale { slope, intercept } = image.rescale();
+    if image.rescale() == Rescale::IDENTITY {
+        return Ok(image.voxels().clone());
+    }
+    let is_float = matches!(image.voxels(), VoxelData::F32(_) | VoxelData::F64(_));
+    let (low, high) = image.finite_range().0.unwrap_or((0.0, 0.0));
+    let is_whole = !is_float && slope.fract() == 0.0 && intercept.fract() == 0.0;
+    let values = (0..image.grid().len()).into_par_iter();
+    let fits = |min: f64, max: f64| is_whole && low >= min && high <= max;
+    Ok(if fits(f64::from(i16::MIN), f64::from(i16::MAX)) {
+        VoxelData::I16(values.map(|n| image.value(n) as i16).collect())
+    } else if fits(f64::from(i32::MIN), f64::from(i32::MAX)) {
+        VoxelData::I32(values.map(|n| image.value(n) as i32).collect())
+    } else if matches!(image.voxels(), VoxelData::F64(_)) {
+        VoxelData::F64(values.map(|n| image.value(n)).collect())
+    } else {
+        VoxelData::F32(values.map(|n| image.value(n) as f32).collect())
+    })
+}
+
+/// Writes voxels in this machine's byte order.
+pub(super) fn write(
+    mut out: impl Write,
+    voxels: &VoxelData,
+    packing: Packing,
+) -> std::io::Result<()> {
+    let bytes = bytes_of(voxels);
+    // Level 1, as nibabel: higher ones take far longer for little.
+    match packing {
+        Packing::Plain => out.write_all(bytes)?,
+        Packing::Gzip => {
+            let mut packed = GzEncoder::new(&mut out, Compression::fast());
+            packed.write_all(bytes)?;
+            packed.finish()?;
+        }
+        Packing::Zlib => {
+            let mut packed = ZlibEncoder::new(&mut out, Compression::fast());
+            packed.write_all(bytes)?;
+            packed.finish()?;
+        }
+    }
+    out.flush()
+}
+
+/// Re-read positions may differ by this part of a voxel.
+const POSITION_VOXELS: f64 = 1e-6;
+
+/// Whether what was read back is what was written.
+///
+/// # Errors
+/// What differs.
+pub(super) fn compare(read: &Block, grid: &Grid, voxels: &VoxelData) -> Result<(), String> {
+    if !read.grid.is_same(grid, POSITION_VOXELS) {
+        return Err("the position differs".into());
+    }
+    // Bytes and not values, as NaN is not equal to itself.
+    if StoredType::of(&read.voxels) != StoredType::of(voxels)
+        || bytes_of(&read.voxels) != bytes_of(voxels)
+    {
+        return Err("a voxel differs".into());
+    }
+    Ok(())
+}
+
+fn bytes_of(voxels: &VoxelData) -> &[u8] {
+    with_voxels!(voxels, v => bytemuck::cast_slice(v))
+}

@@ -1,0 +1,114 @@
+//! The table of formats: how each is recognised, read and written.
+//!
+//! To add one: a folder or file with its [`Format`], and a line in [`FORMATS`].
+
+use std::path::Path;
+
+use crate::util::JobContext;
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+
+use super::{IoError, OpenOptions, ScanInfo, dicom, meta_image, nifti, nrrd, pictures};
+
+/// All formats, in the order in which they are tried.
+pub(super) static FORMATS: &[&Format] = &[
+    &dicom::FORMAT,
+    &nifti::FORMAT,
+    &nrrd::FORMAT,
+    &meta_image::FORMAT,
+    &pictures::FORMAT,
+];
+
+/// What opening a scan gives; no volume where a series must be chosen.
+pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
+/// What opening a label map gives; the last are warnings.
+pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<String>);
+
+/// One format.
+pub(super) struct Format {
+    /// As users know it.
+    pub name: &'static str,
+    /// How the names of its files end, in lower case.
+    pub endings: &'static [&'static str],
+    /// Whether a file that begins so is one.
+    pub recognises: fn(&Path, &[u8]) -> bool,
+    /// Reads and checks a scan.
+    pub inspect: fn(&Path, &OpenOptions, &JobContext) -> Result<Opened, IoError>,
+    /// Opens a label map.
+    pub open_labels: Option<fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>>,
+    /// Writes.
+    pub save: Option<&'static dyn Save>,
+    /// A path holds several series.
+    pub has_series: bool,
+    /// Its reader itself says where the patient's sides are assumed.
+    pub says_sides: bool,
+}
+
+impl Format {
+    /// A format that can do nothing, to begin a constant with.
+    pub(super) const NONE: Self = Self {
+        name: "",
+        endings: &[],
+        recognises: |_, _| false,
+        inspect: |path, _, _| Err(IoError::not_a_scan(path, "it holds no scan")),
+        open_labels: None,
+        save: None,
+        has_series: false,
+        says_sides: false,
+    };
+}
+
+/// Writes a format: beside the target, re-read, compared, then renamed.
+pub(super) trait Save: Sync {
+    /// Whether this name can be written, besides what holds for all.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    fn check(&self, _path: &Path) -> Result<(), IoError> {
+        Ok(())
+    }
+
+    /// A label map with its names, as far as the format holds them.
+    ///
+    /// # Errors
+    /// It cannot be written or does not read back.
+    fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError>;
+
+    /// A mask as 0 and 1.
+    ///
+    /// # Errors
+    /// As [`Self::labels`].
+    fn mask(&self, path: &Path, mask: &Mask) -> Result<(), IoError> {
+        let voxels = mask.voxels.iter().map(|&v| u16::from(v != 0)).collect();
+        let labels = LabelMap {
+            grid: mask.grid,
+            voxels,
+        };
+        self.labels(path, &labels, &LabelTable::default())
+    }
+
+    /// A scan.
+    ///
+    /// # Errors
+    /// As [`Self::labels`], and what the format cannot hold.
+    fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError>;
+}
+
+/// The writer for a file of this name.
+///
+/// # Errors
+/// No format that is written has such names.
+pub(super) fn writer_for(path: &Path) -> Result<&'static dyn Save, IoError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_ascii_lowercase();
+    let written = || FORMATS.iter().filter_map(|f| Some((f, f.save?)));
+    let fits = |f: &Format| f.endings.iter().any(|e| name.ends_with(e));
+    written()
+        .find(|(f, _)| fits(f))
+        .map(|(_, save)| save)
+        .ok_or_else(|| {
+            let names = |f: &Format| format!("{} ({})", f.name, f.endings.join(" or "));
+            let known: Vec<String> = written().map(|(f, _)| names(f)).collect();
+            let reason = format!("results are {}: give a name that ends so", known.join(", "));
+            IoError::output(path, reason)
+        })
+}
