@@ -2,7 +2,7 @@
 //!
 //! To add one: a folder or file with its [`Format`], and a line in [`FORMATS`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
@@ -27,7 +27,7 @@ pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<String>);
 pub(super) struct Format {
     /// As users know it.
     pub name: &'static str,
-    /// How the names of its files end, in lower case.
+    /// How the names of files end that are written in it, in lower case.
     pub endings: &'static [&'static str],
     /// Whether a file that begins so is one.
     pub recognises: fn(&Path, &[u8]) -> bool,
@@ -35,6 +35,8 @@ pub(super) struct Format {
     pub inspect: fn(&Path, &OpenOptions, &JobContext) -> Result<Opened, IoError>,
     /// Opens a label map.
     pub open_labels: Option<fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>>,
+    /// The other file that a file's scan lies in.
+    pub other_file: fn(&Path) -> Option<PathBuf>,
     /// Writes.
     pub save: Option<&'static dyn Save>,
     /// A path holds several series.
@@ -51,6 +53,7 @@ impl Format {
         recognises: |_, _| false,
         inspect: |path, _, _| Err(IoError::not_a_scan(path, "it holds no scan")),
         open_labels: None,
+        other_file: |_| None,
         save: None,
         has_series: false,
         says_sides: false,
@@ -59,14 +62,6 @@ impl Format {
 
 /// Writes a format: beside the target, re-read, compared, then renamed.
 pub(super) trait Save: Sync {
-    /// Whether this name can be written, besides what holds for all.
-    ///
-    /// # Errors
-    /// What is wrong with the name.
-    fn check(&self, _path: &Path) -> Result<(), IoError> {
-        Ok(())
-    }
-
     /// A label map with its names, as far as the format holds them.
     ///
     /// # Errors

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::{IoError, nifti};
+use super::IoError;
+use super::format::FORMATS;
 
-/// Refuses a result that would replace a file that is read: one of `inputs`, the other file of a NIfTI pair, or any file
+/// Refuses a result that would replace a file that is read: one of `inputs`, the other file of a pair of header and voxels, or any file
 /// that lies in a folder among them, by whatever link or spelling it is named. A new file beside them is fine.
 ///
 /// # Errors
@@ -55,8 +56,8 @@ fn same_among(input: &Path, target: &Path) -> Option<PathBuf> {
         let found = files.find(|entry| is_same_file(entry.path(), target));
         return found.map(walkdir::DirEntry::into_path);
     }
-    let files = [Some(input.to_owned()), nifti::other_of_pair(input)];
-    let mut files = files.into_iter().flatten();
+    let other = FORMATS.iter().find_map(|format| (format.other_file)(input));
+    let mut files = std::iter::once(input.to_owned()).chain(other);
     files.find(|file| is_same_file(file, target))
 }
 

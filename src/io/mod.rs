@@ -125,6 +125,6 @@ pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
 /// # Errors
 /// [`IoError::Output`] with what is in the way.
 pub fn check_output(path: &Path) -> Result<(), IoError> {
-    format::writer_for(path)?.check(path)?;
+    format::writer_for(path)?;
     atomic::check_target(path)
 }

@@ -315,7 +315,7 @@ fn outputs_that_cannot_be_written_are_refused_first() {
     for (target, reason) in [
         ("nowhere/out.nii.gz", "does not exist"),
         ("closed/out.nii.gz", "read-only"),
-        ("out.nrrd", ".nii"),
+        ("out.png", ".nii"),
         ("out", ".nii"),
         ("scan.nii/out.nii.gz", ""),
     ] {

@@ -22,6 +22,7 @@ mod dicom_public;
 mod engine;
 mod evaluate;
 mod floors;
+mod formats;
 mod giving_way;
 mod grids;
 mod journals;

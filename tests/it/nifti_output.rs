@@ -227,7 +227,9 @@ fn outputs_that_cannot_be_written_are_refused_before_the_work() {
     let inside = |name: &str| folder.path().join(name);
     io::check_output(&inside("fine.nii.gz")).unwrap();
     io::check_output(&inside("fine.NII")).unwrap();
-    check(&inside("labels.nrrd"), ".nii.gz");
+    check(&inside("labels.png"), ".nii.gz");
+    io::check_output(&inside("labels.seg.nrrd")).unwrap();
+    io::check_output(&inside("labels.mha")).unwrap();
     check(&inside("missing/labels.nii.gz"), "does not exist");
     fs::create_dir(inside("folder.nii")).unwrap();
     check(&inside("folder.nii"), "is a folder");

@@ -149,11 +149,18 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
         PathPurpose::OpenScan => dialog
             .add_filter("All files", &["*"])
             .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
+            .add_filter("NRRD and MetaImage", &["nrrd", "nhdr", "mha", "mhd"])
             .add_filter("DICOM", &["dcm", "ima"]),
         PathPurpose::OpenLabels => dialog
-            .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
+            .add_filter(
+                "Label maps",
+                &["nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd"],
+            )
             .add_filter("All files", &["*"]),
-        PathPurpose::SaveLabels => dialog.add_filter("NIfTI labels", &["nii.gz", "nii"]),
+        PathPurpose::SaveLabels => dialog
+            .add_filter("NIfTI labels", &["nii.gz", "nii"])
+            .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
+            .add_filter("MetaImage (without names)", &["mha"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

@@ -248,7 +248,10 @@ pub fn suggested_name(source: &ScanSource) -> String {
         ScanSource::Sample => "phantom".to_owned(),
         ScanSource::File { .. } => source.title(),
     };
-    let stem = [".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima"]
+    const ENDINGS: [&str; 10] = [
+        ".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima", ".nrrd", ".nhdr", ".mha", ".mhd",
+    ];
+    let stem = ENDINGS
         .into_iter()
         .find_map(|ending| {
             let at = name.len().checked_sub(ending.len())?;

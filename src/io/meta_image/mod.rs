@@ -7,7 +7,7 @@ mod write;
 
 use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::util::JobContext;
 use crate::volume::LabelTable;
@@ -21,10 +21,11 @@ use header::Place;
 /// MetaImage.
 pub(super) static FORMAT: Format = Format {
     name: "MetaImage",
-    endings: &[".mha", ".mhd"],
+    endings: &[".mha"],
     recognises: |_, head| header::looks_like_one(head),
     inspect,
     open_labels: Some(open_labels),
+    other_file,
     save: Some(&write::MetaImage),
     ..Format::NONE
 };
@@ -35,6 +36,15 @@ fn inspect(path: &Path, options: &OpenOptions, ctx: &JobContext) -> Result<Opene
 
 fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels, IoError> {
     read(path, ctx)?.into_labels(path, LabelTable::default())
+}
+
+/// The file that the voxels are in, where they do not follow the header.
+fn other_file(path: &Path) -> Option<PathBuf> {
+    let header = header::read(&mut BufReader::new(File::open(path).ok()?)).ok()?;
+    match header.place {
+        Place::Here => None,
+        Place::Beside(name) => Some(path.parent()?.join(name)),
+    }
 }
 
 /// Reads header and voxels.

@@ -15,17 +15,6 @@ use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, VoxelData};
 pub(super) struct MetaImage;
 
 impl Save for MetaImage {
-    fn check(&self, path: &Path) -> Result<(), IoError> {
-        let is_detached = path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("mhd"));
-        if is_detached {
-            let reason = "header and voxels are written to one file: give a name that ends in .mha";
-            return Err(IoError::output(path, reason));
-        }
-        Ok(())
-    }
-
     fn labels(&self, path: &Path, labels: &LabelMap, _table: &LabelTable) -> Result<(), IoError> {
         save(path, &labels.grid, &block::narrow(labels))
     }

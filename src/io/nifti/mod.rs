@@ -21,7 +21,6 @@ use super::IoError;
 use super::format::{Format, Save};
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
-pub(super) use file::other_of_pair;
 pub(super) use modality::guess as guess_modality;
 
 /// NIfTI, plain or gzipped, or one file of an .hdr/.img pair.
@@ -33,6 +32,7 @@ pub(super) static FORMAT: Format = Format {
     },
     inspect: volume::inspect,
     open_labels: Some(labels::open_labels),
+    other_file: file::other_of_pair,
     save: Some(&Nifti),
     says_sides: true,
     ..Format::NONE

@@ -56,6 +56,9 @@ pub(super) fn read(reader: &mut impl BufRead) -> Result<Header, String> {
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\n', '\r']);
         if is_first {
+            if !text.starts_with("NRRD") {
+                return Err("it does not begin as NRRD does".to_owned());
+            }
             is_first = false;
             continue;
         }

@@ -18,10 +18,11 @@ use super::{IoError, OpenOptions};
 /// NRRD.
 pub(super) static FORMAT: Format = Format {
     name: "NRRD",
-    endings: &[".nrrd", ".nhdr"],
+    endings: &[".nrrd"],
     recognises: |_, head| head.starts_with(b"NRRD00"),
     inspect,
     open_labels: Some(segments::open_labels),
+    other_file: read::other_file,
     save: Some(&write::Nrrd),
     ..Format::NONE
 };

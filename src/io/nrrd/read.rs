@@ -55,6 +55,12 @@ pub(super) fn read(path: &Path, ctx: &JobContext) -> Result<(Header, Block), IoE
     Ok((header, block))
 }
 
+/// The file that the voxels are in, where they do not follow the header.
+pub(super) fn other_file(path: &Path) -> Option<PathBuf> {
+    let header = header::read(&mut BufReader::new(File::open(path).ok()?)).ok()?;
+    data_file(path, header.data_file.as_deref()?).ok()
+}
+
 /// The file of the voxels: one name, in the header's folder.
 fn data_file(path: &Path, name: &str) -> Result<PathBuf, IoError> {
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -17,18 +17,6 @@ use super::{read, segments};
 pub(super) struct Nrrd;
 
 impl Save for Nrrd {
-    fn check(&self, path: &Path) -> Result<(), IoError> {
-        let is_detached = path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("nhdr"));
-        if is_detached {
-            let reason =
-                "header and voxels are written to one file: give a name that ends in .nrrd";
-            return Err(IoError::output(path, reason));
-        }
-        Ok(())
-    }
-
     fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
         let names = segments::lines_of(labels, table);
         save(path, &labels.grid, &block::narrow(labels), &names)
