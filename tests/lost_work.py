@@ -336,12 +336,13 @@ def try_full_disk(desk):
 
 def try_closing_in_a_run(desk):
     """Closing while organs are being segmented."""
-    large = desk.folder / "large.nii"
-    write_scan(large, 160)
-    window = desk.open(large)
-    wait(6)
+    demo = desk.folder / "demo"
+    command = [desk.program, "demo", "--headless", "-o", str(demo)]
+    subprocess.run(command, check=True, capture_output=True)
+    window = desk.open(demo / "phantom.nii.gz")
+    idle(window)
     desk.keys("Control_L", "g")
-    wait(4)
+    wait(2)
     desk.picture("closing_in_a_run")
     cpu = cpu_seconds(window.pid)
     wait(1)

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod desktop;
+pub mod journal;
 mod logging;
 
 use std::process::ExitCode;

@@ -35,6 +35,10 @@ pub enum Command {
     Convert(ConvertArgs),
     /// Segment a scan: known structures automatically, or whatever a box and clicks point at.
     Segment(SegmentArgs),
+    /// List the editing operations.
+    Operations(OperationsArgs),
+    /// Edit the labels of a scan, one operation after another.
+    Edit(EditArgs),
     /// Compare label maps with the truth, or measure a model on cases.
     Evaluate(EvaluateArgs),
     /// The installed models.
@@ -44,6 +48,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Compare our networks with recordings of the authors' code.
     Parity(ParityArgs),
+    /// List the unsaved work that windows left behind, or write its labels to a file.
+    Recover(RecoverArgs),
     /// Draw the three planes of a scan into a PNG.
     Screenshot(ScreenshotArgs),
     /// Segment the built-in phantom: automatically, by a click and by a box.
@@ -181,6 +187,36 @@ pub struct SegmentArgs {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `prosector operations`
+#[derive(Debug, Args)]
+pub struct OperationsArgs {
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `prosector edit`
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// The scan.
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    /// The label map to begin with, on the scan's grid; without it there are no labels yet.
+    #[arg(long, value_name = "IN")]
+    pub labels: Option<PathBuf>,
+    /// The label map to write (.nii or .nii.gz).
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// An operation and what it is told (see `prosector operations`); may be repeated.
+    #[arg(
+        long = "do",
+        value_name = "ID key=value ..",
+        required = true,
+        action = clap::ArgAction::Append
+    )]
+    pub operations: Vec<String>,
 }
 
 /// `prosector evaluate`
@@ -355,6 +391,20 @@ pub struct ParityArgs {
     /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `prosector recover`
+#[derive(Debug, Args)]
+pub struct RecoverArgs {
+    /// Write the labels of this work, as after its last step; it stays where it is.
+    #[arg(long, value_name = "ID", requires = "output")]
+    pub export: Option<String>,
+    /// The label map to write.
+    #[arg(short, long, value_name = "OUT", requires = "export")]
+    pub output: Option<PathBuf>,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,

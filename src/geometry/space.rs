@@ -78,10 +78,36 @@ impl VoxelBox {
 
     /// The box grown by this many voxels on every side.
     pub fn grown(self, voxels: i64) -> Self {
+        self.grown_by([voxels; 3])
+    }
+
+    /// The box grown by this many voxels at both ends of each axis.
+    pub fn grown_by(self, voxels: [i64; 3]) -> Self {
         Self {
-            min: self.min.map(|v| v - voxels),
-            max: self.max.map(|v| v + voxels),
+            min: std::array::from_fn(|d| self.min[d] - voxels[d]),
+            max: std::array::from_fn(|d| self.max[d] + voxels[d]),
         }
+    }
+
+    /// The box cut off at the ends of a grid of these dims, in which part of it must lie.
+    pub fn clamped(self, dims: [usize; 3]) -> Self {
+        self.clipped(dims).unwrap_or(self)
+    }
+
+    /// The same box seen from a voxel that becomes voxel (0, 0, 0).
+    pub fn relative_to(self, origin: [i64; 3]) -> Self {
+        let seen = |corner: [i64; 3]| std::array::from_fn(|d| corner[d] - origin[d]);
+        Self {
+            min: seen(self.min),
+            max: seen(self.max),
+        }
+    }
+
+    /// The part of the box with this index along an axis, be it inside the box or not.
+    pub fn slice(mut self, axis: usize, index: i64) -> Self {
+        self.min[axis] = index;
+        self.max[axis] = index;
+        self
     }
 
     /// Voxels along each axis.

@@ -1,9 +1,9 @@
 //! The open scan and everything drawn on it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::geometry::VoxelIndex;
 use crate::io::ScanInfo;
@@ -37,12 +37,11 @@ pub struct Case {
     pub(super) revision: u64,
     /// The revision that was on disk last.
     pub(super) saved_revision: u64,
-    /// The revision of the labels when they were opened or begun.
-    pub(super) first_revision: u64,
+    /// Revisions that the session gave to what was open before.
+    pub(super) earlier_revisions: Range<u64>,
     /// The next revision or ticket; goes on counting over all scans of a session, so that late messages
     /// about another scan mean nothing here.
     pub(super) next_number: u64,
-    pub(super) recovery_taken: Option<(u64, Instant)>,
     pub(super) gain: Option<KnownGain>,
 }
 
@@ -200,7 +199,7 @@ impl Case {
             Command::Prompt(c) => self.apply_prompt(c, tools, out),
             Command::Ai(c) => self.apply_ai(c, tools, out),
             Command::Stroke(c) => self.apply_stroke(&c, tools, out),
-            Command::Edit(c) => self.apply_edit(c, tools, out),
+            Command::Edit(c) => self.apply_edit(&c, tools, out),
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
@@ -219,8 +218,11 @@ fn interrupts(command: &Command) -> bool {
     match command {
         Command::Label(_) | Command::Prompt(_) | Command::Edit(_) => true,
         Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
-        Command::History(c) => *c == HistoryCommand::Redo,
-        Command::Stroke(c) => matches!(c, StrokeCommand::Begin { .. }),
+        Command::History(c) => *c != HistoryCommand::Undo,
+        Command::Stroke(c) => matches!(
+            c,
+            StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
+        ),
         Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,
     }
 }

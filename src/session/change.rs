@@ -1,16 +1,17 @@
 //! How a change becomes a step of the history: mark, change, commit.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::geometry::VoxelBox;
 use crate::prompt::PromptSet;
-use crate::volume::morphology::rows;
-use crate::volume::{LabelMap, LabelTable, Run, Runs};
+use crate::volume::{LabelTable, Run, Runs};
 
 use super::effect::{Effect, Effects};
 use super::history::{Change, Step};
+use super::journal::{Begin, Status, StepId};
 use super::proposal::{PackedProposal, Proposal};
 use super::{Case, HistoryCommand};
 
@@ -51,7 +52,7 @@ impl PartialEq for TargetRecord {
 fn same_proposal(a: Option<&Arc<PackedProposal>>, b: Option<&Arc<PackedProposal>>) -> bool {
     match (a, b) {
         (None, None) => true,
-        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (Some(a), Some(b)) => a.id == b.id,
         _ => false,
     }
 }
@@ -83,7 +84,7 @@ impl Target {
 
 /// The state before a change.
 pub(super) struct Mark {
-    table: LabelTable,
+    pub table: LabelTable,
     target: TargetRecord,
 }
 
@@ -108,6 +109,11 @@ impl Locks {
         locks
     }
 
+    /// Locks one more.
+    pub fn add(&mut self, value: u16) {
+        self.0[usize::from(value)] = true;
+    }
+
     pub fn holds(&self, value: u16) -> bool {
         self.0[usize::from(value)]
     }
@@ -127,36 +133,9 @@ impl Case {
         }
     }
 
-    /// Gives each voxel of `within` the value that `rule(offset, old value)` says, as far as locks allow.
-    /// Returns what changed.
-    pub(super) fn rewrite(
-        &mut self,
-        within: VoxelBox,
-        mut rule: impl FnMut(usize, u16) -> u16,
-    ) -> Option<Delta> {
-        let locks = Locks::of(&self.table);
-        let labels = Arc::make_mut(&mut self.labels);
-        let mut runs = Runs::default();
-        for row in rows(labels.grid.dims, within) {
-            for offset in row {
-                let old = labels.voxels[offset];
-                let new = rule(offset, old);
-                if new != old && locks.allow(old, new) {
-                    labels.voxels[offset] = new;
-                    runs.push(offset, (old, new));
-                }
-            }
-        }
-        runs.shrink();
-        (!runs.is_empty()).then_some(Delta {
-            bounds: within,
-            runs,
-        })
-    }
-
-    /// As [`Case::rewrite`] over all voxels, for a rule that needs only the proposed value of a voxel (0 where no run
-    /// lies) and its old one: it is asked once for each run of voxels that have both in common, and told its length.
-    /// So a large organ costs a pass over memory, not a decision a voxel.
+    /// Gives each voxel the value that `rule(proposed value, old value, voxels)` says, as far as locks allow; the proposed
+    /// value is 0 where no run lies. The rule is asked once for each run of voxels that have both in common, and told its
+    /// length. So a large organ costs a pass over memory, not a decision a voxel. Returns what changed.
     pub(super) fn rewrite_proposed(
         &mut self,
         proposed: &Runs<u16>,
@@ -195,7 +174,7 @@ impl Case {
     /// already changed. Nothing changed: no step.
     pub(super) fn commit(
         &mut self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         mark: Mark,
         labels: Option<Delta>,
         out: &mut Effects,
@@ -206,7 +185,7 @@ impl Case {
     /// As [`Case::commit`]; steps that follow each other with the same key become one.
     pub(super) fn commit_merging(
         &mut self,
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         merge: Option<u16>,
         mark: Mark,
         labels: Option<Delta>,
@@ -231,7 +210,8 @@ impl Case {
             self.revision = self.number();
         }
         self.history.push(Step {
-            name,
+            id: StepId::fresh(),
+            name: name.into(),
             labels,
             table: table_changed.then(|| Change {
                 before: mark.table,
@@ -255,27 +235,34 @@ impl Case {
         self.target.active = mark.target.active;
     }
 
-    /// Undo and redo.
+    /// Undo, redo, and jumps: any number of steps back or forward, told as one change.
     pub(super) fn apply_history(&mut self, command: HistoryCommand, out: &mut Effects) {
-        let back = command == HistoryCommand::Undo;
-        let step = if back {
-            self.history.step_back()
-        } else {
-            self.history.step_forward()
+        let (here, redo) = (self.history.undo_len(), self.history.redo_len());
+        let wanted = match command {
+            HistoryCommand::Undo => here.saturating_sub(1),
+            HistoryCommand::Redo => here + redo.min(1),
+            HistoryCommand::JumpTo(position) => position.min(here + redo),
         };
-        let Some(step) = step else { return };
         let target_before = self.target.record();
-        if let Some(delta) = &step.labels {
-            patch(Arc::make_mut(&mut self.labels), delta, back);
-            count(&mut self.counts, delta, back);
-            out.push(Effect::LabelsChanged(delta.bounds));
+        let mut target = None;
+        while self.history.undo_len() != wanted {
+            let back = self.history.undo_len() > wanted;
+            match self.history.move_over(back) {
+                Ok(Some(step)) => {
+                    self.take_over(&step, back, out);
+                    target = step.target.as_ref().map(|t| t.to(back).clone()).or(target);
+                }
+                Ok(None) => break,
+                Err(reason) => {
+                    out.refuse(reason);
+                    break;
+                }
+            }
         }
-        if let Some(table) = &step.table {
-            self.table = with_visibility_of(table.to(back), &self.table);
-            out.push(Effect::TableChanged);
+        if self.history.undo_len() == here {
+            return;
         }
-        self.revision = *step.revision.to(back);
-        let target = step.target.as_ref().map(|t| t.to(back).clone());
+        self.history.tell_position();
         if let Some(record) = target {
             self.restore_target(record);
             announce(&target_before, &self.target.record(), out);
@@ -287,10 +274,52 @@ impl Case {
         self.forget_missing_active();
     }
 
-    fn restore_target(&mut self, record: TargetRecord) {
+    /// Sets labels, table and revision to what they are before (`back`) or after a step.
+    fn take_over(&mut self, step: &Step, back: bool, out: &mut Effects) {
+        if let Some(delta) = &step.labels {
+            patch(&mut Arc::make_mut(&mut self.labels).voxels, delta, back);
+            count(&mut self.counts, delta, back);
+            out.push(Effect::LabelsChanged(delta.bounds));
+        }
+        if let Some(table) = &step.table {
+            self.table = with_visibility_of(table.to(back), &self.table);
+            out.push(Effect::TableChanged);
+        }
+        self.revision = *step.revision.to(back);
+    }
+
+    /// Tells the journal that the work begins with what is there now.
+    pub(super) fn tell_begin(&self) {
+        let labels = || match self.counts.is_empty() {
+            true => Runs::default(),
+            false => Runs::of_nonzero(&self.labels.voxels),
+        };
+        self.history.tell_begin(|| Begin {
+            source: self.source().clone(),
+            grid: *self.grid(),
+            labels: labels(),
+            table: self.table.clone(),
+            active: self.target.active,
+            labels_path: self.labels_path.clone(),
+            revision: self.revision,
+            is_saved: self.revision == self.saved_revision,
+        });
+    }
+
+    /// Tells the journal what is no step but part of the work.
+    pub(super) fn tell_status(&mut self) {
+        let (source, active, table) = (&self.scan.source, self.target.active, &self.table);
+        self.history.tell_status(|| Status {
+            source: source.clone(),
+            active,
+            hidden: table.hidden(),
+        });
+    }
+
+    pub(super) fn restore_target(&mut self, record: TargetRecord) {
         let standing = self.target.proposal.take();
         let proposal = record.proposal.map(|packed| match standing {
-            Some(p) if Arc::ptr_eq(&p.packed, &packed) => p,
+            Some(p) if p.packed.id == packed.id => p,
             _ => Proposal::unpack(packed, *self.grid()),
         });
         self.target = Target {
@@ -363,11 +392,11 @@ fn announce(before: &TargetRecord, after: &TargetRecord, out: &mut Effects) {
     }
 }
 
-/// Writes a delta into the labels, backwards or forwards.
-fn patch(labels: &mut LabelMap, delta: &Delta, back: bool) {
+/// Writes a delta into label voxels, backwards or forwards.
+pub(super) fn patch(voxels: &mut [u16], delta: &Delta, back: bool) {
     for run in delta.runs.iter() {
         let (old, new) = run.value;
-        labels.voxels[run.range()].fill(if back { old } else { new });
+        voxels[run.range()].fill(if back { old } else { new });
     }
 }
 
@@ -399,7 +428,7 @@ fn same_content(a: &LabelTable, b: &LabelTable) -> bool {
 }
 
 /// The table of a step with labels shown or hidden as they are now, because that is not history.
-fn with_visibility_of(table: &LabelTable, now: &LabelTable) -> LabelTable {
+pub(super) fn with_visibility_of(table: &LabelTable, now: &LabelTable) -> LabelTable {
     let mut table = table.clone();
     let shown: Vec<(u16, bool)> = now.labels().iter().map(|l| (l.value, l.visible)).collect();
     for (value, visible) in shown {

@@ -4,7 +4,6 @@
 //! `session.apply(PromptCommand::AddClick(click))`.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::models::{AutoResult, PromptedResult};
@@ -12,8 +11,10 @@ use crate::prompt::Click;
 use crate::util::short_debug;
 use crate::volume::Window;
 
+use super::journal::Replay;
+use super::operations::EditCommand;
 use super::recovery::Snapshot;
-use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, Tool};
+use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
 
 /// One change asked for by the user or reported by a job.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ pub enum Command {
     Ai(AiCommand),
     /// Drawing by hand.
     Stroke(StrokeCommand),
-    /// Clean-up of a label.
+    /// An operation on labels.
     Edit(EditCommand),
     /// Back and forth.
     History(HistoryCommand),
@@ -51,26 +52,18 @@ pub enum ScanCommand {
     Close,
     /// Opens a label map on the open scan: replaces labels and history. Refused when the grid differs.
     OpenLabels(Box<OpenedLabels>),
-    /// Takes over the labels of a recovery file; they count as unsaved. Refused when the grid differs.
+    /// Takes over the labels of a recovery file of an earlier version; they count as unsaved. Refused when the grid
+    /// differs.
     Restore(Box<Snapshot>),
+    /// Goes on with the work that a journal holds. Where the scan's voxels lie in another order now, with its labels
+    /// only. Refused when the grid differs.
+    Resume(Box<Replay>),
     /// The labels of this [`super::Case::revision`] were written to this file.
     MarkSaved {
         /// What was written.
         revision: u64,
         /// The file.
         path: PathBuf,
-    },
-    /// A recovery snapshot of this revision was taken and is being written.
-    RecoveryTaken {
-        /// What was taken.
-        revision: u64,
-        /// When.
-        at: Instant,
-    },
-    /// The recovery snapshot could not be written: another is due after a while, whatever changes.
-    RecoveryFailed {
-        /// When.
-        at: Instant,
     },
 }
 
@@ -108,11 +101,13 @@ pub enum ViewCommand {
 #[derive(Debug, Clone)]
 pub enum ToolCommand {
     /// Chooses the tool of the primary button.
-    Select(Tool),
+    Select(ToolId),
     /// Size and shape of brush and eraser.
     Brush(Brush),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
     TakeFromOthers(bool),
+    /// How many bytes the history may hold in memory.
+    HistoryBudget(usize),
 }
 
 /// The label table. Values that name no label are ignored.
@@ -238,17 +233,15 @@ pub enum StrokeCommand {
     End,
     /// Esc: the stroke leaves no trace.
     Abort,
-}
-
-/// Clean-up of one label.
-#[derive(Debug, Clone, Copy)]
-pub enum EditCommand {
-    /// Gives the label the background voxels that it encloses in 3D.
-    FillHoles(u16),
-    /// Removes all of the label but its largest piece.
-    KeepLargest(u16),
-    /// Removes all of the label's voxels; the label stays in the table.
-    Clear(u16),
+    /// An outline was closed: what lies inside is drawn at once, as a stroke and a step of its own.
+    Outline {
+        /// Adds or removes.
+        mode: StrokeMode,
+        /// The view drawn on; the outline lies on the slice nearest to its first point.
+        plane: Plane,
+        /// The corners in order; the last is joined to the first.
+        corners: Vec<VoxelPoint>,
+    },
 }
 
 /// Back and forth.
@@ -258,6 +251,8 @@ pub enum HistoryCommand {
     Undo,
     /// Does the last undone step again.
     Redo,
+    /// Goes to where so many steps of the list are in force; beyond its end, to the end.
+    JumpTo(usize),
 }
 
 macro_rules! into_command {
@@ -289,9 +284,8 @@ short_debug! {
         ScanCommand::Close => "close",
         ScanCommand::OpenLabels(_) => "open labels",
         ScanCommand::Restore(_) => "restore",
+        ScanCommand::Resume(_) => "resume",
         ScanCommand::MarkSaved { .. } => "saved",
-        ScanCommand::RecoveryTaken { .. } => "recovery taken",
-        ScanCommand::RecoveryFailed { .. } => "recovery failed",
     };
     LabelCommand: |command| match command {
         LabelCommand::Add { .. } => "add",

@@ -2,6 +2,7 @@
 
 use crate::volume::{LabelTable, title_of};
 
+use super::edit::Edit;
 use super::effect::{Effect, Effects};
 use super::{Case, LabelCommand, Tools};
 
@@ -44,17 +45,18 @@ impl Case {
     }
 
     fn add_label(&mut self, step: &'static str, name: &str, tools: Tools, out: &mut Effects) {
-        if self.is_bad_name(None, name, out) || !self.settle(tools, out) {
+        if self.is_bad_name(None, name, out) {
             return;
         }
-        let mark = self.mark();
-        match self.table.next_free_value() {
-            Some(value) => {
-                self.table.add(value, name.trim());
-                self.target.active = Some(value);
-                self.commit(step, mark, None, out);
+        let Some(mut edit) = Edit::begin(self, tools, out) else {
+            return;
+        };
+        match edit.add_label(None, name.trim()) {
+            Ok(value) => {
+                edit.activate(value);
+                edit.commit(step);
             }
-            None => out.refuse("all 65535 label values are in use: remove a label first"),
+            Err(error) => edit.refuse(&error),
         }
     }
 
@@ -100,15 +102,13 @@ impl Case {
         if self.table.get(value).is_none() || self.is_locked(value, out) {
             return;
         }
-        let mark = self.mark();
         if self.target.active == Some(value) {
             self.cancel_prompt_job(out);
-            self.target.clear();
         }
-        let delta = self.erase_label(value);
-        self.table.remove(value);
-        self.forget_missing_active();
-        self.commit("remove label", mark, delta, out);
+        let mut edit = Edit::unsettled(self, out);
+        edit.erase(value, None);
+        edit.remove_label(value);
+        edit.commit("remove label");
     }
 
     /// The label that the next click, box or stroke goes to.
@@ -157,8 +157,20 @@ pub struct Receiver {
     pub is_locked: bool,
 }
 
+impl Receiver {
+    /// Its name, and what keeps it from receiving or that it is started.
+    pub fn text(&self) -> String {
+        let state = match (self.is_locked, self.is_new) {
+            (true, _) => " is locked",
+            (_, true) => " (new)",
+            _ => "",
+        };
+        format!("{}{state}", self.title)
+    }
+}
+
 /// `{stem}_N` with the smallest N from 1 that no label has.
-fn unused_name(table: &LabelTable, stem: &str) -> String {
+pub(super) fn unused_name(table: &LabelTable, stem: &str) -> String {
     (1u32..)
         .map(|n| format!("{stem}_{n}"))
         .find(|name| table.by_title(name).is_none())

@@ -35,24 +35,27 @@
 //!   for the labels that have its structures' names.
 //! - The **brush** takes background and every label that is visible and unlocked: what one cannot see, one
 //!   does not paint over. The **eraser** takes from the active label only.
-//! - **Fill holes** takes background only.
+//! - **Operations** take background only, or also the labels that they are told to ([`operations`]).
 //!
 //! # History
 //! Everything that changes labels, label table, prompts or proposal is a step; a result belongs to the
 //! step of the prompt that asked for it. Tools, views, visibility and the choice of the active label are
-//! not steps. Steps hold run-length coded changes and are forgotten, oldest first, beyond
-//! [`History::DEFAULT_BUDGET_BYTES`]; the newest step always stays.
+//! not steps. Steps hold run-length coded changes. With an [`journal::Archive`] each is told to it as it is made
+//! and stays undoable for ever; memory holds [`History::DEFAULT_BUDGET_BYTES`] of them unless told otherwise. Without
+//! one, the oldest are forgotten beyond that; the newest step always stays.
 
 mod ai;
 mod case;
 mod change;
 mod command;
-mod edits;
+mod edit;
 mod effect;
 mod gain;
 mod history;
+pub mod journal;
 mod labels;
 mod open;
+pub mod operations;
 mod prompts;
 mod proposal;
 mod readout;
@@ -65,20 +68,25 @@ mod view;
 
 pub use case::Case;
 pub use command::{
-    AiCommand, Command, EditCommand, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
-    StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Command, HistoryCommand, LabelCommand, PromptCommand, ScanCommand, StrokeCommand,
+    StrokeMode, ToolCommand, ViewCommand,
 };
+pub use edit::Edit;
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
-pub use history::History;
+pub use history::{History, Step};
 pub use labels::Receiver;
+pub use operations::EditCommand;
 pub use proposal::{Proposal, Proposed};
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
-pub use tool::{Brush, BrushShape, Tool, Tools};
+pub use tool::{Brush, BrushShape, ToolId, Tools};
 pub use view::{Display, Interpolation};
 
+use std::sync::Arc;
+
 use effect::Effects;
+use journal::{Archive, unique_number};
 use settings::Settings;
 
 /// The state of the application. See the module's documentation for its rules.
@@ -88,6 +96,9 @@ pub struct Session {
     tools: Tools,
     display: Display,
     history_budget_bytes: Option<usize>,
+    archive: Option<Arc<dyn Archive>>,
+    /// The first revision or ticket.
+    first_number: u64,
     /// The next revision or ticket, while nothing is open.
     next_number: u64,
 }
@@ -102,6 +113,7 @@ impl Session {
                 ..Tools::default()
             },
             display: settings.display(),
+            history_budget_bytes: Some(settings.history_budget_bytes()),
             ..Self::default()
         }
     }
@@ -110,6 +122,22 @@ impl Session {
     pub fn with_history_budget(mut self, bytes: usize) -> Self {
         self.history_budget_bytes = Some(bytes);
         self
+    }
+
+    /// The same session; every step of the scans that it opens is told to the archive, and read back from it when it is
+    /// not in memory any more.
+    pub fn with_archive(mut self, archive: Arc<dyn Archive>) -> Self {
+        self.archive = Some(archive);
+        // Revisions of sessions that write one journal after the other must differ.
+        self.first_number = unique_number();
+        self.next_number = self.first_number;
+        self
+    }
+
+    /// How many bytes the history may hold in memory.
+    pub fn history_budget_bytes(&self) -> usize {
+        let default = History::DEFAULT_BUDGET_BYTES;
+        self.history_budget_bytes.unwrap_or(default)
     }
 
     /// The open scan with everything drawn on it.
@@ -150,6 +178,7 @@ impl Session {
         }
         if let Some(case) = &mut self.case {
             case.update_gain(self.tools);
+            case.tell_status();
         }
         out.0
     }
@@ -159,6 +188,12 @@ impl Session {
             ToolCommand::Select(tool) => self.tools.tool = tool,
             ToolCommand::Brush(brush) => self.tools.brush = brush.clamped(),
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
+            ToolCommand::HistoryBudget(bytes) => {
+                self.history_budget_bytes = Some(bytes);
+                if let Some(case) = &mut self.case {
+                    case.history.set_budget(bytes);
+                }
+            }
         }
         out.push(Effect::ViewChanged);
     }

@@ -1,6 +1,7 @@
 //! Opening and closing: scans, label maps, recovery files.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
@@ -9,6 +10,7 @@ use crate::volume::{Grid, LabelMap, LabelTable, Reordering};
 use super::ai::Jobs;
 use super::change::Target;
 use super::effect::{Effect, Effects};
+use super::journal::{Record, Replay};
 use super::recovery::Snapshot;
 use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
 
@@ -16,11 +18,10 @@ impl Session {
     pub(super) fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
         match command {
             ScanCommand::Open(scan) => {
-                let budget = self
-                    .history_budget_bytes
-                    .unwrap_or(History::DEFAULT_BUDGET_BYTES);
                 self.close(out);
-                self.case = Some(Case::open(*scan, budget, self.next_number));
+                let history = History::new(self.history_budget_bytes(), self.archive.clone());
+                let earlier = self.first_number..self.next_number;
+                self.case = Some(Case::open(*scan, history, earlier));
                 out.push(Effect::ScanChanged);
             }
             ScanCommand::Close => {
@@ -44,10 +45,10 @@ impl Session {
 }
 
 impl Case {
-    /// The scan without labels. `first_number` is above all revisions and tickets given out before.
-    fn open(scan: OpenedScan, budget_bytes: usize, first_number: u64) -> Self {
+    /// The scan without labels. `earlier` are the revisions and tickets given out before.
+    fn open(scan: OpenedScan, history: History, earlier: Range<u64>) -> Self {
         let grid = *scan.image.grid();
-        Self {
+        let case = Self {
             window: scan.window,
             cross_hair: VoxelIndex(grid.dims.map(|n| (n / 2) as i64)),
             labels: Arc::new(LabelMap::empty(grid)),
@@ -56,16 +57,17 @@ impl Case {
             target: Target::default(),
             jobs: Jobs::default(),
             stroke: None,
-            history: History::new(budget_bytes),
+            history,
             labels_path: None,
-            revision: first_number,
-            saved_revision: first_number,
-            first_revision: first_number,
-            next_number: first_number + 1,
-            recovery_taken: None,
+            revision: earlier.end,
+            saved_revision: earlier.end,
+            next_number: earlier.end + 1,
+            earlier_revisions: earlier,
             gain: None,
             scan,
-        }
+        };
+        case.tell_begin();
+        case
     }
 
     fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
@@ -73,16 +75,13 @@ impl Case {
             ScanCommand::ReplaceImage(scan) => self.replace_image(*scan, out),
             ScanCommand::OpenLabels(opened) => self.open_labels(*opened, out),
             ScanCommand::Restore(snapshot) => self.restore(*snapshot, out),
-            ScanCommand::MarkSaved { revision, path } if revision >= self.first_revision => {
+            ScanCommand::Resume(replay) => self.resume(*replay, out),
+            ScanCommand::MarkSaved { revision, path }
+                if !self.earlier_revisions.contains(&revision) =>
+            {
                 self.saved_revision = revision;
-                self.labels_path = Some(path);
-            }
-            ScanCommand::RecoveryTaken { revision, at } => {
-                self.recovery_taken = Some((revision, at));
-            }
-            ScanCommand::RecoveryFailed { at } => {
-                // No revision is kept, and this moment counts as that of the last try.
-                self.recovery_taken = Some((u64::MAX, at));
+                self.labels_path = Some(path.clone());
+                self.history.tell_record(|| Record::saved(revision, path));
             }
             ScanCommand::MarkSaved { .. } | ScanCommand::Open(_) | ScanCommand::Close => {}
         }
@@ -116,6 +115,7 @@ impl Case {
         self.replace_labels(labels, opened.table, out);
         self.saved_revision = self.revision;
         self.labels_path = Some(opened.path);
+        self.tell_begin();
     }
 
     fn restore(&mut self, snapshot: Snapshot, out: &mut Effects) {
@@ -127,6 +127,34 @@ impl Case {
         self.target.active = active;
         self.forget_missing_active();
         self.labels_path = snapshot.labels_path;
+        self.tell_begin();
+    }
+
+    fn resume(&mut self, replay: Replay, out: &mut Effects) {
+        let is_same_grid = replay.fits(self.grid());
+        let Some(labels) = self.on_grid(replay.labels, out) else {
+            return;
+        };
+        if !is_same_grid {
+            out.warn("the steps of the earlier session lie on other voxels: undo begins anew");
+            self.replace_labels(labels, replay.table, out);
+            self.labels_path = replay.labels_path;
+            self.tell_begin();
+            return;
+        }
+        let (archive, budget) = (self.history.archive().cloned(), self.history.budget_bytes());
+        self.replace_labels(labels, replay.table, out);
+        self.history = replay.history;
+        self.history.continue_in(archive, budget);
+        self.revision = replay.revision;
+        self.saved_revision = replay.saved_revision;
+        self.labels_path = replay.labels_path;
+        self.next_number = self.next_number.max(replay.highest_revision + 1);
+        self.restore_target(replay.target);
+        self.forget_missing_active();
+        if !self.proposal_answers_prompts() {
+            self.run_prompts(self.accepted_prior(), out);
+        }
     }
 
     /// Takes over other labels; history and prompts begin anew.
@@ -142,9 +170,9 @@ impl Case {
         self.target = Target::default();
         self.stroke = None;
         self.cancel_prompt_job(out);
-        self.history = History::new(self.history.budget_bytes());
+        self.history = History::new(self.history.budget_bytes(), self.history.archive().cloned());
         self.revision = self.number();
-        self.first_revision = self.revision;
+        self.earlier_revisions.end = self.revision;
         out.push(Effect::LabelsChanged(self.grid().bounds()));
         out.push(Effect::TableChanged);
         out.push(Effect::PromptsChanged);

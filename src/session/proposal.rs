@@ -7,6 +7,8 @@ use crate::models::{Certainty, Estimate};
 use crate::prompt::PromptSet;
 use crate::volume::{Grid, LabelMap, LabelTable, Mask, Runs};
 
+use super::journal::unique_number;
+
 /// What is proposed.
 #[derive(Debug, Clone)]
 pub enum Proposed {
@@ -41,16 +43,18 @@ pub struct Proposal {
 /// A proposal as the history keeps it: run-length coded.
 #[derive(Debug)]
 pub(super) struct PackedProposal {
-    runs: Runs<u16>,
-    kind: PackedKind,
-    estimate: Option<Estimate>,
-    certainty: Option<Certainty>,
+    /// Equal ids mean equal proposals, whether in memory or read from the journal.
+    pub id: u64,
+    pub runs: Runs<u16>,
+    pub kind: PackedKind,
+    pub estimate: Option<Estimate>,
+    pub certainty: Option<Certainty>,
     /// What it was made from; empty for structures.
     pub prompts: PromptSet,
 }
 
 #[derive(Debug)]
-enum PackedKind {
+pub(super) enum PackedKind {
     Target(u16),
     Structures(Arc<LabelTable>),
 }
@@ -65,6 +69,7 @@ impl Proposal {
         prompts: PromptSet,
     ) -> Self {
         let packed = Arc::new(PackedProposal {
+            id: unique_number(),
             runs: Runs::of_nonzero(&mask.voxels),
             kind: PackedKind::Target(label),
             estimate,
@@ -91,6 +96,7 @@ impl Proposal {
     ) -> Self {
         let table = Arc::new(table);
         let packed = Arc::new(PackedProposal {
+            id: unique_number(),
             runs: Runs::of_nonzero(&labels.voxels),
             kind: PackedKind::Structures(table.clone()),
             estimate,

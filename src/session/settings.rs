@@ -9,7 +9,7 @@ use crate::geometry::Convention;
 use crate::io::{IoError, atomic};
 use crate::util::short_debug;
 
-use super::{Brush, Display, Interpolation, Session};
+use super::{Brush, Display, History, Interpolation, Session};
 
 /// User preferences; a small TOML file. What is missing in it has its default.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub brush: Brush,
     /// The model that computes; `None`: the one in the box.
     pub model: Option<String>,
+    /// How much of the undo history stays in memory, in MiB; the rest is on disk.
+    pub history_mib: usize,
 }
 
 short_debug! {
@@ -55,11 +57,15 @@ impl Default for Settings {
             take_from_others: false,
             brush: Brush::default(),
             model: None,
+            history_mib: History::DEFAULT_BUDGET_BYTES >> 20,
         }
     }
 }
 
 impl Settings {
+    /// The least and the most of [`Self::history_mib`].
+    pub const HISTORY_RANGE_MIB: (usize, usize) = (16, 16_384);
+
     /// How many recent files are remembered.
     pub const MAX_RECENT_FILES: usize = 10;
 
@@ -110,6 +116,12 @@ impl Settings {
         self.last_folder = folder.map(Path::to_owned).or(self.last_folder.take());
     }
 
+    /// How many bytes of the undo history stay in memory.
+    pub fn history_budget_bytes(&self) -> usize {
+        let (least, most) = Self::HISTORY_RANGE_MIB;
+        self.history_mib.clamp(least, most) << 20
+    }
+
     /// Takes over what the user changed in a session.
     pub fn remember(&mut self, session: &Session) {
         let (tools, display) = (session.tools(), session.display());
@@ -119,6 +131,7 @@ impl Settings {
         self.overlay_outline = display.overlay_outline;
         self.take_from_others = tools.take_from_others;
         self.brush = tools.brush;
+        self.history_mib = session.history_budget_bytes() >> 20;
     }
 
     /// The display settings to start with.

@@ -1,9 +1,9 @@
-//! Drawing by hand: a stroke is a transaction that becomes one step, or leaves no trace.
+//! Drawing by hand, with the brush or by an outline: a stroke is a transaction that becomes one step, or leaves no trace.
 
 use std::sync::Arc;
 
 use crate::geometry::{Orientation, Plane, VoxelBox, VoxelPoint};
-use crate::volume::{BrushTip, Runs, sweep};
+use crate::volume::{BrushTip, Grid, Runs, fill_outline, sweep};
 
 use super::change::{Delta, Locks, Mark};
 use super::effect::{Effect, Effects};
@@ -13,8 +13,9 @@ use super::{Brush, BrushShape, Case, StrokeCommand, StrokeMode, Tools};
 pub(super) struct Stroke {
     mode: StrokeMode,
     label: u16,
-    tip: BrushTip,
-    last: VoxelPoint,
+    step_name: &'static str,
+    /// The brush and where it is; an outline has none.
+    brush: Option<(BrushTip, VoxelPoint)>,
     mark: Mark,
     /// Labels that the stroke takes no voxel from.
     protected: Locks,
@@ -41,34 +42,46 @@ impl Case {
         tools: Tools,
         out: &mut Effects,
     ) {
-        match *command {
-            StrokeCommand::Begin { mode, plane, at } => {
-                self.begin_stroke(mode, plane, at, tools, out);
+        match command {
+            &StrokeCommand::Begin { mode, plane, at } => {
+                let tip = self.tip(tools.brush, plane, at);
+                if at.0.is_finite() && self.begin_stroke(mode, mode.step_name(), tools, out) {
+                    self.brush_to(tip, at, at, out);
+                }
             }
-            StrokeCommand::To(at) => self.extend_stroke(at, out),
+            &StrokeCommand::To(at) => {
+                if let Some((tip, last)) = self.stroke.as_ref().and_then(|s| s.brush) {
+                    self.brush_to(tip, last, at, out);
+                }
+            }
             StrokeCommand::End => self.end_stroke(out),
             StrokeCommand::Abort => self.abort_stroke(out),
+            StrokeCommand::Outline {
+                mode,
+                plane,
+                corners,
+            } => self.draw_outline(*mode, *plane, corners, tools, out),
         }
     }
 
+    /// Readies a stroke; `false` where none can be drawn, which the user is told.
     fn begin_stroke(
         &mut self,
         mode: StrokeMode,
-        plane: Plane,
-        at: VoxelPoint,
+        step_name: &'static str,
         tools: Tools,
         out: &mut Effects,
-    ) {
-        if !at.0.is_finite() || !self.settle(tools, out) {
-            return;
+    ) -> bool {
+        if !self.settle(tools, out) {
+            return false;
         }
         if mode == StrokeMode::Erase && self.target.active.is_none() {
             out.refuse("no label is chosen: choose the label to erase from in the list");
-            return;
+            return false;
         }
         let mark = self.mark();
         let Some(label) = self.editable_label(out) else {
-            return;
+            return false;
         };
         if let Some(active) = self.table.get_mut(label)
             && !active.visible
@@ -79,14 +92,14 @@ impl Case {
         self.stroke = Some(Stroke {
             mode,
             label,
-            tip: self.tip(tools.brush, plane, at),
-            last: at,
+            step_name,
+            brush: None,
             mark,
             protected: Locks::of_locked_or_hidden(&self.table),
             changed: Vec::new(),
             bounds: None,
         });
-        self.extend_stroke(at, out);
+        true
     }
 
     fn tip(&self, brush: Brush, plane: Plane, at: VoxelPoint) -> BrushTip {
@@ -104,21 +117,58 @@ impl Case {
         }
     }
 
-    fn extend_stroke(&mut self, to: VoxelPoint, out: &mut Effects) {
+    fn brush_to(&mut self, tip: BrushTip, from: VoxelPoint, to: VoxelPoint, out: &mut Effects) {
+        self.draw(|grid, visit| sweep(grid, tip, from, to, visit), out);
+        if let Some(stroke) = &mut self.stroke {
+            stroke.brush = Some((tip, to));
+        }
+    }
+
+    fn draw_outline(
+        &mut self,
+        mode: StrokeMode,
+        plane: Plane,
+        corners: &[VoxelPoint],
+        tools: Tools,
+        out: &mut Effects,
+    ) {
+        let name = match mode {
+            StrokeMode::Paint => "polygon",
+            StrokeMode::Erase => "erase by polygon",
+        };
+        let normal_axis = plane.normal_voxel_axis(&Orientation::of(&self.grid().affine));
+        if self.begin_stroke(mode, name, tools, out) {
+            let fill = |grid: &Grid, visit: &mut dyn FnMut(usize)| {
+                fill_outline(grid, normal_axis, corners, visit)
+            };
+            self.draw(fill, out);
+            if self.stroke.as_ref().is_some_and(|s| s.changed.is_empty()) {
+                out.info(format!("{name}: nothing to change inside the outline"));
+                return self.abort_stroke(out);
+            }
+            self.end_stroke(out);
+        }
+    }
+
+    /// Gives the stroke's value to the voxels that `visit_all` visits; it returns a box around them.
+    fn draw(
+        &mut self,
+        visit_all: impl FnOnce(&Grid, &mut dyn FnMut(usize)) -> Option<VoxelBox>,
+        out: &mut Effects,
+    ) {
         let Some(stroke) = &mut self.stroke else {
             return;
         };
         let labels = Arc::make_mut(&mut self.labels);
         let (grid, voxels) = (labels.grid, &mut labels.voxels);
         let before = stroke.changed.len();
-        let touched = sweep(&grid, stroke.tip, stroke.last, to, |offset| {
+        let touched = visit_all(&grid, &mut |offset| {
             let old = voxels[offset];
             if let Some(new) = stroke_value(stroke.mode, stroke.label, old, &stroke.protected) {
                 voxels[offset] = new;
                 stroke.changed.push((offset, old));
             }
         });
-        stroke.last = to;
         if let Some(touched) = touched
             && stroke.changed.len() > before
         {
@@ -138,7 +188,7 @@ impl Case {
         }
         runs.shrink();
         let delta = stroke.bounds.map(|bounds| Delta { bounds, runs });
-        self.commit(stroke.mode.step_name(), stroke.mark, delta, out);
+        self.commit(stroke.step_name, stroke.mark, delta, out);
     }
 
     fn abort_stroke(&mut self, out: &mut Effects) {

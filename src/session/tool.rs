@@ -2,22 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the primary button does in a view.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Tool {
-    /// Moves the cross-hair.
-    #[default]
-    CrossHair,
-    /// Clicks on the target.
-    Click,
-    /// Draws a 3D box around the target.
-    Box,
-    /// Paints the active label.
-    Brush,
-    /// Erases the active label.
-    Eraser,
-    /// Sets window and level by dragging.
-    Window,
+/// What the primary button does in a view: the id of an entry of the window's table of tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ToolId(pub &'static str);
+
+impl ToolId {
+    /// The tool that a session begins with: it changes nothing but what is looked at.
+    pub const CROSS_HAIR: Self = Self("cross_hair");
+}
+
+impl Default for ToolId {
+    fn default() -> Self {
+        Self::CROSS_HAIR
+    }
 }
 
 /// What brush and eraser touch.
@@ -72,7 +69,7 @@ impl Default for Brush {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tools {
     /// What the primary button does.
-    pub tool: Tool,
+    pub tool: ToolId,
     /// Size and shape of brush and eraser.
     pub brush: Brush,
     /// Whether an accepted AI result may take voxels from other unlocked labels.

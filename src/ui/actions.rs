@@ -1,17 +1,18 @@
 //! From keys and gestures to changes of the session.
 
-use egui::Context;
+use egui::{Context, Key, Modifiers};
 
 use super::input::{Action, pressed_actions};
 use super::model::{UiModel, UiRequest};
+use super::operation_form::OperationForm;
+use super::palette::Palette;
 use super::state::UiState;
 use super::view::ViewIntent;
 use crate::geometry::Convention;
 use crate::prompt::Click;
 use crate::session::{
     AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
-    LabelCommand, PromptCommand, Session, StrokeCommand, StrokeMode, Tool, ToolCommand,
-    ViewCommand,
+    LabelCommand, PromptCommand, Session, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 use crate::volume::window::auto_window;
 
@@ -23,14 +24,34 @@ const BRUSH_STEP: f64 = 1.2;
 const OPACITY_STEP: f32 = 0.1;
 
 /// Reads the keys that were pressed, unless something else has the keyboard.
-pub fn read_keys(ctx: &Context, state: &UiState, out: &mut Vec<UiRequest>) {
+pub fn read_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let taken = state.question.is_some()
+        || state.palette.is_some()
         || state.renaming.is_some()
         || ctx.egui_wants_keyboard_input()
         || ctx.any_popup_open();
     if !taken {
+        read_outline_keys(ctx, state, out);
         let actions = ctx.input_mut(pressed_actions);
         out.extend(actions.into_iter().map(UiRequest::Action));
+    }
+}
+
+/// While an outline is being drawn, Enter closes it, Backspace takes its last corner back, and Esc gives it up.
+fn read_outline_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    let Some(outline) = &mut state.outline else {
+        return;
+    };
+    let pressed = |key| ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+    if pressed(Key::Escape) {
+        state.outline = None;
+    } else if pressed(Key::Backspace) {
+        outline.corners.pop();
+        state.outline.take_if(|o| o.corners.is_empty());
+    } else if pressed(Key::Enter)
+        && let Some(closed) = state.outline.take_if(|o| o.can_close())
+    {
+        out.push(UiRequest::Command(Box::new(closed.closed())));
     }
 }
 
@@ -53,6 +74,7 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         }
         ViewIntent::StrokeTo(at) => StrokeCommand::To(at).into(),
         ViewIntent::StrokeEnd => StrokeCommand::End.into(),
+        ViewIntent::Outline(outline) => outline.closed(),
         ViewIntent::Window(window) => ViewCommand::Window(window).into(),
         ViewIntent::ScaleBrush(factor) => scaled_brush(model.session, factor),
         ViewIntent::Pan(..)
@@ -86,18 +108,11 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
         Action::NextLesion => LabelCommand::StartNextLesion.into(),
         Action::PreviousLabel => LabelCommand::Activate(neighbour(case?, -1)?).into(),
         Action::NextLabel => LabelCommand::Activate(neighbour(case?, 1)?).into(),
-        Action::ToolCrosshair => ToolCommand::Select(Tool::CrossHair).into(),
-        Action::ToolClick => ToolCommand::Select(Tool::Click).into(),
-        Action::ToolBox => ToolCommand::Select(Tool::Box).into(),
-        Action::ToolBrush => ToolCommand::Select(Tool::Brush).into(),
-        Action::ToolEraser => ToolCommand::Select(Tool::Eraser).into(),
-        Action::ToolWindow => ToolCommand::Select(Tool::Window).into(),
+        Action::Tool(id) => ToolCommand::Select(id).into(),
         Action::LargerBrush => scaled_brush(session, BRUSH_STEP),
         Action::SmallerBrush => scaled_brush(session, 1.0 / BRUSH_STEP),
         Action::ToggleBrush3d => other_brush_shape(session),
-        Action::FillHoles => EditCommand::FillHoles(active?).into(),
-        Action::KeepLargest => EditCommand::KeepLargest(active?).into(),
-        Action::ClearLabel => EditCommand::Clear(active?).into(),
+        Action::Operation(operation) => EditCommand::on_label(operation, active?).ok()?.into(),
         Action::ToggleLabels => ViewCommand::OverlayShown(!display.overlay_shown).into(),
         Action::MoreOpaque => opacity(session, OPACITY_STEP),
         Action::LessOpaque => opacity(session, -OPACITY_STEP),
@@ -170,6 +185,10 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
         Action::ToggleCrosshair => state.show_cross_hair = !state.show_cross_hair,
         Action::MaximiseView => toggle_maximised(state, state.key_plane()),
         Action::FitViews => state.cameras.fit(),
+        Action::Operation(operation) if !operation.needs_only_a_label() => {
+            state.form = Some(OperationForm::new(operation));
+        }
+        Action::ShowPalette => state.palette = Some(Palette::default()),
         Action::ShowShortcuts => state.show_shortcuts = !state.show_shortcuts,
         Action::ShowAbout => state.show_about = true,
         _ => return false,

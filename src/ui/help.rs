@@ -2,18 +2,18 @@
 
 use egui::{Context, Grid, RichText, ScrollArea, TextStyle, Ui, Window};
 
-use super::input::{Action, Group, SCALE_KEYS, SHORTCUTS};
+use super::input::{Action, Group, SCALE_KEYS, shortcuts};
 use super::model::{EngineStatus, UiModel};
 use super::state::UiState;
 use crate::util::about::{NOTICE, components};
 
 /// Draws the help windows that are open.
 pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
-    shortcuts(ctx, state);
+    mouse_and_keyboard(ctx, state);
     about(ctx, model, state);
 }
 
-fn shortcuts(ctx: &Context, state: &mut UiState) {
+fn mouse_and_keyboard(ctx: &Context, state: &mut UiState) {
     let mouse = state.mouse;
     let height = (ctx.content_rect().height() - 140.0).max(200.0);
     Window::new("Mouse and keyboard")
@@ -35,7 +35,7 @@ fn shortcuts(ctx: &Context, state: &mut UiState) {
 
 /// The keys of a group, and what they do.
 fn keys_of(ctx: &Context, group: Group) -> Vec<(String, &'static str)> {
-    let of_group = SHORTCUTS.iter().filter(|s| s.action.group() == group);
+    let of_group = shortcuts().filter(|s| s.action.group() == group && !s.keys.is_empty());
     let row = |action: Action, keys: &[egui::KeyboardShortcut]| {
         let keys: Vec<String> = keys.iter().map(|k| ctx.format_shortcut(k)).collect();
         (keys.join(", "), action.text().trim_end_matches("..."))

@@ -3,6 +3,11 @@
 use egui::{Key, KeyboardShortcut, Modifiers, PointerButton};
 use serde::{Deserialize, Serialize};
 
+use crate::session::ToolId;
+use crate::session::operations::{OPERATIONS, Operation};
+
+use super::tools::{TOOLS, Tool};
+
 /// What a drag over a view does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DragIntent {
@@ -111,19 +116,12 @@ pub enum Action {
     NextLesion,
     PreviousLabel,
     NextLabel,
-    ToolCrosshair,
-    ToolClick,
-    ToolBox,
-    ToolBrush,
-    ToolEraser,
-    ToolWindow,
+    Tool(ToolId),
     ToggleClickSign,
     LargerBrush,
     SmallerBrush,
     ToggleBrush3d,
-    FillHoles,
-    KeepLargest,
-    ClearLabel,
+    Operation(&'static Operation),
     ToggleLabels,
     MoreOpaque,
     LessOpaque,
@@ -138,6 +136,7 @@ pub enum Action {
     SliceNext,
     SliceBack10,
     SliceForward10,
+    ShowPalette,
     ShowShortcuts,
     ShowAbout,
 }
@@ -160,12 +159,12 @@ const fn key(modifiers: Modifiers, logical_key: Key) -> KeyboardShortcut {
 }
 
 macro_rules! shortcuts {
-    ($($action:ident: $([$modifiers:ident $key:ident])+;)*) => {
-        &[$(Shortcut { action: Action::$action, keys: &[$(key($modifiers, Key::$key)),+] }),*]
+    ($($action:ident: $([$modifiers:ident $key:ident])*;)*) => {
+        &[$(Shortcut { action: Action::$action, keys: &[$(key($modifiers, Key::$key)),*] }),*]
     };
 }
 
-/// The keyboard table. Keys are those of ITK-SNAP, 3D Slicer and SlicerNNInteractive where they agree.
+/// All that can be asked for, with its keys; the tools have theirs in their own table. Keys are those of ITK-SNAP, 3D Slicer and SlicerNNInteractive where they agree.
 /// Entries with more modifiers come first, so that Ctrl+Shift+Z is not taken for Ctrl+Z.
 pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SaveAs: [CTRL_SHIFT S];
@@ -184,12 +183,6 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     NextLesion: [NONE N] [NONE E];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
-    ToolCrosshair: [NONE Num1] [NONE X];
-    ToolClick: [NONE Num2] [NONE P];
-    ToolBox: [NONE Num3] [NONE B];
-    ToolBrush: [NONE Num4];
-    ToolEraser: [NONE Num5];
-    ToolWindow: [NONE Num6] [NONE W];
     ToggleClickSign: [NONE T];
     LargerBrush: [NONE Plus] [NONE Equals];
     SmallerBrush: [NONE Minus];
@@ -205,14 +198,32 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SliceNext: [NONE ArrowUp] [NONE ArrowRight];
     SliceBack10: [NONE PageDown];
     SliceForward10: [NONE PageUp];
+    ShowPalette: [CTRL K] [NONE F3];
     ShowShortcuts: [NONE F1];
+    OpenSample: ;
+    OpenLabels: ;
+    ChooseSeries: ;
+    ToggleConvention: ;
+    ShowAbout: ;
 };
+
+/// All that can be asked for, with its keys: [`SHORTCUTS`], the tools and the operations.
+pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
+    let tools = TOOLS.iter().map(|tool| Shortcut {
+        action: Action::Tool(tool.id),
+        keys: tool.keys,
+    });
+    let operations = OPERATIONS.iter().map(|operation| Shortcut {
+        action: Action::Operation(operation),
+        keys: &[],
+    });
+    tools.chain(SHORTCUTS.iter().copied()).chain(operations)
+}
 
 impl Action {
     /// The keys of this action, if it has any.
     pub fn keys(self) -> &'static [KeyboardShortcut] {
-        SHORTCUTS
-            .iter()
+        shortcuts()
             .find(|s| s.action == self)
             .map_or(&[], |s| s.keys)
     }
@@ -237,19 +248,12 @@ impl Action {
             Self::NextLesion => "Next lesion",
             Self::PreviousLabel => "Previous label",
             Self::NextLabel => "Next label",
-            Self::ToolCrosshair => "Cross-hair",
-            Self::ToolClick => "Click",
-            Self::ToolBox => "Box",
-            Self::ToolBrush => "Brush",
-            Self::ToolEraser => "Eraser",
-            Self::ToolWindow => "Window",
+            Self::Tool(id) => Tool::of(id).title,
             Self::ToggleClickSign => "Positive or negative click",
             Self::LargerBrush => "Larger brush",
             Self::SmallerBrush => "Smaller brush",
             Self::ToggleBrush3d => "Brush in 2D or 3D",
-            Self::FillHoles => "Fill holes",
-            Self::KeepLargest => "Keep largest island",
-            Self::ClearLabel => "Clear label",
+            Self::Operation(operation) => operation.title,
             Self::ToggleLabels => "Show or hide labels",
             Self::MoreOpaque => "Labels more opaque",
             Self::LessOpaque => "Labels less opaque",
@@ -264,6 +268,7 @@ impl Action {
             Self::SliceNext => "Next slice",
             Self::SliceBack10 => "Ten slices back",
             Self::SliceForward10 => "Ten slices on",
+            Self::ShowPalette => "Find a command...",
             Self::ShowShortcuts => "Mouse and keyboard",
             Self::ShowAbout => "About Prosector",
         }
@@ -289,15 +294,8 @@ impl Action {
             | Self::NextLesion
             | Self::PreviousLabel
             | Self::NextLabel
-            | Self::FillHoles
-            | Self::KeepLargest
-            | Self::ClearLabel => Group::Segmenting,
-            Self::ToolCrosshair
-            | Self::ToolClick
-            | Self::ToolBox
-            | Self::ToolBrush
-            | Self::ToolEraser
-            | Self::ToolWindow
+            | Self::Operation(_) => Group::Segmenting,
+            Self::Tool(_)
             | Self::ToggleClickSign
             | Self::LargerBrush
             | Self::SmallerBrush
@@ -315,7 +313,19 @@ impl Action {
             | Self::ToggleCrosshair
             | Self::MaximiseView
             | Self::FitViews => Group::Views,
-            Self::ShowShortcuts | Self::ShowAbout => Group::Help,
+            Self::ShowPalette | Self::ShowShortcuts | Self::ShowAbout => Group::Help,
+        }
+    }
+
+    /// Whether it does something without a scan.
+    pub fn needs_scan(self) -> bool {
+        match self.group() {
+            Group::Files => matches!(
+                self,
+                Self::OpenLabels | Self::ChooseSeries | Self::Save | Self::SaveAs
+            ),
+            Group::Help => false,
+            Group::Segmenting | Group::Tools | Group::Slices | Group::Views => true,
         }
     }
 
@@ -389,7 +399,7 @@ pub const SCALE_KEYS: [(KeyboardShortcut, &str); 3] = [
 /// field has the keyboard.
 pub fn pressed_actions(input: &mut egui::InputState) -> Vec<Action> {
     let mut actions = Vec::new();
-    for shortcut in SHORTCUTS {
+    for shortcut in shortcuts() {
         for keys in shortcut.keys {
             let presses = input.count_and_consume_key(keys.modifiers, keys.logical_key);
             let times = if shortcut.action.repeats() {

@@ -10,7 +10,8 @@ use super::model::{UiModel, UiRequest};
 use super::panel::action_button;
 use super::state::UiState;
 use super::theme;
-use crate::session::{Case, ScanSource};
+use crate::session::operations::OPERATIONS;
+use crate::session::{Case, ScanSource, ToolCommand};
 
 /// Draws the menu bar.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
@@ -21,6 +22,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         ui.menu_button("Edit", |ui| edit(ui, model, out));
         ui.menu_button("View", |ui| view(ui, model, state, out));
         ui.menu_button("Help", |ui| {
+            entry(ui, true, Action::ShowPalette, out);
             entry(ui, true, Action::ShowShortcuts, out);
             entry(ui, true, Action::ShowAbout, out);
         });
@@ -132,10 +134,38 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
-    entry(ui, editable, Action::FillHoles, out);
-    entry(ui, editable, Action::KeepLargest, out);
-    entry(ui, editable, Action::ClearLabel, out);
+    ui.menu_button("Operations", |ui| {
+        for operation in OPERATIONS {
+            let action = Action::Operation(operation);
+            match operation.needs_only_a_label() {
+                true => entry(ui, editable, action, out),
+                false => named(
+                    ui,
+                    case.is_some(),
+                    action,
+                    format!("{}...", operation.title),
+                    out,
+                ),
+            }
+        }
+    });
+    ui.separator();
+    ui.menu_button("Memory for undo", |ui| undo_memory(ui, model, out));
 }
+
+/// How much of the history stays in memory; all of it is on disk.
+fn undo_memory(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    for mib in UNDO_MEMORY_MIB {
+        let chosen = model.session.history_budget_bytes() == mib << 20;
+        if ui.radio(chosen, format!("{mib} MB")).clicked() {
+            out.push(UiRequest::command(ToolCommand::HistoryBudget(mib << 20)));
+            ui.close();
+        }
+    }
+}
+
+/// The sizes offered, in MiB; the settings file takes others too.
+const UNDO_MEMORY_MIB: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
 
 fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let open = model.session.case().is_some();

@@ -8,7 +8,9 @@ mod layout;
 mod menu;
 pub mod model;
 mod notify;
+mod operation_form;
 pub mod pace;
+pub mod palette;
 mod panel;
 mod preferences;
 mod question;
@@ -16,6 +18,7 @@ mod root;
 mod state;
 mod status;
 pub mod theme;
+pub mod tools;
 pub mod view;
 
 pub use input::MouseProfile;

@@ -6,7 +6,7 @@ use super::model::{UiModel, UiRequest};
 use super::notify::Severity;
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
-use super::{actions, help, menu, panel, question, status, theme, view};
+use super::{actions, help, menu, operation_form, palette, panel, question, status, theme, view};
 
 /// Draws one frame and returns what the user asked for, in order.
 pub fn show(
@@ -54,6 +54,8 @@ pub fn show(
     }
     drop_hint(ui);
     help::show(ui.ctx(), model, state);
+    operation_form::show(ui.ctx(), model, state, &mut out);
+    palette::show(ui.ctx(), model, state, &mut out);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx());
     out

@@ -7,7 +7,10 @@ use super::input::MouseProfile;
 use super::layout::Layout;
 use super::model::Question;
 use super::notify::Messages;
+use super::operation_form::OperationForm;
+use super::palette::Palette;
 use super::panel::Review;
+use super::tools::OpenOutline;
 use super::view::{ActiveDrag, Cameras, DrawnLabels};
 
 /// State of the window.
@@ -31,6 +34,10 @@ pub struct UiState {
     pub show_shortcuts: bool,
     /// The about window is open.
     pub show_about: bool,
+    /// The palette of commands, while it is open.
+    pub palette: Option<Palette>,
+    /// The form of an operation, while it is open.
+    pub form: Option<OperationForm>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.
@@ -41,6 +48,8 @@ pub struct UiState {
     pub drawn_labels: DrawnLabels,
     /// The drag under way.
     pub drag: Option<ActiveDrag>,
+    /// What is being drawn in several presses.
+    pub outline: Option<OpenOutline>,
     /// Wheel movement that is not a whole notch yet.
     pub wheel: f32,
     /// The voxel under the pointer, and in which view; `None` beside the volume.
@@ -55,6 +64,8 @@ pub struct UiState {
     pub review: Review,
     /// Height of the list of labels, in points: what the rest of the panel leaves.
     pub label_list_height: f32,
+    /// The position in the history that its list was scrolled to.
+    pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
     /// The label whose name is being edited, and the text so far.

@@ -33,6 +33,13 @@ pub fn squared_distance_mm(mask: &[u8], dims: [usize; 3], spacing_mm: [f64; 3]) 
     squared
 }
 
+/// Whether a squared distance in mm² is at most a length in mm. Distances that differ from it by no more than rounding
+/// count as equal to it: files hold spacings of 0.8 mm as 0.800000012.
+pub fn is_within(squared_mm2: f32, length_mm: f64) -> bool {
+    const ROUNDING: f64 = 1e-6;
+    f64::from(squared_mm2) <= length_mm * length_mm * (1.0 + ROUNDING)
+}
+
 /// Squared distance along one line to its nearest zero.
 fn scan_line(line: &[u8], step_mm: f64, out: &mut [f32]) {
     let mut steps = f64::INFINITY;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::geometry::VoxelBox;
 use crate::util::short_debug;
 
+use super::morphology::Crop;
 use super::{Grid, Rgb, ThirdAxis, luminance};
 
 /// Kind of scan; decides window presets and the model's normalisation.
@@ -263,6 +264,23 @@ impl ImageVolume {
     #[inline]
     pub fn value(&self, offset: usize) -> f64 {
         self.rescale.apply(self.voxels.stored(offset))
+    }
+
+    /// The voxels whose physical value `belongs`; it is asked of values that are no number too.
+    pub fn mask_where(&self, belongs: impl Fn(f64) -> bool + Sync) -> Crop {
+        Crop {
+            bounds: self.grid.bounds(),
+            voxels: self.map_values(|value| u8::from(belongs(value))),
+        }
+    }
+
+    /// What each voxel's physical value becomes.
+    pub fn map_values<T: Send>(&self, map: impl Fn(f64) -> T + Sync) -> Vec<T> {
+        let rescale = self.rescale;
+        with_voxels!(&self.voxels, stored => stored
+            .par_iter()
+            .map(|&stored| map(rescale.apply(stored as f64)))
+            .collect())
     }
 
     /// The part of the scan inside a box of its voxels, on its own grid; `None` if the box misses the scan.

@@ -121,6 +121,12 @@ impl LabelTable {
         self.labels.iter().find(|l| l.title() == title)
     }
 
+    /// The values of the labels that are not shown, in display order.
+    pub fn hidden(&self) -> Vec<u16> {
+        let hidden = self.labels.iter().filter(|l| !l.visible);
+        hidden.map(|l| l.value).collect()
+    }
+
     /// Adds or replaces the label of this value.
     pub fn insert(&mut self, label: Label) {
         match self.get_mut(label.value) {
@@ -148,7 +154,11 @@ impl LabelTable {
 
     /// The smallest value above 0 that no label has.
     pub fn next_free_value(&self) -> Option<u16> {
-        (1..=u16::MAX).find(|&v| self.get(v).is_none())
+        let mut used = vec![false; usize::from(u16::MAX) + 1];
+        for label in &self.labels {
+            used[usize::from(label.value)] = true;
+        }
+        (1..=u16::MAX).find(|&v| !used[usize::from(v)])
     }
 
     /// The colour a value gets unless told otherwise.

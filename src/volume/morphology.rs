@@ -33,11 +33,88 @@ impl Crop {
         self.bounds.size()
     }
 
+    /// Leaves those voxels that `is_wanted` says, asked by their offsets in a volume of these dims.
+    pub fn keep_offsets(&mut self, dims: [usize; 3], is_wanted: impl Fn(usize) -> bool) {
+        for (voxel, offset) in self
+            .voxels
+            .iter_mut()
+            .zip(rows(dims, self.bounds).flatten())
+        {
+            *voxel &= u8::from(is_wanted(offset));
+        }
+    }
+
+    /// No voxel of a box.
+    pub fn empty(bounds: VoxelBox) -> Self {
+        Self {
+            bounds,
+            voxels: vec![0; bounds.size().iter().product()],
+        }
+    }
+
+    /// The same over another box: nothing where that reaches further, cut where it does not.
+    pub fn moved_to(&self, bounds: VoxelBox) -> Self {
+        let mut moved = Self::empty(bounds);
+        moved.put(self);
+        moved
+    }
+
+    /// Takes over the voxels of another crop where the boxes overlap.
+    pub fn put(&mut self, other: &Self) {
+        let (to, from) = (self.bounds, other.bounds);
+        let Some(shared) = to.intersection(from) else {
+            return;
+        };
+        let within = |b: VoxelBox| rows(b.size(), shared.relative_to(b.min));
+        for (to, from) in within(to).zip(within(from)) {
+            self.voxels[to].copy_from_slice(&other.voxels[from]);
+        }
+    }
+
+    /// The crop mirrored along an axis: index `n` becomes `sum - n`.
+    pub fn mirrored(&self, axis: usize, sum: i64) -> Self {
+        let mut mirrored = self.clone();
+        mirrored.bounds.min[axis] = sum - self.bounds.max[axis];
+        mirrored.bounds.max[axis] = sum - self.bounds.min[axis];
+        for index in self.bounds.min[axis]..=self.bounds.max[axis] {
+            let mut slice = self.moved_to(self.bounds.slice(axis, index));
+            slice.bounds = self.bounds.slice(axis, sum - index);
+            mirrored.put(&slice);
+        }
+        mirrored
+    }
+
+    /// The voxels of both boxes that belong to it as `keep(in this one, in the other)` says.
+    pub fn combined(&self, other: &Self, keep: impl Fn(bool, bool) -> bool) -> Self {
+        let bounds = self.bounds.union(other.bounds);
+        let (a, b) = (self.moved_to(bounds), other.moved_to(bounds));
+        let pairs = a.voxels.iter().zip(&b.voxels);
+        Self {
+            bounds,
+            voxels: pairs
+                .map(|(&a, &b)| u8::from(keep(a != 0, b != 0)))
+                .collect(),
+        }
+    }
+
     /// The crop with its holes filled: background that is not 6-connected to the border of the box.
     pub fn holes_filled(&self) -> Self {
         Self {
             bounds: self.bounds,
             voxels: fill_holes(&self.voxels, self.dims()),
+        }
+    }
+
+    /// The crop with the holes of each slice across an axis filled: background that is not 4-connected to the border of
+    /// the box in that slice.
+    pub fn holes_filled_across(&self, axis: usize) -> Self {
+        Self {
+            bounds: self.bounds,
+            voxels: fill_holes_along(
+                &self.voxels,
+                self.dims(),
+                std::array::from_fn(|d| d != axis),
+            ),
         }
     }
 
@@ -88,9 +165,14 @@ pub fn label_bounds(labels: &LabelMap, value: u16) -> Option<VoxelBox> {
 
 /// The mask (0 or 1 per voxel) with its holes filled: background that is not 6-connected to the border.
 pub fn fill_holes(mask: &[u8], dims: [usize; 3]) -> Vec<u8> {
+    fill_holes_along(mask, dims, [true; 3])
+}
+
+/// As [`fill_holes`], where only steps along some axes connect, and only the faces at their ends are a border.
+fn fill_holes_along(mask: &[u8], dims: [usize; 3], along: [bool; 3]) -> Vec<u8> {
     const OUTSIDE: u8 = 2;
     let mut state: Vec<u8> = mask.iter().map(|&v| u8::from(v != 0)).collect();
-    let mut stack: Vec<usize> = border(dims).collect();
+    let mut stack: Vec<usize> = border(dims, along).collect();
     let step = [1, dims[0], dims[0] * dims[1]];
     while let Some(at) = stack.pop() {
         if state[at] != 0 {
@@ -98,7 +180,7 @@ pub fn fill_holes(mask: &[u8], dims: [usize; 3]) -> Vec<u8> {
         }
         state[at] = OUTSIDE;
         let position = [at % dims[0], at / dims[0] % dims[1], at / step[2]];
-        for d in 0..3 {
+        for d in (0..3).filter(|&d| along[d]) {
             if position[d] > 0 && state[at - step[d]] == 0 {
                 stack.push(at - step[d]);
             }
@@ -110,15 +192,21 @@ pub fn fill_holes(mask: &[u8], dims: [usize; 3]) -> Vec<u8> {
     state.iter().map(|&v| u8::from(v != OUTSIDE)).collect()
 }
 
-/// Offsets of the voxels on the six faces; those on edges come more than once.
-fn border(dims: [usize; 3]) -> impl Iterator<Item = usize> {
+/// Offsets of the voxels on the faces at the ends of these axes; those on edges may come more than once.
+fn border(dims: [usize; 3], along: [bool; 3]) -> impl Iterator<Item = usize> {
     let [ni, nj, nk] = dims;
+    let at_end = move |d: usize, index: usize| along[d] && (index == 0 || index + 1 == dims[d]);
     (0..nk).flat_map(move |k| {
         (0..nj).flat_map(move |j| {
             let row = ni * (j + nj * k);
-            let inner = j > 0 && j + 1 < nj && k > 0 && k + 1 < nk && ni > 1;
-            let step = if inner { ni - 1 } else { 1 };
-            (row..row + ni).step_by(step)
+            let whole = at_end(1, j) || at_end(2, k);
+            let step = if whole || ni == 1 { 1 } else { ni - 1 };
+            let row = if whole || along[0] {
+                row..row + ni
+            } else {
+                row..row
+            };
+            row.step_by(step)
         })
     })
 }

@@ -44,6 +44,14 @@ impl Console {
         }
     }
 
+    /// Prints what the user should know of the work on stderr, a line each.
+    pub(super) fn notes(self, notes: &[String]) {
+        clear_progress();
+        for note in notes {
+            let _ = writeln!(stderr(), "{}", one_line(note));
+        }
+    }
+
     /// Prints a refusal on stderr, in one line.
     pub(super) fn refuse(refusal: &dyn std::error::Error) {
         clear_progress();

@@ -9,13 +9,16 @@ mod cases;
 mod console;
 mod convert;
 mod demo;
+mod edit;
 mod evaluate;
 mod info;
 mod inputs;
 mod model_run;
 mod models;
+mod operations;
 mod outputs;
 mod parity;
+mod recover;
 mod screenshot;
 mod segment;
 mod train;
@@ -26,6 +29,7 @@ use crate::cli::{Command, OpenArgs};
 use crate::io::IoError;
 use crate::models::ModelError;
 use crate::prompt::PromptError;
+use crate::session::operations::OperationError;
 use crate::train::TrainError;
 use crate::train::parity::ParityError;
 
@@ -49,6 +53,9 @@ enum Refusal {
     /// The recordings cannot be compared.
     #[error(transparent)]
     Parity(#[from] ParityError),
+    /// An operation cannot be done as it was typed.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
     /// Anything else that the user can put right.
     #[error("{0}")]
     Other(String),
@@ -60,7 +67,7 @@ enum Refusal {
 impl Refusal {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) => ExitCode::from(2),
+            Self::Operation(_) | Self::Usage(_) => ExitCode::from(2),
             _ => ExitCode::from(1),
         }
     }
@@ -88,10 +95,13 @@ pub fn run(command: Command) -> AndThen {
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Segment(args) => segment::run(&args),
+        Command::Operations(args) => operations::run(&args),
+        Command::Edit(args) => edit::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::About(args) => about::run(&args),
         Command::Demo(args) => match demo::run(&args) {

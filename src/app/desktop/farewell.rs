@@ -10,10 +10,10 @@ use async_signal::{Signal, Signals};
 use egui::Context;
 use futures_lite::{StreamExt, future};
 
-use super::unsaved::Unsaved;
+use crate::app::journal::Writer;
 
-/// How long a frame that is under way may hold up the writing.
-const FRAME_PATIENCE: Duration = Duration::from_secs(5);
+/// How long the last steps may take to reach the disk.
+const WRITING_PATIENCE: Duration = Duration::from_secs(5);
 /// How long the window may take to close after a signal.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -34,12 +34,12 @@ const ENDING: [Signal; 3] = [Signal::Term, Signal::Hup, Signal::Int];
 #[cfg(not(unix))]
 const ENDING: [Signal; 1] = [Signal::Int];
 
-/// From now on a signal that means the end writes what is unsaved and then closes the window.
+/// From now on a signal that means the end waits for the last steps to be on the disk and then closes the window.
 ///
 /// # Errors
 /// What the system says when it gives no thread or no handler.
 pub fn heed_signals(
-    unsaved: Arc<Unsaved>,
+    journal: Option<Arc<Writer>>,
     end: EndRequest,
     context: Context,
 ) -> std::io::Result<()> {
@@ -50,7 +50,9 @@ pub fn heed_signals(
             // `None` or an error: no signal will come any more.
             while let Some(Ok(signal)) = future::block_on(signals.next()) {
                 tracing::info!(?signal, "asked to end");
-                write(&unsaved);
+                if let Some(journal) = &journal {
+                    write(journal);
+                }
                 end.0.store(true, Ordering::Relaxed);
                 context.request_repaint();
                 end_at_last(signal);
@@ -73,27 +75,27 @@ fn end_at_last(signal: Signal) {
     }
 }
 
-/// From now on what is unsaved is written when the main thread ends without closing the window, as Xlib does when the
+/// From now on the last steps reach the disk when the main thread ends without closing the window, as Xlib does when the
 /// display is gone. To be called on the main thread.
-pub fn heed_exit(unsaved: Arc<Unsaved>) {
-    AT_EXIT.with(|held| *held.borrow_mut() = Some(AtExit(unsaved)));
+pub fn heed_exit(journal: Arc<Writer>) {
+    AT_EXIT.with(|held| *held.borrow_mut() = Some(AtExit(journal)));
 }
 
 thread_local! {
     static AT_EXIT: RefCell<Option<AtExit>> = const { RefCell::new(None) };
 }
 
-struct AtExit(Arc<Unsaved>);
+struct AtExit(Arc<Writer>);
 
 impl Drop for AtExit {
     fn drop(&mut self) {
-        // A frame that is under way here will not end. Nobody is left to tell; the diagnostics may be gone too.
-        let _ = self.0.write(Duration::ZERO);
+        // Nobody is left to tell; the diagnostics may be gone too.
+        let _ = self.0.flush(WRITING_PATIENCE);
     }
 }
 
-fn write(unsaved: &Unsaved) {
-    if let Err(error) = unsaved.write(FRAME_PATIENCE) {
+fn write(journal: &Writer) {
+    if let Err(error) = journal.flush(WRITING_PATIENCE) {
         tracing::error!(error = ?error, "unsaved work could not be written");
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::app::journal::FoundWork;
 use crate::io::OpenOptions;
 use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session};
 use crate::ui::Severity;
@@ -14,7 +14,7 @@ use crate::volume::{Grid, Modality};
 use super::dialogs::PathPurpose;
 use super::files::{self, FileOutcome};
 use super::jobs::Owner;
-use super::recovery::FoundWork;
+use super::recovery_flow::Restoring;
 use super::window::Window;
 use super::worker::{WorkEvent, WorkId};
 
@@ -37,6 +37,8 @@ pub enum Goal {
     TakeLabels(Box<OpenedLabels>),
     /// Put the work of an earlier session back.
     Recover(Box<FoundWork>),
+    /// Put work back that was read while the user went on working.
+    Restore(Box<Restoring>),
     /// Close the window.
     Quit,
 }
@@ -62,7 +64,7 @@ impl Goal {
         match self {
             Self::Open { .. } | Self::OpenSample | Self::Show(_) => "opening another scan",
             Self::OpenLabels(_) | Self::TakeLabels(_) => "opening other labels",
-            Self::Recover(_) => "going on with other work",
+            Self::Recover(_) | Self::Restore(_) => "going on with other work",
             Self::Quit => "closing the window",
         }
     }
@@ -77,8 +79,16 @@ pub(super) enum Purpose {
     Replace,
     /// The scan that recovered work belongs to.
     Recover(Box<FoundWork>),
+    /// The recovered work itself.
+    ReadWork,
     /// Nothing but to hear whether it went well.
     Other,
+}
+
+impl Purpose {
+    fn is_recovery(&self) -> bool {
+        matches!(self, Self::Recover(_) | Self::ReadWork)
+    }
 }
 
 /// The state between the steps of opening and saving.
@@ -106,7 +116,7 @@ impl FileFlow {
 
     /// Whether something waits for a save, or for the scan of recovered work.
     pub fn is_waiting(&self) -> bool {
-        let recovers = |p: &Purpose| matches!(p, Purpose::Recover(_));
+        let recovers = |p: &Purpose| p.is_recovery();
         self.goal.is_some() || self.is_saving() || self.purposes.values().any(recovers)
     }
 
@@ -121,9 +131,10 @@ impl FileFlow {
         self.given_up = None;
     }
 
-    /// The user has changed their mind.
-    pub fn forget_goal(&mut self) {
-        self.goal = None;
+    /// The user has changed their mind. Whether recovered work was to be put back, which stays in its file.
+    pub fn forget_goal(&mut self) -> bool {
+        let goal = self.goal.take();
+        matches!(goal, Some(Goal::Recover(_) | Goal::Restore(_)))
     }
 }
 
@@ -164,6 +175,7 @@ impl Window {
                 self.flow.keep_all();
             }
             Goal::Recover(found) => self.open_for(found),
+            Goal::Restore(restoring) => self.restore(*restoring),
             Goal::Quit => self.closing = true,
         }
     }
@@ -317,7 +329,7 @@ impl Window {
         match outcome {
             Some(FileOutcome::Opened(scan)) => self.scan_opened(purpose, scan),
             Some(FileOutcome::SeriesToChoose { path, info }) => {
-                if matches!(purpose, Purpose::Recover(_)) {
+                if purpose.is_recovery() {
                     self.say_that_work_is_kept();
                 }
                 self.state.question = Some(Question::Series { path, info });
@@ -332,10 +344,7 @@ impl Window {
                 self.state.messages.push(Severity::Error, text);
                 self.not_opened(&purpose);
             }
-            Some(FileOutcome::RecoveryFailed(text)) => {
-                self.state.messages.push(Severity::Error, text);
-                self.apply(ScanCommand::RecoveryFailed { at: Instant::now() });
-            }
+            Some(FileOutcome::WorkRead(restoring)) => self.reach(Goal::Restore(restoring)),
             Some(FileOutcome::NotRemembered(text)) => {
                 self.state.messages.push(Severity::Warning, text);
             }
@@ -352,7 +361,7 @@ impl Window {
     /// What was to replace the unsaved work is not there: nothing is given up any more.
     fn not_opened(&mut self, purpose: &Purpose) {
         self.flow.keep_all();
-        if matches!(purpose, Purpose::Recover(_)) {
+        if purpose.is_recovery() {
             self.say_that_work_is_kept();
         }
     }
@@ -364,13 +373,12 @@ impl Window {
                 self.apply(ScanCommand::ReplaceImage(scan));
                 self.warn(&warnings);
             }
-            Purpose::Recover(found) => self.restore(scan, found),
-            Purpose::Open | Purpose::Other => self.reach(Goal::Show(scan)),
+            Purpose::Recover(found) => self.read_work(scan, found),
+            Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
         }
     }
 
     fn show_scan(&mut self, scan: OpenedScan) {
-        self.remove_recovery();
         self.take_scan(scan);
         for path in std::mem::take(&mut self.flow.labels_to_open) {
             self.reach(Goal::OpenLabels(path));
@@ -397,9 +405,6 @@ impl Window {
         self.apply(ScanCommand::MarkSaved { revision, path });
         let doubts = self.session.case().map(|case| export_doubts(case.grid()));
         self.warn(&doubts.unwrap_or_default());
-        if !self.session.is_dirty() {
-            self.remove_recovery();
-        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
 
+use super::recovery_flow::Restoring;
+
 /// What came of a file job.
 pub enum FileOutcome {
     /// A scan was read.
@@ -39,8 +41,8 @@ pub enum FileOutcome {
     },
     /// Something that the user is not told about was done.
     Done,
-    /// Unsaved work could not be kept against a crash; one line for the user.
-    RecoveryFailed(String),
+    /// Work of an earlier window was read.
+    WorkRead(Box<Restoring>),
     /// The preferences could not be written; one line for the user.
     NotRemembered(String),
     /// Refused; one line for the user.
@@ -56,7 +58,7 @@ short_debug! {
         FileOutcome::LabelsOpened { .. } => "labels",
         FileOutcome::Saved { .. } => "saved",
         FileOutcome::Done => "done",
-        FileOutcome::RecoveryFailed(_) => "recovery failed",
+        FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",
         FileOutcome::Refused(_) => "refused",
         FileOutcome::Cancelled => "cancelled",

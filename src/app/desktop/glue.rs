@@ -90,6 +90,7 @@ impl Window {
             self.shown_grid = grid;
         }
         self.state.drag = None;
+        self.state.outline = None;
         self.engine.submit(Request::DropCaches);
     }
 

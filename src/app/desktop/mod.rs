@@ -9,10 +9,8 @@ mod jobs;
 mod memory;
 mod model_choice;
 mod path_flow;
-mod recovery;
 mod recovery_flow;
 mod requests;
-mod unsaved;
 mod wheel;
 mod window;
 mod worker;
@@ -46,7 +44,7 @@ pub struct WindowOptions {
     pub paths: Vec<PathBuf>,
     /// Opens models.
     pub open_model: ModelOpener,
-    /// Where settings and recovery files are kept; `None` keeps none.
+    /// Where settings and unsaved work are kept; `None` keeps none.
     pub data_folder: Option<PathBuf>,
     /// Asks the user for paths; `None` asks with the desktop's own dialogs.
     pub dialogs: Option<Box<dyn FileDialogs>>,
@@ -96,9 +94,11 @@ pub fn run(options: WindowOptions) -> Result<(), WindowError> {
         let window = Window::new(cc, options).inspect_err(|error| {
             told.replace(Some(error.to_string()));
         })?;
-        let (unsaved, end) = window.farewell();
-        farewell::heed_exit(Arc::clone(&unsaved));
-        if let Err(error) = farewell::heed_signals(unsaved, end, cc.egui_ctx.clone()) {
+        let (journal, end) = window.farewell();
+        if let Some(journal) = &journal {
+            farewell::heed_exit(Arc::clone(journal));
+        }
+        if let Err(error) = farewell::heed_signals(journal, end, cc.egui_ctx.clone()) {
             tracing::warn!(kind = ?error.kind(), "signals end the program without a word");
         }
         told.replace(None);

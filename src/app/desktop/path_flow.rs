@@ -83,7 +83,7 @@ impl Window {
             match answer {
                 PathAnswer::Chosen(purpose, path) => self.path_chosen(purpose, path),
                 PathAnswer::NoDialog(purpose) => self.ask_typed_path(purpose),
-                PathAnswer::Dismissed(_) => self.flow.forget_goal(),
+                PathAnswer::Dismissed(_) => self.stay(),
             }
         }
     }

@@ -1,33 +1,47 @@
-//! Keeping unsaved work against a crash, and giving it back.
+//! Keeping every step on the disk, and giving work back that an earlier window left behind.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
+use crate::app::journal::{Event, FoundWork, LeftOver, Work, Writer};
 use crate::io::OpenOptions;
-use crate::session::recovery::Snapshot;
-use crate::session::{OpenedScan, ScanCommand, ScanSource};
+use crate::session::{OpenedScan, ScanCommand, ScanSource, StrokeCommand};
 use crate::ui::Severity;
 use crate::ui::model::Question;
+use crate::util::short_debug;
+use crate::volume::Reordering;
 
 use super::file_flow::{Goal, Purpose};
 use super::files::{self, FileOutcome};
-use super::recovery::{FoundWork, LeftOver, RecoveryFile};
-use super::window::Window;
+use super::window::{Window, wake};
+
+/// How long the end of a window waits for the last steps to reach the disk.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Work of an earlier window that was read, and the scan to put it on.
+pub struct Restoring {
+    scan: Box<OpenedScan>,
+    found: Box<FoundWork>,
+    work: Work,
+}
+
+short_debug! {
+    Restoring: |_| "work of an earlier window";
+}
+
+/// The journal of a window that keeps its data in this folder. Without one, the reason.
+pub fn start_journal(
+    folder: &std::path::Path,
+    context: &egui::Context,
+) -> Result<Arc<Writer>, String> {
+    let context = context.clone();
+    let writer = Writer::start(folder, move || wake(&context));
+    writer
+        .map(Arc::new)
+        .map_err(|error| format!("unsaved work cannot be kept against a crash: {error}"))
+}
 
 impl Window {
-    /// Finds what earlier windows left behind, and a file for the work of this one.
-    pub(super) fn start_recovery(&mut self, folder: &Path) {
-        self.left_over = LeftOver::all(folder).into();
-        match RecoveryFile::take(folder) {
-            Ok(file) => self.recovery = Some(Arc::new(file)),
-            Err(error) => {
-                let text = format!("unsaved work cannot be kept against a crash: {error}");
-                self.state.messages.push(Severity::Warning, text);
-            }
-        }
-    }
-
     /// The questions of the start, one after the other: the notice, then every left-over.
     pub(super) fn ask_next_question(&mut self) {
         if self.state.question.is_some() || self.flow.is_waiting() {
@@ -40,8 +54,8 @@ impl Window {
         while self.found_work.is_none()
             && let Some(left_over) = self.left_over.pop_front()
         {
-            match left_over.read() {
-                Ok(found) => self.found_work = Some(Box::new(found)),
+            match left_over.look() {
+                Ok(found) => self.found_work = found.map(Box::new),
                 Err(text) => self.state.messages.push(Severity::Warning, text),
             }
         }
@@ -59,79 +73,40 @@ impl Window {
         });
     }
 
-    /// Takes a recovery snapshot when one is due.
-    pub(super) fn keep_recovery(&mut self) {
-        let now = Instant::now();
-        if let Some(case) = self.session.case().filter(|c| c.recovery_due(now)) {
-            let (snapshot, revision) = (case.recovery_snapshot(), case.revision());
-            self.write_recovery(snapshot, revision, now, None);
+    /// Says when steps do not reach the disk, and when they do again.
+    pub(super) fn drain_journal(&mut self) {
+        let events = self.journal.as_ref().map(|journal| journal.events());
+        for event in events.into_iter().flatten() {
+            let (severity, text) = match event {
+                Event::Fails(reason) => (
+                    Severity::Error,
+                    format!(
+                        "Unsaved work is not kept against a crash, only in memory: {reason}. It is tried again; \
+                         save the labels elsewhere to be safe"
+                    ),
+                ),
+                Event::WorksAgain => (
+                    Severity::Done,
+                    "Unsaved work is kept against a crash again".to_owned(),
+                ),
+            };
+            self.state.messages.push(severity, text);
         }
     }
 
-    /// Writes the recovery file in the background; then deletes the file of the work that it came from.
-    fn write_recovery(
-        &mut self,
-        snapshot: Snapshot,
-        revision: u64,
-        at: Instant,
-        origin: Option<Box<FoundWork>>,
-    ) {
-        let Some(file) = self.recovery.clone() else {
-            return;
-        };
-        self.apply(ScanCommand::RecoveryTaken { revision, at });
-        let turn = file.turn();
-        self.files
-            .submit_to_the_end(move |_| match file.write(turn, &snapshot) {
-                Ok(()) => {
-                    if let Some(origin) = origin {
-                        delete(*origin);
-                    }
-                    FileOutcome::Done
-                }
-                Err(error) => FileOutcome::RecoveryFailed(format!(
-                    "Unsaved work could not be kept against a crash: {error}"
-                )),
-            });
-    }
-
-    /// Removes the recovery file: the work was saved or given up.
-    pub(super) fn remove_recovery(&mut self) {
-        if let Some(file) = self.recovery.clone() {
-            let turn = file.turn();
-            // On the file thread, because a snapshot may be being written.
-            self.files.submit_to_the_end(move |_| {
-                if let Err(error) = file.remove(turn) {
-                    tracing::warn!(kind = ?error.kind(), "the recovery file could not be removed");
-                }
-                FileOutcome::Done
-            });
+    /// The end of a window, whatever the reason: unsaved work stays on the disk, unless the user gave it up.
+    pub(super) fn settle_journal(&mut self) {
+        if self.session.case().is_some_and(|c| c.is_stroke_active()) {
+            self.apply(StrokeCommand::End);
         }
-    }
-
-    /// What would be lost if the window ended now.
-    pub(super) fn unsaved_work(&self) -> Option<(Arc<RecoveryFile>, Snapshot)> {
-        let case = self.session.case().filter(|c| c.is_dirty())?;
-        Some((self.recovery.clone()?, case.recovery_snapshot()))
-    }
-
-    /// The end of the window, whatever the reason: unsaved work is written, unless the user gave it up.
-    pub(super) fn settle_recovery(&mut self) {
-        let unsaved = self.unsaved_work();
-        self.unsaved.end_frame(None);
-        let Some(file) = self.recovery.take() else {
+        let Some(journal) = self.journal.take() else {
             return;
         };
-        let outcome = match unsaved {
-            Some((_, snapshot)) if !self.flow.has_given_up(&self.session) => file
-                .write(file.turn(), &snapshot)
-                .map_err(|error| format!("{error:?}")),
-            _ => file
-                .remove(file.turn())
-                .map_err(|error| error.kind().to_string()),
-        };
-        if let Err(error) = outcome {
-            tracing::error!(error, "the recovery file is not as it should be");
+        if !self.session.is_dirty() || self.flow.has_given_up(&self.session) {
+            journal.discard();
+        }
+        if let Err(error) = journal.close(FLUSH_PATIENCE) {
+            tracing::error!(error, "the journal is not as it should be");
         }
     }
 
@@ -144,7 +119,7 @@ impl Window {
 
     /// Opens the scan that the found work belongs to.
     pub(super) fn open_for(&mut self, found: Box<FoundWork>) {
-        match found.snapshot.source.clone() {
+        match found.source.clone() {
             ScanSource::Sample => {
                 self.run("Making the phantom", Purpose::Recover(found), false, |_| {
                     files::open_sample()
@@ -168,18 +143,76 @@ impl Window {
         }
     }
 
-    /// The scan is there: puts the work back on it.
-    pub(super) fn restore(&mut self, scan: Box<OpenedScan>, found: Box<FoundWork>) {
-        self.take_scan(*scan);
-        self.apply(ScanCommand::Restore(Box::new(found.snapshot.clone())));
-        let Some(case) = self.session.case().filter(|c| c.is_dirty()) else {
+    /// The scan is there: reads the work.
+    pub(super) fn read_work(&mut self, scan: Box<OpenedScan>, found: Box<FoundWork>) {
+        let budget_bytes = self.session.history_budget_bytes();
+        self.run(
+            "Reading the steps",
+            Purpose::ReadWork,
+            false,
+            move |_| match found.read(budget_bytes) {
+                Ok(work) => FileOutcome::WorkRead(Box::new(Restoring { scan, found, work })),
+                Err(reason) => {
+                    FileOutcome::Refused(format!("The unsaved work cannot be read: {reason}"))
+                }
+            },
+        );
+    }
+
+    /// Puts the work on its scan.
+    pub(super) fn restore(&mut self, restoring: Restoring) {
+        let Restoring { scan, found, work } = restoring;
+        let grid = *scan.image.grid();
+        let labels = match &work {
+            Work::Steps(replay) => &replay.labels.grid,
+            Work::Labels(snapshot) => &snapshot.labels.grid,
+        };
+        if Reordering::between(labels, &grid).is_none() {
+            let text = "The scan lies elsewhere than when the unsaved work was drawn on it";
+            self.state.messages.push(Severity::Error, text);
             self.say_that_work_is_kept();
             return;
-        };
-        let (snapshot, revision) = (case.recovery_snapshot(), case.revision());
+        }
+        self.take_scan(*scan);
+        match work {
+            Work::Steps(replay) if replay.fits(&grid) => {
+                let (whole_bytes, is_damaged) = (replay.whole_bytes, replay.is_damaged);
+                if let (Some(journal), Some(claim)) = (&self.journal, found.into_claim()) {
+                    journal.go_on(claim, replay.index.clone(), whole_bytes, is_damaged);
+                }
+                self.apply(ScanCommand::Resume(replay));
+                if is_damaged {
+                    let text = "A part of the unsaved work cannot be read: it is back as before that. The file is kept, \
+                                with .damaged at its end";
+                    self.state.messages.push(Severity::Warning, text);
+                }
+            }
+            Work::Steps(replay) => {
+                self.apply(ScanCommand::Resume(replay));
+                self.forget_when_kept(found);
+            }
+            Work::Labels(snapshot) => {
+                self.apply(ScanCommand::Restore(snapshot));
+                self.forget_when_kept(found);
+            }
+        }
         let text = "The work of an earlier session is back; it is not saved yet";
         self.state.messages.push(Severity::Done, text);
-        self.write_recovery(snapshot, revision, Instant::now(), Some(found));
+    }
+
+    /// Deletes the file of work that a new journal holds, as soon as that is on the disk.
+    fn forget_when_kept(&mut self, found: Box<FoundWork>) {
+        let Some(journal) = self.journal.clone() else {
+            return;
+        };
+        self.files.submit_to_the_end(move |_| {
+            if journal.flush(FLUSH_PATIENCE).is_ok()
+                && let Err(error) = found.delete()
+            {
+                tracing::warn!(kind = ?error.kind(), "an old recovery file could not be removed");
+            }
+            FileOutcome::Done
+        });
     }
 
     /// The work could not be put back: its file stays where it is.
@@ -197,17 +230,16 @@ impl Window {
             self.state.messages.push(Severity::Warning, text);
         }
     }
-}
 
-fn delete(found: FoundWork) {
-    if let Err(error) = found.delete() {
-        tracing::warn!(kind = ?error.kind(), "an old recovery file could not be removed");
+    /// Finds what earlier windows left behind.
+    pub(super) fn find_left_over(&mut self, folder: &std::path::Path) {
+        self.left_over = LeftOver::all(folder).into();
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
         // Nothing is left to do after a window was closed; a panic comes here without that.
-        self.settle_recovery();
+        self.settle_journal();
     }
 }

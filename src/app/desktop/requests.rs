@@ -71,7 +71,7 @@ impl Window {
             }
             (Question::Unsaved { .. }, Answer::SaveFirst) => self.save_then_go_on(),
             (Question::Unsaved { .. }, Answer::Discard) => self.go_on_without_saving(),
-            (Question::Unsaved { .. }, _) => self.flow.forget_goal(),
+            (Question::Unsaved { .. }, _) => self.stay(),
             (Question::Series { path, .. }, Answer::Series(uid)) => {
                 self.reach(Goal::open_series(path, uid));
             }
@@ -83,12 +83,19 @@ impl Window {
             (Question::TypedPath { .. }, Answer::Path(path)) => self.path_typed(path),
             (Question::Overwrite { .. }, _) => {
                 if !self.correct_typed_path() {
-                    self.flow.forget_goal();
+                    self.stay();
                 }
             }
-            (Question::TypedPath { .. }, _) => self.flow.forget_goal(),
+            (Question::TypedPath { .. }, _) => self.stay(),
             (Question::Series { .. }, _) => self.flow.keep_all(),
             (Question::Notice, _) => {}
+        }
+    }
+
+    /// The user has changed their mind about what was to come.
+    pub(super) fn stay(&mut self) {
+        if self.flow.forget_goal() {
+            self.say_that_work_is_kept();
         }
     }
 

@@ -3,15 +3,17 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eframe::egui_wgpu::RenderState;
 use egui::{Context, ViewportCommand};
 
+use crate::app::journal::{FoundWork, LeftOver, Writer};
 use crate::engine::Engine;
 use crate::geometry::Grid;
 use crate::models::{ModelCard, installed_models};
 use crate::session::Session;
+use crate::session::journal::Archive;
 use crate::session::settings::Settings;
 use crate::ui::model::{EngineStatus, UiModel};
 use crate::ui::view::Canvas;
@@ -23,13 +25,10 @@ use super::files::FileOutcome;
 use super::jobs::Jobs;
 use super::memory::WindowMemory;
 use super::model_choice::start_engine;
-use super::recovery::{FoundWork, LeftOver, RecoveryFile};
-use super::unsaved::Unsaved;
+use super::recovery_flow::start_journal;
 use super::worker::Worker;
 use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
-/// The least time until unsaved work is looked at again.
-const RECOVERY_CHECK: Duration = Duration::from_secs(1);
 /// How long closing waits for a file that is being written.
 const WRITING_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -52,12 +51,12 @@ pub struct Window {
     pub(super) settings: Settings,
     pub(super) settings_file: Option<PathBuf>,
     pub(super) memory: WindowMemory,
-    pub(super) recovery: Option<Arc<RecoveryFile>>,
+    /// Brings every step to the disk; `None` where nothing is kept.
+    pub(super) journal: Option<Arc<Writer>>,
     /// What earlier windows left behind, still to be asked about.
     pub(super) left_over: VecDeque<LeftOver>,
     /// What the user is being asked about.
     pub(super) found_work: Option<Box<FoundWork>>,
-    pub(super) unsaved: Arc<Unsaved>,
     end: EndRequest,
     /// The grid that the views show; cameras stay as long as it does.
     pub(super) shown_grid: Option<Grid>,
@@ -109,10 +108,9 @@ impl Window {
             settings,
             settings_file,
             memory,
-            recovery: None,
+            journal: None,
             left_over: VecDeque::new(),
             found_work: None,
-            unsaved: Arc::default(),
             end: EndRequest::default(),
             shown_grid: None,
             closing: false,
@@ -126,7 +124,11 @@ impl Window {
             window.state.messages.push(Severity::Warning, text);
         }
         if let Some(folder) = &options.data_folder {
-            window.start_recovery(folder);
+            window.find_left_over(folder);
+            match start_journal(folder, ctx) {
+                Ok(journal) => window.keep_in(journal),
+                Err(text) => window.state.messages.push(Severity::Warning, text),
+            }
         }
         window.ask_next_question();
         window.open_at_start(options.paths, options.open_sample);
@@ -163,9 +165,16 @@ impl Window {
         self.closing
     }
 
-    /// What must reach the disk when the window ends without being closed, and how to make it close.
-    pub(super) fn farewell(&self) -> (Arc<Unsaved>, EndRequest) {
-        (Arc::clone(&self.unsaved), self.end.clone())
+    /// From now on every step goes to this journal.
+    fn keep_in(&mut self, journal: Arc<Writer>) {
+        let session = std::mem::take(&mut self.session);
+        self.session = session.with_archive(Arc::clone(&journal) as Arc<dyn Archive>);
+        self.journal = Some(journal);
+    }
+
+    /// What must be on the disk when the window ends without being closed, and how to make it close.
+    pub(super) fn farewell(&self) -> (Option<Arc<Writer>>, EndRequest) {
+        (self.journal.clone(), self.end.clone())
     }
 
     fn open_at_start(&mut self, paths: Vec<PathBuf>, sample: bool) {
@@ -175,14 +184,6 @@ impl Window {
             self.reach(Goal::open(scan));
         } else if sample {
             self.reach(Goal::OpenSample);
-        }
-    }
-
-    /// Wakes the window when a recovery snapshot is due, and not before.
-    fn wake_for_recovery(&self, ctx: &Context) {
-        let case = self.session.case().filter(|_| self.recovery.is_some());
-        if let Some(left) = case.and_then(|c| c.recovery_due_in(Instant::now())) {
-            ctx.request_repaint_after(left.max(RECOVERY_CHECK));
         }
     }
 
@@ -225,14 +226,11 @@ fn canvas(state: &RenderState) -> Canvas {
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
         self.memory.follow(ctx, frame.winit_window());
-        self.unsaved.begin_frame();
         self.drain_engine();
         self.drain_files();
         self.drain_dialogs();
-        self.keep_recovery();
-        self.wake_for_recovery(ctx);
+        self.drain_journal();
         self.ask_next_question();
-        self.unsaved.end_frame(self.unsaved_work());
         self.closing |= self.end.is_made();
         self.heed_close_button(ctx);
         if self.closing {
@@ -245,7 +243,6 @@ impl eframe::App for Window {
             // Drawing would hold the end up.
             return;
         }
-        self.unsaved.begin_frame();
         let model = UiModel {
             session: &self.session,
             engine: &self.engine_status,
@@ -266,7 +263,6 @@ impl eframe::App for Window {
             ui.ctx().request_repaint();
         }
         self.show_title(ui.ctx());
-        self.unsaved.end_frame(self.unsaved_work());
     }
 
     fn raw_input_hook(&mut self, _ctx: &Context, input: &mut egui::RawInput) {
@@ -290,7 +286,7 @@ impl eframe::App for Window {
     fn on_exit(&mut self) {
         self.engine.stop();
         self.files.finish(WRITING_PATIENCE);
-        self.settle_recovery();
+        self.settle_journal();
         self.remember_at_the_end();
     }
 

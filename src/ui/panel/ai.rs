@@ -3,10 +3,11 @@
 use egui::{Button, Color32, ComboBox, Label as Text, RichText, Sense, Ui, vec2};
 
 use crate::models::ModelCard;
-use crate::session::{Case, Tool};
+use crate::session::Case;
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::tools::Tool;
 use crate::volume::{Modality, title_of};
 
 /// Height of the line that says which label receives, in points.
@@ -43,11 +44,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
 fn receiver(ui: &mut Ui, model: &UiModel<'_>, case: &Case) {
     let receiver = case.receiver();
     ui.horizontal(|ui| {
-        ui.label(match model.session.tools().tool {
-            Tool::Brush => "The brush paints",
-            Tool::Eraser => "The eraser takes from",
-            _ => "Clicks and boxes go to",
-        });
+        ui.label(Tool::of(model.session.tools().tool).kind.receives());
         let [r, g, b] = receiver.color;
         let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
         ui.painter()

@@ -7,7 +7,7 @@ use crate::session::{Case, Interpolation, ScanSource, ViewCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
-use crate::ui::view::WIDTH_OF_WHOLE_NUMBERS;
+use crate::ui::tools::WIDTH_OF_WHOLE_NUMBERS;
 use crate::volume::window::presets;
 use crate::volume::{Modality, Window};
 

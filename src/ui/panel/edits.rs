@@ -3,6 +3,7 @@
 use egui::Ui;
 
 use crate::session::Case;
+use crate::session::operations::{clear, fill_holes, keep_largest};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 
@@ -13,21 +14,18 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         .and_then(Case::active)
         .is_some_and(|label| !label.locked);
     ui.horizontal_wrapped(|ui| {
-        for (action, hint) in [
-            (
-                Action::FillHoles,
-                "Fill what the active label encloses in 3D",
-            ),
-            (
-                Action::KeepLargest,
-                "Remove all of the active label but its largest piece",
-            ),
-            (
-                Action::ClearLabel,
-                "Remove all voxels of the active label; the label stays",
-            ),
+        for operation in [
+            &fill_holes::OPERATION,
+            &keep_largest::OPERATION,
+            &clear::OPERATION,
         ] {
-            super::action_button(ui, editable, action, hint, out);
+            super::action_button(
+                ui,
+                editable,
+                Action::Operation(operation),
+                operation.hint,
+                out,
+            );
         }
     });
 }

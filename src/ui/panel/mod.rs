@@ -7,6 +7,7 @@ mod ai;
 mod colour;
 mod display;
 mod edits;
+mod history;
 mod labels;
 mod review;
 mod tools;
@@ -42,6 +43,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
+        folded_section(ui, "History", |ui| history::show(ui, model, state, out));
     });
     let others = scrolled.content_size.y - list_height;
     let left = (room - others).floor().max(labels::LEAST_HEIGHT);
@@ -52,9 +54,18 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
 }
 
 fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
+    foldable(ui, title, true, contents);
+}
+
+/// A section that is folded until the user opens it.
+fn folded_section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
+    foldable(ui, title, false, contents);
+}
+
+fn foldable(ui: &mut Ui, title: &str, is_open: bool, contents: impl FnOnce(&mut Ui)) {
     CollapsingHeader::new(RichText::new(title).strong())
         .id_salt(title)
-        .default_open(true)
+        .default_open(is_open)
         .show_unindented(ui, |ui| {
             contents(ui);
             ui.add_space(4.0);

@@ -6,7 +6,7 @@ use egui::{Align, Button, Color32, Label as Text, Layout, RichText, ScrollArea, 
 
 use crate::geometry::VoxelIndex;
 use crate::session::{
-    AiCommand, Case, Gain, PromptCommand, Proposal, Proposed, StructureGain, Tool, ToolCommand,
+    AiCommand, Case, Gain, PromptCommand, Proposal, Proposed, StructureGain, ToolCommand,
     ViewCommand,
 };
 use crate::ui::icons::{cross_button, tick_button};
@@ -14,6 +14,7 @@ use crate::ui::input::Action;
 use crate::ui::model::{EngineStatus, UiModel, UiRequest};
 use crate::ui::state::UiState;
 use crate::ui::theme;
+use crate::ui::tools::Tool;
 
 /// Height of what is told of a proposal, in points: a heading and four structures.
 const HEIGHT: f32 = 116.0;
@@ -248,7 +249,7 @@ fn structure(
 
 /// What the model is doing, else how to get a proposal.
 fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
-    let tool = model.session.tools().tool;
+    let tool = Tool::of(model.session.tools().tool);
     if let EngineStatus::Failed { message } = model.engine {
         let text = RichText::new(format!("No model: {message}")).color(theme::WARNING);
         ui.add(Text::new(text).wrap());
@@ -261,12 +262,10 @@ fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
     } else if case.is_auto_running() {
         "Looking for organs ...".to_owned()
     } else {
-        match (tool, super::tools::refusal(model, tool)) {
-            (_, Some(refusal)) => refusal,
-            (Tool::Click, None) => "Click on a lesion or structure to outline it".to_owned(),
-            (Tool::Box, None) => "Drag a box around a lesion or structure".to_owned(),
-            _ => "No proposal. Segment organs, or take the click or box tool".to_owned(),
-        }
+        super::tools::refusal(model, tool).unwrap_or_else(|| {
+            let none = "No proposal. Segment organs, or take the click or box tool";
+            tool.kind.invitation().unwrap_or(none).to_owned()
+        })
     };
     weak(ui, text);
     prompts(ui, case, out);

@@ -3,16 +3,16 @@
 //! Events are read one by one, not as egui's summary of a frame: a stroke keeps every point the mouse gave,
 //! and a click shorter than a slow frame is still a click.
 
-use egui::{CursorIcon, Event, MouseWheelUnit, PointerButton, Pos2, Vec2};
+use egui::{CursorIcon, Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, Vec2};
 
 use crate::geometry::{Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::prompt::Polarity;
-use crate::session::Tool;
+use crate::session::ToolId;
 use crate::ui::input::{DragIntent, MouseProfile, WheelIntent};
+use crate::ui::tools::{Drag, OpenOutline, Pointer, Tool, WindowDrag};
 use crate::volume::Window;
 
 use super::PlacedView;
-use super::box_edit::BoxDrag;
 
 /// What the user means by a gesture over a view.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,8 @@ pub enum ViewIntent {
     StrokeTo(VoxelPoint),
     /// The stroke is finished.
     StrokeEnd,
+    /// An outline is closed.
+    Outline(OpenOutline),
     /// Show these values.
     Window(Window),
     /// The brush grows or shrinks by this factor.
@@ -56,7 +58,7 @@ pub enum ViewIntent {
 #[derive(Debug, Clone, Copy)]
 pub struct GestureContext {
     /// What the left button does.
-    pub tool: Tool,
+    pub tool: ToolId,
     /// What a plain click means.
     pub polarity: Polarity,
     /// The box there is.
@@ -68,31 +70,12 @@ pub struct GestureContext {
 }
 
 /// A drag under way, over one view.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct ActiveDrag {
     plane: Plane,
     button: PointerButton,
     last: Pos2,
-    kind: DragKind,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum DragKind {
-    Pan,
-    Zoom {
-        at: Pos2,
-    },
-    Window {
-        window: Window,
-    },
-    Crosshair,
-    Box {
-        drag: BoxDrag,
-        current: VoxelBox,
-    },
-    Stroke,
-    /// The press did all there was to do.
-    Done,
+    drag: Box<dyn Drag>,
 }
 
 impl ActiveDrag {
@@ -103,24 +86,45 @@ impl ActiveDrag {
 
     /// The pointer's shape while dragging; `None`: the tool's own.
     pub fn cursor(&self) -> Option<CursorIcon> {
-        match self.kind {
-            DragKind::Pan => Some(CursorIcon::Grabbing),
-            DragKind::Zoom { .. } => Some(CursorIcon::ZoomIn),
-            DragKind::Window { .. } => Some(CursorIcon::AllScroll),
-            DragKind::Box {
-                drag: BoxDrag::Move { .. },
-                ..
-            } => Some(CursorIcon::Grabbing),
-            _ => None,
-        }
+        self.drag.cursor()
     }
 
     /// The box as it is being drawn.
     pub fn drawn_box(&self) -> Option<VoxelBox> {
-        match self.kind {
-            DragKind::Box { current, .. } => Some(current),
-            _ => None,
-        }
+        self.drag.drawn_box()
+    }
+}
+
+/// Moves the picture.
+#[derive(Debug)]
+struct Pan;
+
+impl Drag for Pan {
+    fn moved(&mut self, pointer: &mut Pointer<'_>) {
+        let (plane, by) = (pointer.view.slice.plane(), pointer.by);
+        pointer.means(ViewIntent::Pan(plane, by));
+    }
+
+    fn cursor(&self) -> Option<CursorIcon> {
+        Some(CursorIcon::Grabbing)
+    }
+}
+
+/// Magnifies around where the drag began.
+#[derive(Debug)]
+struct Zoom {
+    at: Pos2,
+}
+
+impl Drag for Zoom {
+    fn moved(&mut self, pointer: &mut Pointer<'_>) {
+        let plane = pointer.view.slice.plane();
+        let factor = 2f64.powf(-f64::from(pointer.by.y) / ZOOM_DOUBLING);
+        pointer.means(ViewIntent::Zoom(plane, factor, self.at));
+    }
+
+    fn cursor(&self) -> Option<CursorIcon> {
+        Some(CursorIcon::ZoomIn)
     }
 }
 
@@ -132,12 +136,6 @@ const ZOOM_PER_NOTCH: f64 = 1.15;
 const BRUSH_PER_NOTCH: f64 = 1.2;
 /// Vertical drag in points that doubles the magnification.
 const ZOOM_DOUBLING: f64 = 120.0;
-/// Share of the window's width that a drag of one point changes it by.
-const WINDOW_PER_POINT: f64 = 1.0 / 250.0;
-
-/// Windows from this width on are set in whole numbers; narrower ones are of scans such as PET in SUV.
-pub const WIDTH_OF_WHOLE_NUMBERS: f64 = 20.0;
-
 /// Reads events over one view. `is_over(pos)` says whether a press there is for this view.
 pub struct GestureReader<'a> {
     /// The view.
@@ -146,6 +144,8 @@ pub struct GestureReader<'a> {
     pub context: GestureContext,
     /// The drag under way, over this or another view.
     pub drag: &'a mut Option<ActiveDrag>,
+    /// What is being drawn in several presses.
+    pub outline: &'a mut Option<OpenOutline>,
     /// Where the pointer hovers.
     pub pointer_pos: Option<Pos2>,
     /// Wheel movement that is not a whole notch yet.
@@ -192,120 +192,75 @@ impl GestureReader<'_> {
         }
     }
 
-    fn press(&mut self, pos: Pos2, button: PointerButton, modifiers: egui::Modifiers) {
-        let kind = match self.context.profile.drag(button, modifiers) {
-            Some(DragIntent::Pan) => DragKind::Pan,
-            Some(DragIntent::Zoom) => DragKind::Zoom { at: pos },
-            Some(DragIntent::WindowLevel) => DragKind::Window {
-                window: self.context.window,
-            },
-            Some(DragIntent::Tool) => self.press_with_tool(pos, modifiers),
-            None => return,
+    fn press(&mut self, pos: Pos2, button: PointerButton, modifiers: Modifiers) {
+        let Some(intent) = self.context.profile.drag(button, modifiers) else {
+            return;
+        };
+        let tool = Tool::of(self.context.tool);
+        let mut pointer = self.pointer_at(pos, Vec2::ZERO, modifiers);
+        let drag: Box<dyn Drag> = match intent {
+            DragIntent::Pan => Box::new(Pan),
+            DragIntent::Zoom => Box::new(Zoom { at: pos }),
+            DragIntent::WindowLevel => Box::new(WindowDrag(pointer.window)),
+            DragIntent::Tool => tool.kind.press(&mut pointer),
         };
         *self.drag = Some(ActiveDrag {
             plane: self.plane(),
             button,
             last: pos,
-            kind,
+            drag,
         });
-    }
-
-    fn press_with_tool(&mut self, pos: Pos2, modifiers: egui::Modifiers) -> DragKind {
-        match self.context.tool {
-            Tool::CrossHair => {
-                self.intents
-                    .push(ViewIntent::Crosshair(self.view.clamped_voxel(pos)));
-                DragKind::Crosshair
-            }
-            Tool::Window => DragKind::Window {
-                window: self.context.window,
-            },
-            Tool::Click => {
-                if let Some(voxel) = self.view.voxel(pos) {
-                    let polarity = match (self.context.polarity, modifiers.shift) {
-                        (polarity, false) => polarity,
-                        (Polarity::Positive, true) => Polarity::Negative,
-                        (Polarity::Negative, true) => Polarity::Positive,
-                    };
-                    self.intents.push(ViewIntent::Crosshair(voxel));
-                    self.intents.push(ViewIntent::Click(voxel, polarity));
-                } else {
-                    self.intents.push(ViewIntent::MissedScan);
-                }
-                DragKind::Done
-            }
-            Tool::Box => {
-                let drag = BoxDrag::begin(self.view, pos, self.context.target_box);
-                DragKind::Box {
-                    drag,
-                    current: drag.dragged(self.view, pos),
-                }
-            }
-            Tool::Brush | Tool::Eraser => {
-                let erase = (self.context.tool == Tool::Eraser) != modifiers.shift;
-                self.intents.push(ViewIntent::StrokeBegin {
-                    plane: self.plane(),
-                    at: self.view.voxel_point(pos),
-                    erase,
-                });
-                DragKind::Stroke
-            }
-        }
     }
 
     fn moved(&mut self, pos: Pos2) {
         let plane = self.plane();
-        let Some(mut drag) = self.drag.filter(|d| d.plane == plane) else {
+        let Some(mut active) = self.drag.take_if(|d| d.plane == plane) else {
             return;
         };
-        let by = pos - drag.last;
-        drag.last = pos;
-        match &mut drag.kind {
-            DragKind::Pan => self.intents.push(ViewIntent::Pan(plane, by)),
-            DragKind::Zoom { at } => {
-                let factor = 2f64.powf(-f64::from(by.y) / ZOOM_DOUBLING);
-                self.intents.push(ViewIntent::Zoom(plane, factor, *at));
-            }
-            DragKind::Window { window } => {
-                *window = dragged_window(*window, by);
-                self.intents.push(ViewIntent::Window(readable(*window)));
-            }
-            DragKind::Crosshair => self
-                .intents
-                .push(ViewIntent::Crosshair(self.view.clamped_voxel(pos))),
-            DragKind::Box { drag, current } => *current = drag.dragged(self.view, pos),
-            DragKind::Stroke => self
-                .intents
-                .push(ViewIntent::StrokeTo(self.view.voxel_point(pos))),
-            DragKind::Done => {}
-        }
-        *self.drag = Some(drag);
+        let by = pos - active.last;
+        active.last = pos;
+        let mut pointer = self.pointer_at(pos, by, Modifiers::NONE);
+        active.drag.moved(&mut pointer);
+        *self.drag = Some(active);
     }
 
     fn release(&mut self, pos: Pos2, button: PointerButton) {
         let plane = self.plane();
-        let ours = |d: &ActiveDrag| d.plane == plane && d.button == button;
-        if self.drag.as_ref().is_none_or(|d| !ours(d)) {
+        let ours = |d: &mut ActiveDrag| d.plane == plane && d.button == button;
+        if !self.drag.as_mut().is_some_and(ours) {
             return;
         }
         if self.drag.as_ref().is_some_and(|d| d.last != pos) {
             self.moved(pos);
         }
-        match self.drag.take().map(|d| d.kind) {
-            Some(DragKind::Box { drag, current }) if drag.is_deliberate(current) => {
-                if matches!(drag, BoxDrag::New { .. }) {
-                    // So that the other views go through the box and its depth can be seen.
-                    let middle = std::array::from_fn(|d| (current.min[d] + current.max[d]) / 2);
-                    self.intents.push(ViewIntent::Crosshair(VoxelIndex(middle)));
-                }
-                self.intents.push(ViewIntent::SetBox(current));
-            }
-            Some(DragKind::Stroke) => self.intents.push(ViewIntent::StrokeEnd),
-            _ => {}
+        if let Some(active) = self.drag.take() {
+            let mut pointer = self.pointer_at(pos, Vec2::ZERO, Modifiers::NONE);
+            active.drag.released(&mut pointer);
         }
     }
 
-    fn wheel(&mut self, unit: MouseWheelUnit, delta: Vec2, modifiers: egui::Modifiers) {
+    /// The button of the tool was pressed twice in quick succession.
+    pub fn double_press(&mut self, pos: Pos2) {
+        let tool = Tool::of(self.context.tool);
+        let mut pointer = self.pointer_at(pos, Vec2::ZERO, Modifiers::NONE);
+        tool.kind.double_press(&mut pointer);
+    }
+
+    fn pointer_at(&mut self, pos: Pos2, by: Vec2, modifiers: Modifiers) -> Pointer<'_> {
+        Pointer {
+            view: self.view,
+            pos,
+            by,
+            modifiers,
+            polarity: self.context.polarity,
+            target_box: self.context.target_box,
+            window: self.context.window,
+            outline: self.outline,
+            intents: &mut self.intents,
+        }
+    }
+
+    fn wheel(&mut self, unit: MouseWheelUnit, delta: Vec2, modifiers: Modifiers) {
         // Some systems turn the wheel sideways while Shift is held.
         let amount = if modifiers.shift && delta.y == 0.0 {
             delta.x
@@ -339,25 +294,5 @@ impl GestureReader<'_> {
 
     fn pointer(&self) -> Pos2 {
         self.pointer_pos.unwrap_or_else(|| self.view.rect.center())
-    }
-}
-
-/// Whole numbers, as they are said and written, where the width leaves a choice.
-fn readable(window: Window) -> Window {
-    if window.width < WIDTH_OF_WHOLE_NUMBERS {
-        return window;
-    }
-    Window {
-        width: window.width.round(),
-        level: window.level.round(),
-    }
-}
-
-/// Right is wider, up is brighter (a lower level), in proportion to the width.
-fn dragged_window(window: Window, by: Vec2) -> Window {
-    let widening = f64::from(by.x) * WINDOW_PER_POINT;
-    Window {
-        width: (window.width * (1.0 + widening)).max(1e-6),
-        level: window.level + f64::from(by.y) * window.width * WINDOW_PER_POINT,
     }
 }

@@ -16,14 +16,15 @@ use egui::{Color32, CursorIcon, Painter, Pos2, Rect, Sense, Shape, Stroke, Strok
 
 use crate::geometry::{Convention, Plane, VoxelBox};
 use crate::io::TimeAxis;
-use crate::session::{Case, Tool};
+use crate::session::Case;
 
 use super::model::UiModel;
 use super::state::UiState;
 use super::theme;
+use super::tools::{self, Tool};
 
 pub use camera::Cameras;
-pub use gestures::{ActiveDrag, GestureContext, ViewIntent, WIDTH_OF_WHOLE_NUMBERS};
+pub use gestures::{ActiveDrag, GestureContext, ViewIntent};
 pub use paint_callback::Canvas;
 pub use placed::PlacedView;
 pub use scene::DrawnLabels;
@@ -50,6 +51,8 @@ pub fn show(
         return Vec::new();
     };
     state.hovered = None;
+    let tool = model.session.tools().tool;
+    state.outline.take_if(|outline| outline.tool != tool);
     let (display, highlighted) = (model.session.display(), state.highlighted);
     state.drawn_labels.update(case, display, highlighted);
     let mut intents = Vec::new();
@@ -137,8 +140,10 @@ fn slice_view(
         .interact_pointer_pos()
         .filter(|_| dragged.is_some()))
     {
-        let tool = model.session.tools().tool;
-        let icon = pointer::cursor(&view, pos, tool, shown_box(case, state), dragged);
+        let tool = Tool::of(model.session.tools().tool);
+        let while_dragging = dragged.and_then(ActiveDrag::cursor);
+        let icon =
+            while_dragging.unwrap_or_else(|| tool.kind.cursor(&view, pos, shown_box(case, state)));
         ui.ctx().set_cursor_icon(icon);
     }
     let painter = ui.painter_at(rect);
@@ -180,7 +185,6 @@ fn read_gestures(
     view: &PlacedView,
     response: &egui::Response,
 ) -> Vec<ViewIntent> {
-    let plane = view.slice.plane();
     let layer = ui.layer_id();
     let ctx = ui.ctx().clone();
     let free = state.question.is_none() && !ctx.any_popup_open();
@@ -203,16 +207,16 @@ fn read_gestures(
         },
         pointer_pos: response.hover_pos(),
         drag: &mut state.drag,
+        outline: &mut state.outline,
         wheel: &mut state.wheel,
         intents: Vec::new(),
     };
     reader.read(&events, &is_over, response.hovered());
-    let mut intents = reader.intents;
-    let over = response.hover_pos().is_some_and(is_over);
-    if double_click && over && model.session.tools().tool == Tool::CrossHair {
-        intents.push(ViewIntent::ToggleMaximised(plane));
+    let over = response.hover_pos().filter(|&pos| is_over(pos));
+    if let Some(pos) = over.filter(|_| double_click) {
+        reader.double_press(pos);
     }
-    intents
+    reader.intents
 }
 
 /// Everything that egui draws over the scan.
@@ -224,30 +228,28 @@ fn overlay(
     view: &PlacedView,
     hover: Option<Pos2>,
 ) {
-    let tools = model.session.tools();
+    let tool = Tool::of(model.session.tools().tool);
     if state.show_cross_hair {
         annotations::crosshair(painter, view, case.cross_hair());
     }
     if let Some(b) = shown_box(case, state) {
-        prompt_overlay::target_box(painter, view, b, tools.tool == Tool::Box);
+        prompt_overlay::target_box(painter, view, b, tool.id == tools::BOX);
     }
     prompt_overlay::clicks(painter, view, &case.prompts().clicks);
     let time = case.info().time;
     annotations::letters(painter, view, time);
     annotations::title(painter, view, time);
     annotations::scale_bar(painter, view, time);
-    let brush_color = match tools.tool {
-        Tool::Brush => Some(theme::BRUSH),
-        Tool::Eraser => Some(theme::ERASER),
-        _ => None,
-    };
-    if let (Some(pos), Some(color)) = (hover, brush_color) {
-        annotations::brush_circle(painter, view, pos, tools.brush.diameter_mm, color);
+    if let Some(pos) = hover {
+        tool.kind.at_pointer(painter, view, pos, model);
+    }
+    if let Some(outline) = &state.outline {
+        outline.paint(painter, view, hover);
     }
     if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
         let receiver = case.receiver();
         let shift = painter.ctx().input(|i| i.modifiers.shift);
-        let words = pointer::words(tools.tool, state.polarity(), shift, &receiver);
+        let words = tool.kind.words(&receiver, state.polarity(), shift);
         if let Some(words) = words {
             pointer::tag(painter, view, pos, &words, &receiver);
         }

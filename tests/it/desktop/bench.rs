@@ -165,6 +165,12 @@ impl Bench {
         self.settle();
     }
 
+    /// Types into what has the keyboard.
+    pub fn type_text(&mut self, text: &str) {
+        self.harness.event(Event::Text(text.to_owned()));
+        self.settle();
+    }
+
     /// Whether a widget has this text.
     pub fn shows(&self, text: &str) -> bool {
         self.harness
@@ -252,6 +258,22 @@ impl Bench {
         self.harness.step();
         self.harness.event(Event::ModifiersChanged(Modifiers::NONE));
         self.settle();
+    }
+
+    /// Presses, moves and releases in as few frames as can be, and waits for nothing.
+    pub fn left_press(&mut self, pos: Pos2) {
+        let press = |pressed| Event::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.harness.event(Event::PointerMoved(pos));
+        self.harness.step();
+        self.harness.event(press(true));
+        self.harness.step();
+        self.harness.event(press(false));
+        self.harness.step();
     }
 
     pub fn left_click(&mut self, pos: Pos2) {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use prosector::geometry::{Plane, VoxelIndex};
 use prosector::prompt::Polarity::Positive;
+use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
-    AiCommand, Brush, BrushShape, EditCommand, Effect, HistoryCommand, LabelCommand, PromptCommand,
-    ScanCommand, Severity, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Brush, BrushShape, Effect, HistoryCommand, LabelCommand, PromptCommand, ScanCommand,
+    Severity, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 use prosector::volume::Window;
 
-use super::{Desk, at, click, has, notice, scan, voxel_box};
+use super::{Desk, at, click, has, notice, on_label, scan, voxel_box};
 use crate::over_time::{film, opened};
 
 const DIMS: [usize; 3] = [24, 20, 12];
@@ -184,9 +185,9 @@ fn a_locked_active_label_takes_no_stroke() {
         desk.apply(StrokeCommand::End);
     }
     for edit in [
-        EditCommand::FillHoles(1),
-        EditCommand::KeepLargest(1),
-        EditCommand::Clear(1),
+        on_label(&fill_holes::OPERATION, 1),
+        on_label(&keep_largest::OPERATION, 1),
+        on_label(&clear::OPERATION, 1),
     ] {
         let effects = desk.apply(edit);
         assert!(notice(&effects, Severity::Error).is_some());
@@ -205,12 +206,12 @@ fn holes_are_filled_and_islands_removed() {
     draw(&mut desk, StrokeMode::Erase, [10.0, 10.0, 6.0]);
     draw(&mut desk, StrokeMode::Paint, [1.0, 1.0, 1.0]);
     assert_ne!(*desk.case().labels(), solid);
-    desk.apply(EditCommand::FillHoles(1));
-    desk.apply(EditCommand::KeepLargest(1));
+    desk.apply(on_label(&fill_holes::OPERATION, 1));
+    desk.apply(on_label(&keep_largest::OPERATION, 1));
     assert_eq!(*desk.case().labels(), solid);
     desk.apply(HistoryCommand::Undo);
     assert_eq!(desk.label_at([1, 1, 1]), 1);
-    desk.apply(EditCommand::Clear(1));
+    desk.apply(on_label(&clear::OPERATION, 1));
     assert_eq!(desk.case().voxel_count(1), 0);
     assert!(desk.case().table().get(1).is_some());
 }

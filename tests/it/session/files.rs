@@ -1,11 +1,10 @@
 //! Opening, saving, recovery, settings.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use prosector::geometry::{Affine, Convention, Plane};
 use prosector::prompt::Polarity::Positive;
-use prosector::session::recovery::{INTERVAL, Snapshot};
+use prosector::session::recovery::Snapshot;
 use prosector::session::settings::Settings;
 use prosector::session::{
     Brush, BrushShape, Effect, HistoryCommand, LabelCommand, OpenedLabels, PromptCommand,
@@ -171,99 +170,71 @@ fn another_frame_or_modality_keeps_the_labels() {
     assert_eq!(desk.case().key().0, 7);
 }
 
-#[test]
-fn recovery_is_due_when_work_is_unsaved_and_the_last_one_is_old() {
-    let mut desk = Desk::new(DIMS);
-    let start = Instant::now();
-    assert!(!desk.case().recovery_due(start));
-    paint(&mut desk, [3.0, 3.0, 3.0]);
-    assert!(desk.case().recovery_due(start));
-    let taken = ScanCommand::RecoveryTaken {
-        revision: desk.case().revision(),
-        at: start,
-    };
-    desk.apply(taken);
-    assert!(!desk.case().recovery_due(start + INTERVAL), "nothing new");
-    paint(&mut desk, [6.0, 6.0, 3.0]);
-    assert!(!desk.case().recovery_due(start + Duration::from_secs(5)));
-    assert!(desk.case().recovery_due(start + INTERVAL));
-    desk.apply(saved(&desk));
-    assert!(!desk.case().recovery_due(start + INTERVAL), "saved");
-}
+/// What an earlier version wrote: voxel 405 (9, 3, 3) is label 1, voxels 700 and 701 are label 2.
+const SNAPSHOT: &str = r#"{"version":1,"source":{"file":{"path":"scan.nii.gz","series":null,"frame":null,
+"modality":null}},"dims":[12,10,8],"affine":[[-1.0,0.1,0.0,10.0],[0.0,1.5,0.3,-20.0],[0.0,0.0,3.0,5.0],[0.0,0.0,0.0,1.0]],
+"labels":[{"value":1,"name":"lesion_1","color":[1,2,3],"visible":true,"locked":true},
+{"value":2,"name":"\u00d6dem \"2\"","color":[82,168,236],"visible":false,"locked":false}],
+"active":2,"labels_path":"labels.nii.gz","runs":[[405,1,1],[294,2,2]]}"#;
 
 #[test]
-fn a_recovery_file_brings_the_work_back() {
-    let mut desk = Desk::new(DIMS);
-    paint(&mut desk, [3.0, 3.0, 3.0]);
-    desk.apply(LabelCommand::Add {
-        name: Some("Ödem \"2\"".into()),
-    });
-    paint(&mut desk, [8.0, 8.0, 5.0]);
-    desk.apply(LabelCommand::Lock {
-        value: 1,
-        locked: true,
-    });
-    let snapshot = desk.case().recovery_snapshot();
+fn a_recovery_file_of_an_earlier_version_brings_the_work_back() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let file = folder.path().join("recovery.json");
-    snapshot.save(&file).expect("written");
-    assert!(std::fs::metadata(&file).expect("there").len() < 4000);
-
+    let file = folder.path().join("recovery-0.json");
+    std::fs::write(&file, SNAPSHOT).expect("written");
     let found = Snapshot::load(&file).expect("read");
-    assert_eq!(found, snapshot);
-    let mut fresh = Desk::new(DIMS);
-    fresh.apply(ScanCommand::Restore(Box::new(found)));
-    assert_eq!(fresh.case().labels(), desk.case().labels());
-    assert_eq!(fresh.case().table(), desk.case().table());
-    assert_eq!(fresh.case().active().map(|l| l.value), Some(2));
-    assert!(fresh.session.is_dirty(), "restored work is not saved");
-    let mut other = Desk::new([3, 3, 3]);
-    let effects = other.apply(ScanCommand::Restore(Box::new(snapshot)));
-    assert!(notice(&effects, Severity::Error).is_some());
-}
-
-#[cfg(unix)]
-#[test]
-fn a_name_that_is_no_unicode_does_not_lose_the_work() {
-    use std::os::unix::ffi::OsStrExt;
-    let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"scan_\xff.nii"));
     let mut desk = Desk::new(DIMS);
-    paint(&mut desk, [3.0, 3.0, 3.0]);
-    desk.apply(ScanCommand::MarkSaved {
-        revision: desk.case().revision(),
-        path: path.clone(),
-    });
-    let found = Snapshot::from_bytes(&desk.case().recovery_snapshot().to_bytes()).expect("read");
-    assert_eq!(&found.labels, desk.case().labels());
-    let mut settings = Settings::default();
-    settings.push_recent(&path);
-    assert!(settings.recent_files.is_empty());
+    desk.apply(ScanCommand::Restore(Box::new(found.clone())));
+    let case = desk.case();
+    let labelled: Vec<(usize, u16)> = case
+        .labels()
+        .voxels
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|&(_, v)| v != 0)
+        .collect();
+    assert_eq!(labelled, [(405, 1), (700, 2), (701, 2)]);
+    let labels = case.table().labels();
+    assert_eq!(labels[1].name, "Ödem \"2\"");
+    assert_eq!(labels[0].color, [1, 2, 3]);
+    assert_eq!((labels[0].locked, labels[1].visible), (true, false));
+    assert_eq!(case.active().map(|l| l.value), Some(2));
+    assert_eq!(case.labels_path(), Some(Path::new("labels.nii.gz")));
+    assert!(desk.session.is_dirty(), "restored work is not saved");
+    let mut other = Desk::new([3, 3, 3]);
+    let effects = other.apply(ScanCommand::Restore(Box::new(found)));
+    assert!(notice(&effects, Severity::Error).is_some());
 }
 
 #[test]
 fn a_damaged_recovery_file_is_refused_in_one_line() {
-    let mut desk = Desk::new(DIMS);
-    paint(&mut desk, [3.0, 3.0, 3.0]);
-    let bytes = desk.case().recovery_snapshot().to_bytes();
-    let text = String::from_utf8(bytes.clone()).expect("JSON");
     let damaged = [
-        bytes[..bytes.len() / 2].to_vec(),
-        Vec::new(),
-        text.replace("\"version\":1", "\"version\":99").into_bytes(),
-        text.replace("\"runs\":[[", "\"runs\":[[18446744073709551615,1,1],[")
-            .into_bytes(),
-        text.replace("\"dims\":[12,", "\"dims\":[99999999999999,")
-            .into_bytes(),
-        text.replace("\"dims\":[12,", "\"dims\":[2,").into_bytes(),
+        SNAPSHOT[..SNAPSHOT.len() / 2].to_owned(),
+        String::new(),
+        SNAPSHOT.replace("\"version\":1", "\"version\":99"),
+        SNAPSHOT.replace("\"runs\":[[", "\"runs\":[[18446744073709551615,1,1],["),
+        SNAPSHOT.replace("\"dims\":[12,", "\"dims\":[99999999999999,"),
+        SNAPSHOT.replace("\"dims\":[12,", "\"dims\":[2,"),
     ];
     for content in damaged {
-        assert_ne!(content, bytes);
-        let reason = Snapshot::from_bytes(&content).expect_err("refused");
+        assert_ne!(content, SNAPSHOT);
+        let reason = Snapshot::from_bytes(content.as_bytes()).expect_err("refused");
         assert!(
             !reason.contains('\n') && reason.contains("delete it"),
             "{reason}"
         );
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_path_that_is_no_unicode_is_no_recent_file() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = PathBuf::from(std::ffi::OsStr::from_bytes(b"scan_\xff.nii"));
+    let mut settings = Settings::default();
+    settings.push_recent(&path);
+    assert!(settings.recent_files.is_empty());
 }
 
 #[test]

@@ -6,26 +6,27 @@ use proptest::prelude::*;
 
 use prosector::geometry::{Plane, VoxelBox};
 use prosector::prompt::{Polarity, PromptSet};
+use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
-    AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, LabelCommand,
-    PromptCommand, Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
+    AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, PromptCommand,
+    Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
 };
 use prosector::volume::Label;
 
-use super::{Desk, at, click, voxel_box};
+use super::{Desk, at, click, on_label, voxel_box};
 
-const DIMS: [usize; 3] = [9, 8, 6];
+pub const DIMS: [usize; 3] = [9, 8, 6];
 
 /// What a user or the model does.
 #[derive(Debug, Clone)]
-enum Act {
+pub enum Act {
     Do(Command),
     Answer(VoxelBox),
     AnswerAuto([VoxelBox; 2]),
 }
 
 impl Act {
-    fn on(&self, desk: &mut Desk) {
+    pub fn on(&self, desk: &mut Desk) {
         match self {
             Self::Do(command) => desk.apply(command.clone()),
             Self::Answer(b) => desk.answer(&[*b]),
@@ -104,9 +105,9 @@ fn other_command() -> impl Strategy<Value = Command> {
         1 => Just(AiCommand::Reject.into()),
         2 => (1..3u16).prop_map(|v| AiCommand::AcceptStructure(v).into()),
         1 => (1..3u16).prop_map(|v| AiCommand::RejectStructure(v).into()),
-        1 => value().prop_map(|v| EditCommand::FillHoles(v).into()),
-        1 => value().prop_map(|v| EditCommand::KeepLargest(v).into()),
-        1 => value().prop_map(|v| EditCommand::Clear(v).into()),
+        1 => value().prop_map(|v| on_label(&fill_holes::OPERATION, v).into()),
+        1 => value().prop_map(|v| on_label(&keep_largest::OPERATION, v).into()),
+        1 => value().prop_map(|v| on_label(&clear::OPERATION, v).into()),
         1 => any::<bool>().prop_map(|on| ToolCommand::TakeFromOthers(on).into()),
         1 => (0.1..9.0f64, shape).prop_map(|(diameter_mm, shape)| {
             ToolCommand::Brush(Brush { diameter_mm, shape }).into()
@@ -114,7 +115,7 @@ fn other_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn act(with_history: bool) -> impl Strategy<Value = Act> {
+pub fn act(with_history: bool) -> impl Strategy<Value = Act> {
     let history = prop_oneof![Just(HistoryCommand::Undo), Just(HistoryCommand::Redo)];
     let history_weight = if with_history { 4 } else { 0 };
     let mut options = vec![
@@ -130,9 +131,15 @@ fn act(with_history: bool) -> impl Strategy<Value = Act> {
     proptest::strategy::Union::new_weighted(options)
 }
 
+/// As [`act`], with jumps in the history: many steps at once.
+pub fn act_or_jump() -> impl Strategy<Value = Act> {
+    let jump = (0..12usize).prop_map(|n| Act::Do(HistoryCommand::JumpTo(n).into()));
+    prop_oneof![12 => act(true), 1 => jump]
+}
+
 /// All that the history restores.
 #[derive(Debug, Clone, PartialEq)]
-struct State {
+pub struct State {
     labels: Vec<u16>,
     table: Vec<Label>,
     prompts: PromptSet,
@@ -140,7 +147,17 @@ struct State {
     revision: u64,
 }
 
-fn state(case: &Case) -> State {
+impl State {
+    /// As it is in another session too.
+    pub fn without_revision(self) -> Self {
+        Self {
+            revision: 0,
+            ..self
+        }
+    }
+}
+
+pub fn state(case: &Case) -> State {
     let mut table = case.table().labels().to_vec();
     for label in &mut table {
         label.visible = true;
@@ -158,11 +175,11 @@ fn state(case: &Case) -> State {
 }
 
 /// Ends a stroke in progress, so that everything is in the history.
-fn finish_stroke(desk: &mut Desk) {
+pub fn finish_stroke(desk: &mut Desk) {
     desk.apply(StrokeCommand::End);
 }
 
-fn check_books(case: &Case) {
+pub fn check_books(case: &Case) {
     let counted: BTreeMap<u16, usize> = case.labels().counts().into_iter().collect();
     for (&value, &voxels) in &counted {
         assert!(case.table().get(value).is_some(), "{value} has no name");

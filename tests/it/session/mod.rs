@@ -3,6 +3,8 @@
 mod editing;
 mod files;
 mod invariants;
+mod journal;
+mod outlines;
 mod proposals;
 
 use std::path::PathBuf;
@@ -12,9 +14,10 @@ use prosector::geometry::{Affine, VoxelBox, VoxelIndex, VoxelPoint};
 use prosector::io::ScanInfo;
 use prosector::models::{AutoResult, Estimate, PromptedResult, ScanKey};
 use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::session::operations::Operation;
 use prosector::session::{
-    AiCommand, Case, Command, Effect, OpenedScan, ScanCommand, ScanSource, Session, Severity,
-    Ticket,
+    AiCommand, Case, Command, EditCommand, Effect, OpenedScan, ScanCommand, ScanSource, Session,
+    Severity, Ticket,
 };
 use prosector::volume::{
     Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData, Window,
@@ -175,6 +178,11 @@ pub fn organs(grid: Grid, boxes: &[VoxelBox]) -> (LabelMap, LabelTable) {
         fill(&grid, b, |offset| labels.voxels[offset] = value);
     }
     (labels, table)
+}
+
+/// An operation on a label, everything else left to its defaults.
+pub fn on_label(operation: &'static Operation, label: u16) -> EditCommand {
+    EditCommand::on_label(operation, label).expect("it needs only a label")
 }
 
 pub fn click(voxel: [i64; 3], polarity: Polarity) -> Click {

@@ -1,0 +1,26 @@
+//! Leaves a label its largest piece.
+
+use super::parameter::{CONNECTIVITY, LABEL};
+use super::{Operation, OperationError, Values, unchecked};
+use crate::session::edit::Edit;
+
+/// `keep_largest`
+pub static OPERATION: Operation = Operation {
+    id: "keep_largest",
+    title: "Keep largest island",
+    step: "keep largest island",
+    hint: "Remove all of the active label but its largest piece",
+    key: None,
+    own_parameters: &[LABEL, CONNECTIVITY],
+    check: unchecked,
+    apply,
+};
+
+fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
+    let label = edit.label(values, "label")?;
+    if let Some(crop) = edit.crop(label) {
+        let islands = crop.islands(values.connectivity());
+        edit.replace(label, &islands.kept(&crop, |rank| rank == 0));
+    }
+    Ok(())
+}

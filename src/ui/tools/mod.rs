@@ -1,0 +1,175 @@
+//! What the primary button does in a view: a table with one file a tool.
+//!
+//! A tool is asked what a press begins ([`Kind::press`]); what it answers follows the pointer until the button is let go
+//! ([`Drag`]). Both say what the user means as [`ViewIntent`]s. What is drawn in several presses stands in an
+//! [`OpenOutline`] meanwhile. Menu, panel, keys, help and palette list the tools from [`TOOLS`].
+
+mod box_3d;
+mod brush;
+mod click;
+mod cross_hair;
+mod eraser;
+mod outline;
+mod polygon;
+mod window;
+
+use std::fmt::Debug;
+
+use egui::{CursorIcon, KeyboardShortcut, Modifiers, Painter, Pos2, Ui, Vec2};
+
+use crate::geometry::VoxelBox;
+use crate::models::ModelCard;
+use crate::prompt::Polarity;
+use crate::session::{Receiver, ToolId};
+use crate::volume::Window;
+
+use super::model::{UiModel, UiRequest};
+use super::state::UiState;
+use super::view::{PlacedView, ViewIntent};
+
+pub use outline::OpenOutline;
+pub use window::WIDTH_OF_WHOLE_NUMBERS;
+pub(super) use window::WindowDrag;
+
+/// All tools, in the order of the panel.
+pub const TOOLS: &[Tool] = &[
+    cross_hair::TOOL,
+    click::TOOL,
+    box_3d::TOOL,
+    brush::TOOL,
+    eraser::TOOL,
+    polygon::TOOL,
+    window::TOOL,
+];
+
+/// The tool whose handles the 3D box shows.
+pub const BOX: ToolId = box_3d::TOOL.id;
+
+/// One tool.
+#[derive(Clone, Copy)]
+pub struct Tool {
+    /// Names it in the session and in the settings.
+    pub id: ToolId,
+    /// What it is called.
+    pub title: &'static str,
+    /// What it does, in one sentence.
+    pub hint: &'static str,
+    /// Its keys, the first being the one that menus show.
+    pub keys: &'static [KeyboardShortcut],
+    /// What it does.
+    pub kind: &'static dyn Kind,
+}
+
+impl Tool {
+    /// The tool of this id; the cross-hair where there is none.
+    pub fn of(id: ToolId) -> &'static Self {
+        TOOLS.iter().find(|t| t.id == id).unwrap_or(&TOOLS[0])
+    }
+}
+
+/// What a tool does.
+pub trait Kind: Sync {
+    /// The primary button went down over a view: what the drag that begins does.
+    fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag>;
+
+    /// The button was pressed twice in quick succession, after the second [`Self::press`] was let go.
+    fn double_press(&self, _pointer: &mut Pointer<'_>) {}
+
+    /// The pointer's shape over a view; `target_box` is the prompt's.
+    fn cursor(&self, _view: &PlacedView, _pos: Pos2, _target_box: Option<VoxelBox>) -> CursorIcon {
+        CursorIcon::Crosshair
+    }
+
+    /// What a press will do and to which label, in words beside the pointer; `inverse` while Shift is held. `None` for
+    /// tools that touch no label.
+    fn words(&self, _receiver: &Receiver, _polarity: Polarity, _inverse: bool) -> Option<String> {
+        None
+    }
+
+    /// How the panel's line about the label that receives begins.
+    fn receives(&self) -> &'static str {
+        "Clicks and boxes go to"
+    }
+
+    /// What the panel says while there is no proposal; `None` for tools that ask for none.
+    fn invitation(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What a model lacks that the tool needs.
+    fn lacking(&self, _card: &ModelCard) -> Option<&'static str> {
+        None
+    }
+
+    /// Draws the tool's settings into the panel.
+    fn settings(
+        &self,
+        _ui: &mut Ui,
+        _model: &UiModel<'_>,
+        _state: &mut UiState,
+        _out: &mut Vec<UiRequest>,
+    ) {
+    }
+
+    /// Draws what the tool shows around the pointer.
+    fn at_pointer(&self, _painter: &Painter, _view: &PlacedView, _pos: Pos2, _model: &UiModel<'_>) {
+    }
+}
+
+/// The pointer over a view, and what it works on.
+pub struct Pointer<'a> {
+    /// The view.
+    pub view: &'a PlacedView,
+    /// Where it is, in points.
+    pub pos: Pos2,
+    /// How far it went since it was told of last, in points.
+    pub by: Vec2,
+    /// The keys that are held.
+    pub modifiers: Modifiers,
+    /// What a plain click means.
+    pub polarity: Polarity,
+    /// The box of the prompts.
+    pub target_box: Option<VoxelBox>,
+    /// What is shown now.
+    pub window: Window,
+    /// What is being drawn in several presses.
+    pub outline: &'a mut Option<OpenOutline>,
+    /// What was meant so far.
+    pub intents: &'a mut Vec<ViewIntent>,
+}
+
+impl Pointer<'_> {
+    /// Says what the user means.
+    pub fn means(&mut self, intent: ViewIntent) {
+        self.intents.push(intent);
+    }
+}
+
+/// A drag under way, from the press to the release of a button.
+pub trait Drag: Debug {
+    /// The pointer went on.
+    fn moved(&mut self, _pointer: &mut Pointer<'_>) {}
+
+    /// The button was let go.
+    fn released(self: Box<Self>, _pointer: &mut Pointer<'_>) {}
+
+    /// The pointer's shape while dragging; `None`: the tool's own.
+    fn cursor(&self) -> Option<CursorIcon> {
+        None
+    }
+
+    /// The 3D box as it is being drawn.
+    fn drawn_box(&self) -> Option<VoxelBox> {
+        None
+    }
+}
+
+/// A drag that does nothing: the press did all there was to do.
+#[derive(Debug)]
+pub struct Done;
+
+impl Drag for Done {}
+
+const fn key(logical_key: egui::Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::NONE, logical_key)
+}

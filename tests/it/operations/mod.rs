@@ -1,0 +1,12 @@
+//! The editing operations, through the session and as scripts see them.
+
+mod bench;
+mod command_line;
+mod definitions;
+mod edit;
+mod growing;
+mod islands;
+mod margins;
+mod slices;
+mod smoothing;
+mod table;
