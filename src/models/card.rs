@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::prompt::PromptSet;
 use crate::volume::{ImageVolume, Modality};
 
 use super::ModelError;
+use super::checkpoint::CheckpointError;
 use super::system::system_named;
 
 /// One structure that a model finds without a prompt.
@@ -93,6 +95,45 @@ impl ModelCard {
         ];
         let taken: Vec<&str> = kinds.iter().filter(|k| k.0).map(|k| k.1).collect();
         taken.join(", ")
+    }
+
+    /// The structures to look for in a scan of this kind, with their places on the card: all, or those of `wanted`.
+    ///
+    /// # Errors
+    /// A wanted structure that the card lacks.
+    pub fn structures_in(
+        &self,
+        modality: Modality,
+        wanted: Option<&[String]>,
+    ) -> Result<Vec<(usize, &Structure)>, ModelError> {
+        let known: Vec<&str> = self.structures.iter().map(|s| s.name.as_str()).collect();
+        let is_unknown = |name: &&String| !known.contains(&name.as_str());
+        if let Some(unknown) = wanted.and_then(|w| w.iter().find(is_unknown)) {
+            let known = known.join(", ");
+            return Err(ModelError::UnknownStructure(unknown.clone(), known));
+        }
+        Ok(self
+            .structures
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.is_known_in(modality))
+            .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
+            .collect())
+    }
+
+    /// The system's own settings; `network` is named where they do not fit.
+    ///
+    /// # Errors
+    /// Settings that the system does not have, or of the wrong type.
+    pub(super) fn settings<S: DeserializeOwned>(
+        &self,
+        network: &str,
+    ) -> Result<S, CheckpointError> {
+        let misfit = |e: toml::de::Error| CheckpointError::Misfit {
+            network: network.to_owned(),
+            problems: vec![e.message().to_owned()],
+        };
+        self.config.clone().try_into().map_err(misfit)
     }
 
     /// Refuses to look for structures with a model that needs a prompt.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::prompt::{PromptError, PromptSet};
 use crate::util::{Cancelled, JobContext, short_debug};
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
 
 use super::checkpoint::CheckpointError;
 use super::trust::{AutoInsight, Insight};
-use super::{ComputeDevice, ModelCard};
+use super::{ComputeDevice, ModelCard, Structure};
 
 /// Identifies a scan for caches: equal keys mean equal voxels, grid and modality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +61,48 @@ pub struct AutoResult {
     pub insight: Option<Arc<AutoInsight>>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
+}
+
+/// What to say where none of the structures that are asked for is known in this kind of scan.
+const NONE_KNOWN: &str = "the model knows no such structure in this kind of scan";
+/// What to say where none of them is found.
+pub(super) const NONE_FOUND: &str = "no structure that the model knows was found";
+
+impl AutoResult {
+    /// Nothing found, and why.
+    pub(super) fn nothing(grid: &Grid, why: &str) -> Self {
+        Self {
+            labels: LabelMap::empty(*grid),
+            table: LabelTable::default(),
+            estimate: None,
+            insight: None,
+            warnings: vec![why.to_owned()],
+        }
+    }
+
+    /// Nothing to look for in this kind of scan.
+    pub(super) fn none_known(grid: &Grid) -> Self {
+        Self::nothing(grid, NONE_KNOWN)
+    }
+
+    /// What labels hold of the structures that were looked for, whose places on the card come first.
+    pub(super) fn of_labels(labels: LabelMap, sought: &[(usize, &Structure)]) -> Self {
+        let counts = labels.counts();
+        let mut table = LabelTable::default();
+        for (_, structure) in sought {
+            if counts.iter().any(|&(value, _)| value == structure.value) {
+                table.add(structure.value, &structure.name);
+            }
+        }
+        let is_empty = table.labels().is_empty();
+        Self {
+            labels,
+            table,
+            estimate: None,
+            insight: None,
+            warnings: Vec::from_iter(is_empty.then(|| NONE_FOUND.to_owned())),
+        }
+    }
 }
 
 /// The target of a set of prompts.

@@ -1,4 +1,4 @@
-//! What networks that look at single slices have in common: the values of a scan, the structures to look for, settings.
+//! What networks that look at single slices have in common: the values of a scan, and settings.
 //!
 //! A slice is a plane of the scan's own third voxel axis, row by row as the file stores it: what the authors of these
 //! systems train on.
@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::volume::{ImageVolume, Modality};
+use crate::volume::ImageVolume;
 use crate::with_voxels;
 
+use super::ModelError;
 use super::checkpoint::{CheckpointError, WeightMap};
-use super::{ModelError, Structure};
 
 /// All values of a scan, slice by slice; what is not a number counts as 0.
 pub(crate) fn values(image: &ImageVolume) -> Vec<f32> {
@@ -40,30 +40,6 @@ pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ModelE
             "the device failed while computing ({e:?}): try again, or choose --device cpu"
         ))
     })
-}
-
-/// The structures to look for in a scan of this kind, with their places on the card.
-///
-/// # Errors
-/// A wanted structure that the card lacks.
-pub(crate) fn chosen_structures<'a>(
-    structures: &'a [Structure],
-    wanted: Option<&[String]>,
-    modality: Modality,
-) -> Result<Vec<(usize, &'a Structure)>, ModelError> {
-    let known: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
-    if let Some(unknown) = wanted.and_then(|w| w.iter().find(|n| !known.contains(&n.as_str()))) {
-        return Err(ModelError::UnknownStructure(
-            unknown.clone(),
-            known.join(", "),
-        ));
-    }
-    Ok(structures
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.is_known_in(modality))
-        .filter(|(_, s)| wanted.is_none_or(|w| w.contains(&s.name)))
-        .collect())
 }
 
 /// A system's settings with those replaced that a user states; tables are merged.

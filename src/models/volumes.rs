@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::{Affine, Axis, Orientation, VoxelIndex};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, VolumeArray};
+use crate::volume::{Grid, ImageVolume, LabelMap, VolumeArray};
 
-use super::slices::{self, chosen_structures};
+use super::slices;
 use super::sliding_window::SlidingWindow;
 use super::{AutoResult, ModelCard, ModelError};
 
@@ -300,18 +300,9 @@ pub(crate) fn segment_windows(
     ctx: &JobContext,
     predict: impl Fn(Tensor<5>) -> Tensor<5>,
 ) -> Result<AutoResult, ModelError> {
-    let structures = chosen_structures(&card.structures, wanted, image.modality())?;
-    let mut result = AutoResult {
-        labels: LabelMap::empty(*image.grid()),
-        table: LabelTable::default(),
-        estimate: None,
-        insight: None,
-        warnings: Vec::new(),
-    };
+    let structures = card.structures_in(image.modality(), wanted)?;
     if structures.is_empty() {
-        let none = "the model knows no such structure in this kind of scan";
-        result.warnings.push(none.to_owned());
-        return Ok(result);
+        return Ok(AutoResult::none_known(image.grid()));
     }
     ctx.step(0.0, "preparing the scan")?;
     let prepared = PreparedVolume::of(image, settings);
@@ -341,22 +332,14 @@ pub(crate) fn segment_windows(
             }
         }
     }
-    for (place, structure) in structures {
+    let mut labels = LabelMap::empty(*image.grid());
+    for &(place, structure) in &structures {
         let class = place as u16 + 1;
-        let mut found = false;
-        for (label, &chosen) in result.labels.voxels.iter_mut().zip(&class_of) {
+        for (label, &chosen) in labels.voxels.iter_mut().zip(&class_of) {
             if chosen == class {
                 *label = structure.value;
-                found = true;
             }
         }
-        if found {
-            result.table.add(structure.value, &structure.name);
-        }
     }
-    if result.table.labels().is_empty() {
-        let none = "no structure that the model knows was found";
-        result.warnings.push(none.to_owned());
-    }
-    Ok(result)
+    Ok(AutoResult::of_labels(labels, &structures))
 }

@@ -57,13 +57,7 @@ impl<N: WindowNet> WindowModel<N> {
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
-        let table = card.config.clone();
-        let settings: N::Settings = table.try_into().map_err(|e: toml::de::Error| {
-            ModelError::from(CheckpointError::Misfit {
-                network: N::TITLE.to_owned(),
-                problems: vec![e.message().to_owned()],
-            })
-        })?;
+        let settings: N::Settings = card.settings(N::TITLE)?;
         Ok(Self {
             net: N::load(weights, &settings, &device)?,
             volume: N::volume(&settings),

@@ -52,8 +52,8 @@ const PATIENTS: [Patient; 4] = [
         )),
         // The left parotid: 0.77, the ellipsoid 0.68.
         boxed: Some((4, 0.72)),
-        // The right parotid: 0.76.
-        clicked: Some((3, 0.65)),
+        // A click on so small an organ finds about as much with random weights.
+        clicked: None,
     },
     Patient {
         scan: "hippocampus/images/hippocampus_195.nii.gz",
@@ -187,7 +187,7 @@ fn the_weights_in_the_box_find_what_they_should() {
     let Some(rows) = measured(&*model) else {
         return;
     };
-    assert_eq!(rows.len(), 9);
+    assert_eq!(rows.len(), 8);
     let low: Vec<&Row> = rows
         .iter()
         .filter(|(_, dice, least)| dice < least)

@@ -8,19 +8,21 @@ use rayon::prelude::*;
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::ops::{Corners, resize_linear};
 use crate::models::recent::Recent;
-use crate::models::slices::{self, chosen_structures, host};
+use crate::models::slices::{self, host};
 use crate::models::trace::Trace;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, Structure, compute,
+    Segmenter, compute,
 };
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelMap, Mask};
 
 use super::settings::AutoSamSettings;
 use super::{AutoSam, network_slice, volume_to_png};
 
+/// The system's name, for messages.
+const TITLE: &str = "AutoSAM";
 /// Memory for embeddings of slices, in bytes.
 const CACHE_BYTES: usize = 1 << 29;
 
@@ -46,24 +48,18 @@ impl AutoSamModel {
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
-        let misfit = |problem: String| {
-            ModelError::from(CheckpointError::Misfit {
-                network: "AutoSAM".to_owned(),
-                problems: vec![problem],
-            })
-        };
-        let settings: AutoSamSettings = card
-            .config
-            .clone()
-            .try_into()
-            .map_err(|e: toml::de::Error| misfit(e.message().to_owned()))?;
+        let settings: AutoSamSettings = card.settings(TITLE)?;
         let classes = settings.network.head.classes();
         if card.structures.len() + 1 != classes {
-            return Err(misfit(format!(
+            let problem = format!(
                 "the card names {} structures and the head has {} classes beside the background",
                 card.structures.len(),
                 classes.saturating_sub(1)
-            )));
+            );
+            return Err(ModelError::from(CheckpointError::Misfit {
+                network: TITLE.to_owned(),
+                problems: vec![problem],
+            }));
         }
         let (net, _) = AutoSam::load(weights, &settings.network, &device)?;
         let encoder = &settings.network.encoder;
@@ -131,13 +127,11 @@ impl Segmenter for AutoSamModel {
         structures: Option<&[String]>,
         ctx: &JobContext,
     ) -> Result<AutoResult, ModelError> {
-        let known = self.card.structures.clone();
-        let wanted = chosen_structures(&known, structures, image.modality())?;
-        let mut labels = LabelMap::empty(*image.grid());
+        let wanted = self.card.structures_in(image.modality(), structures)?;
         if wanted.is_empty() {
-            let why = "the model knows no such structure in this kind of scan";
-            return Ok(result(labels, &wanted, vec![why.to_owned()]));
+            return Ok(AutoResult::none_known(image.grid()));
         }
+        let mut labels = LabelMap::empty(*image.grid());
         let value_of = |class: usize| {
             let structure = wanted.iter().find(|(place, _)| place + 1 == class);
             structure.map_or(0, |(_, structure)| structure.value)
@@ -159,7 +153,7 @@ impl Segmenter for AutoSamModel {
                 *voxel = value_of(class);
             }
         }
-        Ok(result(labels, &wanted, Vec::new()))
+        Ok(AutoResult::of_labels(labels, &wanted))
     }
 
     fn segment_prompted(
@@ -177,30 +171,5 @@ impl Segmenter for AutoSamModel {
     fn drop_caches(&self) {
         self.png.clear();
         self.cache.clear();
-    }
-}
-
-/// The labels with the table of what occurs in them.
-fn result(
-    labels: LabelMap,
-    structures: &[(usize, &Structure)],
-    mut warnings: Vec<String>,
-) -> AutoResult {
-    let counts = labels.counts();
-    let mut table = LabelTable::default();
-    for (_, structure) in structures {
-        if counts.iter().any(|c| c.0 == structure.value && c.1 > 0) {
-            table.add(structure.value, &structure.name);
-        }
-    }
-    if table.labels().is_empty() && warnings.is_empty() {
-        warnings.push("no structure that the model knows was found".to_owned());
-    }
-    AutoResult {
-        labels,
-        table,
-        estimate: None,
-        insight: None,
-        warnings,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
+use crate::models::checkpoint::{Loader, WeightMap};
 use crate::models::recent::Recent;
 use crate::models::sam::{ImageEncoder, NoAdaptation};
 use crate::models::slices;
@@ -49,16 +49,7 @@ impl DeSamModel {
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
-        let settings: DeSamSettings =
-            card.config
-                .clone()
-                .try_into()
-                .map_err(|e: toml::de::Error| {
-                    ModelError::from(CheckpointError::Misfit {
-                        network: "DeSAM".to_owned(),
-                        problems: vec![e.message().to_owned()],
-                    })
-                })?;
+        let settings: DeSamSettings = card.settings("DeSAM")?;
         let network = &settings.network;
         let loader = Loader::new(weights, &device).with_fresh(0, is_unused);
         let root = loader.root();

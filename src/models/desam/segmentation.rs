@@ -4,14 +4,12 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::models::ops::{Beyond, Spline, resize_slice};
 use crate::models::sam::Prompts;
-use crate::models::slices::{chosen_structures, host};
+use crate::models::slices::host;
 use crate::models::trace::Trace;
-use crate::models::{
-    AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter as _, Structure,
-};
+use crate::models::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter as _};
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelMap, Mask};
 
 use super::model::DeSamModel;
 use super::settings::AutomaticMode;
@@ -53,21 +51,11 @@ pub(super) fn automatic(
     wanted: Option<&[String]>,
     ctx: &JobContext,
 ) -> Result<AutoResult, ModelError> {
-    let card = model.card().clone();
-    let structures = chosen_structures(&card.structures, wanted, image.modality())?;
-    let mut labels = LabelMap::empty(*image.grid());
-    let mut table = LabelTable::default();
-    let mut warnings = Vec::new();
+    let structures = model.card().structures_in(image.modality(), wanted)?;
     if structures.is_empty() {
-        warnings.push("the model knows no such structure in this kind of scan".to_owned());
-        return Ok(AutoResult {
-            labels,
-            table,
-            estimate: None,
-            insight: None,
-            warnings,
-        });
+        return Ok(AutoResult::none_known(image.grid()));
     }
+    let mut labels = LabelMap::empty(*image.grid());
     let [ni, nj, nk] = image.grid().dims;
     let plane = ni * nj;
     ctx.step(0.0, "preparing the scan")?;
@@ -98,24 +86,16 @@ pub(super) fn automatic(
             }
         }
     }
-    note_found(&labels, &structures, &mut table);
-    if table.labels().is_empty() {
-        warnings.push("no structure that the model knows was found".to_owned());
-    }
+    let mut result = AutoResult::of_labels(labels, &structures);
     let found = structures.iter().zip(&beliefs);
     let found: Vec<_> = found
-        .filter(|((_, s), _)| table.get(s.value).is_some())
+        .filter(|((_, s), _)| result.table.get(s.value).is_some())
         .collect();
     let sentences = found.iter().filter_map(|((_, s), b)| b.sentence(&s.name));
-    warnings.extend(sentences);
+    result.warnings.extend(sentences);
     let means: Vec<f32> = found.iter().filter_map(|(_, b)| b.mean()).collect();
-    Ok(AutoResult {
-        labels,
-        table,
-        estimate: Estimate::mean_iou(&means),
-        insight: None,
-        warnings,
-    })
+    result.estimate = Estimate::mean_iou(&means);
+    Ok(result)
 }
 
 /// Segments what a box is drawn around; see [`crate::models::Segmenter::segment_prompted`].
@@ -200,18 +180,6 @@ fn most_inside(masks: &[Mask], [low, high]: [[usize; 3]; 2]) -> usize {
     };
     let scores: Vec<f64> = masks.iter().map(score).collect();
     (0..scores.len()).fold(0, |best, n| if scores[n] > scores[best] { n } else { best })
-}
-
-fn note_found(labels: &LabelMap, structures: &[(usize, &Structure)], table: &mut LabelTable) {
-    let counts = labels.counts();
-    for (_, structure) in structures {
-        if counts
-            .iter()
-            .any(|&(value, n)| value == structure.value && n > 0)
-        {
-            table.add(structure.value, &structure.name);
-        }
-    }
 }
 
 impl DeSamModel {

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
+use crate::models::checkpoint::{Loader, WeightMap};
 use crate::models::slices::host;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
@@ -36,14 +36,7 @@ impl MasamModel {
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
-        let settings: MasamSettings =
-            card.config
-                .clone()
-                .try_into()
-                .map_err(|e: toml::de::Error| CheckpointError::Misfit {
-                    network: "MA-SAM".to_owned(),
-                    problems: vec![e.message().to_owned()],
-                })?;
+        let settings: MasamSettings = card.settings("MA-SAM")?;
         settings.check()?;
         let loader = Loader::new(names::renamed(weights), &device).with_trainable(|_| false);
         let network = MaSam::load(&loader.root(), &settings.network);

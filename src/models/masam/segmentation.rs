@@ -3,11 +3,11 @@
 use std::ops::RangeInclusive;
 
 use crate::models::ops::{SplineOrder, spline_zoom};
-use crate::models::slices::{channels, chosen_structures};
+use crate::models::slices::channels;
 use crate::models::{AutoResult, ModelError, PromptedResult, Segmenter as _};
 use crate::prompt::{PromptError, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelMap, Mask};
 
 use super::intensity::scale_window;
 use super::model::MasamModel;
@@ -20,17 +20,9 @@ pub(super) fn automatic(
     wanted: Option<&[String]>,
     ctx: &JobContext,
 ) -> Result<AutoResult, ModelError> {
-    let structures = chosen_structures(&model.card().structures, wanted, image.modality())?;
-    let mut labels = LabelMap::empty(*image.grid());
-    let mut table = LabelTable::default();
+    let structures = model.card().structures_in(image.modality(), wanted)?;
     if structures.is_empty() {
-        return Ok(AutoResult {
-            labels,
-            table,
-            estimate: None,
-            insight: None,
-            warnings: vec!["the model knows no such structure in this kind of scan".to_owned()],
-        });
+        return Ok(AutoResult::none_known(image.grid()));
     }
     let mut value_of = vec![0; model.settings.network.classes() + 1];
     for &(place, structure) in &structures {
@@ -40,24 +32,11 @@ pub(super) fn automatic(
     }
     let slices = image.grid().dims[2];
     let classes = classes(model, image, 0..=slices.saturating_sub(1), None, ctx)?;
+    let mut labels = LabelMap::empty(*image.grid());
     for (voxel, class) in labels.voxels.iter_mut().zip(classes) {
         *voxel = value_of.get(usize::from(class)).copied().unwrap_or(0);
     }
-    for (value, _) in labels.counts() {
-        let named = structures.iter().find(|(_, s)| s.value == value);
-        if let Some((_, structure)) = named {
-            table.add(value, &structure.name);
-        }
-    }
-    let nothing = table.labels().is_empty();
-    let warnings = nothing.then(|| "no structure that the model knows was found".to_owned());
-    Ok(AutoResult {
-        labels,
-        table,
-        estimate: None,
-        insight: None,
-        warnings: warnings.into_iter().collect(),
-    })
+    Ok(AutoResult::of_labels(labels, &structures))
 }
 
 /// Segments what lies in a box: the same rectangle prompts each slice of its range, the rest stays empty.

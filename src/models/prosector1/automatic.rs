@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::models::segmenter::NONE_FOUND;
 use crate::models::trust::{AutoInsight, Evidence, FoundStructure, anatomy};
 use crate::models::{AutoResult, Estimate, ModelError, Segmenter as _, Structure};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::morphology::{self, Crop};
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, resample};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, resample};
 
 use super::canvas::Output;
 use super::model::Prosector1;
@@ -24,9 +25,6 @@ pub(super) const LEAST_VOLUME_ML: f64 = 0.3;
 /// A structure of which less Dice than this is expected is taken for not there.
 const LEAST_EXPECTED_DICE: f32 = 0.2;
 
-/// What to tell where there is nothing to show.
-const NOTHING_FOUND: &str = "no structure that the model knows was found";
-
 /// Finds the structures; see [`crate::models::Segmenter::segment_auto`].
 pub(super) fn segment(
     model: &Prosector1,
@@ -35,31 +33,29 @@ pub(super) fn segment(
     ctx: &JobContext,
 ) -> Result<AutoResult, ModelError> {
     let card = model.card();
-    let is_wanted = wanted_of(&card.structures, wanted)?;
-    // All are looked for, as the one tells of the other.
-    let structures = known_in(&card.structures, image.modality());
+    let wanted = card.structures_in(image.modality(), wanted)?;
     let Some(spacing_mm) = card.automatic_spacing_mm(image.modality()) else {
-        return Ok(nothing(
-            image,
-            "the model knows no structure in this kind of scan",
-        ));
+        let why = "the model knows no structure in this kind of scan";
+        return Ok(AutoResult::nothing(image.grid(), why));
     };
-    if !structures.iter().any(|o| is_wanted(&o.structure.name)) {
-        return Ok(nothing(
-            image,
-            "the model knows no such structure in this kind of scan",
-        ));
+    if wanted.is_empty() {
+        return Ok(AutoResult::none_known(image.grid()));
     }
+    let is_wanted = |o: &Output<'_>| wanted.iter().any(|&(channel, _)| channel == o.channel);
+    // All are looked for, as the one tells of the other.
+    let all = card.structures_in(image.modality(), None)?;
+    let output = |(channel, structure)| Output { structure, channel };
+    let structures: Vec<Output<'_>> = all.into_iter().map(output).collect();
     let Some(canvas) = search::search(model, image, spacing_mm, &structures, ctx)? else {
-        return Ok(nothing(image, NOTHING_FOUND));
+        return Ok(AutoResult::nothing(image.grid(), NONE_FOUND));
     };
     ctx.step(0.9, "writing the labels")?;
     let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
     let Some((part, mut labels)) = canvas.read(image.grid(), &values) else {
-        return Ok(nothing(image, NOTHING_FOUND));
+        return Ok(AutoResult::nothing(image.grid(), NONE_FOUND));
     };
     let mut table = clean(image, &mut labels, VoxelIndex(part.min), &structures);
-    for Output { structure, .. } in structures.iter().filter(|o| !is_wanted(&o.structure.name)) {
+    for Output { structure, .. } in structures.iter().filter(|o| !is_wanted(o)) {
         remove(structure.value, &mut labels, &mut table);
     }
     let logits = structures.iter().zip(&canvas.logits);
@@ -76,7 +72,7 @@ pub(super) fn segment(
         table,
         estimate: (!kept.is_empty()).then_some(Estimate::Dice(mean)),
         insight: Some(Arc::new(AutoInsight {
-            certainty: canvas.certainty(|n| is_wanted(&structures[n].structure.name)),
+            certainty: canvas.certainty(|n| is_wanted(&structures[n])),
             structures: found,
         })),
         warnings: warnings(kept.is_empty(), &doubted),
@@ -126,7 +122,7 @@ fn remove(value: u16, labels: &mut LabelMap, table: &mut LabelTable) {
 /// That nothing was found is said once, whatever was doubted.
 fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
     match (is_nothing_left, doubted.is_empty()) {
-        (true, _) => vec![NOTHING_FOUND.to_owned()],
+        (true, _) => vec![NONE_FOUND.to_owned()],
         (false, true) => Vec::new(),
         (false, false) => vec![format!(
             "left out as unlikely, or unlike any that the model was trained on: {}",
@@ -175,41 +171,6 @@ fn found_structures<'a>(
         });
     }
     Ok(found)
-}
-
-/// Whether a structure is one of those asked for, all where none is named.
-fn wanted_of<'a>(
-    structures: &[Structure],
-    wanted: Option<&'a [String]>,
-) -> Result<impl Fn(&String) -> bool + 'a, ModelError> {
-    let known: Vec<&str> = structures.iter().map(|s| s.name.as_str()).collect();
-    if let Some(unknown) = wanted.and_then(|w| w.iter().find(|n| !known.contains(&n.as_str()))) {
-        return Err(ModelError::UnknownStructure(
-            unknown.clone(),
-            known.join(", "),
-        ));
-    }
-    Ok(move |name: &String| wanted.is_none_or(|w| w.contains(name)))
-}
-
-/// The structures that the model knows in a modality.
-fn known_in(structures: &[Structure], modality: Modality) -> Vec<Output<'_>> {
-    structures
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.is_known_in(modality))
-        .map(|(channel, structure)| Output { structure, channel })
-        .collect()
-}
-
-fn nothing(image: &ImageVolume, why: &str) -> AutoResult {
-    AutoResult {
-        labels: LabelMap::empty(*image.grid()),
-        table: LabelTable::default(),
-        estimate: None,
-        insight: None,
-        warnings: vec![why.to_owned()],
-    }
 }
 
 /// Removes specks, what is too small to be there, and what cannot be the structure that it is taken for, of a part of the

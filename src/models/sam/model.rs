@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::models::checkpoint::{CheckpointError, Loader, WeightMap};
+use crate::models::checkpoint::{Loader, WeightMap};
 use crate::models::recent::Recent;
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
@@ -45,14 +45,7 @@ impl SamModel {
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
-        let settings: SamSettings =
-            card.config
-                .clone()
-                .try_into()
-                .map_err(|e: toml::de::Error| CheckpointError::Misfit {
-                    network: "SAM".to_owned(),
-                    problems: vec![e.message().to_owned()],
-                })?;
+        let settings: SamSettings = card.settings("SAM")?;
         settings.network.check()?;
         let loader = Loader::new(weights, &device).with_trainable(|_| false);
         let network = Sam::load(&loader.root(), &settings.network);

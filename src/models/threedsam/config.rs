@@ -156,6 +156,18 @@ impl PromptConfig {
         }
     }
 
+    /// Refuses channels that the attention heads do not divide; one attention has half of them.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let multiple = 2 * self.num_heads;
+        if multiple > 0 && self.embedding_dim > 0 && self.embedding_dim.is_multiple_of(multiple) {
+            return Ok(());
+        }
+        Err(format!(
+            "its {} channels are no multiple of {multiple}, twice the attention heads of its prompt encoder",
+            self.embedding_dim
+        ))
+    }
+
     /// Reads the sizes off the tensors; the number of heads is the published one, which no shape tells.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, activation};
 
-use crate::models::checkpoint::{CheckpointError, WeightMap};
+use crate::models::checkpoint::WeightMap;
 use crate::models::recent::Recent;
 use crate::models::trace::Trace;
 use crate::models::volumes::{PreparedVolume, channels, crop_tensor, segment_windows};
@@ -53,13 +53,7 @@ impl ThreedsamModel {
         device: DeviceChoice,
     ) -> Result<Self, ModelError> {
         let (compute, device) = compute::open(device)?;
-        let table = card.config.clone();
-        let settings: ThreedsamSettings = table.try_into().map_err(|e: toml::de::Error| {
-            ModelError::from(CheckpointError::Misfit {
-                network: "3DSAM-adapter".to_owned(),
-                problems: vec![e.message().to_owned()],
-            })
-        })?;
+        let settings: ThreedsamSettings = card.settings("3DSAM-adapter")?;
         let net = ThreedsamNet::from_weights(weights, &settings.network, &device)?;
         Ok(Self {
             card,

@@ -116,6 +116,15 @@ pub struct ThreedsamConfig {
 const VOXELS_PER_TOKEN: [usize; 2] = [4, 8];
 
 impl ThreedsamConfig {
+    /// Refuses sizes that do not fit together.
+    ///
+    /// # Errors
+    /// What does not fit, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.net.check()?;
+        self.prompt.as_ref().map_or(Ok(()), PromptConfig::check)
+    }
+
     /// Reads the sizes off a checkpoint's tensors, named as [`canonical`] does. The crop is the published multiple of
     /// the token grid, the wiring today's, the prompt encoder's heads the published number.
     ///
@@ -164,7 +173,10 @@ impl ThreedsamNet {
         config: &ThreedsamConfig,
         device: &burn::tensor::Device,
     ) -> Result<Self, CheckpointError> {
-        config.net.checked("3DSAM-adapter")?;
+        config.check().map_err(|problem| CheckpointError::Misfit {
+            network: "3DSAM-adapter".to_owned(),
+            problems: vec![problem],
+        })?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
         loader.finish("3DSAM-adapter", |_| false)?;

@@ -48,7 +48,7 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
             ..PromptConfig::published()
         }),
     };
-    config.net.check().map_err(ModelError::Unsupported)?;
+    config.check().map_err(ModelError::Unsupported)?;
     let autodiff = run.device.clone().autodiff();
     let loader = Loader::new(start.weights, &autodiff)
         .with_fresh(run.recipe.schedule.seed, |_| true)
