@@ -3,16 +3,23 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::FileMetaTableBuilder;
 use prosector::geometry::Affine;
+use prosector::models::ScanKey;
 use prosector::io::{self, IoError, OpenOptions, save_image, save_labels};
 use prosector::session::recovery::Snapshot;
 use prosector::session::settings::Settings;
-use prosector::session::{LabelCommand, OpenedLabels, ScanCommand, ScanSource};
+use prosector::session::journal::{Recorded, Replay, Summary};
+use prosector::session::{
+    LabelCommand, OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session,
+};
 use prosector::util::JobContext;
-use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use prosector::volume::{
+    Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData, Window,
+};
 use tempfile::TempDir;
 
 use crate::dicom_made::{set_text, slice};
@@ -187,7 +194,27 @@ fn what_can_be_printed_for_debugging_hides_its_content() {
         table: table.clone(),
         path: path.clone(),
     };
+    let journal = Arc::new(Recorded::default());
+    let mut session = Session::default().with_archive(journal.clone());
+    session.apply(ScanCommand::Open(Box::new(OpenedScan {
+        image: Arc::new(image()),
+        info: info.clone(),
+        key: ScanKey(1),
+        source: source.clone(),
+        window: Window {
+            level: 1.0,
+            width: 1.0,
+        },
+    })));
+    session.apply(LabelCommand::Add {
+        name: Some("Geheimrat".to_owned()),
+    });
+    let bytes = journal.bytes();
+    let replay = Replay::of(bytes.clone(), 1 << 20).expect("whole");
+    assert!(bytes.windows(9).any(|b| b == b"Geheimrat"), "it is in there");
     let printed = [
+        format!("{session:?} {journal:?} {replay:?}"),
+        format!("{:?}", Summary::of(&bytes)),
         format!("{:?}", image()),
         format!("{:?}", image().voxels()),
         format!("{info:?} {:?}", info.series),

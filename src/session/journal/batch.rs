@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 
 use crate::session::history::Step;
 use crate::session::proposal::PackedProposal;
+use crate::util::short_debug;
 
 use super::coding;
 use super::frame;
 use super::{Content, Index, Record};
 
 /// Records as bytes that will lie at a place of the file, and what can be read back once they do.
-#[derive(Debug)]
 pub struct Batch {
     base: u64,
     /// To be written at that place.
     pub bytes: Vec<u8>,
     /// What of it can be read back then.
     pub index: Index,
+}
+
+short_debug! {
+    Batch: |batch| format_args!("{} bytes of records", batch.bytes.len());
 }
 
 impl Batch {

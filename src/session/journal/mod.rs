@@ -68,11 +68,11 @@ pub(super) fn unique_number() -> u64 {
 }
 
 /// One record of a journal.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Record(Content);
 
 /// What a record says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Content {
     /// Work begins; always the first record.
     Begin(Arc<Begin>),
@@ -114,6 +114,14 @@ pub(super) struct Status {
 short_debug! {
     Begin: |begin| format_args!("work on {:?} begins", begin.source);
     Status: |status| format_args!("active {:?}", status.active);
+    Record: |record| match record.0 {
+        Content::Begin(_) => "begin",
+        Content::Step(_) => "step",
+        Content::Amended(_) => "amended step",
+        Content::Position(_) => "position",
+        Content::Saved { .. } => "saved",
+        Content::Status(_) => "status",
+    };
 }
 
 impl Record {

@@ -4,18 +4,23 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::session::history::Step;
+use crate::util::short_debug;
 
 use super::frame::{MARK, Place};
 use super::{Archive, Batch, Index, Record, StepId};
 
 /// A journal in memory: what a file's journal holds, without the file.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Recorded(Mutex<Content>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Content {
     bytes: Arc<Vec<u8>>,
     index: Index,
+}
+
+short_debug! {
+    Recorded: |journal| format_args!("a journal of {} bytes", journal.content().bytes.len());
 }
 
 impl Recorded {

@@ -254,6 +254,22 @@ impl Bench {
         self.settle();
     }
 
+    /// Presses, moves and releases in as few frames as can be, and waits for nothing.
+    pub fn left_press(&mut self, pos: Pos2) {
+        let press = |pressed| Event::PointerButton {
+            pos,
+            button: PointerButton::Primary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        };
+        self.harness.event(Event::PointerMoved(pos));
+        self.harness.step();
+        self.harness.event(press(true));
+        self.harness.step();
+        self.harness.event(press(false));
+        self.harness.step();
+    }
+
     pub fn left_click(&mut self, pos: Pos2) {
         self.drag(PointerButton::Primary, Modifiers::NONE, &[pos]);
     }

@@ -177,37 +177,24 @@ fn ends_from(bytes: &[u8], from: usize) -> Vec<usize> {
     ends.into_iter().filter(|&end| end >= from).collect()
 }
 
-/// Whether a journal holds what the program of this seed reported last, or that and what it did next: the labels, and
-/// undo to the very beginning. The program's script is run again to know them.
+/// Whether a journal holds what the program of this seed reported last, or that and a part of what it did next, because a
+/// kill comes between any two records: the labels, and undo to the very beginning. The program's script is run again to
+/// know them.
 fn is_of(home: &Path, id: &str, seed: u64, reported: usize) -> bool {
     let (labels, steps, mut again) = recovered(home, id);
     let journal = Arc::new(Recorded::default());
     let mut desk = Desk::with(Session::default().with_archive(journal.clone()), DIMS);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..reported).for_each(|_| act(&mut desk, &mut rng));
-    let least = journal.bytes().len();
-    let is_as_reported = desk.case().labels().voxels == labels
-        && desk.case().history().undo_len() == steps
-        && is_same_history(&mut again, &mut desk);
-    is_as_reported || is_beyond(desk, rng, &journal, least, &mut again)
-}
-
-/// Whether a session is as after one of the records that follow these commands: a kill comes between any two.
-fn is_beyond(
-    mut desk: Desk,
-    mut rng: ChaCha8Rng,
-    journal: &Recorded,
-    least: usize,
-    again: &mut Desk,
-) -> bool {
+    let least = journal.bytes();
+    assert_eq!(resumed(least.clone()).case().labels(), desk.case().labels());
     (0..BEYOND).for_each(|_| act(&mut desk, &mut rng));
     let bytes = journal.bytes();
-    ends_from(&bytes, least).into_iter().any(|end| {
+    ends_from(&bytes, least.len()).into_iter().any(|end| {
         let mut one = resumed(bytes[..end].to_vec());
-        let case = (one.case(), again.case());
-        case.0.labels() == case.1.labels()
-            && case.0.history().undo_len() == case.1.history().undo_len()
-            && is_same_history(&mut one, again)
+        one.case().labels().voxels == labels
+            && one.case().history().undo_len() == steps
+            && is_same_history(&mut one, &mut again)
     })
 }
 
