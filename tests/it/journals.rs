@@ -46,14 +46,20 @@ fn paint(desk: &mut Desk, voxel: [f64; 3]) {
 }
 
 fn paint_somewhere(desk: &mut Desk, n: usize) {
-    paint(desk, [(n * 5 % 24) as f64, (n * 3 % 20) as f64, (n % 16) as f64]);
+    paint(
+        desk,
+        [(n * 5 % 24) as f64, (n * 3 % 20) as f64, (n % 16) as f64],
+    );
 }
 
 /// The files of a folder and of those in it.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = walkdir::WalkDir::new(folder).into_iter();
     let files = entries.map(|e| e.expect("it can be listed"));
-    files.filter(|e| e.file_type().is_file()).map(|e| e.path().to_owned()).collect()
+    files
+        .filter(|e| e.file_type().is_file())
+        .map(|e| e.path().to_owned())
+        .collect()
 }
 
 /// The only work of a folder, resumed in a session of its own; the window that had it is gone.
@@ -66,7 +72,12 @@ fn resumed(folder: &Path) -> (Desk, Arc<Writer>) {
     };
     let (mut desk, writer) = started(folder);
     let claim = found.into_claim().expect("a journal");
-    writer.go_on(claim, replay.index.clone(), replay.whole_bytes, replay.is_damaged);
+    writer.go_on(
+        claim,
+        replay.index.clone(),
+        replay.whole_bytes,
+        replay.is_damaged,
+    );
     desk.apply(ScanCommand::Resume(replay));
     (desk, writer)
 }
@@ -87,7 +98,11 @@ fn nothing_is_written_before_there_is_work_and_steps_are_there_within_a_moment()
     assert!(start.elapsed() < Duration::from_secs(5));
     writer.discard();
     writer.close(PATIENCE).expect("removed");
-    assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+    assert!(
+        files(folder.path()).is_empty(),
+        "{:?}",
+        files(folder.path())
+    );
 }
 
 #[cfg(unix)]
@@ -102,8 +117,15 @@ fn only_the_owner_may_read_and_names_tell_nothing() {
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&file), 0o600);
         assert_eq!(mode(file.parent().expect("a folder")), 0o700);
-        let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
-        assert!(name.len() == 16 && name.chars().all(|c| c.is_ascii_hexdigit()), "{name}");
+        let name = file
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        assert!(
+            name.len() == 16 && name.chars().all(|c| c.is_ascii_hexdigit()),
+            "{name}"
+        );
     }
 }
 
@@ -119,7 +141,13 @@ fn another_session_goes_on_in_the_same_file() {
     drop((desk, writer));
     let before = files(folder.path());
     let (mut desk, writer) = resumed(folder.path());
-    assert_eq!((desk.case().history().undo_len(), desk.case().history().redo_len()), (4, 1));
+    assert_eq!(
+        (
+            desk.case().history().undo_len(),
+            desk.case().history().redo_len()
+        ),
+        (4, 1)
+    );
     for n in 5..9 {
         paint_somewhere(&mut desk, n);
     }
@@ -278,7 +306,10 @@ fn a_journal_damaged_in_the_middle_is_kept_aside_before_it_is_gone_on_in() {
     assert!((1..6).contains(&steps), "{steps}");
     paint_somewhere(&mut desk, 9);
     writer.flush(PATIENCE).expect("there is room");
-    assert_eq!(list(folder.path())[0].kept.as_ref().map(|k| k.steps), Ok(steps + 1));
+    assert_eq!(
+        list(folder.path())[0].kept.as_ref().map(|k| k.steps),
+        Ok(steps + 1)
+    );
     let aside = fs::read(journal.with_extension("damaged")).expect("kept");
     assert_eq!(aside, bytes);
 }
@@ -305,7 +336,10 @@ fn windows_at_once_have_a_journal_each_and_take_none_of_one_that_lives() {
     drop(all.remove(1));
     let found = LeftOver::all(folder.path());
     assert_eq!(found.len(), 1);
-    assert!(LeftOver::all(folder.path()).is_empty(), "one start asks about it");
+    assert!(
+        LeftOver::all(folder.path()).is_empty(),
+        "one start asks about it"
+    );
     drop(found);
     assert_eq!(LeftOver::all(folder.path()).len(), 1, "later");
 }
@@ -329,7 +363,12 @@ fn work_that_was_saved_is_not_offered_and_leaves_nothing() {
     assert!(kept[0].kept.as_ref().is_ok_and(|k| k.is_saved));
     let moved = folder.path().join("moved.nii.gz");
     fs::rename(&saved, &moved).expect("moved");
-    let look = || LeftOver::all(folder.path()).remove(0).look().expect("whole");
+    let look = || {
+        LeftOver::all(folder.path())
+            .remove(0)
+            .look()
+            .expect("whole")
+    };
     assert!(look().is_some(), "the file that it was saved to is gone");
     fs::rename(&moved, &saved).expect("moved");
     assert!(look().is_none());
@@ -369,7 +408,11 @@ fn recover(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
         .output()
         .expect("the program starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    (output.status.code(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 /// The folder of the window's data for a user whose data are in this folder.
@@ -420,7 +463,11 @@ fn recover_lists_and_exports_without_a_window() {
         (vec!["--export", &id, "-o", "/no/such/folder/out.nii"], 1),
     ] {
         let (status, out, err) = recover(home.path(), &arguments);
-        assert_eq!((status, out.as_str()), (Some(code), ""), "{arguments:?}: {err}");
+        assert_eq!(
+            (status, out.as_str()),
+            (Some(code), ""),
+            "{arguments:?}: {err}"
+        );
     }
     assert!(list(&data)[0].is_in_use, "it is still the window's");
 }

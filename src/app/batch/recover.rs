@@ -87,11 +87,7 @@ fn describe(work: &[Entry]) -> String {
     for one in work {
         let last = one.last_step.as_deref().unwrap_or("none");
         let saved = if one.saved { "saved" } else { "not saved" };
-        let in_use = if one.in_use {
-            "; open in a window"
-        } else {
-            ""
-        };
+        let in_use = if one.in_use { "; open in a window" } else { "" };
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,

@@ -146,14 +146,17 @@ impl Window {
     /// The scan is there: reads the work.
     pub(super) fn read_work(&mut self, scan: Box<OpenedScan>, found: Box<FoundWork>) {
         let budget_bytes = self.session.history_budget_bytes();
-        self.run("Reading the steps", Purpose::ReadWork, false, move |_| {
-            match found.read(budget_bytes) {
+        self.run(
+            "Reading the steps",
+            Purpose::ReadWork,
+            false,
+            move |_| match found.read(budget_bytes) {
                 Ok(work) => FileOutcome::WorkRead(Box::new(Restoring { scan, found, work })),
                 Err(reason) => {
                     FileOutcome::Refused(format!("The unsaved work cannot be read: {reason}"))
                 }
-            }
-        });
+            },
+        );
     }
 
     /// Puts the work on its scan.

@@ -91,11 +91,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// What the system says.
-    pub fn create(
-        claim: Claim,
-        disk_of: &DiskOf,
-        records: &[Record],
-    ) -> io::Result<(Self, Index)> {
+    pub fn create(claim: Claim, disk_of: &DiskOf, records: &[Record]) -> io::Result<(Self, Index)> {
         let open = OpenFile::of(claim.create_file()?, disk_of, 0)?;
         let mut journal = Self::go_on(claim, open, &Index::default(), disk_of);
         journal.is_published = false;

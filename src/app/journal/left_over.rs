@@ -59,7 +59,11 @@ impl LeftOver {
         let mut paths: Vec<(Option<SystemTime>, PathBuf, bool)> = claim::journals_in(&folder)
             .into_iter()
             .map(|path| (written(&path), path, true))
-            .chain(snapshots.into_iter().map(|path| (written(&path), path, false)))
+            .chain(
+                snapshots
+                    .into_iter()
+                    .map(|path| (written(&path), path, false)),
+            )
             .collect();
         paths.sort();
         // One that cannot be locked belongs to a window that lives, or cannot be told from such.

@@ -40,9 +40,7 @@ impl Batch {
             Content::Step(step) | Content::Amended(step) => Some(step),
             _ => None,
         };
-        let is_new = |p: &&PackedProposal| {
-            !is_written(p.id) && !self.index.holds_proposal(p.id)
-        };
+        let is_new = |p: &&PackedProposal| !is_written(p.id) && !self.index.holds_proposal(p.id);
         let named: BTreeMap<u64, Vec<u8>> = step
             .into_iter()
             .flat_map(|step| proposals(step))

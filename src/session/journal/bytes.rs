@@ -148,7 +148,9 @@ impl Coded for String {
 
     fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
         let len = input.count()?;
-        let text = std::str::from_utf8(input.bytes(len)?).ok().ok_or(Nonsense)?;
+        let text = std::str::from_utf8(input.bytes(len)?)
+            .ok()
+            .ok_or(Nonsense)?;
         Ok(text.to_owned())
     }
 }
@@ -223,7 +225,12 @@ mod tests {
             assert_eq!(coded(&value), bytes);
             assert_eq!(u64::read(&mut Input(&bytes)), Ok(value));
         }
-        for (value, bytes) in [(0i64, vec![0]), (-1, vec![1]), (1, vec![2]), (-64, vec![0x7f])] {
+        for (value, bytes) in [
+            (0i64, vec![0]),
+            (-1, vec![1]),
+            (1, vec![2]),
+            (-64, vec![0x7f]),
+        ] {
             assert_eq!(coded(&value), bytes);
             assert_eq!(i64::read(&mut Input(&bytes)), Ok(value));
         }

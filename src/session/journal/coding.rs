@@ -201,7 +201,9 @@ pub struct StepHead {
 impl StepHead {
     fn put(step: &Step, out: &mut Vec<u8>) -> Vec<u64> {
         let targets = step.target.iter().flat_map(|t| [&t.before, &t.after]);
-        let mut proposals: Vec<u64> = targets.filter_map(|t| Some(t.proposal.as_ref()?.id)).collect();
+        let mut proposals: Vec<u64> = targets
+            .filter_map(|t| Some(t.proposal.as_ref()?.id))
+            .collect();
         proposals.dedup();
         step.id.0.put(out);
         put_text(&step.name, out);

@@ -153,7 +153,13 @@ impl Replay {
                 let status = coding::read_status(&mut input)?;
                 self.source = status.source;
                 self.target.active = status.active;
-                for value in self.table.labels().iter().map(|l| l.value).collect::<Vec<_>>() {
+                for value in self
+                    .table
+                    .labels()
+                    .iter()
+                    .map(|l| l.value)
+                    .collect::<Vec<_>>()
+                {
                     if let Some(label) = self.table.get_mut(value) {
                         label.visible = !status.hidden.contains(&value);
                     }

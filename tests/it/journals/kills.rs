@@ -218,19 +218,29 @@ fn what_was_reported_as_on_the_disk_outlives_a_kill() {
         for (program, seed, wait) in programs {
             known.push((seed, killed(program, wait)));
         }
-        let ids: Vec<String> = list(&data_of(home.path())).into_iter().map(|w| w.id).collect();
+        let ids: Vec<String> = list(&data_of(home.path()))
+            .into_iter()
+            .map(|w| w.id)
+            .collect();
         assert!(ids.len() <= count, "a journal each");
         for id in &ids {
-            let of = known.iter().position(|&(seed, reported)| {
-                is_of(home.path(), id, seed, reported)
-            });
+            let of = known
+                .iter()
+                .position(|&(seed, reported)| is_of(home.path(), id, seed, reported));
             known.remove(of.expect("the labels of what was reported last"));
         }
         for (seed, reported) in known {
-            assert!(has_no_step(seed, reported), "seed {seed}: nothing of it is there");
+            assert!(
+                has_no_step(seed, reported),
+                "seed {seed}: nothing of it is there"
+            );
         }
         killed_so_far += count;
     }
     let mut out = stdout();
-    writeln!(out, "{killed_so_far} of {kills} killed programs lost nothing").expect("printed");
+    writeln!(
+        out,
+        "{killed_so_far} of {kills} killed programs lost nothing"
+    )
+    .expect("printed");
 }

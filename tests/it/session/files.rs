@@ -186,7 +186,14 @@ fn a_recovery_file_of_an_earlier_version_brings_the_work_back() {
     let mut desk = Desk::new(DIMS);
     desk.apply(ScanCommand::Restore(Box::new(found.clone())));
     let case = desk.case();
-    let labelled: Vec<(usize, u16)> = case.labels().voxels.iter().copied().enumerate().filter(|&(_, v)| v != 0).collect();
+    let labelled: Vec<(usize, u16)> = case
+        .labels()
+        .voxels
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|&(_, v)| v != 0)
+        .collect();
     assert_eq!(labelled, [(405, 1), (700, 2), (701, 2)]);
     let labels = case.table().labels();
     assert_eq!(labels[1].name, "Ödem \"2\"");

@@ -278,8 +278,16 @@ fn names_colours_and_what_is_no_step_come_back() {
     });
     let again = resumed(journal.bytes(), AMPLE);
     assert_eq!(all_of(&again), all_of(&desk));
-    assert_eq!(again.case().voxel_count(1), 27, "opened labels are the beginning");
-    assert_eq!(names(&again), ["label colour"], "a row of colours is one step");
+    assert_eq!(
+        again.case().voxel_count(1),
+        27,
+        "opened labels are the beginning"
+    );
+    assert_eq!(
+        names(&again),
+        ["label colour"],
+        "a row of colours is one step"
+    );
     assert_eq!(again.case().table().labels()[0].color, [7, 8, 9]);
     assert!(!again.case().table().labels()[0].visible);
 }
@@ -312,7 +320,10 @@ fn prompts_without_an_answer_are_asked_again_and_a_proposal_stands() {
     let mut stands = resumed(journal.bytes(), AMPLE);
     assert!(stands.prompt.is_none());
     assert_eq!(stands.case().proposal().map(|p| p.voxels()), Some(27));
-    assert_eq!(stands.case().proposal().and_then(|p| p.estimate), desk.case().proposal().and_then(|p| p.estimate));
+    assert_eq!(
+        stands.case().proposal().and_then(|p| p.estimate),
+        desk.case().proposal().and_then(|p| p.estimate)
+    );
     stands.apply(AiCommand::Accept);
     assert_eq!(stands.case().voxel_count(1), 27);
 }
@@ -351,7 +362,12 @@ fn with_affine(
     use prosector::volume::{Grid, ImageVolume, Modality, Rescale, VoxelData};
     let grid = Grid::new(of.image.grid().dims, affine);
     let voxels = VoxelData::I16(vec![0; grid.len()]);
-    Arc::new(ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct))
+    Arc::new(ImageVolume::new(
+        grid,
+        voxels,
+        Rescale::IDENTITY,
+        Modality::Ct,
+    ))
 }
 
 #[test]
