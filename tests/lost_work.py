@@ -126,18 +126,15 @@ class Desk:
             subprocess.run(["import", "-window", "root", target], env=env, check=False)
 
     def files(self):
-        """The recovery files and how many voxels are labelled in each."""
-        found = {}
-        for path in sorted(self.data.glob("recovery-*.json")):
-            try:
-                found[path.name] = sum(run[1] for run in json.loads(path.read_text())["runs"])
-            except FileNotFoundError:
-                pass
-        return found
+        """The unsaved work by id, and how many steps are in force in each."""
+        environment = {"HOME": str(self.folder), "XDG_DATA_HOME": str(self.folder / "data")}
+        command = [self.program, "recover", "--json"]
+        told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout
+        return {work["id"]: work["committed_steps"] for work in json.loads(told)["work"]}
 
     def await_files(self, count):
         if not until(lambda: len(self.files()) >= count):
-            raise Lost(f"{count} recovery files expected, there are {self.files()}")
+            raise Lost(f"{count} works expected, there are {self.files()}")
         return self.files()
 
     def close(self):
@@ -197,10 +194,10 @@ def ended_within(process, patience_s):
 
 
 def crashed_work(desk, x=330, y=400):
-    """A window that painted and crashed; its file and voxels."""
+    """A window that painted and crashed; its work and steps."""
     before = set(desk.files())
     window = desk.open(desk.scan)
-    expect(set(desk.files()) >= before, "a start deleted recovery files")
+    expect(set(desk.files()) >= before, "a start deleted unsaved work")
     for _ in before:
         desk.answer(window.window, 2)
     desk.paint(window.window, x, y)
@@ -212,26 +209,29 @@ def crashed_work(desk, x=330, y=400):
 
 def try_unanswered(desk):
     """A scan on the command line, the question unanswered, closing, another crash, Later."""
-    name, voxels = crashed_work(desk)
+    name, steps = crashed_work(desk)
     window = desk.open(desk.scan)
     desk.picture("unanswered")
-    expect(desk.files() == {name: voxels}, "deleted while the question was on the screen")
+    expect(desk.files() == {name: steps}, "deleted while the question was on the screen")
     crash(window)
-    expect(desk.files() == {name: voxels}, "deleted by another crash")
+    expect(desk.files() == {name: steps}, "deleted by another crash")
     window = desk.open(desk.scan)
     window.terminate()
     expect(ended_within(window, 10) is not None, "did not end")
-    expect(desk.files() == {name: voxels}, "deleted by closing")
+    expect(desk.files() == {name: steps}, "deleted by closing")
     window = desk.open(desk.scan)
     desk.answer(window.window, 2)
     desk.keys("Control_L", "q")
     expect(ended_within(window, 10) is not None, "did not close")
-    expect(desk.files() == {name: voxels}, "deleted by Later")
+    expect(desk.files() == {name: steps}, "deleted by Later")
     window = desk.open(desk.scan)
     desk.answer(window.window, 1)
-    expect(until(lambda: name not in desk.files()), "not recovered")
-    expect(list(desk.files().values()) == [voxels], f"no successor: {desk.files()}")
-    return "kept until it was recovered"
+    desk.paint(window.window, 330, 440)
+    more = {name: steps + 1}
+    expect(until(lambda: desk.files() == more), f"not gone on in: {desk.files()}, not {more}")
+    crash(window)
+    expect(desk.files() == more, f"lost by a crash after it was recovered: {desk.files()}")
+    return "kept until it was recovered, and after"
 
 
 def try_later_twice(desk):
@@ -268,13 +268,16 @@ def try_two_windows(desk):
     crash(first)
     last = desk.open(desk.scan)
     desk.answer(last.window, 1)
-    expect(until(lambda: not set(left) & set(desk.files())), "not recovered")
-    expect(list(desk.files().values()) == list(left.values()), f"{left} became {desk.files()}")
+    wait(2)
+    expect(desk.files() == left, f"{left} became {desk.files()}")
+    desk.paint(last.window, 330, 480)
+    (steps,) = left.values()
+    expect(until(lambda: list(desk.files().values()) == [steps + 1]), "not recovered")
     return "each window kept its own, left-overs offered"
 
 
 def try_signals(desk):
-    """SIGTERM, SIGHUP and SIGINT write what is newer than the last recovery file."""
+    """SIGTERM, SIGHUP and SIGINT lose no step."""
     times = []
     for sign in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         window = desk.open(desk.scan)
@@ -289,7 +292,7 @@ def try_signals(desk):
         seconds = ended_within(window, 15)
         expect(seconds is not None, f"{sign.name}: did not end")
         late = sum(desk.files().values())
-        expect(late > early, f"{sign.name}: {early} voxels before, {late} after")
+        expect(late > early, f"{sign.name}: {early} steps before, {late} after")
         expect(len(desk.files()) == len(known) + 1, f"{sign.name}: {desk.files()}")
         times.append(f"{sign.name} {seconds:.2f} s")
     return "written: " + ", ".join(times)
@@ -304,8 +307,8 @@ def try_display_gone(desk):
     desk.display.close()
     expect(ended_within(window, 20) is not None, "did not end")
     late = sum(desk.files().values())
-    expect(late > early, f"{early} voxels before, {late} after")
-    return f"written ({early} voxels, then {late})"
+    expect(late > early, f"{early} steps before, {late} after")
+    return f"written ({early} steps, then {late})"
 
 
 def try_full_disk(desk):
@@ -324,9 +327,15 @@ def try_full_disk(desk):
     window = desk.open(desk.scan, before=full)
     desk.display.place(window.window, 20, 10, 1100, 700)
     wait(1)
-    desk.keys("Tab")
+    desk.paint(window.window, 330, 400)
+    desk.picture("full_disk")
+    expect(window.poll() is None, "ended because the disk is full")
+    desk.paint(window.window, 330, 440)
     desk.keys("Control_L", "q")
-    expect(ended_within(window, 10) is not None, "did not close")
+    # Unsaved strokes: the question, and its second button gives them up.
+    desk.answer(window.window, 2)
+    expect(ended_within(window, 20) is not None, "did not close")
+    expect(not desk.files(), f"half a journal stayed: {desk.files()}")
     new = {name: (desk.data / name).read_bytes() for name in names}
     lengths = {name: (len(old[name]), len(new[name])) for name in names}
     expect(new == old, f"preferences lost: {lengths} bytes before and after")
