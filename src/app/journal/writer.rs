@@ -74,8 +74,9 @@ struct Queue {
     /// Somebody waits: try again at once.
     is_urgent: bool,
     is_closed: bool,
-    /// How often orders were tried.
-    tries: u64,
+    /// How often carrying out orders was begun, and ended.
+    begun: u64,
+    ended: u64,
 }
 
 /// What is on disk.
@@ -161,14 +162,15 @@ impl Writer {
     pub fn flush(&self, patience: Duration) -> Result<(), String> {
         let deadline = Instant::now() + patience;
         let mut queue = locked(&self.shared.queue);
-        let first_try = queue.tries;
+        // What is under way may have failed already when something changed for the better.
+        let under_way = queue.begun;
         queue.is_urgent = true;
         self.shared.changed.notify_all();
         loop {
             if queue.orders.is_empty() && !queue.is_busy {
                 return Ok(());
             }
-            if queue.is_failing && queue.tries > first_try {
+            if queue.is_failing && queue.ended > under_way {
                 return Err("unsaved work does not reach the disk".to_owned());
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -270,7 +272,7 @@ impl Hand {
             let mut queue = locked(&self.shared.queue);
             queue.is_failing = failed;
             queue.is_busy = !todo.is_empty();
-            queue.tries += 1;
+            queue.ended += 1;
             drop(queue);
             self.shared.changed.notify_all();
         }
@@ -297,6 +299,7 @@ impl Hand {
         let ends = queue.is_closed && queue.orders.is_empty();
         todo.append(&mut queue.orders);
         queue.is_busy = true;
+        queue.begun += 1;
         !ends
     }
 

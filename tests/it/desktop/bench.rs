@@ -153,6 +153,12 @@ impl Bench {
         self.settle();
     }
 
+    /// Scrolls the panel to a widget that may be out of sight.
+    pub fn scroll_to(&mut self, label: &str) {
+        self.harness.get_by_label(label).scroll_to_me();
+        self.settle();
+    }
+
     /// Chooses an entry of a menu.
     pub fn choose(&mut self, menu: &str, entry: &str) {
         self.press(menu);

@@ -262,9 +262,12 @@ fn the_question_tells_the_steps_and_all_of_them_can_be_undone_afterwards() {
     assert!(bench.shows("2 steps, the last: brush"));
     bench.press("Recover");
     assert_eq!(bench.case().history().redo_len(), 1);
+    bench.scroll_to("History");
     bench.press("History");
+    bench.scroll_to("Beginning");
     bench.press("Beginning");
     assert!(bench.case().labels().voxels.iter().all(|&v| v == 0));
+    bench.scroll_to("3  brush");
     bench.press("3  brush");
     assert_eq!(bench.case().history().undo_len(), 3);
     bench.picture("history");
@@ -280,7 +283,7 @@ fn work_that_cannot_be_kept_is_told_and_told_again_when_it_can() {
     bench.choose("File", "Open sample");
     crashed_at(&mut bench, 0.5);
     let patience = std::time::Instant::now();
-    let mut wait_for = |bench: &mut Bench, text: &str| {
+    let wait_for = |bench: &mut Bench, text: &str| {
         while !bench.shows(text) {
             assert!(patience.elapsed().as_secs() < 30, "{:?}", bench.messages());
             std::thread::sleep(std::time::Duration::from_millis(20));
