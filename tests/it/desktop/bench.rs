@@ -153,9 +153,9 @@ impl Bench {
         self.settle();
     }
 
-    /// Scrolls the panel to a widget that may be out of sight.
-    pub fn scroll_to(&mut self, label: &str) {
-        self.harness.get_by_label(label).scroll_to_me();
+    /// Presses as a screen reader does: also what is scrolled out of sight.
+    pub fn activate(&mut self, label: &str) {
+        self.harness.get_by_label(label).click_accesskit();
         self.settle();
     }
 

@@ -262,13 +262,10 @@ fn the_question_tells_the_steps_and_all_of_them_can_be_undone_afterwards() {
     assert!(bench.shows("2 steps, the last: brush"));
     bench.press("Recover");
     assert_eq!(bench.case().history().redo_len(), 1);
-    bench.scroll_to("History");
-    bench.press("History");
-    bench.scroll_to("Beginning");
-    bench.press("Beginning");
+    bench.activate("History");
+    bench.activate("Beginning");
     assert!(bench.case().labels().voxels.iter().all(|&v| v == 0));
-    bench.scroll_to("3  brush");
-    bench.press("3  brush");
+    bench.activate("3  brush");
     assert_eq!(bench.case().history().undo_len(), 3);
     bench.picture("history");
 }
