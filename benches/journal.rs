@@ -334,6 +334,8 @@ fn steps(folder: &Path) {
     let accepted = desk.cost(vec![AiCommand::Accept.into()]);
     print_costs("accepted automatic result", &[accepted]);
 
+    let undo = undo_steps(&mut desk);
+    print_times("undo of these steps", &undo);
     let case = desk.session.case().expect("open");
     let layer_mb = size_of_val(case.labels().voxels.as_slice()) as f64 / 1e6;
     println!("memory for the label layer        {layer_mb:>12.1} MB");

@@ -317,6 +317,7 @@ def try_signals(desk):
         seconds = ended_within(window, 15)
         desk.display.button(False)
         expect(seconds is not None, f"{sign.name}: did not end")
+        expect(seconds < 3 * PACE, f"{sign.name}: ended after {seconds:.2f} s")
         late = sum(desk.files().values())
         expect(late > early, f"{sign.name}: {early} voxels before, {late} after")
         expect(len(desk.files()) == len(known) + 1, f"{sign.name}: {desk.files()}")

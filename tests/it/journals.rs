@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use prosector::app::journal::{Disk, Event, LeftOver, Work, Writer, list};
 use prosector::geometry::Plane;
+use prosector::prompt::Polarity::Positive;
 use prosector::session::{
-    HistoryCommand, ScanCommand, Session, StrokeCommand, StrokeMode, ToolCommand,
+    AiCommand, HistoryCommand, PromptCommand, ScanCommand, Session, StrokeCommand, StrokeMode,
+    ToolCommand,
 };
 use prosector::util::JobContext;
 use tempfile::TempDir;
 
-use crate::session::{Desk, at};
+use crate::session::{Desk, at, click, voxel_box};
 
 const DIMS: [usize; 3] = [24, 20, 16];
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,6 +113,23 @@ fn nothing_is_written_before_there_is_work_and_steps_are_there_within_a_moment()
         "{:?}",
         files(folder.path())
     );
+}
+
+#[test]
+fn nobody_waits_for_a_journal_that_is_closed() {
+    let folder = folder();
+    let (mut desk, writer, _) = started_on_small_disk(folder.path());
+    paint(&mut desk, [3.0; 3]);
+    let start = Instant::now();
+    writer.close(PATIENCE).expect("there is room");
+    writer.flush(PATIENCE).expect("all is on disk");
+
+    let (mut desk, writer, is_full) = started_on_small_disk(folder.path());
+    is_full.store(true, Ordering::Relaxed);
+    paint(&mut desk, [3.0; 3]);
+    assert!(writer.close(PATIENCE).is_err());
+    assert!(writer.flush(PATIENCE).is_err(), "it never will be");
+    assert!(start.elapsed() < PATIENCE / 4);
 }
 
 #[cfg(unix)]
@@ -252,6 +271,24 @@ fn a_full_disk_is_told_once_work_goes_on_and_arrives_when_there_is_room() {
     let (labels, ..) = list(folder.path())[0].labels().expect("whole");
     assert_eq!(labels, **desk.case().labels());
     assert_eq!(list(folder.path())[0].kept.as_ref().map(|k| k.steps), Ok(5));
+}
+
+#[test]
+fn a_step_that_got_its_result_stays_in_memory_until_the_disk_has_that_too() {
+    let folder = folder();
+    let (_, writer, is_full) = started_on_small_disk(folder.path());
+    let session = Session::default().with_archive(writer.clone());
+    let mut desk = Desk::with(session.with_history_budget(1), DIMS);
+    desk.apply(PromptCommand::AddClick(click([5; 3], Positive)));
+    writer.flush(PATIENCE).expect("the click is on disk");
+    is_full.store(true, Ordering::Relaxed);
+    desk.answer(&[voxel_box([4; 3], [6; 3])]);
+    desk.apply(AiCommand::Accept);
+    paint_somewhere(&mut desk, 0);
+    assert!(writer.flush(PATIENCE).is_err());
+    desk.apply(HistoryCommand::JumpTo(0));
+    desk.apply(HistoryCommand::Redo);
+    assert!(desk.case().proposal().is_some(), "the result of the click");
 }
 
 #[test]
@@ -521,7 +558,10 @@ fn recover_lists_and_exports_without_a_window() {
     assert!(!out.exists());
     let (status, out, err) = recover(home.path(), &["--json"]);
     assert_eq!(status, Some(0));
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&out).expect("JSON"), nothing);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&out).expect("JSON"),
+        nothing
+    );
     assert!(err.contains(&id), "{err}");
 }
 
