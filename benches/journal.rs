@@ -194,7 +194,11 @@ fn rows_of_ball(
     for k in centre[2] - reach..=centre[2] + reach {
         for j in centre[1] - reach..=centre[1] + reach {
             let (y, z) = ((j - centre[1]) as f64, (k - centre[2]) as f64);
-            let half = (radius * radius - y * y - z * z).max(0.0).sqrt() as i64;
+            let square = radius * radius - y * y - z * z;
+            if square < 0.0 {
+                continue;
+            }
+            let half = square.sqrt() as i64;
             let mut rough = || i64::from(rng.random_range(0..=ROUGHNESS_VOXELS));
             let (first, last) = (centre[0] - half + rough(), centre[0] + half - rough());
             if first <= last {

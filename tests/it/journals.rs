@@ -553,6 +553,8 @@ fn recover_lists_and_exports_without_a_window() {
     let second = second_record_at(&whole);
     damage(second + 20);
     refused(&export, 1, "damaged behind step 0");
+    let kept = list(&data).remove(0).kept.expect("a beginning");
+    assert!(!kept.is_saved, "nobody knows what was behind");
     damage(20);
     refused(&export, 1, "cannot be read");
     assert!(!out.exists());

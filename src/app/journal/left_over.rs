@@ -178,7 +178,7 @@ fn look_at_journal(claim: &Claim) -> Result<Option<(ScanSource, String)>, Unusab
     }
     let summary = Summary::of(&bytes).map_err(Unusable::of)?;
     let has_file = summary.labels_path.as_ref().is_some_and(|p| p.exists());
-    if summary.is_saved && !summary.is_damaged && (has_file || summary.steps == 0) {
+    if summary.is_saved && (has_file || summary.steps == 0) {
         return Ok(None);
     }
     let contents = match (&summary.last_step, summary.steps) {
