@@ -239,4 +239,8 @@ fn what_can_be_printed_for_debugging_hides_its_content() {
         assert!(text.len() < 300, "{text}");
         assert_eq!(secret_in(&text), None, "{text}");
     }
+    // All its settings, but no voxel: there are thousands.
+    let text = format!("{session:?}");
+    assert!(text.len() < 3000, "{text}");
+    assert_eq!(secret_in(&text), None, "{text}");
 }

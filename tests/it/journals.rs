@@ -12,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use prosector::app::journal::{Disk, Event, LeftOver, Work, Writer, list};
 use prosector::geometry::Plane;
+use prosector::prompt::Polarity::Positive;
 use prosector::session::{
-    HistoryCommand, ScanCommand, Session, StrokeCommand, StrokeMode, ToolCommand,
+    AiCommand, HistoryCommand, PromptCommand, ScanCommand, Session, StrokeCommand, StrokeMode,
+    ToolCommand,
 };
 use prosector::util::JobContext;
 use tempfile::TempDir;
 
-use crate::session::{Desk, at};
+use crate::session::{Desk, at, click, voxel_box};
 
 const DIMS: [usize; 3] = [24, 20, 16];
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -62,6 +64,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// The only journal of a folder.
+fn journal_in(folder: &Path) -> PathBuf {
+    let mut all = files(folder);
+    all.retain(|f| f.extension().is_some_and(|e| e == "journal"));
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
 /// The only work of a folder, resumed in a session of its own; the window that had it is gone.
 fn resumed(folder: &Path) -> (Desk, Arc<Writer>) {
     let mut all = LeftOver::all(folder);
@@ -103,6 +113,23 @@ fn nothing_is_written_before_there_is_work_and_steps_are_there_within_a_moment()
         "{:?}",
         files(folder.path())
     );
+}
+
+#[test]
+fn nobody_waits_for_a_journal_that_is_closed() {
+    let folder = folder();
+    let (mut desk, writer, _) = started_on_small_disk(folder.path());
+    paint(&mut desk, [3.0; 3]);
+    let start = Instant::now();
+    writer.close(PATIENCE).expect("there is room");
+    writer.flush(PATIENCE).expect("all is on disk");
+
+    let (mut desk, writer, is_full) = started_on_small_disk(folder.path());
+    is_full.store(true, Ordering::Relaxed);
+    paint(&mut desk, [3.0; 3]);
+    assert!(writer.close(PATIENCE).is_err());
+    assert!(writer.flush(PATIENCE).is_err(), "it never will be");
+    assert!(start.elapsed() < PATIENCE / 4);
 }
 
 #[cfg(unix)]
@@ -247,6 +274,24 @@ fn a_full_disk_is_told_once_work_goes_on_and_arrives_when_there_is_room() {
 }
 
 #[test]
+fn a_step_that_got_its_result_stays_in_memory_until_the_disk_has_that_too() {
+    let folder = folder();
+    let (_, writer, is_full) = started_on_small_disk(folder.path());
+    let session = Session::default().with_archive(writer.clone());
+    let mut desk = Desk::with(session.with_history_budget(1), DIMS);
+    desk.apply(PromptCommand::AddClick(click([5; 3], Positive)));
+    writer.flush(PATIENCE).expect("the click is on disk");
+    is_full.store(true, Ordering::Relaxed);
+    desk.answer(&[voxel_box([4; 3], [6; 3])]);
+    desk.apply(AiCommand::Accept);
+    paint_somewhere(&mut desk, 0);
+    assert!(writer.flush(PATIENCE).is_err());
+    desk.apply(HistoryCommand::JumpTo(0));
+    desk.apply(HistoryCommand::Redo);
+    assert!(desk.case().proposal().is_some(), "the result of the click");
+}
+
+#[test]
 fn a_disk_that_is_full_from_the_beginning_leaves_no_stump() {
     let folder = folder();
     let (mut desk, writer, is_full) = started_on_small_disk(folder.path());
@@ -272,10 +317,7 @@ fn a_journal_that_somebody_deletes_is_written_again() {
     let (mut desk, writer) = started(folder.path());
     paint_somewhere(&mut desk, 0);
     writer.flush(PATIENCE).expect("there is room");
-    let journal = files(folder.path())
-        .into_iter()
-        .find(|f| f.extension().is_some_and(|e| e == "journal"))
-        .expect("a journal");
+    let journal = journal_in(folder.path());
     fs::remove_file(&journal).expect("removed");
     paint_somewhere(&mut desk, 1);
     writer.flush(PATIENCE).expect("there is room");
@@ -293,10 +335,7 @@ fn a_journal_damaged_in_the_middle_is_kept_aside_before_it_is_gone_on_in() {
     }
     writer.close(PATIENCE).expect("there is room");
     drop((desk, writer));
-    let journal = files(folder.path())
-        .into_iter()
-        .find(|f| f.extension().is_some_and(|e| e == "journal"))
-        .expect("a journal");
+    let journal = journal_in(folder.path());
     let mut bytes = fs::read(&journal).expect("readable");
     let middle = bytes.len() * 3 / 4;
     bytes[middle] ^= 0xff;
@@ -398,6 +437,36 @@ fn what_cannot_be_read_is_put_aside_each_by_itself() {
     }
 }
 
+#[test]
+fn a_journal_whose_beginning_is_damaged_or_of_another_version_is_not_deleted() {
+    let folder = folder();
+    let (mut desk, writer) = started(folder.path());
+    paint_somewhere(&mut desk, 0);
+    paint_somewhere(&mut desk, 1);
+    writer.close(PATIENCE).expect("there is room");
+    drop((desk, writer));
+    let journal = journal_in(folder.path());
+    let whole = fs::read(&journal).expect("readable");
+    let look = || LeftOver::all(folder.path()).remove(0).look();
+
+    let mut other = whole.clone();
+    other[7] += 1;
+    fs::write(&journal, &other).expect("writable");
+    for _ in 0..2 {
+        let reason = look().expect_err("it may mean anything");
+        assert!(reason.contains("open it with that one"), "{reason}");
+        assert_eq!(fs::read(&journal).ok().as_ref(), Some(&other), "it stays");
+    }
+
+    let mut damaged = whole;
+    damaged[20] ^= 0xff;
+    fs::write(&journal, &damaged).expect("writable");
+    look().expect_err("steps without a beginning");
+    let aside = fs::read(journal.with_extension("unreadable-0"));
+    assert_eq!(aside.ok(), Some(damaged));
+    assert!(LeftOver::all(folder.path()).is_empty());
+}
+
 /// Runs `prosector recover` for a user whose data are in this folder.
 fn recover(home: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
@@ -439,35 +508,67 @@ fn recover_lists_and_exports_without_a_window() {
     let (status, out, _) = recover(home.path(), &["--json"]);
     assert_eq!(status, Some(0));
     let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
-    let one = &found["work"][0];
-    assert_eq!(one["committed_steps"], 2);
-    assert_eq!(one["last_step"], "brush");
-    assert_eq!(one["saved"], false);
-    assert_eq!(one["scan"], "scan.nii.gz");
-    assert_eq!(one["in_use"], true);
-    assert!(one["bytes"].as_u64().is_some_and(|n| n > 100));
-    let id = one["id"].as_str().expect("a name").to_owned();
+    let bytes = fs::metadata(journal_in(&data)).expect("there").len();
+    let id = list(&data)[0].id.clone();
+    let expected = serde_json::json!({ "work": [{
+        "id": id, "scan": "scan.nii.gz", "committed_steps": 2, "last_step": "brush", "saved": false, "bytes": bytes,
+    }] });
+    assert_eq!(found, expected);
 
     let out = home.path().join("out.nii.gz");
     let target = out.to_str().expect("text");
-    let (status, _, err) = recover(home.path(), &["--export", &id, "-o", target]);
+    let refused = |arguments: &[&str], code, why: &str| {
+        let (status, out, err) = recover(home.path(), arguments);
+        let told = format!("{arguments:?}: {err}");
+        assert_eq!((status, out.as_str()), (Some(code), ""), "{told}");
+        assert!(err.contains(why), "{told}");
+        assert!(code == 2 || err.lines().count() == 1, "{told}");
+    };
+    let export = ["--export", &id, "-o", target];
+    refused(&export, 1, "a window works on it");
+    writer.close(PATIENCE).expect("there is room");
+    refused(&["--export", "no-such-id", "-o", target], 1, "no-such-id");
+    refused(&["--export", &id], 2, "--output");
+    refused(&["-o", target], 2, "--export");
+    let nowhere = ["--export", &id, "-o", "/no/such/folder/out.nii"];
+    refused(&nowhere, 1, "/no/such/folder");
+
+    assert!(!out.exists(), "nothing is written when it is refused");
+    let (status, _, err) = recover(home.path(), &export);
     assert_eq!(status, Some(0), "{err}");
-    assert!(err.contains("a window works on it"), "{err}");
+    let is_sheared = |line: &str| line.contains("not at right angles");
+    assert!(err.lines().all(is_sheared), "{err}");
     let (labels, table, _) = prosector::io::open_labels(&out, &JobContext::silent()).expect("read");
     assert_eq!(labels.voxels, desk.case().labels().voxels);
     assert_eq!(table.labels()[0].name, "lesion_1");
-    for (arguments, code) in [
-        (vec!["--export", "no-such-id", "-o", target], 1),
-        (vec!["--export", &id], 2),
-        (vec!["-o", target], 2),
-        (vec!["--export", &id, "-o", "/no/such/folder/out.nii"], 1),
-    ] {
-        let (status, out, err) = recover(home.path(), &arguments);
-        assert_eq!(
-            (status, out.as_str()),
-            (Some(code), ""),
-            "{arguments:?}: {err}"
-        );
-    }
-    assert!(list(&data)[0].is_in_use, "it is still the window's");
+    assert_eq!(list(&data).len(), 1, "it stays where it is");
+
+    fs::remove_file(&out).expect("it is ours");
+    let whole = fs::read(journal_in(&data)).expect("readable");
+    let damage = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0xff;
+        fs::write(journal_in(&data), bytes).expect("writable");
+    };
+    let second = second_record_at(&whole);
+    damage(second + 20);
+    refused(&export, 1, "damaged behind step 0");
+    let kept = list(&data).remove(0).kept.expect("a beginning");
+    assert!(!kept.is_saved, "nobody knows what was behind");
+    damage(20);
+    refused(&export, 1, "cannot be read");
+    assert!(!out.exists());
+    let (status, out, err) = recover(home.path(), &["--json"]);
+    assert_eq!(status, Some(0));
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&out).expect("JSON"),
+        nothing
+    );
+    assert!(err.contains(&id), "{err}");
+}
+
+/// Where the second record of a journal begins: behind the mark and the first, whose head of 12 bytes tells its length.
+fn second_record_at(journal: &[u8]) -> usize {
+    let len: [u8; 4] = journal[8..12].try_into().expect("four bytes");
+    8 + 12 + u32::from_le_bytes(len) as usize
 }

@@ -31,6 +31,7 @@ struct Entry {
     saved: bool,
     bytes: u64,
     /// A window that is open works on it.
+    #[serde(skip)]
     in_use: bool,
 }
 
@@ -106,6 +107,11 @@ fn export(work: &[KeptWork], id: &str, output: &Path, console: Console) -> Resul
     })?;
     let unreadable = |reason: &str| Refusal::Other(format!("{id}: cannot be read: {reason}"));
     let kept = one.kept.as_ref().map_err(|reason| unreadable(reason))?;
+    if one.is_in_use {
+        return Err(Refusal::Other(format!(
+            "{id}: a window works on it: save the labels there, or close that window first"
+        )));
+    }
     let scan: Vec<PathBuf> = match &kept.source {
         ScanSource::Sample => Vec::new(),
         ScanSource::File { path, .. } => vec![path.clone()],
@@ -113,18 +119,15 @@ fn export(work: &[KeptWork], id: &str, output: &Path, console: Console) -> Resul
     let inputs: Vec<&Path> = scan.iter().map(PathBuf::as_path).collect();
     check_results(&[output], &inputs)?;
     let (labels, table, is_damaged) = one.labels().map_err(|reason| unreadable(&reason))?;
-    save_labels(output, &labels, &table)?;
-    let mut warnings: Vec<String> = export_doubts(&labels.grid).into_iter().collect();
     if is_damaged {
-        warnings.push(format!(
-            "{id}: a part of it cannot be read; these are the labels as before that part"
-        ));
+        // A script that asks for the last step must not be given an earlier one.
+        return Err(Refusal::Other(format!(
+            "{id}: damaged behind step {}: open the window, which offers the work as before the damage",
+            kept.steps
+        )));
     }
-    if one.is_in_use {
-        warnings.push(format!(
-            "{id}: a window works on it; these are the labels of its last step so far"
-        ));
-    }
+    save_labels(output, &labels, &table)?;
+    let warnings: Vec<String> = export_doubts(&labels.grid).into_iter().collect();
     console.warnings(&warnings);
     console.result(&Entry::of(one, kept), || {
         format!("{}: the labels of {id}", output.display())

@@ -90,6 +90,12 @@ impl Claim {
         }))
     }
 
+    /// Whether a window has this journal. Nothing is taken or made.
+    pub fn is_held(path: &Path) -> bool {
+        let lock = File::open(lock_of(path));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The journal's file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -176,6 +182,9 @@ fn owners_own() -> OpenOptions {
 }
 
 fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -183,10 +192,11 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(folder)
+    builder.create(folder)?;
+    sync_folder(folder)
 }
 
-/// Makes the name of a new file last through a power cut.
+/// Makes the name of a new file or folder last through a power cut.
 fn sync_folder(file: &Path) -> io::Result<()> {
     match file.parent() {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),

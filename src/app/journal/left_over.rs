@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::session::ScanSource;
-use crate::session::journal::{Replay, ReplayError, Summary};
+use crate::session::journal::{MARK, Replay, ReplayError, Summary};
 use crate::session::recovery::Snapshot;
 use crate::util::short_debug;
 
@@ -25,6 +25,13 @@ enum Held {
     Journal(Claim),
     /// Of an earlier version.
     Snapshot(SnapshotLock),
+}
+
+/// Why a file gives no work.
+struct Unusable {
+    reason: String,
+    /// It never will: offering it at every start helps nobody.
+    is_for_good: bool,
 }
 
 /// Work of a window that ended without saving.
@@ -84,8 +91,8 @@ impl LeftOver {
         }
     }
 
-    /// Looks at the work; `None` when it was saved after all, or none was begun: then nothing is left of it. A file that
-    /// cannot be read is put aside, not deleted, and the reason is told.
+    /// Looks at the work; `None` when it was saved after all, or none was begun: then nothing is left of it. A file in
+    /// which nothing can be read is put aside, not deleted, and one of another version stays for that; the reason is told.
     ///
     /// # Errors
     /// One line for the user.
@@ -95,7 +102,7 @@ impl LeftOver {
             Held::Journal(claim) => look_at_journal(claim),
             Held::Snapshot(lock) => Snapshot::load(lock.path())
                 .map(|snapshot| Some(about_snapshot(snapshot)))
-                .map_err(|error| error.to_string()),
+                .map_err(|error| Unusable::for_good(error.to_string())),
         };
         match looked {
             Ok(Some((source, contents))) => Ok(Some(FoundWork {
@@ -110,9 +117,11 @@ impl LeftOver {
                 }
                 Ok(None)
             }
-            Err(reason) => {
-                self.put_aside();
-                Err(reason)
+            Err(unusable) => {
+                if unusable.is_for_good {
+                    self.put_aside();
+                }
+                Err(unusable.reason)
             }
         }
     }
@@ -136,20 +145,40 @@ impl LeftOver {
     }
 }
 
+impl Unusable {
+    fn for_good(reason: String) -> Self {
+        let is_for_good = true;
+        Self {
+            reason,
+            is_for_good,
+        }
+    }
+
+    /// A journal's.
+    fn of(error: ReplayError) -> Self {
+        Self {
+            is_for_good: error != ReplayError::OtherVersion,
+            reason: format!("unsaved work cannot be read: {error}"),
+        }
+    }
+}
+
 fn written(path: &Path) -> Option<SystemTime> {
     fs::metadata(path).and_then(|m| m.modified()).ok()
 }
 
-fn look_at_journal(claim: &Claim) -> Result<Option<(ScanSource, String)>, String> {
-    let unreadable = |reason: String| format!("unsaved work cannot be read: {reason}");
-    let bytes = fs::read(claim.path()).map_err(|e| unreadable(e.to_string()))?;
-    let summary = match Summary::of(&bytes) {
-        // Its window ended before the first step was written.
-        Err(ReplayError::Empty) => return Ok(None),
-        other => other.map_err(|e| unreadable(e.to_string()))?,
-    };
+fn look_at_journal(claim: &Claim) -> Result<Option<(ScanSource, String)>, Unusable> {
+    let bytes = fs::read(claim.path()).map_err(|error| Unusable {
+        reason: format!("unsaved work cannot be read now: {error}"),
+        is_for_good: false,
+    })?;
+    // Its window ended before anything was written.
+    if bytes.len() <= MARK.len() && MARK.starts_with(&bytes) {
+        return Ok(None);
+    }
+    let summary = Summary::of(&bytes).map_err(Unusable::of)?;
     let has_file = summary.labels_path.as_ref().is_some_and(|p| p.exists());
-    if summary.is_saved && !summary.is_damaged && (has_file || summary.steps == 0) {
+    if summary.is_saved && (has_file || summary.steps == 0) {
         return Ok(None);
     }
     let contents = match (&summary.last_step, summary.steps) {

@@ -48,7 +48,7 @@ short_debug! {
 pub fn list(data_folder: &Path) -> Vec<KeptWork> {
     let journals = claim::journals_in(&claim::folder_in(data_folder));
     let journals = journals.into_iter().map(|path| KeptWork {
-        is_in_use: matches!(Claim::on(&path), Ok(None)),
+        is_in_use: Claim::is_held(&path),
         kept: read(&path).and_then(|bytes| of_journal(&bytes)),
         ..KeptWork::at(path, true)
     });

@@ -1,6 +1,6 @@
 //! The thread that brings a window's steps to the disk.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -74,8 +74,11 @@ struct Queue {
     /// Somebody waits: try again at once.
     is_urgent: bool,
     is_closed: bool,
-    /// How often orders were tried.
-    tries: u64,
+    /// The thread is gone: what has not reached the disk never will.
+    has_ended: bool,
+    /// How often carrying out orders was begun, and ended.
+    begun: u64,
+    ended: u64,
 }
 
 /// What is on disk.
@@ -83,6 +86,27 @@ struct Queue {
 struct Readable {
     path: Option<PathBuf>,
     index: Index,
+    /// How many records of a step are on their way: what is on disk of it is not what was told last.
+    on_the_way: HashMap<StepId, usize>,
+}
+
+impl Readable {
+    fn is_told(&mut self, record: &Record) {
+        if let Some(step) = record.told() {
+            *self.on_the_way.entry(step).or_default() += 1;
+        }
+    }
+
+    fn is_written(&mut self, records: &[Record]) {
+        for step in records.iter().filter_map(Record::told) {
+            if let Some(left) = self.on_the_way.get_mut(&step) {
+                *left -= 1;
+                if *left == 0 {
+                    self.on_the_way.remove(&step);
+                }
+            }
+        }
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -161,14 +185,15 @@ impl Writer {
     pub fn flush(&self, patience: Duration) -> Result<(), String> {
         let deadline = Instant::now() + patience;
         let mut queue = locked(&self.shared.queue);
-        let first_try = queue.tries;
+        // What is under way may have failed already when something changed for the better.
+        let under_way = queue.begun;
         queue.is_urgent = true;
         self.shared.changed.notify_all();
         loop {
             if queue.orders.is_empty() && !queue.is_busy {
                 return Ok(());
             }
-            if queue.is_failing && queue.tries > first_try {
+            if queue.has_ended || queue.is_failing && queue.ended > under_way {
                 return Err("unsaved work does not reach the disk".to_owned());
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -214,11 +239,13 @@ impl Drop for Writer {
 
 impl Archive for Writer {
     fn append(&self, record: Record) {
+        locked(&self.shared.readable).is_told(&record);
         self.order(Order::Append(record));
     }
 
     fn holds(&self, step: StepId) -> bool {
-        locked(&self.shared.readable).index.holds(step)
+        let readable = locked(&self.shared.readable);
+        readable.index.holds(step) && !readable.on_the_way.contains_key(&step)
     }
 
     fn read(&self, step: StepId) -> Result<Arc<Step>, String> {
@@ -270,7 +297,7 @@ impl Hand {
             let mut queue = locked(&self.shared.queue);
             queue.is_failing = failed;
             queue.is_busy = !todo.is_empty();
-            queue.tries += 1;
+            queue.ended += 1;
             drop(queue);
             self.shared.changed.notify_all();
         }
@@ -294,10 +321,15 @@ impl Hand {
             }
         }
         queue.is_urgent = false;
-        let ends = queue.is_closed && queue.orders.is_empty();
+        if queue.is_closed && queue.orders.is_empty() {
+            queue.has_ended = true;
+            self.shared.changed.notify_all();
+            return false;
+        }
         todo.append(&mut queue.orders);
         queue.is_busy = true;
-        !ends
+        queue.begun += 1;
+        true
     }
 
     /// Carries out the orders and takes out of `todo` what is done; what fails stays, to be tried again.
@@ -331,7 +363,9 @@ impl Hand {
     fn append(&mut self, records: Vec<Record>) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             let index = file.append(&records)?;
-            locked(&self.shared.readable).index.absorb(index);
+            let mut readable = locked(&self.shared.readable);
+            readable.index.absorb(index);
+            readable.is_written(&records);
             return Ok(());
         }
         let mut told = self.untold.clone();
@@ -342,6 +376,7 @@ impl Hand {
             let claim = Claim::fresh(&self.folder)?;
             let (file, index) = JournalFile::create(claim, &self.disk_of, &told)?;
             self.is_open(file, index);
+            locked(&self.shared.readable).is_written(&told);
             told.clear();
         }
         self.untold = told;
@@ -349,17 +384,20 @@ impl Hand {
     }
 
     fn is_open(&mut self, file: JournalFile, index: Index) {
-        *locked(&self.shared.readable) = Readable {
-            path: Some(file.path().to_owned()),
-            index,
-        };
+        let mut readable = locked(&self.shared.readable);
+        readable.path = Some(file.path().to_owned());
+        readable.index = index;
+        drop(readable);
         self.file = Some(file);
     }
 
     /// The work was saved or given up.
     fn remove(&mut self) {
         self.untold.clear();
-        *locked(&self.shared.readable) = Readable::default();
+        let mut readable = locked(&self.shared.readable);
+        readable.path = None;
+        readable.index = Index::default();
+        drop(readable);
         if let Some(file) = self.file.take()
             && let Err(error) = file.remove()
         {

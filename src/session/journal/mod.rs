@@ -154,6 +154,14 @@ impl Record {
         matches!(self.0, Content::Begin(_))
     }
 
+    /// The step that it tells.
+    pub fn told(&self) -> Option<StepId> {
+        match &self.0 {
+            Content::Step(step) | Content::Amended(step) => Some(step.id),
+            _ => None,
+        }
+    }
+
     /// Whether there is something to lose from this record on: a step, or labels that are in no file.
     pub fn has_work(&self) -> bool {
         match &self.0 {

@@ -71,7 +71,8 @@ impl Summary {
         summary.is_damaged = !is_legible || records.is_damaged();
         summary.steps = tally.in_force;
         summary.last_step = tally.steps[..tally.in_force].last().map(|s| s.name.clone());
-        summary.is_saved = tally.saved == Some(tally.revision) && !tally.stands;
+        let has_all = tally.saved == Some(tally.revision) && !tally.stands;
+        summary.is_saved = has_all && !summary.is_damaged;
         Ok(summary)
     }
 

@@ -153,6 +153,12 @@ impl Bench {
         self.settle();
     }
 
+    /// Presses as a screen reader does: also what is scrolled out of sight.
+    pub fn activate(&mut self, label: &str) {
+        self.harness.get_by_label(label).click_accesskit();
+        self.settle();
+    }
+
     /// Chooses an entry of a menu.
     pub fn choose(&mut self, menu: &str, entry: &str) {
         self.press(menu);

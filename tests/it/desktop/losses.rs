@@ -262,16 +262,10 @@ fn the_question_tells_the_steps_and_all_of_them_can_be_undone_afterwards() {
     assert!(bench.shows("2 steps, the last: brush"));
     bench.press("Recover");
     assert_eq!(bench.case().history().redo_len(), 1);
-    // It is the last section of the panel.
-    bench.harness.get_by_label("History").scroll_to_me();
-    bench.settle();
-    bench.press("History");
-    bench.settle();
-    bench.harness.get_by_label("Beginning").click_accesskit();
-    bench.settle();
+    bench.activate("History");
+    bench.activate("Beginning");
     assert!(bench.case().labels().voxels.iter().all(|&v| v == 0));
-    bench.harness.get_by_label("3  brush").click_accesskit();
-    bench.settle();
+    bench.activate("3  brush");
     assert_eq!(bench.case().history().undo_len(), 3);
     bench.picture("history");
 }
