@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+use crate::geometry::Plane;
 use crate::models::DeviceChoice;
 use crate::volume::Modality;
 
@@ -39,6 +40,8 @@ pub enum Command {
     Operations(OperationsArgs),
     /// Edit the labels of a scan, one operation after another.
     Edit(EditArgs),
+    /// Measure the labels of a scan: sizes, values, axes, and uptake of PET.
+    Statistics(StatisticsArgs),
     /// Compare label maps with the truth, or measure a model on cases.
     Evaluate(EvaluateArgs),
     /// The installed models.
@@ -217,6 +220,29 @@ pub struct EditArgs {
         action = clap::ArgAction::Append
     )]
     pub operations: Vec<String>,
+}
+
+/// `prosector statistics`
+#[derive(Debug, Args)]
+pub struct StatisticsArgs {
+    /// The scan.
+    #[command(flatten)]
+    pub scan: ScanArgs,
+    /// The label map, on the scan's grid.
+    #[arg(long, value_name = "L")]
+    pub labels: PathBuf,
+    /// The plane of the RECIST axes.
+    #[arg(long, value_name = "PLANE", default_value = "axial", value_parser = values::plane())]
+    pub plane: Plane,
+    /// The SUV from which voxels count for MTV and TLG; without it 41 % of SUVmax.
+    #[arg(long, value_name = "SUV", value_parser = values::suv)]
+    pub suv_threshold: Option<f64>,
+    /// Print one JSON object on stdout.
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print a table of comma-separated values on stdout.
+    #[arg(long)]
+    pub csv: bool,
 }
 
 /// `prosector evaluate`

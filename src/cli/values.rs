@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::geometry::Plane;
 use crate::volume::Modality;
 
 /// One `--click`: a position and whether it is outside the target.
@@ -139,6 +140,22 @@ pub(super) fn modality() -> impl TypedValueParser<Value = Modality> {
         "pet" => Modality::Pet,
         _ => Modality::Ct,
     })
+}
+
+/// A plane, by its name in lower case.
+pub(super) fn plane() -> impl TypedValueParser<Value = Plane> {
+    PossibleValuesParser::new(["axial", "coronal", "sagittal"]).map(|name| match name.as_str() {
+        "coronal" => Plane::Coronal,
+        "sagittal" => Plane::Sagittal,
+        _ => Plane::Axial,
+    })
+}
+
+/// An SUV above zero.
+pub(super) fn suv(text: &str) -> Result<f64, String> {
+    let value = text.parse::<f64>().ok();
+    let value = value.filter(|v| v.is_finite() && *v > 0.0);
+    value.ok_or_else(|| "give an SUV above 0, such as 2.5".to_owned())
 }
 
 /// A percentage.

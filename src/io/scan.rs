@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::util::short_debug;
+use crate::volume::statistics::SuvScale;
 use crate::volume::{ImageVolume, Modality};
 
 /// Said of scans in colour.
@@ -51,6 +52,9 @@ pub struct ScanInfo {
     pub time: Option<TimeAxis>,
     /// Smallest and largest finite value, rescale applied.
     pub value_range: Option<(f64, f64)>,
+    /// What SUV the values stand for, or why that cannot be known; `None` where the file is no DICOM of PET.
+    #[serde(skip)]
+    pub suv: Option<Result<SuvScale, String>>,
     /// Doubts to show: one line each.
     pub warnings: Vec<String>,
     /// What was assumed where the caller could have chosen, and which of the warnings tells it.

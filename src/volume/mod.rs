@@ -20,6 +20,7 @@ mod reorder;
 pub mod resample;
 mod rle;
 pub mod smoothing;
+pub mod statistics;
 pub mod surface;
 mod third_axis;
 pub mod window;

@@ -21,11 +21,16 @@ impl Crop {
     /// The voxels of one label, cut to its bounds; `None` when the label is empty.
     pub fn of_label(labels: &LabelMap, value: u16) -> Option<Self> {
         let bounds = label_bounds(labels, value)?;
+        Some(Self::of_label_in(labels, value, bounds))
+    }
+
+    /// The voxels of one label in a box inside the volume.
+    pub fn of_label_in(labels: &LabelMap, value: u16, bounds: VoxelBox) -> Self {
         let mut voxels = Vec::with_capacity(bounds.size().iter().product());
         for row in rows(labels.grid.dims, bounds) {
             voxels.extend(labels.voxels[row].iter().map(|&v| u8::from(v == value)));
         }
-        Some(Self { bounds, voxels })
+        Self { bounds, voxels }
     }
 
     /// Voxels along each axis of the box.

@@ -114,6 +114,20 @@ impl SurfaceDistances {
     }
 }
 
+/// Area in mm² of a mask's marching-cubes surface, that at the border of the volume included; 0 of an empty mask.
+pub fn area_mm2(mask: &Mask) -> f64 {
+    let Some(region) = mask.bounds() else {
+        return 0.0;
+    };
+    let mut pieces = [0usize; 256];
+    for code in neighbourhood_codes(mask, region) {
+        pieces[usize::from(code)] += 1;
+    }
+    let areas = area_by_code(mask.grid.spacing_mm());
+    let of_code = pieces.iter().zip(areas);
+    of_code.map(|(&n, area_mm2)| n as f64 * area_mm2).sum()
+}
+
 /// Whether a neighbourhood holds a piece of surface.
 fn is_surface(code: u8) -> bool {
     code != 0 && code != u8::MAX

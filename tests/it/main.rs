@@ -46,6 +46,7 @@ mod session;
 mod sides;
 mod slice_systems;
 mod slice_view;
+mod statistics;
 mod support;
 mod training;
 mod training_cache;

@@ -21,6 +21,7 @@ mod parity;
 mod recover;
 mod screenshot;
 mod segment;
+mod statistics;
 mod train;
 
 use std::process::ExitCode;
@@ -97,6 +98,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Segment(args) => segment::run(&args),
         Command::Operations(args) => operations::run(&args),
         Command::Edit(args) => edit::run(&args),
+        Command::Statistics(args) => statistics::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),

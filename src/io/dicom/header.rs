@@ -14,6 +14,7 @@ use super::mosaic::Mosaic;
 use super::stacked::describes_stack;
 use super::stream::{Head, Stream, head_of_gzip};
 use super::syntax::{Encoding, Syntax};
+use super::uptake::Uptake;
 use super::walk::{Extent, NeedMore, PixelElement, guess_encoding, is_dicom, preface, walk};
 use crate::io::IoError;
 use crate::io::sniff::{GZIP_MAGIC, HEAD_BYTES, head_of};
@@ -49,6 +50,8 @@ pub(super) struct Instance {
     pub cine: Option<Cine>,
     /// Time from frame to frame in ms, where it is said.
     pub frame_ms: Option<f64>,
+    /// What SUV needs, where it is PET.
+    pub uptake: Option<Box<Uptake>>,
     /// Every plane, or why they cannot be told.
     pub frames: Result<Vec<Frame>, String>,
     /// What to tell of how it was read.
@@ -228,6 +231,7 @@ fn describe(file_bytes: u64, located: Located) -> Instance {
         notes,
         cine,
         frame_ms: frame_ms(attributes),
+        uptake: Uptake::read(attributes),
         frame_offsets: offsets(attributes),
         pixels,
         cut_short: extent.cut_short || !is_sound,

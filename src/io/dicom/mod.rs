@@ -18,7 +18,7 @@
 //! - The frames of an object that gives no position for each, but says how they follow each other in time or is in
 //!   colour, are the third axis of a 2D+time scan. Several such objects of a series are listed as several.
 //! - One series that holds several orientations or sizes is listed as several, `UID#1`, `UID#2`, ...
-//! - No attribute of the patient is read.
+//! - No attribute of the patient is read but, of PET, the weight (`uptake.rs`).
 
 mod attributes;
 mod axis;
@@ -49,6 +49,7 @@ mod stacked;
 mod stream;
 mod syntax;
 mod tell_apart;
+mod uptake;
 mod volume;
 mod walk;
 

@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::resample::even_slices;
 use super::series::{Group, Plane};
 use super::stack::{Stack, stack};
+use super::uptake::suv_scale;
 use crate::io::nifti::guess_modality;
 use crate::io::scan::COLOURS;
 use crate::io::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
@@ -81,6 +82,7 @@ pub(super) fn load(
     info.spacing_mm = Some(grid.spacing_mm());
     info.affine = Some(grid.affine.to_rows());
     info.dtype = Some(format.dtype().to_owned());
+    info.suv = suv_scale(slices, &group.planes);
     Ok((info, image))
 }
 

@@ -1,0 +1,293 @@
+//! `prosector statistics`: what can be measured of each label of a scan.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::cli::StatisticsArgs;
+use crate::geometry::Plane;
+use crate::io::ScanInfo;
+use crate::volume::statistics::{
+    Asked, LabelStatistics, Recist, Suv, SuvAsked, bounds_by_label, measure,
+};
+use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
+
+use super::Refusal;
+use super::console::Console;
+use super::inputs;
+
+#[derive(Serialize)]
+struct Report {
+    labels: Vec<Row>,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    value: u16,
+    name: Option<String>,
+    /// One label map is one layer.
+    layer: usize,
+    voxels: usize,
+    volume_ml: Option<f64>,
+    mean: Option<f64>,
+    sd: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+    median: Option<f64>,
+    surface_mm2: Option<f64>,
+    longest_diameter_mm: Option<f64>,
+    recist: Option<RecistRow>,
+    centroid_mm: Option<[f64; 3]>,
+    suv: Option<SuvRow>,
+}
+
+#[derive(Serialize)]
+struct RecistRow {
+    plane: Plane,
+    slice: i64,
+    long_mm: f64,
+    short_mm: f64,
+}
+
+#[derive(Serialize)]
+struct SuvRow {
+    max: f64,
+    peak: f64,
+    mean: f64,
+    mtv_ml: f64,
+    tlg: f64,
+    threshold: f64,
+}
+
+pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
+    let console = Console::new(args.json);
+    let ctx = console.context();
+    let scan = inputs::open(&args.scan, None, &ctx)?;
+    let mut warnings = scan.info.warnings.clone();
+    warnings.extend(inputs::one_map_for_frames(&scan.info));
+    let (labels, table, doubts) = inputs::labels_on_grid(&args.labels, scan.image.grid(), &ctx)?;
+    warnings.extend(doubts);
+    let suv = suv_asked(&scan.image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
+        warnings.push(reason);
+        None
+    });
+    let asked = Asked {
+        plane: args.plane,
+        suv,
+    };
+    let report = report(&scan.image, (&labels, &table), &asked, warnings, console);
+    console.warnings(&report.warnings);
+    if args.csv {
+        console.line(csv(&report.labels).trim_end());
+    } else {
+        console.result(&report, || in_words(&report.labels));
+    }
+    Ok(())
+}
+
+/// How uptake is measured; `None` unless the scan is PET, and the reason where it is one without SUV.
+fn suv_asked(
+    image: &ImageVolume,
+    info: &ScanInfo,
+    threshold: Option<f64>,
+) -> Result<Option<SuvAsked>, String> {
+    if image.modality() != Modality::Pet {
+        return match threshold {
+            Some(_) => Err("there is no SUV: the scan is no PET".to_owned()),
+            None => Ok(None),
+        };
+    }
+    match &info.suv {
+        Some(Ok(scale)) => Ok(Some(SuvAsked {
+            scale: *scale,
+            threshold,
+        })),
+        Some(Err(reason)) => Err(format!("there is no SUV: the DICOM series cannot give it, {reason}")),
+        None => Err(
+            "there is no SUV: the file does not tell dose and weight; give the PET as a DICOM series"
+                .to_owned(),
+        ),
+    }
+}
+
+fn report(
+    image: &ImageVolume,
+    (labels, table): (&LabelMap, &LabelTable),
+    asked: &Asked,
+    mut warnings: Vec<String>,
+    console: Console,
+) -> Report {
+    let found = bounds_by_label(labels);
+    if found.is_empty() {
+        warnings.push("the label map is empty: no voxel is labelled".to_owned());
+    }
+    let mut rows = Vec::with_capacity(found.len());
+    let mut not_finite = 0;
+    for (n, &label) in found.iter().enumerate() {
+        console.progress(n as f32 / found.len() as f32, "measuring");
+        let Some(statistics) = measure(image, labels, label, asked) else {
+            continue;
+        };
+        not_finite += statistics.not_finite;
+        let name = table.get(label.0).map(|l| l.name.clone());
+        rows.push(Row::new(label.0, name, &statistics));
+    }
+    if not_finite > 0 {
+        warnings.push(format!(
+            "{not_finite} labelled voxels hold no finite number; they are left out of mean, SD, min, max, median and SUV"
+        ));
+    }
+    Report {
+        labels: rows,
+        warnings,
+    }
+}
+
+impl Row {
+    fn new(value: u16, name: Option<String>, measured: &LabelStatistics) -> Self {
+        let (intensity, shape) = (measured.intensity, measured.shape);
+        Self {
+            value,
+            name,
+            layer: 0,
+            voxels: measured.voxels,
+            volume_ml: shape.map(|s| s.volume_ml),
+            mean: intensity.map(|i| i.mean),
+            sd: intensity.and_then(|i| i.sd),
+            min: intensity.map(|i| i.min),
+            max: intensity.map(|i| i.max),
+            median: intensity.map(|i| i.median),
+            surface_mm2: shape.map(|s| s.surface_mm2),
+            longest_diameter_mm: shape.map(|s| s.longest_diameter_mm),
+            recist: measured.recist.map(RecistRow::from),
+            centroid_mm: shape.map(|s| s.centroid_mm),
+            suv: measured.suv.map(SuvRow::from),
+        }
+    }
+
+    /// The cells of the table, in the order of [`COLUMNS`].
+    fn cells(&self) -> Vec<String> {
+        let number = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
+        let (recist, suv) = (self.recist.as_ref(), self.suv.as_ref());
+        let mut cells = vec![
+            self.value.to_string(),
+            quoted(self.name.as_deref().unwrap_or_default()),
+            self.layer.to_string(),
+            self.voxels.to_string(),
+        ];
+        let values = [
+            self.volume_ml,
+            self.mean,
+            self.sd,
+            self.min,
+            self.max,
+            self.median,
+            self.surface_mm2,
+            self.longest_diameter_mm,
+        ];
+        cells.extend(values.map(number));
+        cells.push(recist.map_or(String::new(), |r| r.plane.name().to_lowercase()));
+        cells.push(recist.map_or(String::new(), |r| r.slice.to_string()));
+        let values = [recist.map(|r| r.long_mm), recist.map(|r| r.short_mm)];
+        cells.extend(values.map(number));
+        cells.extend([0, 1, 2].map(|d| number(self.centroid_mm.map(|c| c[d]))));
+        let of_suv = |part: fn(&SuvRow) -> f64| number(suv.map(part));
+        cells.extend([
+            of_suv(|s| s.max),
+            of_suv(|s| s.peak),
+            of_suv(|s| s.mean),
+            of_suv(|s| s.mtv_ml),
+            of_suv(|s| s.tlg),
+            of_suv(|s| s.threshold),
+        ]);
+        cells
+    }
+}
+
+impl From<Recist> for RecistRow {
+    fn from(recist: Recist) -> Self {
+        Self {
+            plane: recist.plane,
+            slice: recist.slice,
+            long_mm: recist.long_mm,
+            short_mm: recist.short_mm,
+        }
+    }
+}
+
+impl From<Suv> for SuvRow {
+    fn from(suv: Suv) -> Self {
+        Self {
+            max: suv.max,
+            peak: suv.peak,
+            mean: suv.mean,
+            mtv_ml: suv.mtv_ml,
+            tlg: suv.tlg,
+            threshold: suv.threshold,
+        }
+    }
+}
+
+const COLUMNS: &str = "value,name,layer,voxels,volume_ml,mean,sd,min,max,median,surface_mm2,longest_diameter_mm,\
+                       recist_plane,recist_slice,recist_long_mm,recist_short_mm,centroid_x_mm,centroid_y_mm,\
+                       centroid_z_mm,suv_max,suv_peak,suv_mean,suv_mtv_ml,suv_tlg,suv_threshold";
+
+fn csv(rows: &[Row]) -> String {
+    let lines = rows.iter().map(|row| row.cells().join(","));
+    let lines: Vec<String> = [COLUMNS.to_owned()].into_iter().chain(lines).collect();
+    lines.join("\n")
+}
+
+/// A text as one cell on one line (RFC 4180).
+fn quoted(text: &str) -> String {
+    let text = text.replace(['\n', '\r'], " ");
+    match text.contains([',', '"']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+/// A few lines for each label.
+fn in_words(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        let name = row.name.as_deref().unwrap_or_default();
+        let number = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.2}"));
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{} {name}: {} voxels, {} ml, surface {} mm2, longest diameter {} mm",
+            row.value,
+            row.voxels,
+            number(row.volume_ml),
+            number(row.surface_mm2),
+            number(row.longest_diameter_mm),
+        );
+        let _ = writeln!(
+            text,
+            "    mean {} SD {} min {} max {} median {}",
+            number(row.mean),
+            number(row.sd),
+            number(row.min),
+            number(row.max),
+            number(row.median),
+        );
+        if let Some(recist) = &row.recist {
+            let (plane, slice) = (recist.plane.name().to_lowercase(), recist.slice);
+            let (long_mm, short_mm) = (recist.long_mm, recist.short_mm);
+            let _ = writeln!(
+                text,
+                "    RECIST {plane} slice {slice}: {long_mm:.1} x {short_mm:.1} mm"
+            );
+        }
+        if let Some(suv) = &row.suv {
+            let _ = writeln!(
+                text,
+                "    SUV max {:.2} peak {:.2} mean {:.2}; from {:.2}: MTV {:.2} ml, TLG {:.2}",
+                suv.max, suv.peak, suv.mean, suv.threshold, suv.mtv_ml, suv.tlg
+            );
+        }
+    }
+    text
+}

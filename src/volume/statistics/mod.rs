@@ -1,0 +1,111 @@
+//! What is measured of a label: its values, shape and uptake.
+//!
+//! Lengths are between voxel centres, in mm of the grid's affine, so that they hold on oblique and sheared grids too;
+//! the surface takes the length of a step on each axis. Values that are no finite number are counted and left out.
+
+mod hull;
+mod intensity;
+mod recist;
+mod shape;
+mod suv;
+
+use crate::geometry::{Plane, VoxelBox};
+
+use super::morphology::{Crop, rows};
+use super::{ImageVolume, LabelMap, ThirdAxis};
+
+pub use intensity::Intensity;
+pub use recist::Recist;
+pub use shape::Shape;
+pub use suv::{MTV_SHARE, Suv, SuvAsked, SuvScale, Tracer};
+
+/// What to measure beside the values and the shape.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Asked {
+    /// The plane of the RECIST axes.
+    pub plane: Plane,
+    /// How values become SUV, where that is known.
+    pub suv: Option<SuvAsked>,
+}
+
+/// What was measured of one label.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LabelStatistics {
+    /// Number of voxels.
+    pub voxels: usize,
+    /// How many of them hold no finite number.
+    pub not_finite: usize,
+    /// The finite values; `None` where there is none.
+    pub intensity: Option<Intensity>,
+    /// Sizes and places; `None` where the third axis is time.
+    pub shape: Option<Shape>,
+    /// Long and short axis; `None` where the third axis is time.
+    pub recist: Option<Recist>,
+    /// Uptake; `None` unless it was asked for and there are finite values.
+    pub suv: Option<Suv>,
+}
+
+/// Measures the voxels of one label, which lie in `bounds` (see [`bounds_by_label`]); `None` when it has none there.
+///
+/// # Panics
+/// If scan and labels differ in dims.
+pub fn measure(
+    image: &ImageVolume,
+    labels: &LabelMap,
+    (value, bounds): (u16, VoxelBox),
+    asked: &Asked,
+) -> Option<LabelStatistics> {
+    let grid = image.grid();
+    assert_eq!(grid.dims, labels.grid.dims, "labels must lie on the scan");
+    let label = Crop::of_label_in(labels, value, bounds);
+    let offsets = rows(grid.dims, bounds).flatten();
+    let inside = offsets.zip(&label.voxels).filter(|&(_, &v)| v != 0);
+    let voxels = inside.clone().count();
+    let mut values: Vec<f64> = inside
+        .map(|(offset, _)| image.value(offset))
+        .filter(|value| value.is_finite())
+        .collect();
+    if voxels == 0 {
+        return None;
+    }
+    let is_space = image.third_axis() == ThirdAxis::Space;
+    let suv_of = |asked: SuvAsked| Suv::of(image, &label, &values, asked);
+    let suv = asked.suv.filter(|_| is_space).and_then(suv_of);
+    let not_finite = voxels - values.len();
+    Some(LabelStatistics {
+        voxels,
+        not_finite,
+        intensity: Intensity::of(&mut values),
+        shape: is_space.then(|| Shape::of(&label, grid)),
+        recist: is_space.then(|| Recist::of(&label, grid, asked.plane)),
+        suv,
+    })
+}
+
+/// The values that occur, ascending, with the tight boxes around their voxels; background left out. Reads the map once,
+/// however many labels there are.
+pub fn bounds_by_label(labels: &LabelMap) -> Vec<(u16, VoxelBox)> {
+    let [ni, nj, _] = labels.grid.dims;
+    let mut found: Vec<Option<VoxelBox>> = vec![None; usize::from(u16::MAX) + 1];
+    for (row, line) in labels.voxels.chunks_exact(ni).enumerate() {
+        let (j, k) = ((row % nj) as i64, (row / nj) as i64);
+        let mut first = 0;
+        // A row is few runs of equal values.
+        for run in line.chunk_by(|a, b| a == b) {
+            let last = first + run.len() - 1;
+            if run[0] != 0 {
+                let run_box = VoxelBox {
+                    min: [first as i64, j, k],
+                    max: [last as i64, j, k],
+                };
+                let of_label = &mut found[usize::from(run[0])];
+                *of_label = Some(of_label.map_or(run_box, |b| b.union(run_box)));
+            }
+            first = last + 1;
+        }
+    }
+    let by_value = found.into_iter().enumerate();
+    by_value
+        .filter_map(|(value, bounds)| Some((value as u16, bounds?)))
+        .collect()
+}

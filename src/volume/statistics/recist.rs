@@ -1,0 +1,126 @@
+//! The two axes by which lesions are followed (RECIST 1.1), measured in a label.
+
+use glam::DVec3;
+
+use crate::geometry::{Orientation, Plane};
+use crate::volume::Grid;
+use crate::volume::morphology::Crop;
+
+use super::hull::corners_by_slice;
+use super::shape::to_point;
+
+/// Rounding in files' spacings that must not decide which voxels are opposite each other.
+const ROUNDING: f64 = 1e-6;
+
+/// Long and short axis of a label in the slice where the long one is longest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Recist {
+    /// The plane: the voxel slices closest to it.
+    pub plane: Plane,
+    /// Index of the slice along its voxel axis; the first of equals.
+    pub slice: i64,
+    /// Between the centres of the slice's two voxels of the label that are farthest from each other.
+    pub long_mm: f64,
+    /// The largest distance, measured across the long axis, between two voxels of the label in that slice that are
+    /// opposite each other: along the long axis they differ by no more than half of the slice's smaller spacing.
+    pub short_mm: f64,
+}
+
+impl Recist {
+    /// Measures a label with at least one voxel, on the grid of its volume.
+    pub(super) fn of(label: &Crop, grid: &Grid, plane: Plane) -> Self {
+        let axis = plane.normal_voxel_axis(&Orientation::of(&grid.affine));
+        let mut recist = Self {
+            plane,
+            slice: label.bounds.min[axis],
+            long_mm: 0.0,
+            short_mm: 0.0,
+        };
+        let mut long = DVec3::ZERO;
+        for (slice, corners) in corners_by_slice(label, axis) {
+            let longest = longest_vector(grid, &corners);
+            // Slices of one shape differ by rounding alone.
+            if longest.length() > recist.long_mm * (1.0 + ROUNDING) {
+                (recist.slice, recist.long_mm, long) = (slice, longest.length(), longest);
+            }
+        }
+        if recist.long_mm > 0.0 {
+            recist.short_mm = short_axis_mm(label, grid, (axis, recist.slice), long);
+        }
+        recist
+    }
+}
+
+/// From one to the other of the two voxels farthest from each other, in RAS mm.
+fn longest_vector(grid: &Grid, voxels: &[[i64; 3]]) -> DVec3 {
+    let matrix = grid.affine.matrix().matrix3;
+    let points: Vec<DVec3> = voxels.iter().map(|&v| matrix * to_point(v)).collect();
+    let mut longest = DVec3::ZERO;
+    for (n, a) in points.iter().enumerate() {
+        for b in &points[n + 1..] {
+            if (*b - *a).length_squared() > longest.length_squared() {
+                longest = *b - *a;
+            }
+        }
+    }
+    longest
+}
+
+/// See [`Recist::short_mm`].
+fn short_axis_mm(label: &Crop, grid: &Grid, (axis, slice): (usize, i64), long: DVec3) -> f64 {
+    let in_plane = [0, 1, 2].map(|d| grid.affine.column(d));
+    let (u, v) = (in_plane[(axis + 1) % 3], in_plane[(axis + 2) % 3]);
+    let along = long.normalize_or_zero();
+    let across = u.cross(v).cross(along).normalize_or_zero();
+    let matrix = grid.affine.matrix().matrix3;
+    let mut places: Vec<(f64, f64)> = voxels_of_slice(label, axis, slice)
+        .map(|voxel| matrix * to_point(voxel))
+        .map(|p| (p.dot(along), p.dot(across)))
+        .collect();
+    places.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let opposite_mm = u.length().min(v.length()) * 0.5 * (1.0 + ROUNDING);
+    widest(&places, opposite_mm)
+}
+
+fn voxels_of_slice(label: &Crop, axis: usize, slice: i64) -> impl Iterator<Item = [i64; 3]> {
+    let part = label.moved_to(label.bounds.slice(axis, slice));
+    let [ni, nj, _] = part.dims();
+    let min = part.bounds.min;
+    let inside = part.voxels.into_iter().enumerate().filter(|&(_, v)| v != 0);
+    inside.map(move |(at, _)| {
+        let [i, j, k] = [at % ni, at / ni % nj, at / (ni * nj)];
+        [min[0] + i as i64, min[1] + j as i64, min[2] + k as i64]
+    })
+}
+
+/// The largest difference of the second coordinates of two places whose first ones differ by at most `reach`; the
+/// places ascend by the first one.
+fn widest(places: &[(f64, f64)], reach: f64) -> f64 {
+    let mut highest = SlidingMaximum::default();
+    let mut lowest = SlidingMaximum::default();
+    let mut widest: f64 = 0.0;
+    for &(along, across) in places {
+        let high = highest.with(along, across, reach);
+        let low = -lowest.with(along, -across, reach);
+        widest = widest.max(high - low);
+    }
+    widest
+}
+
+/// The largest value among those no further back than a reach.
+#[derive(Default)]
+struct SlidingMaximum {
+    /// Place and value; the values descend.
+    candidates: std::collections::VecDeque<(f64, f64)>,
+}
+
+impl SlidingMaximum {
+    fn with(&mut self, place: f64, value: f64, reach: f64) -> f64 {
+        let is_below = |c: &(f64, f64)| c.1 <= value;
+        while self.candidates.pop_back_if(|c| is_below(c)).is_some() {}
+        self.candidates.push_back((place, value));
+        let is_past = |c: &(f64, f64)| place - c.0 > reach;
+        while self.candidates.pop_front_if(|c| is_past(c)).is_some() {}
+        self.candidates.front().map_or(value, |c| c.1)
+    }
+}
