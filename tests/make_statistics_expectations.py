@@ -33,7 +33,7 @@ def recist(voxels):
     along = long / np.linalg.norm(long)
     across = np.cross([0, 0, 1], along)
     t, s = points @ along, points @ across
-    step = min(np.linalg.norm(COLUMNS[0]), np.linalg.norm(COLUMNS[1]))
+    step = abs(COLUMNS[0] @ along) + abs(COLUMNS[1] @ along)
     opposite = np.abs(t[:, None] - t[None, :]) <= step / 2 * (1 + 1e-6)
     return slice_index, long_mm, (np.abs(s[:, None] - s[None, :]) * opposite).max()
 
@@ -56,3 +56,15 @@ for value in (1, 2):
     ml = abs(np.linalg.det(COLUMNS)) / 1000
     print("  suv max, peak, mean", values.max(), peak, values.mean())
     print("  suv mtv, tlg, threshold", len(hot) * ml, hot.sum() * ml, 0.41 * values.max())
+
+# Boxes of 6, 4 and 3 voxels of 1, 1.5 and 4 mm: the short axis in each plane, by trying all pairs.
+for plane, (n, step) in {
+    "axial": ((6, 4), (1.0, 1.5)),
+    "coronal": ((6, 3), (1.0, 4.0)),
+    "sagittal": ((4, 3), (1.5, 4.0)),
+}.items():
+    points = np.argwhere(np.ones(n)) * step
+    along = (points[-1] - points[0]) / np.linalg.norm(points[-1] - points[0])
+    offsets = points[:, None] - points[None, :]
+    opposite = np.abs(offsets @ along) <= np.abs(along) @ step / 2 * (1 + 1e-6)
+    print(plane, (np.abs(offsets @ [-along[1], along[0]]) * opposite).max())

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::cli::StatisticsArgs;
-use crate::geometry::Plane;
 use crate::io::ScanInfo;
 use crate::volume::statistics::{
     Asked, LabelStatistics, Recist, Suv, SuvAsked, bounds_by_label, measure,
@@ -37,27 +36,9 @@ struct Row {
     median: Option<f64>,
     surface_mm2: Option<f64>,
     longest_diameter_mm: Option<f64>,
-    recist: Option<RecistRow>,
+    recist: Option<Recist>,
     centroid_mm: Option<[f64; 3]>,
-    suv: Option<SuvRow>,
-}
-
-#[derive(Serialize)]
-struct RecistRow {
-    plane: Plane,
-    slice: i64,
-    long_mm: f64,
-    short_mm: f64,
-}
-
-#[derive(Serialize)]
-struct SuvRow {
-    max: f64,
-    peak: f64,
-    mean: f64,
-    mtv_ml: f64,
-    tlg: f64,
-    threshold: f64,
+    suv: Option<Suv>,
 }
 
 pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
@@ -160,9 +141,9 @@ impl Row {
             median: intensity.map(|i| i.median),
             surface_mm2: shape.map(|s| s.surface_mm2),
             longest_diameter_mm: shape.map(|s| s.longest_diameter_mm),
-            recist: measured.recist.map(RecistRow::from),
+            recist: measured.recist,
             centroid_mm: shape.map(|s| s.centroid_mm),
-            suv: measured.suv.map(SuvRow::from),
+            suv: measured.suv,
         }
     }
 
@@ -192,7 +173,7 @@ impl Row {
         let values = [recist.map(|r| r.long_mm), recist.map(|r| r.short_mm)];
         cells.extend(values.map(number));
         cells.extend([0, 1, 2].map(|d| number(self.centroid_mm.map(|c| c[d]))));
-        let of_suv = |part: fn(&SuvRow) -> f64| number(suv.map(part));
+        let of_suv = |part: fn(&Suv) -> f64| number(suv.map(part));
         cells.extend([
             of_suv(|s| s.max),
             of_suv(|s| s.peak),
@@ -202,30 +183,6 @@ impl Row {
             of_suv(|s| s.threshold),
         ]);
         cells
-    }
-}
-
-impl From<Recist> for RecistRow {
-    fn from(recist: Recist) -> Self {
-        Self {
-            plane: recist.plane,
-            slice: recist.slice,
-            long_mm: recist.long_mm,
-            short_mm: recist.short_mm,
-        }
-    }
-}
-
-impl From<Suv> for SuvRow {
-    fn from(suv: Suv) -> Self {
-        Self {
-            max: suv.max,
-            peak: suv.peak,
-            mean: suv.mean,
-            mtv_ml: suv.mtv_ml,
-            tlg: suv.tlg,
-            threshold: suv.threshold,
-        }
     }
 }
 

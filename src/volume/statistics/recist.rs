@@ -1,6 +1,7 @@
 //! The two axes by which lesions are followed (RECIST 1.1), measured in a label.
 
 use glam::DVec3;
+use serde::Serialize;
 
 use crate::geometry::{Orientation, Plane};
 use crate::volume::Grid;
@@ -13,7 +14,7 @@ use super::shape::to_point;
 const ROUNDING: f64 = 1e-6;
 
 /// Long and short axis of a label in the slice where the long one is longest.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Recist {
     /// The plane: the voxel slices closest to it.
     pub plane: Plane,
@@ -22,7 +23,7 @@ pub struct Recist {
     /// Between the centres of the slice's two voxels of the label that are farthest from each other.
     pub long_mm: f64,
     /// The largest distance, measured across the long axis, between two voxels of the label in that slice that are
-    /// opposite each other: along the long axis they differ by no more than half of the slice's smaller spacing.
+    /// opposite each other: the line across the long axis through the centre of one meets the other.
     pub short_mm: f64,
 }
 
@@ -78,7 +79,8 @@ fn short_axis_mm(label: &Crop, grid: &Grid, (axis, slice): (usize, i64), long: D
         .map(|p| (p.dot(along), p.dot(across)))
         .collect();
     places.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let opposite_mm = u.length().min(v.length()) * 0.5 * (1.0 + ROUNDING);
+    // Half of the length that a voxel takes up along the axis.
+    let opposite_mm = (u.dot(along).abs() + v.dot(along).abs()) * 0.5 * (1.0 + ROUNDING);
     widest(&places, opposite_mm)
 }
 

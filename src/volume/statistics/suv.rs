@@ -1,6 +1,7 @@
 //! Standardised uptake values (body weight) of PET.
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 use crate::volume::morphology::{Crop, rows};
 use crate::volume::{Grid, ImageVolume};
@@ -53,7 +54,7 @@ pub struct SuvAsked {
 }
 
 /// Uptake of a label.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Suv {
     /// Largest SUV of a voxel.
     pub max: f64,
