@@ -99,7 +99,7 @@ fn the_slices_of_a_cone_are_found_in_every_plane() {
         let found = bench.voxels_of(1);
         let both = found.iter().filter(|v| whole.binary_search(v).is_ok()).count();
         let dice = 2.0 * both as f64 / (found.len() + whole.len()) as f64;
-        assert!(dice > 0.98, "{plane}: {dice}");
+        assert!(dice > 0.96, "{plane}: {dice}");
         for slice in [0, 6, 12] {
             let there = found.iter().filter(|v| v[axis] == slice).count();
             assert_eq!(there, drawn.iter().filter(|v| v[axis] == slice).count());
