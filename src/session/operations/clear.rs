@@ -11,7 +11,10 @@ pub static OPERATION: Operation = Operation {
     step: "clear label",
     hint: "Remove all voxels of the active label; the label stays",
     key: None,
-    own_parameters: &[LABEL, Parameter::optional("box", Kind::Box, "only in this box")],
+    own_parameters: &[
+        LABEL,
+        Parameter::optional("box", Kind::Box, "only in this box"),
+    ],
     check: unchecked,
     apply,
 };

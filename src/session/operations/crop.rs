@@ -12,10 +12,7 @@ pub static OPERATION: Operation = Operation {
     step: "crop label",
     hint: "Remove all voxels of a label that lie outside a box",
     key: None,
-    own_parameters: &[
-        LABEL,
-        Parameter::required("box", Kind::Box, "what stays"),
-    ],
+    own_parameters: &[LABEL, Parameter::required("box", Kind::Box, "what stays")],
     check: unchecked,
     apply,
 };

@@ -33,8 +33,14 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
         _ => (mm / 2.0, mm / 2.0),
     };
     if let Some(crop) = edit.crop(label) {
-        let (outer, inner) = (crop.grown(edit.grid(), outwards), crop.shrunk(edit.grid(), inwards));
-        edit.replace(label, &outer.combined(&inner, |outer, inner| outer && !inner));
+        let (outer, inner) = (
+            crop.grown(edit.grid(), outwards),
+            crop.shrunk(edit.grid(), inwards),
+        );
+        edit.replace(
+            label,
+            &outer.combined(&inner, |outer, inner| outer && !inner),
+        );
     }
     Ok(())
 }

@@ -45,7 +45,10 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let own = edit.crop(label);
     let other = with.and_then(|w| edit.crop(w));
     let everywhere = (op == "invert").then_some(edit.grid().bounds());
-    let bounds = [own.as_ref(), other.as_ref()].into_iter().flatten().map(|c| c.bounds);
+    let bounds = [own.as_ref(), other.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|c| c.bounds);
     let Some(bounds) = bounds.chain(everywhere).reduce(|a, b| a.union(b)) else {
         return Ok(());
     };

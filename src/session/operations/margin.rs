@@ -39,7 +39,9 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     }
     let mut grown = crop.grown(edit.grid(), mm);
     if let Some(within) = within {
-        grown.keep_offsets(edit.grid().dims, |offset| edit.labels().voxels[offset] == within);
+        grown.keep_offsets(edit.grid().dims, |offset| {
+            edit.labels().voxels[offset] == within
+        });
     }
     edit.add(label, &grown);
     Ok(())

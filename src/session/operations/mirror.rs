@@ -16,7 +16,11 @@ pub static OPERATION: Operation = Operation {
     own_parameters: &[
         LABEL,
         Parameter::required("axis", Kind::Choice(&AXES), "the axis that is turned round"),
-        Parameter::optional("about", INDEX, "the index along it that stays, or halfway between two; the middle of the volume where it is left out"),
+        Parameter::optional(
+            "about",
+            INDEX,
+            "the index along it that stays, or halfway between two; the middle of the volume where it is left out",
+        ),
     ],
     check,
     apply,
@@ -34,7 +38,9 @@ const INDEX: Kind = Kind::Number {
 fn check(values: &Values) -> Result<(), OperationError> {
     let about = values.number("about").unwrap_or(0.0);
     if (2.0 * about).fract() != 0.0 {
-        let text = format!("mirror: about={about} is not allowed; give a voxel index, or halfway between two");
+        let text = format!(
+            "mirror: about={about} is not allowed; give a voxel index, or halfway between two"
+        );
         return Err(OperationError::new(text));
     }
     Ok(())
@@ -47,7 +53,9 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let dims = edit.grid().dims;
     let axis = Orientation::of(&edit.grid().affine).voxel_axis_of(ras);
     let ends = dims[axis] as i64 - 1;
-    let sum = values.number("about").map_or(ends, |about| (2.0 * about) as i64);
+    let sum = values
+        .number("about")
+        .map_or(ends, |about| (2.0 * about) as i64);
     if let Some(crop) = edit.crop(label) {
         let mirrored = crop.mirrored(axis, sum);
         let inside = mirrored.bounds.clipped(dims);

@@ -45,10 +45,15 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     };
     let voxel_ml = edit.grid().affine.voxel_volume_mm3() / 1000.0;
     let in_ml = |ml: f64| ml / voxel_ml * (1.0 - ROUNDING);
-    let least = values.number("min_voxels").or(values.number("min_ml").map(in_ml));
+    let least = values
+        .number("min_voxels")
+        .or(values.number("min_ml").map(in_ml));
     let least = least.unwrap_or(0.0);
     let islands = crop.islands(values.connectivity());
     let sizes = islands.sizes();
-    edit.replace(label, &islands.kept(&crop, |rank| sizes[rank] as f64 >= least));
+    edit.replace(
+        label,
+        &islands.kept(&crop, |rank| sizes[rank] as f64 >= least),
+    );
     Ok(())
 }

@@ -14,7 +14,11 @@ pub static OPERATION: Operation = Operation {
     own_parameters: &[
         LABEL,
         CONNECTIVITY,
-        Parameter::optional("min_voxels", VOXELS, "pieces of fewer voxels stay what they are"),
+        Parameter::optional(
+            "min_voxels",
+            VOXELS,
+            "pieces of fewer voxels stay what they are",
+        ),
     ],
     check: unchecked,
     apply,

@@ -25,7 +25,8 @@ pub static OPERATION: Operation = Operation {
 fn check(values: &Values) -> Result<(), OperationError> {
     let (low, high) = (values.need_number("low")?, values.need_number("high")?);
     if low > high {
-        let text = format!("threshold: low={low} is above high={high}; give the lower value as low");
+        let text =
+            format!("threshold: low={low} is above high={high}; give the lower value as low");
         return Err(OperationError::new(text));
     }
     Ok(())
@@ -38,7 +39,9 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let is_wanted = |value: f64| range.contains(&value) != is_inverted && !value.is_nan();
     let mut result = edit.scan().mask_where(is_wanted);
     if let Some(within) = within {
-        result.keep_offsets(edit.grid().dims, |offset| edit.labels().voxels[offset] == within);
+        result.keep_offsets(edit.grid().dims, |offset| {
+            edit.labels().voxels[offset] == within
+        });
     }
     let label = edit.label(values, "label")?;
     edit.replace(label, &result);
