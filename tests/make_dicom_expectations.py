@@ -126,7 +126,6 @@ REFUSED = {
     "data/dicom_seg/dcmqi/sparse-labelmap-noppv.dcm": "SEG",
     "data/dicom_seg/dcmqi/24x38x3/seg": "SEG",
     "data/dicom_seg/dcmqi/24x38x3/nrrd": "none of the 1 files in the folder is DICOM",
-    "data/dicom_seg/dcmqi/liver_seg.nrrd": "NRRD",
     "data/dicom_seg/highdicom/seg_image_ct_binary.dcm": "SEG",
     "data/dicom_seg/highdicom/seg_image_ct_binary_overlap.dcm": "SEG",
     "data/dicom_seg/highdicom/seg_image_ct_binary_single_frame.dcm": "SEG",

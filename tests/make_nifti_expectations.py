@@ -30,7 +30,7 @@ REFUSED = {
     "complex32.nii": ("unsupported", "complex64 voxels"),
     "complex64.nii": ("unsupported", "complex128 voxels"),
 }
-OTHER_FORMATS = {".nrrd": "NRRD is not read", ".txt": "a text file", ".json": "a text file"}
+OTHER_FORMATS = {".txt": "a text file", ".json": "a text file"}
 
 
 TABLE_HEAD = """# NIfTI files of the shared data: what opens, what is refused

@@ -269,3 +269,24 @@ fn published_files_read_as_pynrrd_reads_them() {
         );
     }
 }
+
+#[test]
+fn published_label_maps_read_as_pynrrd_reads_them() {
+    let files: [(&str, &[(u16, usize)]); 3] = [
+        ("brain1_label", &[(1, 4137)]),
+        ("breast1_label", &[(1, 143)]),
+        (
+            "prostate_phantom_subvolume-label",
+            &[(1, 168), (7, 170), (8, 2997), (9, 9088)],
+        ),
+    ];
+    for (name, counts) in files {
+        let Some(path) = shared(&format!("data/labelled/pyradiomics_nrrd/{name}.nrrd")) else {
+            return;
+        };
+        let (labels, table, warnings) =
+            open_labels(&path, &JobContext::silent()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(labels.counts(), counts);
+        assert_eq!((table.labels().len(), warnings.len()), (counts.len(), 0));
+    }
+}

@@ -292,7 +292,9 @@ warmup_epochs = 0
 }
 
 /// Trains in one go, and again cut short and resumed: the loss falls, the curve is the same, and so are the weights.
-fn resumes(id: &str, own: &str) {
+///
+/// `tolerance` is by how much weights may differ.
+fn resumes(id: &str, own: &str, tolerance: f32) {
     let Some(workshop) = Workshop::new() else {
         return;
     };
@@ -309,38 +311,51 @@ fn resumes(id: &str, own: &str) {
     assert!(!so_far.is_empty() && so_far.len() < curve.len());
     workshop.succeed(&recipe, &["--resume"]);
     assert_eq!(workshop.curve(&cut), curve);
-    assert!(workshop.weights(&cut) == workshop.weights(&whole));
+    let apart = farthest(&workshop.weights(&cut), &workshop.weights(&whole));
+    assert!(apart <= tolerance, "weights differ by up to {apart}");
+}
+
+/// By how much the numbers of two files differ at most, which end in 32-bit floats.
+fn farthest(a: &[u8], b: &[u8]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let pairs = a.rchunks_exact(4).zip(b.rchunks_exact(4));
+    let differ = pairs.filter(|(a, b)| a != b).map(|(a, b)| {
+        let [a, b] = [a, b].map(|v| f32::from_le_bytes([v[0], v[1], v[2], v[3]]));
+        (a - b).abs()
+    });
+    differ.fold(0.0, |far, apart| if apart <= far { far } else { apart })
 }
 
 #[test]
 fn masam_resumes_with_its_dropout() {
-    resumes("masam", &masam());
+    resumes("masam", &masam(), 0.0);
 }
 
 #[test]
 fn desam_resumes_with_its_best_epoch() {
-    resumes("desam", &desam());
+    resumes("desam", &desam(), 0.0);
 }
 
 #[test]
 fn autosam_resumes_from_cached_embeddings() {
     let frozen = ENCODER.replace("trained = true", "trained = false");
-    resumes("autosam", &autosam(&frozen, "cache = \"embeddings\""));
+    resumes("autosam", &autosam(&frozen, "cache = \"embeddings\""), 0.0);
 }
 
 #[test]
 fn autoprosam_resumes_with_clipped_gradients() {
-    resumes("autoprosam", &autoprosam());
+    resumes("autoprosam", &autoprosam(), 0.0);
 }
 
 #[test]
 fn threedsam_resumes_with_its_clicks() {
-    resumes("threedsam", &threedsam(16));
+    // Some of its sums over threads are taken in the order in which these finish.
+    resumes("threedsam", &threedsam(16), 1e-4);
 }
 
 #[test]
 fn swinunetr_resumes_from_nothing_but_its_crops() {
-    resumes("swinunetr", &swinunetr());
+    resumes("swinunetr", &swinunetr(), 0.0);
 }
 
 /// The cache keeps half precision; beyond that it changes nothing.
