@@ -113,7 +113,7 @@ impl BlockLayout {
             let to = self.voxels.min(from + step);
             voxels
                 .try_reserve(to - from)
-                .map_err(|_| BlockError::Damaged("it does not fit into memory".to_owned()))?;
+                .map_err(|e| BlockError::Damaged(format!("it does not fit into memory ({e})")))?;
             voxels.resize(to, T::zeroed());
             let bytes = bytemuck::cast_slice_mut(&mut voxels[from..]);
             reader.read_exact(bytes).map_err(|e| {

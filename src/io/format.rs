@@ -23,6 +23,9 @@ pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
 /// What opening a label map gives; the last are warnings.
 pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<String>);
 
+/// Opens a label map of a format.
+pub(super) type OpenLabels = fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>;
+
 /// One format.
 pub(super) struct Format {
     /// As users know it.
@@ -34,7 +37,7 @@ pub(super) struct Format {
     /// Reads and checks a scan.
     pub inspect: fn(&Path, &OpenOptions, &JobContext) -> Result<Opened, IoError>,
     /// Opens a label map.
-    pub open_labels: Option<fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>>,
+    pub open_labels: Option<OpenLabels>,
     /// The other file that a file's scan lies in.
     pub other_file: fn(&Path) -> Option<PathBuf>,
     /// Writes.

@@ -418,7 +418,7 @@ fn suv_comes_from_dose_weight_and_decay() {
     };
     let text = |tag: Tag, vr: VR, value: &'static str| {
         move |object: &mut InMemDicomObject, _: &mut InMemDicomObject| {
-            set_text(object, tag, vr, value)
+            set_text(object, tag, vr, value);
         }
     };
     near(&|_, _| {}, after_minutes(60.0));
@@ -444,7 +444,7 @@ fn suv_comes_from_dose_weight_and_decay() {
                 tags::RADIOPHARMACEUTICAL_START_TIME,
                 VR::TM,
                 "235000",
-            )
+            );
         },
         after_minutes(670.0),
     );

@@ -124,7 +124,7 @@ impl Keys {
         let header_bytes = match self.get(&["HeaderSize"]) {
             None => Some(0),
             Some("-1") => None,
-            Some(text) => Some(text.parse().map_err(|_| "its HeaderSize is unreadable")?),
+            Some(text) => Some(text.parse().ok().ok_or("its HeaderSize is unreadable")?),
         };
         let is_packed = self.is_true(&["CompressedData"]);
         Ok(Header {

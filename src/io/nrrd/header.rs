@@ -126,7 +126,7 @@ impl Fields {
         let byte_skip = match self.get(&["byte skip", "byteskip"]) {
             None => Some(0),
             Some("-1") => None,
-            Some(text) => Some(text.parse().map_err(|_| "its byte skip is unreadable")?),
+            Some(text) => Some(text.parse().ok().ok_or("its byte skip is unreadable")?),
         };
         let line_skip = self.get(&["line skip", "lineskip"]).unwrap_or("0");
         Ok(Header {
@@ -138,7 +138,8 @@ impl Fields {
             data_file: self.get(&["data file", "datafile"]).map(str::to_owned),
             line_skip: line_skip
                 .parse()
-                .map_err(|_| "its line skip is unreadable")?,
+                .ok()
+                .ok_or("its line skip is unreadable")?,
             byte_skip,
             keys,
             warnings,
