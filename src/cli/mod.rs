@@ -124,7 +124,7 @@ pub struct ConvertArgs {
     /// The kind of scan.
     #[command(flatten)]
     pub modality: ModalityArgs,
-    /// The NIfTI file to write (.nii or .nii.gz).
+    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Resample a scan whose axes are not at right angles (a tilted gantry), which ITK refuses, onto a grid where they are.
@@ -145,7 +145,7 @@ pub struct SegmentArgs {
     /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// The NIfTI file to write (.nii or .nii.gz).
+    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Find the model's structures without a prompt.
@@ -178,7 +178,7 @@ pub struct SegmentArgs {
     /// Clicks and box are in millimetres, RAS, instead of voxels.
     #[arg(long)]
     pub world: bool,
-    /// Also write how uncertain each voxel is, in percent: 100 where in and out are equally likely (.nii or .nii.gz).
+    /// Also write how uncertain each voxel is, in percent: 100 where in and out are equally likely (.nii, .nii.gz, .nrrd, .mha).
     #[arg(long, value_name = "OUT")]
     pub uncertainty: Option<PathBuf>,
     /// The target so far (any non-zero voxel), on the scan's grid; it is refined.
@@ -209,7 +209,7 @@ pub struct EditArgs {
     /// The label map to begin with, on the scan's grid; without it there are no labels yet.
     #[arg(long, value_name = "IN")]
     pub labels: Option<PathBuf>,
-    /// The label map to write (.nii or .nii.gz).
+    /// The label map to write; its end says the format (.nii, .nii.gz, .seg.nrrd, .nrrd, .mha).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// An operation and what it is told (see `prosector operations`); may be repeated.

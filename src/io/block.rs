@@ -11,18 +11,18 @@ use rayon::prelude::*;
 
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
-use crate::with_voxels;
+use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
 use super::scan::Assumed;
 use super::stored_type::StoredType;
-use super::whole::{label_map, named};
+use super::whole::{in_bytes, label_map, named};
 use super::{IoError, OpenOptions, ScanInfo};
 
 /// Read at once, and between two looks at whether the user gave up.
 const CHUNK_BYTES: usize = 4 << 20;
 /// Deflate packs at most 1032 bytes into one; a little more for the framing.
-const PACKED_RATIO: u64 = 1040;
+pub(super) const PACKED_RATIO: u64 = 1040;
 
 /// How a block is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +193,10 @@ impl Block {
         }
         let voxels = match frames {
             1 => self.voxels,
-            _ => part_of(&self.voxels, frame * self.grid.len(), self.grid.len()),
+            _ => {
+                let len = self.grid.len();
+                map_voxels!(&self.voxels, v => v[frame * len..][..len].to_vec())
+            }
         };
         let found = Found {
             frames,
@@ -222,31 +225,9 @@ impl Block {
     }
 }
 
-/// Some voxels of a block.
-fn part_of(voxels: &VoxelData, start: usize, len: usize) -> VoxelData {
-    let range = start..start + len;
-    match voxels {
-        VoxelData::U8(v) => VoxelData::U8(v[range].to_vec()),
-        VoxelData::I8(v) => VoxelData::I8(v[range].to_vec()),
-        VoxelData::U16(v) => VoxelData::U16(v[range].to_vec()),
-        VoxelData::I16(v) => VoxelData::I16(v[range].to_vec()),
-        VoxelData::U32(v) => VoxelData::U32(v[range].to_vec()),
-        VoxelData::I32(v) => VoxelData::I32(v[range].to_vec()),
-        VoxelData::U64(v) => VoxelData::U64(v[range].to_vec()),
-        VoxelData::I64(v) => VoxelData::I64(v[range].to_vec()),
-        VoxelData::F32(v) => VoxelData::F32(v[range].to_vec()),
-        VoxelData::F64(v) => VoxelData::F64(v[range].to_vec()),
-    }
-}
-
 /// Labels in the smallest type that holds them.
 pub(super) fn narrow(labels: &LabelMap) -> VoxelData {
-    let narrow: Option<Vec<u8>> = labels
-        .voxels
-        .iter()
-        .map(|&v| u8::try_from(v).ok())
-        .collect();
-    match narrow {
+    match in_bytes(labels) {
         Some(narrow) => VoxelData::U8(narrow),
         None => VoxelData::U16(labels.voxels.clone()),
     }

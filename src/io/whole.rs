@@ -34,6 +34,12 @@ pub(super) fn label_map(
     Ok(LabelMap { grid, voxels })
 }
 
+/// The labels in 8 bit; `None` where one does not fit.
+pub(super) fn in_bytes(labels: &LabelMap) -> Option<Vec<u8>> {
+    let narrow = labels.voxels.iter().map(|&v| u8::try_from(v).ok());
+    narrow.collect()
+}
+
 /// The table with a name for every value of the map.
 pub(super) fn named(mut table: LabelTable, labels: &LabelMap) -> LabelTable {
     for (value, _) in labels.counts() {

@@ -86,6 +86,25 @@ macro_rules! with_voxels {
     }};
 }
 
+/// As [`with_voxels!`](crate::with_voxels), for a `$body` that gives a vector of the same type: voxels of that type.
+#[macro_export]
+macro_rules! map_voxels {
+    ($data:expr, $v:ident => $body:expr) => {
+        match $data {
+            $crate::volume::VoxelData::U8($v) => $crate::volume::VoxelData::U8($body),
+            $crate::volume::VoxelData::I8($v) => $crate::volume::VoxelData::I8($body),
+            $crate::volume::VoxelData::U16($v) => $crate::volume::VoxelData::U16($body),
+            $crate::volume::VoxelData::I16($v) => $crate::volume::VoxelData::I16($body),
+            $crate::volume::VoxelData::U32($v) => $crate::volume::VoxelData::U32($body),
+            $crate::volume::VoxelData::I32($v) => $crate::volume::VoxelData::I32($body),
+            $crate::volume::VoxelData::U64($v) => $crate::volume::VoxelData::U64($body),
+            $crate::volume::VoxelData::I64($v) => $crate::volume::VoxelData::I64($body),
+            $crate::volume::VoxelData::F32($v) => $crate::volume::VoxelData::F32($body),
+            $crate::volume::VoxelData::F64($v) => $crate::volume::VoxelData::F64($body),
+        }
+    };
+}
+
 impl VoxelData {
     /// Number of voxels.
     pub fn len(&self) -> usize {

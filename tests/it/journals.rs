@@ -11,16 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use prosector::app::journal::{Disk, Event, LeftOver, Work, Writer, list};
-use prosector::geometry::Plane;
 use prosector::prompt::Polarity::Positive;
 use prosector::session::{
-    AiCommand, HistoryCommand, PromptCommand, ScanCommand, Session, StrokeCommand, StrokeMode,
-    ToolCommand,
+    AiCommand, HistoryCommand, PromptCommand, ScanCommand, Session, ToolCommand,
 };
 use prosector::util::JobContext;
 use tempfile::TempDir;
 
-use crate::session::{Desk, at, click, voxel_box};
+use crate::session::{Desk, click, paint, voxel_box};
 
 const DIMS: [usize; 3] = [24, 20, 16];
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,15 +34,6 @@ fn desk_on(writer: &Arc<Writer>) -> Desk {
 fn started(folder: &Path) -> (Desk, Arc<Writer>) {
     let writer = Arc::new(Writer::start(folder, || {}).expect("a thread"));
     (desk_on(&writer), writer)
-}
-
-fn paint(desk: &mut Desk, voxel: [f64; 3]) {
-    desk.apply(StrokeCommand::Begin {
-        mode: StrokeMode::Paint,
-        plane: Plane::Axial,
-        at: at(voxel),
-    });
-    desk.apply(StrokeCommand::End);
 }
 
 fn paint_somewhere(desk: &mut Desk, n: usize) {

@@ -21,15 +21,14 @@ use super::IoError;
 use super::format::{Format, Save};
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
+pub(super) use file::looks_like_header;
 pub(super) use modality::guess as guess_modality;
 
 /// NIfTI, plain or gzipped, or one file of an .hdr/.img pair.
 pub(super) static FORMAT: Format = Format {
     name: "NIfTI",
     endings: &[".nii", ".nii.gz"],
-    recognises: |path, head| {
-        file::looks_like_header(head) || file::header_beside_image(path).is_some()
-    },
+    recognises: |path, head| looks_like_header(head) || file::header_beside_image(path).is_some(),
     inspect: volume::inspect,
     open_labels: Some(labels::open_labels),
     other_file: file::other_of_pair,

@@ -5,6 +5,7 @@ use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::io::IoError;
+use crate::io::block::PACKED_RATIO;
 use crate::io::sniff::GZIP_MAGIC;
 use crate::util::JobContext;
 
@@ -14,8 +15,6 @@ use crate::io::stored_type::StoredType;
 
 /// Extensions beyond this are not kept: label tables are far smaller.
 const EXTENSION_BYTES: u64 = 16 << 20;
-/// Deflate packs at most 1032 bytes into one; a little more for gzip's own framing.
-const GZIP_RATIO: u64 = 1040;
 
 /// The unpacked bytes of a file, in order.
 pub(super) struct Source {
@@ -169,7 +168,7 @@ impl Source {
         let voxels = dims.iter().product::<usize>() as u64 * frames as u64;
         let needed = offset.saturating_add(voxels * stored_type.bytes() as u64);
         let possible = if self.gzipped {
-            self.file_bytes.saturating_mul(GZIP_RATIO)
+            self.file_bytes.saturating_mul(PACKED_RATIO)
         } else {
             self.file_bytes
         };

@@ -17,6 +17,7 @@ use super::header::{Header, Version};
 use super::placement;
 use super::volume::rescale;
 use crate::io::stored_type::StoredType;
+use crate::io::whole::in_bytes;
 
 /// NIFTI_INTENT_LABEL: the values are names.
 const INTENT_LABEL: i32 = 1002;
@@ -30,11 +31,7 @@ pub(in crate::io) fn save_labels(
     labels: &LabelMap,
     table: &LabelTable,
 ) -> Result<(), IoError> {
-    let narrow: Option<Vec<u8>> = labels
-        .voxels
-        .iter()
-        .map(|&v| u8::try_from(v).ok())
-        .collect();
+    let narrow = in_bytes(labels);
     let (stored_type, bytes) = match &narrow {
         Some(narrow) => (StoredType::U8, narrow.as_slice()),
         None => (StoredType::U16, bytemuck::cast_slice(&labels.voxels)),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::io::IoError;
 use crate::io::block::{Block, BlockLayout, Packing};
+use crate::map_voxels;
 use crate::util::JobContext;
 use crate::volume::VoxelData;
 
@@ -91,21 +92,8 @@ fn skip(data: &mut BufReader<File>, header: &Header, layout: &BlockLayout) -> st
 
 /// Frames that were stored voxel by voxel, one after another.
 fn one_after_another(stored: &VoxelData, frames: usize) -> VoxelData {
-    fn sorted<T: Copy>(v: &[T], frames: usize) -> Vec<T> {
-        (0..frames)
-            .flat_map(|f| v.iter().skip(f).step_by(frames).copied())
-            .collect()
-    }
-    match stored {
-        VoxelData::U8(v) => VoxelData::U8(sorted(v, frames)),
-        VoxelData::I8(v) => VoxelData::I8(sorted(v, frames)),
-        VoxelData::U16(v) => VoxelData::U16(sorted(v, frames)),
-        VoxelData::I16(v) => VoxelData::I16(sorted(v, frames)),
-        VoxelData::U32(v) => VoxelData::U32(sorted(v, frames)),
-        VoxelData::I32(v) => VoxelData::I32(sorted(v, frames)),
-        VoxelData::U64(v) => VoxelData::U64(sorted(v, frames)),
-        VoxelData::I64(v) => VoxelData::I64(sorted(v, frames)),
-        VoxelData::F32(v) => VoxelData::F32(sorted(v, frames)),
-        VoxelData::F64(v) => VoxelData::F64(sorted(v, frames)),
-    }
+    map_voxels!(stored, v => {
+        let frame = |f: usize| v.iter().skip(f).step_by(frames).copied();
+        (0..frames).flat_map(frame).collect()
+    })
 }

@@ -20,9 +20,9 @@ use prosector::session::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::session::{Desk, at, click, on_label, voxel_box};
+use crate::session::{Desk, at, click, on_label, paint, voxel_box};
 
-use super::{DIMS, PATIENCE, data_of, folder, paint, recover, started};
+use super::{DIMS, PATIENCE, data_of, folder, recover, started};
 
 /// Tells the program which script to run.
 const SEED: &str = "PROSECTOR_KILLED_PROGRAM";

@@ -2,28 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use prosector::geometry::{Affine, Convention, Plane};
+use prosector::geometry::{Affine, Convention};
 use prosector::prompt::Polarity::Positive;
 use prosector::session::recovery::Snapshot;
 use prosector::session::settings::Settings;
 use prosector::session::{
     Brush, BrushShape, Effect, HistoryCommand, LabelCommand, OpenedLabels, PromptCommand,
-    ScanCommand, Session, Severity, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    ScanCommand, Session, Severity, ToolCommand, ViewCommand,
 };
 use prosector::volume::{Grid, LabelMap, Modality};
 
-use super::{Desk, at, click, has, notice, organs, scan, voxel_box};
+use super::{Desk, click, has, notice, organs, paint, scan, voxel_box};
 
 const DIMS: [usize; 3] = [12, 10, 8];
-
-fn paint(desk: &mut Desk, voxel: [f64; 3]) {
-    desk.apply(StrokeCommand::Begin {
-        mode: StrokeMode::Paint,
-        plane: Plane::Axial,
-        at: at(voxel),
-    });
-    desk.apply(StrokeCommand::End);
-}
 
 fn saved(desk: &Desk) -> ScanCommand {
     ScanCommand::MarkSaved {

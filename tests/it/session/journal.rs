@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use prosector::geometry::Plane;
 use prosector::prompt::Polarity::Positive;
 use prosector::session::journal::{Recorded, Replay, ReplayError, Summary};
 use prosector::session::{
     AiCommand, Effect, HistoryCommand, LabelCommand, OpenedLabels, PromptCommand, ScanCommand,
-    Session, Severity, StrokeCommand, StrokeMode, ViewCommand,
+    Session, Severity, ViewCommand,
 };
 
 use super::invariants::{DIMS, State, act_or_jump, check_books, finish_stroke, state};
-use super::{Desk, at, click, has, notice, organs, scan, voxel_box};
+use super::{Desk, click, has, notice, organs, paint, scan, voxel_box};
 
 /// Plenty of memory.
 const AMPLE: usize = 1 << 30;
@@ -32,15 +31,6 @@ fn resumed(bytes: Vec<u8>, budget: usize) -> Desk {
     let (mut desk, _) = recorded_desk();
     desk.apply(ScanCommand::Resume(Box::new(replay)));
     desk
-}
-
-fn paint(desk: &mut Desk, voxel: [f64; 3]) {
-    desk.apply(StrokeCommand::Begin {
-        mode: StrokeMode::Paint,
-        plane: Plane::Axial,
-        at: at(voxel),
-    });
-    desk.apply(StrokeCommand::End);
 }
 
 fn names(desk: &Desk) -> Vec<String> {

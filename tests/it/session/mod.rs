@@ -10,14 +10,14 @@ mod proposals;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use prosector::geometry::{Affine, VoxelBox, VoxelIndex, VoxelPoint};
+use prosector::geometry::{Affine, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use prosector::io::ScanInfo;
 use prosector::models::{AutoResult, Estimate, PromptedResult, ScanKey};
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::session::operations::Operation;
 use prosector::session::{
     AiCommand, Case, Command, EditCommand, Effect, OpenedScan, ScanCommand, ScanSource, Session,
-    Severity, Ticket,
+    Severity, StrokeCommand, StrokeMode, Ticket,
 };
 use prosector::volume::{
     Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData, Window,
@@ -115,6 +115,16 @@ impl Desk {
             .and_then(|p| p.mask())
             .is_some_and(|m| m.voxels[offset] != 0)
     }
+}
+
+/// A stroke of one touch in the axial view.
+pub fn paint(desk: &mut Desk, voxel: [f64; 3]) {
+    desk.apply(StrokeCommand::Begin {
+        mode: StrokeMode::Paint,
+        plane: Plane::Axial,
+        at: at(voxel),
+    });
+    desk.apply(StrokeCommand::End);
 }
 
 /// A CT of this size with values that differ, on a sheared, anisotropic, left-handed grid.
