@@ -21,9 +21,9 @@ pub mod theme;
 pub mod tools;
 pub mod view;
 
+pub use crate::session::Severity;
 pub use input::MouseProfile;
 pub use layout::Layout;
-pub use crate::session::Severity;
 pub use notify::{Message, Messages};
 pub use preferences::Preferences;
 pub use root::show;

@@ -2,6 +2,7 @@
 
 use crate::geometry::{Plane, VoxelIndex};
 use crate::prompt::Polarity;
+use crate::volume::LayerId;
 
 use super::input::MouseProfile;
 use super::layout::Layout;
@@ -12,6 +13,15 @@ use super::palette::Palette;
 use super::panel::Review;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, Cameras, DrawnLabels};
+
+/// What is given another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renamed {
+    /// The label of a value.
+    Label(u16),
+    /// A layer of labels.
+    Layer(LayerId),
+}
 
 /// State of the window.
 #[derive(Debug, Default)]
@@ -68,8 +78,8 @@ pub struct UiState {
     pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
-    /// The label whose name is being edited, and the text so far.
-    pub renaming: Option<(u16, String)>,
+    /// The label or layer whose name is being edited, and the text so far.
+    pub renaming: Option<(Renamed, String)>,
 }
 
 impl UiState {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, Assumed, IoError, OpenOptions, OtherObject, ScanInfo};
+use crate::io::{self, Assumed, Flattened, IoError, OpenOptions, OtherObject, ScanInfo};
 use crate::models::ScanKey;
-use crate::session::{OpenedLabels, OpenedScan, ScanSource};
+use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
+use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
 
@@ -38,6 +38,8 @@ pub enum FileOutcome {
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
+        /// What the file has no room for.
+        flattened: Option<Flattened>,
     },
     /// Something that the user is not told about was done.
     Done,
@@ -212,11 +214,11 @@ fn left_out(other: &[OtherObject]) -> Option<String> {
 
 /// Reads a label map.
 pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
-    match io::open_labels(&path, ctx) {
+    match io::open_label_layers(&path, ctx) {
         Err(error) => FileOutcome::refused(error),
-        Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
+        Ok((layers, table, warnings)) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                layers: labels.into(),
+                layers,
                 table,
                 path,
             }),
@@ -229,24 +231,29 @@ pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
-    labels: &LabelMap,
+    layers: &LabelLayers,
     table: &LabelTable,
     revision: u64,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
     let saved =
-        io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
+        io::check_keeps(&path, &inputs).and_then(|()| io::save_label_layers(&path, layers, table));
     match saved {
         Err(error) => FileOutcome::refused(error),
-        Ok(()) => FileOutcome::Saved { path, revision },
+        Ok(flattened) => FileOutcome::Saved {
+            path,
+            revision,
+            flattened,
+        },
     }
 }
 
-/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`.
-pub fn suggested_name(source: &ScanSource) -> String {
-    let name = match source {
+/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`, or `ct_labels.seg.nrrd` where they
+/// lie in several layers.
+pub fn suggested_name(case: &Case) -> String {
+    let name = match case.source() {
         ScanSource::Sample => "phantom".to_owned(),
-        ScanSource::File { .. } => source.title(),
+        ScanSource::File { .. } => case.source().title(),
     };
     const ENDINGS: [&str; 10] = [
         ".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima", ".nrrd", ".nhdr", ".mha", ".mhd",
@@ -259,7 +266,11 @@ pub fn suggested_name(source: &ScanSource) -> String {
             end.eq_ignore_ascii_case(ending).then_some(stem)
         })
         .unwrap_or(&name);
-    format!("{stem}_labels.nii.gz")
+    let ending = match case.table().layers().len() {
+        1 => "nii.gz",
+        _ => "seg.nrrd",
+    };
+    format!("{stem}_labels.{ending}")
 }
 
 /// A name without an ending gets the usual one.
