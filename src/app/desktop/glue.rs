@@ -85,7 +85,7 @@ impl Window {
         self.state.messages.scan_changed();
         let grid = self.session.case().map(|c| *c.grid());
         if grid != self.shown_grid {
-            self.state.cameras.fit();
+            self.state.workspace.fit();
             self.state.renaming = None;
             self.shown_grid = grid;
         }

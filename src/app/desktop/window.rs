@@ -58,7 +58,7 @@ pub struct Window {
     /// What the user is being asked about.
     pub(super) found_work: Option<Box<FoundWork>>,
     end: EndRequest,
-    /// The grid that the views show; cameras stay as long as it does.
+    /// The grid that the panes show; what of it they show stays as long as it does.
     pub(super) shown_grid: Option<Grid>,
     /// The user has decided: close now.
     pub(super) closing: bool,
