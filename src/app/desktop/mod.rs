@@ -13,6 +13,7 @@ mod recovery_flow;
 mod requests;
 mod wheel;
 mod window;
+mod words;
 mod worker;
 
 use std::cell::RefCell;
