@@ -15,6 +15,7 @@ mod requests;
 mod waker;
 mod wheel;
 mod window;
+mod words;
 mod worker;
 
 use std::cell::RefCell;

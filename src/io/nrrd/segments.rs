@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::io::IoError;
 use crate::io::block::Block;
 use crate::io::whole::{label_map, named};
+use crate::io::{IoError, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
 use crate::volume::{Label, LabelMap, LabelTable, Rescale};
@@ -25,7 +25,7 @@ struct Segment {
 pub(super) fn open_labels(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let (header, block) = read::read(path, ctx)?;
     let segments = segments(&header.keys);
     if segments.is_empty() {
@@ -68,7 +68,7 @@ fn flattened(
     path: &Path,
     block: Block,
     segments: &[Segment],
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let Block {
         grid,
         voxels,
@@ -112,9 +112,9 @@ fn flattened(
         }
     }
     if overlapping > 0 {
-        warnings.push(format!(
-            "{overlapping} voxels belong to segments that overlap; the later segment has them"
-        ));
+        warnings.push(Warning::SegmentsOverlap {
+            voxels: overlapping,
+        });
     }
     let labels = LabelMap {
         grid,
