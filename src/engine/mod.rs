@@ -8,7 +8,6 @@
 //! [`JobContext`](crate::util::JobContext): there the worker does what is more urgent, with the same model on the same
 //! thread, and the job goes on as if nothing had happened. So a click is answered in the middle of an automatic run.
 
-mod background;
 mod message;
 mod queue;
 mod worker;

@@ -11,7 +11,6 @@ use crossbeam_channel::Sender;
 use crate::models::{ModelError, Segmenter};
 use crate::util::{CancelToken, JobContext};
 
-use super::background;
 use super::queue::{CancelOutcome, Queue, Superseded};
 use super::{Event, JobId, Request};
 
@@ -278,10 +277,7 @@ fn perform(
             image,
             structures,
         } => {
-            model.card().check_automatic()?;
-            let mut result = model.segment_auto(&image, scan, structures.as_deref(), ctx)?;
-            background::clear_labels(&image, &mut result.labels);
-            result.warnings.extend(model.card().time_warning(&image));
+            let result = model.segment_auto(&image, scan, structures.as_deref(), ctx)?;
             let seconds = start.elapsed().as_secs_f64();
             Ok(Some(Event::FinishedAuto {
                 id,
@@ -295,12 +291,7 @@ fn perform(
             prompts,
             prior,
         } => {
-            model.card().check_prompts(&prompts)?;
-            background::check_clicks(&image, &prompts)?;
-            let mut result =
-                model.segment_prompted(&image, scan, &prompts, prior.as_deref(), ctx)?;
-            background::clear_mask(&image, &mut result.mask);
-            result.warnings.extend(model.card().time_warning(&image));
+            let result = model.segment_prompted(&image, scan, &prompts, prior.as_deref(), ctx)?;
             let seconds = start.elapsed().as_secs_f64();
             Ok(Some(Event::FinishedPrompt {
                 id,

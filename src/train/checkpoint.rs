@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::io;
 use crate::io::atomic::replace_file;
+use crate::models::ModelError;
+use crate::models::checksum::checksum;
 use crate::models::prosector1::{NetConfig, ProsectorNet};
-use crate::models::registry::checksum;
 use crate::models::weights::{load_net, save_net};
 
 use super::TrainError;
@@ -213,6 +214,6 @@ pub(super) fn load(folder: &Path, fresh: RunState) -> Result<RunState, TrainErro
 
 /// Checks that the shipped form can be read back.
 pub(super) fn verify(folder: &Path, net: &NetConfig, device: &Device) -> Result<(), TrainError> {
-    load_net(&folder.join(WEIGHTS), net, device)?;
+    load_net(&folder.join(WEIGHTS), net, device).map_err(ModelError::from)?;
     Ok(())
 }

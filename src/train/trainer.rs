@@ -10,7 +10,7 @@ use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 
 use crate::models::prosector1::{NetConfig, ProsectorNet};
 use crate::models::weights::start_from;
-use crate::models::{ComputeDevice, DeviceChoice, compute};
+use crate::models::{ComputeDevice, DeviceChoice, ModelError, compute};
 use crate::util::{JobContext, peak_memory_note};
 
 use super::batch::{self, Batch};
@@ -40,7 +40,7 @@ pub(super) fn train(
     let net_config = NetConfig::new(config.structures.len());
     let net = ProsectorNet::new(&net_config, &device);
     let net = match &config.initial_weights {
-        Some(path) => start_from(path, net)?,
+        Some(path) => start_from(path, net).map_err(ModelError::from)?,
         None => net,
     };
     tracing::info!("{} parameters", net.num_params());

@@ -19,8 +19,8 @@ use serde::Serialize;
 
 use crate::models::checkpoint::{Precision, WeightMap};
 use crate::models::{
-    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, check_free, compute, install_model,
-    system_named,
+    DeviceChoice, ModelCard, ScanKey, Segmenter, StoredModel, Structure, check_free, compute,
+    install_model, system_named,
 };
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
@@ -123,14 +123,14 @@ pub(super) fn run(
     let system = system_named(system).expect("it is one of ours");
     let mut card = card(&recipe, system.name, trained.config);
     ctx.step(0.9, "measuring on the validation patients")?;
-    let model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
-    card.measured_dice = measure(&recipe, &cases, model.as_ref(), ctx)?;
-    install_model(
-        card,
-        &trained.weights,
-        Precision::Single,
-        |card, weights| (system.open)(card.clone(), weights, choice).map(|_| ()),
+    let model = (system.open)(
+        StoredModel::new(card.clone(), trained.weights.clone()),
+        choice,
     )?;
+    card.measured_dice = measure(&recipe, &cases, model.as_ref(), ctx)?;
+    install_model(card, &trained.weights, Precision::Single, |stored| {
+        (system.open)(stored, choice)
+    })?;
     Ok(())
 }
 
