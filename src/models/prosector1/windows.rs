@@ -1,7 +1,7 @@
 //! Where the network looks on a canvas: windows of `SIDE³` voxels, named by their first voxel.
 
-use crate::models::slices::host;
 use crate::models::ModelError;
+use crate::models::slices::host;
 use crate::volume::{Grid, ImageVolume, resample};
 
 use super::model::Prosector1;
