@@ -143,7 +143,7 @@ impl Window {
                 seconds,
             } => self.prompt_finished(id, result, seconds),
             Event::Failed { id, message } => self.job_ended(id, Some(message)),
-            Event::Cancelled { id } | Event::FinishedBackground { id, .. } => {
+            Event::Cancelled { id } | Event::FinishedTask { id, .. } => {
                 self.job_ended(id, None);
             }
         }
