@@ -25,7 +25,8 @@ mod workspace;
 
 pub use input::MouseProfile;
 pub use layout::Layout;
-pub use notify::{Message, Messages, Severity};
+pub use crate::session::Severity;
+pub use notify::{Message, Messages};
 pub use preferences::Preferences;
 pub use root::show;
 pub use state::UiState;

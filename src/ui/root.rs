@@ -3,7 +3,7 @@
 use egui::{CentralPanel, Frame, Margin, Panel, Rect, Shape, Ui};
 
 use super::model::{UiModel, UiRequest};
-use super::notify::Severity;
+use crate::session::Severity;
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{

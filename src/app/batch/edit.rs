@@ -36,7 +36,7 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
         desk.apply(command)?;
     }
     let case = desk.case()?;
-    save_labels(&args.output, case.labels(), case.table())?;
+    save_labels(&args.output, &case.document().layers().flattened().0, case.table())?;
     let result = format!("{}: {}", args.output.display(), contents(case));
     desk.warnings.extend(export_doubts(case.grid()));
     console.warnings(&desk.warnings);
@@ -81,7 +81,7 @@ impl Desk {
         let (labels, table, warnings) = inputs::labels_on_grid(path, &grid, &ctx)?;
         self.warnings.extend(warnings);
         self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
-            labels,
+            layers: labels.into(),
             table,
             path: path.clone(),
         })))

@@ -403,7 +403,7 @@ impl Window {
 
     fn labels_saved(&mut self, path: PathBuf, revision: u64) {
         let text = format!("Saved and read back: {}", path.display());
-        self.state.messages.push_on_scan(Severity::Done, text);
+        self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
         self.apply(ScanCommand::MarkSaved { revision, path });

@@ -182,7 +182,7 @@ pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
         Err(error) => FileOutcome::refused(error),
         Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                labels,
+                layers: labels.into(),
                 table,
                 path,
             }),

@@ -84,7 +84,7 @@ impl Window {
                     ),
                 ),
                 Event::WorksAgain => (
-                    Severity::Done,
+                    Severity::Info,
                     "Unsaved work is kept against a crash again".to_owned(),
                 ),
             };
@@ -162,7 +162,7 @@ impl Window {
         let Restoring { scan, found, work } = restoring;
         let grid = *scan.image.grid();
         let labels = match &work {
-            Work::Steps(replay) => &replay.labels.grid,
+            Work::Steps(replay) => replay.layers.grid(),
             Work::Labels(snapshot) => &snapshot.labels.grid,
         };
         if Reordering::between(labels, &grid).is_none() {
@@ -195,7 +195,7 @@ impl Window {
             }
         }
         let text = "The work of an earlier session is back; it is not saved yet";
-        self.state.messages.push(Severity::Done, text);
+        self.state.messages.push(Severity::Info, text);
     }
 
     /// Deletes the file of work that a new journal holds, as soon as that is on the disk.

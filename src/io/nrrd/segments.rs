@@ -8,7 +8,7 @@ use crate::io::whole::{label_map, named};
 use crate::io::{IoError, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
-use crate::volume::{Label, LabelMap, LabelTable, Rescale};
+use crate::volume::{Label, LabelMap, LabelTable, LayerId, Rescale};
 
 use super::read;
 
@@ -102,6 +102,7 @@ fn flattened(
             color,
             visible: true,
             locked: false,
+            layer: LayerId::default(),
         });
         value_of.insert((segment.layer, segment.value), value);
     }
