@@ -114,8 +114,7 @@ impl Case {
     /// Makes an automatic result the proposal, as soon as nothing else is being decided.
     pub(super) fn show_waiting_structures(&mut self, out: &mut Effects) {
         let target = &self.document.target;
-        let busy =
-            self.stroke.is_some() || target.proposal.is_some() || !target.prompts.is_empty();
+        let busy = self.stroke.is_some() || target.proposal.is_some() || !target.prompts.is_empty();
         if busy {
             return;
         }

@@ -112,7 +112,6 @@ impl Case {
             gain,
         });
     }
-
 }
 
 impl Document {
@@ -120,10 +119,15 @@ impl Document {
         let locks = Locks::of(&self.table);
         let mut voxels = 0;
         let labels = self.labels_with(label);
-        visit(runs, |_| Some(&**labels), |_, old, len| {
-            let taken = old == 0 || old == label || (tools.take_from_others && !locks.holds(old));
-            voxels += if taken && !locks.holds(label) { len } else { 0 };
-        });
+        visit(
+            runs,
+            |_| Some(&**labels),
+            |_, old, len| {
+                let taken =
+                    old == 0 || old == label || (tools.take_from_others && !locks.holds(old));
+                voxels += if taken && !locks.holds(label) { len } else { 0 };
+            },
+        );
         Gain {
             voxels,
             left: runs.voxels() - voxels,

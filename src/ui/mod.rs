@@ -23,9 +23,9 @@ pub mod tools;
 pub mod view;
 mod workspace;
 
+pub use crate::session::Severity;
 pub use input::MouseProfile;
 pub use layout::Layout;
-pub use crate::session::Severity;
 pub use notify::{Message, Messages};
 pub use preferences::Preferences;
 pub use root::show;

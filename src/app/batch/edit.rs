@@ -36,7 +36,11 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
         desk.apply(command)?;
     }
     let case = desk.case()?;
-    save_labels(&args.output, &case.document().layers().flattened().0, case.table())?;
+    save_labels(
+        &args.output,
+        &case.document().layers().flattened().0,
+        case.table(),
+    )?;
     let result = format!("{}: {}", args.output.display(), contents(case));
     desk.warnings.extend(export_doubts(case.grid()));
     console.warnings(&desk.warnings);

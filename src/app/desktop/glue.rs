@@ -64,9 +64,7 @@ impl Window {
                 }
             }
             Effect::Notice { severity, text } => {
-                self.state
-                    .messages
-                    .push_on_scan(severity, sentence(&text));
+                self.state.messages.push_on_scan(severity, sentence(&text));
             }
             Effect::PromptsChanged | Effect::ViewChanged => {}
         }

@@ -204,10 +204,14 @@ fn lose_on_purpose(state: &RenderState) {
         return;
     }
     let device = state.device.clone();
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().name("lose-device".to_owned());
+    let started = thread.spawn(move || {
         std::thread::sleep(after);
         device.destroy();
     });
+    if let Err(error) = started {
+        tracing::warn!(kind = ?error.kind(), "no thread to lose the device");
+    }
 }
 
 #[cfg(test)]

@@ -41,7 +41,13 @@ impl Window {
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, scan.as_deref(), &layers.flattened().0, &table, revision)
+            files::save_labels(
+                path,
+                scan.as_deref(),
+                &layers.flattened().0,
+                &table,
+                revision,
+            )
         });
         self.flow.saving = Some(id);
     }

@@ -178,9 +178,7 @@ fn same_content(a: &LabelTable, b: &LabelTable) -> bool {
     };
     let layers = |t: &LabelTable| {
         let layers = t.layers().iter();
-        layers
-            .map(|l| (l.id, l.name.clone()))
-            .collect::<Vec<_>>()
+        layers.map(|l| (l.id, l.name.clone())).collect::<Vec<_>>()
     };
     labels(a) == labels(b) && layers(a) == layers(b)
 }

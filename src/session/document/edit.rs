@@ -271,11 +271,7 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// Other labels have some of its voxels there; nothing is changed.
-    pub(in crate::session) fn move_label(
-        &mut self,
-        label: u16,
-        to: LayerId,
-    ) -> Result<(), String> {
+    pub(in crate::session) fn move_label(&mut self, label: u16, to: LayerId) -> Result<(), String> {
         let crop = self.crop(label);
         if let Some(crop) = &crop {
             let taken = self.not_free(to, crop);

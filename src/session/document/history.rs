@@ -108,7 +108,11 @@ impl History {
     }
 
     /// From now on all that comes is told to this archive, which holds the steps so far.
-    pub(in crate::session) fn continue_in(&mut self, archive: Option<Arc<dyn Archive>>, budget_bytes: usize) {
+    pub(in crate::session) fn continue_in(
+        &mut self,
+        archive: Option<Arc<dyn Archive>>,
+        budget_bytes: usize,
+    ) {
         self.archive = archive;
         self.budget_bytes = budget_bytes;
         self.make_room();
@@ -235,7 +239,10 @@ impl History {
     ///
     /// # Errors
     /// The step is on disk only and cannot be read; nothing has moved. One line for the user.
-    pub(in crate::session) fn move_over(&mut self, back: bool) -> Result<Option<Arc<Step>>, String> {
+    pub(in crate::session) fn move_over(
+        &mut self,
+        back: bool,
+    ) -> Result<Option<Arc<Step>>, String> {
         let entry = if back {
             self.undo.back()
         } else {

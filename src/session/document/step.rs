@@ -56,7 +56,10 @@ impl Step {
                 + size_of_val(t.labels())
                 + size_of_val(t.layers())
         };
-        let deltas = self.deltas.iter().map(|d| size_of::<Delta>() + d.runs.bytes());
+        let deltas = self
+            .deltas
+            .iter()
+            .map(|d| size_of::<Delta>() + d.runs.bytes());
         size_of::<Self>()
             + deltas.sum::<usize>()
             + self

@@ -6,8 +6,8 @@ use prosector::geometry::{Plane, VoxelBox};
 use prosector::prompt::{Polarity, PromptSet};
 use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
-    AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, LayerCommand, PromptCommand,
-    Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
+    AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, LayerCommand,
+    PromptCommand, Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
 };
 use prosector::volume::{Label, LabelLayers, LayerId};
 
