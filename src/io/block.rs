@@ -17,10 +17,9 @@ use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
 use super::format::OpenedLabels;
-use super::scan::Assumed;
 use super::stored_type::StoredType;
 use super::whole::{in_bytes, label_map, named};
-use super::{IoError, OpenOptions, ScanInfo};
+use super::{IoError, OpenOptions, ScanInfo, Warning};
 
 /// Read at once, and between two looks at whether the user gave up.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -159,7 +158,7 @@ pub(super) struct Block {
     /// Number of frames.
     pub frames: usize,
     /// Doubts to show.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Block {
@@ -191,8 +190,7 @@ impl Block {
             ..ScanInfo::default()
         };
         if frames > 1 && options.frame.is_none() {
-            let text = format!("the scan has {frames} frames; frame 0 is used");
-            info.assume(Assumed::Frame, text);
+            info.warnings.push(Warning::FirstFrame { frames });
         }
         let voxels = match frames {
             1 => self.voxels,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
-use super::{IoError, OpenOptions, ScanInfo, dicom, meta_image, nifti, nrrd, pictures};
+use super::{IoError, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti, nrrd, pictures};
 
 /// All formats, in the order in which they are tried.
 pub(super) static FORMATS: &[&Format] = &[
@@ -21,7 +21,7 @@ pub(super) static FORMATS: &[&Format] = &[
 /// What opening a scan gives; no volume where a series must be chosen.
 pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
 /// What opening label maps gives; the last are warnings.
-pub(super) type OpenedLabels = (LabelLayers, LabelTable, Vec<String>);
+pub(super) type OpenedLabels = (LabelLayers, LabelTable, Vec<Warning>);
 
 /// Opens a label map of a format.
 pub(super) type OpenLabels = fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>;

@@ -8,22 +8,26 @@ mod block;
 mod described;
 mod dicom;
 mod error;
+mod figures;
 mod format;
 mod keep;
 mod meta_image;
 mod nifti;
 mod nrrd;
 mod pictures;
+mod provenance;
 mod scan;
 mod sniff;
 mod stored_type;
+mod warning;
 mod whole;
 
 pub use error::IoError;
 pub use keep::{check_distinct, check_keeps};
-pub use scan::{Assumed, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use provenance::{Provenance, SourceSlice};
+pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use warning::{Choice, Quoted, Warning};
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,7 +72,7 @@ pub fn inspect(
     let (mut info, image) = (format.inspect)(path, options, ctx)?;
     let is_assumed = image.as_ref().is_some_and(|i| i.grid().sides_assumed);
     if is_assumed && !format.says_sides {
-        info.warnings.push(scan::NO_SIDES.into());
+        info.warnings.push(Warning::SidesAssumed);
     }
     Ok((info, image))
 }
@@ -81,7 +85,7 @@ pub fn inspect(
 pub fn open_label_layers(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelLayers, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
     let format = sniff(path)?;
     let open = format.open_labels.ok_or_else(|| {
         let name = format.name;
@@ -100,14 +104,12 @@ pub fn open_label_layers(
 pub fn open_labels(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let (layers, table, mut warnings) = open_label_layers(path, ctx)?;
     let (labels, voxels) = layers.flattened();
     drop(layers);
     if voxels > 0 {
-        warnings.push(format!(
-            "{voxels} voxels belong to segments that overlap; the later segment has them"
-        ));
+        warnings.push(Warning::SegmentsOverlap { voxels });
     }
     Ok((Arc::unwrap_or_clone(labels), table.flattened(), warnings))
 }
@@ -122,23 +124,6 @@ pub fn save_labels(path: &Path, labels: &LabelMap, table: &LabelTable) -> Result
     format::writer_for(path)?.labels(path, labels, table)
 }
 
-/// What a file has no room for: labels of several layers in one voxel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flattened {
-    /// In how many voxels labels overlap; the file has the upper layer's there.
-    pub voxels: usize,
-}
-
-impl fmt::Display for Flattened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let voxels = self.voxels;
-        write!(
-            f,
-            "labels overlap in {voxels} voxels, and the file has only those of the upper layer there: .seg.nrrd keeps all"
-        )
-    }
-}
-
 /// Saves label layers as [`save_labels`] does. A format that has no room for labels that overlap gets one map, and it is
 /// said what was left out.
 ///
@@ -148,7 +133,7 @@ pub fn save_label_layers(
     path: &Path,
     layers: &LabelLayers,
     table: &LabelTable,
-) -> Result<Option<Flattened>, IoError> {
+) -> Result<Option<Warning>, IoError> {
     check_output(path)?;
     let writer = format::writer_for(path)?;
     if writer.holds_layers(path) {
@@ -157,7 +142,7 @@ pub fn save_label_layers(
     }
     let (labels, voxels) = layers.flattened();
     writer.labels(path, &labels, table)?;
-    Ok((voxels > 0).then_some(Flattened { voxels }))
+    Ok((voxels > 0).then_some(Warning::LayersFlattened { voxels }))
 }
 
 /// Saves a mask with values 0 and 1, as [`save_labels`] does.

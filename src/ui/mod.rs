@@ -12,6 +12,7 @@ mod operation_form;
 pub mod pace;
 pub mod palette;
 mod panel;
+pub mod panes;
 mod preferences;
 mod question;
 mod root;
@@ -20,6 +21,7 @@ mod status;
 pub mod theme;
 pub mod tools;
 pub mod view;
+mod workspace;
 
 pub use crate::session::Severity;
 pub use input::MouseProfile;

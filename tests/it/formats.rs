@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use glam::DVec3;
 use prosector::geometry::Affine;
 use prosector::io::{
-    Flattened, IoError, OpenOptions, Scan, check_keeps, open_label_layers, open_labels, open_scan,
+    IoError, OpenOptions, Scan, Warning, check_keeps, open_label_layers, open_labels, open_scan,
     save_image, save_label_layers, save_labels,
 };
 use prosector::util::JobContext;
@@ -110,10 +110,7 @@ fn labels_keep_names_and_colours_in_nrrd_and_values_in_meta_image() {
     let path = folder.path().join("labels.seg.nrrd");
     save_labels(&path, &labels, &table).expect("saved");
     let (read, names, warnings) = open_labels(&path, &JobContext::silent()).expect("opened");
-    assert_eq!(
-        (read.voxels, warnings),
-        (labels.voxels.clone(), Vec::<String>::new())
-    );
+    assert_eq!((read.voxels, warnings), (labels.voxels.clone(), Vec::new()));
     for label in table.labels() {
         let found = names.get(label.value).expect("every label is there");
         assert_eq!((&found.name, found.color), (&label.name, label.color));
@@ -138,7 +135,7 @@ fn two_segments(folder: &Path, voxels: [u8; 12]) -> PathBuf {
 /// In one voxel both segments.
 const OVERLAP: [u8; 12] = [1, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0];
 
-type Opened = (LabelLayers, LabelTable, Vec<String>);
+type Opened = (LabelLayers, LabelTable, Vec<Warning>);
 
 fn opened_layers(path: &Path) -> Opened {
     open_label_layers(path, &JobContext::silent()).unwrap_or_else(|e| panic!("{e}"))
@@ -192,8 +189,8 @@ fn a_format_of_one_map_gets_the_upper_labels_and_says_what_it_lacks() {
     for name in ["flat.nii.gz", "flat.nrrd", "flat.mha"] {
         let path = folder.path().join(name);
         let flattened = save_label_layers(&path, &layers, &table).expect("saved");
-        assert_eq!(flattened, Some(Flattened { voxels: 1 }), "{name}");
-        assert!(flattened.is_some_and(|f| f.to_string().contains("overlap in 1 voxels")));
+        let expected = Warning::LayersFlattened { voxels: 1 };
+        assert_eq!(flattened, Some(expected), "{name}");
         let (read, names, _) = opened_layers(&path);
         assert_eq!(voxels_of(&read), [[1, 2, 2, 0, 2, 0]], "{name}");
         assert_eq!(names.labels().len(), 2);
@@ -246,7 +243,9 @@ fn slicers_layers_become_one_map_and_overlap_is_said() {
     );
     assert_eq!(warnings.len(), 1);
     assert!(
-        warnings[0].starts_with("1 voxels belong to segments that overlap"),
+        warnings[0]
+            .to_string()
+            .starts_with("1 voxels belong to segments that overlap"),
         "{warnings:?}"
     );
 }

@@ -81,7 +81,7 @@ impl Desk {
     fn open(&mut self, args: &EditArgs, console: Console) -> Result<(), Refusal> {
         let ctx = console.context();
         let scan = inputs::open(&args.scan, None, &ctx)?;
-        self.warnings.clone_from(&scan.info.warnings);
+        self.warnings.clone_from(&scan.warnings);
         self.warnings.extend(inputs::one_map_for_frames(&scan.info));
         let grid = *scan.image.grid();
         let opened = OpenedScan {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::journal::FoundWork;
-use crate::io::{Flattened, OpenOptions};
+use crate::io::{OpenOptions, Warning};
 use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session};
 use crate::ui::Severity;
 use crate::ui::model::Question;
@@ -16,6 +16,7 @@ use super::files::{self, FileOutcome};
 use super::jobs::Owner;
 use super::recovery_flow::Restoring;
 use super::window::Window;
+use super::words;
 use super::worker::{WorkEvent, WorkId};
 
 /// Something that would lose unsaved work, so that it may have to wait for an answer.
@@ -335,7 +336,8 @@ impl Window {
                 self.state.question = Some(Question::Series { path, info });
             }
             Some(FileOutcome::LabelsOpened { labels, warnings }) => {
-                self.warn(&warnings);
+                let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
+                self.warn(&told);
                 self.reach(Goal::TakeLabels(labels));
             }
             Some(FileOutcome::Saved {
@@ -373,9 +375,11 @@ impl Window {
     fn scan_opened(&mut self, purpose: Purpose, scan: Box<OpenedScan>) {
         match purpose {
             Purpose::Replace => {
-                let warnings = scan.info.warnings.clone();
+                let known = self.session.case().map(|case| words::of_scan(case.info()));
+                let mut told = words::of_scan(&scan.info);
+                told.retain(|text| !known.iter().flatten().any(|k| k == text));
                 self.apply(ScanCommand::ReplaceImage(scan));
-                self.warn(&warnings);
+                self.warn(&told);
             }
             Purpose::Recover(found) => self.read_work(scan, found),
             Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
@@ -395,13 +399,13 @@ impl Window {
             self.settings.push_recent(path);
             self.save_settings();
         }
-        let warnings = scan.info.warnings.clone();
+        let warnings = words::of_scan(&scan.info);
         self.apply(ScanCommand::Open(Box::new(scan)));
         self.warn(&warnings);
         self.flow.keep_all();
     }
 
-    fn labels_saved(&mut self, path: PathBuf, revision: u64, flattened: Option<Flattened>) {
+    fn labels_saved(&mut self, path: PathBuf, revision: u64, flattened: Option<Warning>) {
         let text = format!("Saved and read back: {}", path.display());
         self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;

@@ -83,7 +83,7 @@ impl Window {
         self.state.messages.scan_changed();
         let grid = self.session.case().map(|c| *c.grid());
         if grid != self.shown_grid {
-            self.state.cameras.fit();
+            self.state.workspace.fit();
             self.state.renaming = None;
             self.shown_grid = grid;
         }
@@ -141,7 +141,7 @@ impl Window {
                 seconds,
             } => self.prompt_finished(id, result, seconds),
             Event::Failed { id, message } => self.job_ended(id, Some(message)),
-            Event::Cancelled { id } | Event::FinishedBackground { id, .. } => {
+            Event::Cancelled { id } | Event::FinishedTask { id, .. } => {
                 self.job_ended(id, None);
             }
         }

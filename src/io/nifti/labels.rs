@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::io::IoError;
 use crate::io::format::OpenedLabels;
 use crate::io::whole::{label_map, named};
+use crate::io::{IoError, Quoted, Warning};
 use crate::util::JobContext;
 
 use super::caret;
@@ -28,7 +28,9 @@ pub(in crate::io) fn open_labels(path: &Path, ctx: &JobContext) -> Result<Opened
     warnings.append(&mut file.warnings);
     let labels = label_map(path, grid, stored, rescale)?;
     let table = caret::find(&file.extensions).unwrap_or_else(|reason| {
-        warnings.push(format!("its label names cannot be read ({reason})"));
+        warnings.push(Warning::LabelNames {
+            reason: Quoted(reason),
+        });
         None
     });
     let table = named(table.unwrap_or_default(), &labels);

@@ -11,7 +11,7 @@ use crate::train::TrainError;
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap};
 
-use super::recipe::SliceDataset;
+use super::recipe::DatasetEntry;
 
 /// One labelled scan.
 pub(in crate::train) struct Scan {
@@ -36,7 +36,7 @@ impl CaseNames {
     ///
     /// # Errors
     /// A splits file that cannot be read or does not know the dataset; no case at all.
-    pub fn of(splits_path: &Path, dataset: &SliceDataset) -> Result<Self, TrainError> {
+    pub fn of(splits_path: &Path, dataset: &DatasetEntry) -> Result<Self, TrainError> {
         let error = |path: &Path, reason: String| TrainError::Config {
             path: path.to_owned(),
             reason,
@@ -81,7 +81,7 @@ impl Scan {
     ///
     /// # Errors
     /// Files that cannot be read, or whose grids differ.
-    pub fn read(dataset: &SliceDataset, name: &str) -> Result<Self, TrainError> {
+    pub fn read(dataset: &DatasetEntry, name: &str) -> Result<Self, TrainError> {
         let ctx = JobContext::silent();
         let options = OpenOptions {
             modality: Some(dataset.modality),

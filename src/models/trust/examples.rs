@@ -4,20 +4,20 @@ use super::Evidence;
 
 /// Answers to learn from.
 #[derive(Debug, Clone, Default)]
-pub struct Lessons {
+pub struct Examples {
     /// Prompted answers on scans that the model was trained on.
-    pub known_targets: Vec<Lesson>,
+    pub known_targets: Vec<Example>,
     /// Prompted answers on scans that it was not trained on.
-    pub new_targets: Vec<Lesson>,
+    pub new_targets: Vec<Example>,
     /// Structures found in scans that it was trained on.
-    pub known_structures: Vec<StructureLesson>,
+    pub known_structures: Vec<StructureExample>,
     /// Structures found in scans that it was not trained on.
-    pub new_structures: Vec<StructureLesson>,
+    pub new_structures: Vec<StructureExample>,
 }
 
 /// An answer, and what became of it.
 #[derive(Debug, Clone)]
-pub struct Lesson {
+pub struct Example {
     /// What it could be judged by.
     pub evidence: Evidence,
     /// Its Dice with the truth.
@@ -30,11 +30,11 @@ pub struct Lesson {
 
 /// A structure that was found, and the true one.
 #[derive(Debug, Clone)]
-pub struct StructureLesson {
+pub struct StructureExample {
     /// Its name on the model's card.
     pub name: String,
     /// Volume of the true one.
     pub true_volume_ml: f64,
     /// The answer.
-    pub lesson: Lesson,
+    pub example: Example,
 }

@@ -1,5 +1,9 @@
 //! MA-SAM's training: increments, adapters, prompt encoder and mask decoder on a frozen SAM encoder.
 
+pub mod augment;
+pub mod pillow;
+mod schedule;
+
 use burn::optim::AdamWConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
@@ -12,15 +16,15 @@ use crate::models::masam::{MaSam, MasamConfig, MasamSettings, Mode, masam_loss, 
 use crate::models::ops::SplineOrder;
 use crate::models::slices::values;
 use crate::train::TrainError;
-use crate::train::epochs::{At, Lesson, shuffle};
-use crate::train::masam::LearningRate;
-use crate::train::masam::augment::{Sample, augment, augment_with_box};
+use crate::train::driver::{At, Learnt, RunState, TrainingTask, shuffle};
+use crate::train::published::{CaseNames, POSITION_MATRIX, Scan, StartingSam, Trained};
 use crate::util::JobContext;
 
+use super::Setup;
 use super::recipe::{Augmentation, MasamRecipe, SliceRecipe};
-use super::scans::{CaseNames, Scan};
-use super::start::{POSITION_MATRIX, StartingSam};
-use super::{Job, Trained, table};
+use augment::{Sample, augment, augment_with_box};
+
+pub use schedule::LearningRate;
 
 /// AdamW's weight decay, on every trained tensor.
 const WEIGHT_DECAY: f32 = 0.1;
@@ -32,14 +36,14 @@ const READING: f32 = 0.1;
 /// # Errors
 /// Data that cannot be read, a SAM that does not fit, a job asked to stop.
 pub(super) fn train(
-    job: &Job<'_>,
+    setup: &Setup<'_>,
     own: &MasamRecipe,
     sam: &StartingSam,
 ) -> Result<Trained, TrainError> {
-    let recipe = job.recipe;
+    let recipe = setup.recipe;
     let settings = settings(recipe, own, sam);
     settings.check().map_err(ModelError::from)?;
-    let stacks = read(recipe, own, job.cases, job.ctx)?;
+    let stacks = read(recipe, own, setup.cases, setup.ctx)?;
     let windows = windows(own, &stacks);
     if windows.is_empty() {
         return Err(TrainError::Config {
@@ -47,12 +51,12 @@ pub(super) fn train(
             reason: "no slice of its training cases holds one of the structures".to_owned(),
         });
     }
-    let autodiff = job.device.clone().autodiff();
+    let autodiff = setup.device.clone().autodiff();
     let (network, entries) = load(recipe, &settings.network, sam, &autodiff)?;
     let used = own.windows_per_epoch.unwrap_or(windows.len());
     let used = used.min(windows.len());
     let schedule = &recipe.schedule;
-    let lesson = MasamLesson {
+    let task = MasamTask {
         own,
         stacks,
         windows,
@@ -71,18 +75,14 @@ pub(super) fn train(
         .with_weight_decay(WEIGHT_DECAY)
         .with_epsilon(1e-8)
         .init();
-    let mut weights = job
-        .course(READING)
-        .run(network, entries, optimizer, &lesson)?;
+    let fresh = RunState::fresh(network, entries, optimizer);
+    let mut weights = setup.run_from(READING).run(fresh, &task)?.weights();
     let matrix = sam
         .weights
         .read(POSITION_MATRIX)
         .map_err(ModelError::from)?;
     weights.insert(POSITION_MATRIX, matrix);
-    Ok(Trained {
-        weights,
-        config: table(&settings)?,
-    })
+    Trained::new(weights, &settings)
 }
 
 fn settings(recipe: &SliceRecipe, own: &MasamRecipe, sam: &StartingSam) -> MasamSettings {
@@ -191,7 +191,7 @@ fn windows(own: &MasamRecipe, stacks: &[Stack]) -> Vec<Place> {
 }
 
 /// What the steps need.
-struct MasamLesson<'a> {
+struct MasamTask<'a> {
     own: &'a MasamRecipe,
     stacks: Vec<Stack>,
     windows: Vec<Place>,
@@ -202,24 +202,24 @@ struct MasamLesson<'a> {
     device: Device,
 }
 
-impl Lesson<MaSam> for MasamLesson<'_> {
+impl TrainingTask<MaSam> for MasamTask<'_> {
     type Batch = Vec<Place>;
 
-    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
+    fn batches(&self, _at: &At<'_>, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
         let mut windows = self.windows.clone();
         shuffle(&mut windows, rng);
         let batches = windows[..self.used].chunks(self.batch);
         batches.map(<[_]>::to_vec).collect()
     }
 
-    fn loss(
+    fn learn(
         &self,
         net: &MaSam,
         batch: &Self::Batch,
-        _epoch: usize,
+        _at: &At<'_>,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Tensor<1>, TrainError> {
-        Ok(self.loss_of(net, batch, rng))
+    ) -> Result<Learnt, TrainError> {
+        Ok(Learnt::of(&self.loss(net, batch, rng), net))
     }
 
     fn rate(&self, at: &At<'_>) -> f64 {
@@ -227,9 +227,9 @@ impl Lesson<MaSam> for MasamLesson<'_> {
     }
 }
 
-impl MasamLesson<'_> {
+impl MasamTask<'_> {
     /// The loss of a batch of windows.
-    fn loss_of(&self, network: &MaSam, batch: &[Place], rng: &mut ChaCha8Rng) -> Tensor<1> {
+    fn loss(&self, network: &MaSam, batch: &[Place], rng: &mut ChaCha8Rng) -> Tensor<1> {
         let (slices, side) = (self.own.slices, self.own.image_side);
         let mut images = Vec::with_capacity(batch.len() * slices * side * side);
         let mut labels = Vec::with_capacity(images.capacity());
@@ -290,4 +290,9 @@ fn tight_box(sample: &Sample) -> Option<[f64; 4]> {
         }
     }
     found.map(|corners| corners.map(|v| v as f64))
+}
+
+/// BTCV's thirteenth label, the left adrenal gland, counts as its twelfth, the right one (`dataset.py`).
+pub fn merge_adrenals(label: u8) -> u8 {
+    if label == 13 { 12 } else { label }
 }

@@ -12,7 +12,7 @@ use crate::train::TrainError;
 use super::recipe::{EncoderStart, RandomSam};
 
 /// Name of the random matrix behind the code of positions.
-pub(super) const POSITION_MATRIX: &str =
+pub(in crate::train) const POSITION_MATRIX: &str =
     "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix";
 
 /// Weights under SAM's names, and their sizes.

@@ -1,8 +1,9 @@
 //! Voxels without a value count as background, whatever a model makes of them.
 
-use crate::models::ModelError;
 use crate::prompt::PromptSet;
 use crate::volume::{ImageVolume, LabelMap, Mask, VoxelData};
+
+use super::ModelError;
 
 /// Refuses positive clicks on voxels that are no finite number.
 ///
