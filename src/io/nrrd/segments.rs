@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::io::IoError;
 use crate::io::block::Block;
 use crate::io::format::OpenedLabels;
 use crate::io::whole::label_map;
+use crate::io::{IoError, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
 use crate::volume::{LabelLayers, LabelMap, LabelTable, Layer, LayerId, Rescale};
@@ -23,7 +23,8 @@ struct Segment {
 }
 
 /// Opens label layers with the names that they carry. Layers whose segments do not overlap are one: versions of Slicer
-/// wrote each segment as a layer of its own. Files that name their layers are ours, and keep them.
+/// wrote each segment as a layer of its own. Files that name their layers are ours, and keep them. More layers than there
+/// may be become one, later segments over earlier ones, and that is said.
 pub(super) fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels, IoError> {
     let (header, block) = read::read(path, ctx)?;
     let segments = segments(&header.keys);
@@ -31,15 +32,21 @@ pub(super) fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels,
     if segments.is_empty() && !are_ours {
         return block.into_labels(path, LabelTable::default());
     }
-    let (layers, table, warnings) = layered(path, block, &header.keys, &segments)?;
-    if layers.maps().len() > 1 && !are_ours {
-        let (flat, overlapping) = layers.flattened();
-        if overlapping == 0 {
-            let flat = Arc::unwrap_or_clone(flat);
-            return Ok((flat.into(), table.flattened(), warnings));
-        }
+    let (layers, table, mut warnings) = layered(path, block, &header.keys, &segments)?;
+    let are_too_many = layers.maps().len() > LabelLayers::MOST;
+    if are_ours && !are_too_many {
+        return Ok((layers, table, warnings));
     }
-    Ok((layers, table, warnings))
+    let (flat, voxels) = layers.flattened();
+    if voxels > 0 && !are_too_many {
+        return Ok((layers, table, warnings));
+    }
+    drop(layers);
+    if voxels > 0 {
+        warnings.push(Warning::SegmentsOverlap { voxels });
+    }
+    let flat = Arc::unwrap_or_clone(flat);
+    Ok((flat.into(), table.flattened(), warnings))
 }
 
 /// The key of a layer's name; Slicer leaves out what it does not know.
@@ -89,12 +96,6 @@ fn layered(
         frames,
         warnings,
     } = block;
-    if frames > LabelLayers::MOST {
-        let most = LabelLayers::MOST;
-        let reason =
-            format!("it has {frames} layers of segments, more than {most}: save it as several");
-        return Err(IoError::unsupported(path, reason));
-    }
     // Frames lie one after another: a map of them all, cut up below.
     let mut whole_grid = grid;
     whole_grid.dims[2] *= frames;
