@@ -191,17 +191,19 @@ pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
     }
 }
 
-/// Saves labels, atomically and read back; never over a file of the `scan` that they are of.
+/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
+/// that they are of.
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
     labels: &LabelMap,
     table: &LabelTable,
     revision: u64,
+    older: usize,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
-    let saved =
-        io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
+    let saved = io::check_keeps(&path, &inputs)
+        .and_then(|()| io::keeping_older(&path, older, || io::save_labels(&path, labels, table)));
     match saved {
         Err(error) => FileOutcome::refused(error),
         Ok(()) => FileOutcome::Saved { path, revision },

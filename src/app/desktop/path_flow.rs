@@ -40,6 +40,7 @@ impl Window {
         };
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
+        let older = self.settings.older_copies;
         let id = self.run("Saving", Purpose::Other, false, move |_| {
             files::save_labels(
                 path,
@@ -47,6 +48,7 @@ impl Window {
                 &layers.flattened().0,
                 &table,
                 revision,
+                older,
             )
         });
         self.flow.saving = Some(id);
