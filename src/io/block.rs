@@ -14,10 +14,9 @@ use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, 
 use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
-use super::scan::Assumed;
 use super::stored_type::StoredType;
 use super::whole::{in_bytes, label_map, named};
-use super::{IoError, OpenOptions, ScanInfo};
+use super::{IoError, OpenOptions, ScanInfo, Warning};
 
 /// Read at once, and between two looks at whether the user gave up.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -156,7 +155,7 @@ pub(super) struct Block {
     /// Number of frames.
     pub frames: usize,
     /// Doubts to show.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Block {
@@ -188,8 +187,7 @@ impl Block {
             ..ScanInfo::default()
         };
         if frames > 1 && options.frame.is_none() {
-            let text = format!("the scan has {frames} frames; frame 0 is used");
-            info.assume(Assumed::Frame, text);
+            info.warnings.push(Warning::FirstFrame { frames });
         }
         let voxels = match frames {
             1 => self.voxels,
@@ -215,7 +213,7 @@ impl Block {
         self,
         path: &Path,
         table: LabelTable,
-    ) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+    ) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
         if self.frames > 1 {
             return Err(IoError::several_frames(path, self.frames));
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
-use super::{IoError, OpenOptions, ScanInfo, dicom, meta_image, nifti, nrrd, pictures};
+use super::{IoError, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti, nrrd, pictures};
 
 /// All formats, in the order in which they are tried.
 pub(super) static FORMATS: &[&Format] = &[
@@ -21,7 +21,7 @@ pub(super) static FORMATS: &[&Format] = &[
 /// What opening a scan gives; no volume where a series must be chosen.
 pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
 /// What opening a label map gives; the last are warnings.
-pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<String>);
+pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<Warning>);
 
 /// Opens a label map of a format.
 pub(super) type OpenLabels = fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>;

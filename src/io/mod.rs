@@ -8,20 +8,25 @@ mod block;
 mod described;
 mod dicom;
 mod error;
+mod figures;
 mod format;
 mod keep;
 mod meta_image;
 mod nifti;
 mod nrrd;
 mod pictures;
+mod provenance;
 mod scan;
 mod sniff;
 mod stored_type;
+mod warning;
 mod whole;
 
 pub use error::IoError;
 pub use keep::{check_distinct, check_keeps};
-pub use scan::{Assumed, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use provenance::{Provenance, SourceSlice};
+pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use warning::{Choice, Quoted, Warning};
 
 use std::path::Path;
 
@@ -66,7 +71,7 @@ pub fn inspect(
     let (mut info, image) = (format.inspect)(path, options, ctx)?;
     let is_assumed = image.as_ref().is_some_and(|i| i.grid().sides_assumed);
     if is_assumed && !format.says_sides {
-        info.warnings.push(scan::NO_SIDES.into());
+        info.warnings.push(Warning::SidesAssumed);
     }
     Ok((info, image))
 }
@@ -79,7 +84,7 @@ pub fn inspect(
 pub fn open_labels(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let format = sniff(path)?;
     let open = format.open_labels.ok_or_else(|| {
         let name = format.name;

@@ -4,8 +4,9 @@ use bytemuck::{Pod, Zeroable};
 use glam::DVec3;
 
 use crate::geometry::SliceView;
+use crate::volume::Interpolation;
 
-use super::scene::{Interpolation, Proposal, Scene, SliceStyle};
+use super::scene::{Proposal, Scene, SliceStyle};
 use super::shader::Stored;
 use super::texel::{Source, brightness_from_texel};
 

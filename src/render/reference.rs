@@ -6,12 +6,12 @@ use image::RgbaImage;
 use rayon::prelude::*;
 
 use crate::geometry::SliceView;
-use crate::volume::Rgb;
+use crate::volume::{Interpolation, Rgb};
 use crate::with_voxels;
 
 use super::color_table::color_table;
 use super::gpu_types::SliceUniforms;
-use super::scene::{Interpolation, OverlayVoxels, Scene, SliceStyle};
+use super::scene::{OverlayVoxels, Scene, SliceStyle};
 use super::texel::StoredValue;
 
 /// Length of one dash of a proposal's outline, in pixels.

@@ -1,6 +1,6 @@
 //! What a view shows, and how: the input of the GPU renderer and of its CPU twin.
 
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask, Window};
+use crate::volume::{ImageVolume, Interpolation, LabelMap, LabelTable, Mask, Window};
 
 /// What there is to see. Labels and proposals whose dims are not the scan's are not drawn.
 #[derive(Debug, Clone, Copy)]
@@ -27,16 +27,6 @@ pub enum Proposal<'a> {
     },
     /// Several structures; values as in the table.
     Labels(&'a LabelMap),
-}
-
-/// How the scan is sampled between voxel centres.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Interpolation {
-    /// Voxels are shown as the boxes they are.
-    Nearest,
-    /// Linear within the slice.
-    #[default]
-    Linear,
 }
 
 /// How a view is drawn.

@@ -77,9 +77,9 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         ViewIntent::Outline(outline) => outline.closed(),
         ViewIntent::Window(window) => ViewCommand::Window(window).into(),
         ViewIntent::ScaleBrush(factor) => scaled_brush(model.session, factor),
-        ViewIntent::Pan(..)
+        ViewIntent::Pan(_)
         | ViewIntent::Zoom(..)
-        | ViewIntent::ToggleMaximised(_)
+        | ViewIntent::ToggleMaximised
         | ViewIntent::MissedScan => return None,
     };
     Some(Box::new(command))
@@ -128,10 +128,10 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
             Convention::Neurological => Convention::Radiological,
         })
         .into(),
-        Action::SlicePrevious => step(state, -1),
-        Action::SliceNext => step(state, 1),
-        Action::SliceBack10 => step(state, -PAGE),
-        Action::SliceForward10 => step(state, PAGE),
+        Action::SlicePrevious => step(state, -1)?,
+        Action::SliceNext => step(state, 1)?,
+        Action::SliceBack10 => step(state, -PAGE)?,
+        Action::SliceForward10 => step(state, PAGE)?,
         _ => return None,
     };
     Some(command)
@@ -173,9 +173,8 @@ fn opacity(session: &Session, change: f32) -> Command {
     ViewCommand::OverlayOpacity(session.display().overlay_opacity + change).into()
 }
 
-fn step(state: &UiState, steps: i64) -> Command {
-    let plane = state.key_plane();
-    ViewCommand::StepSlice { plane, steps }.into()
+fn step(state: &UiState, steps: i64) -> Option<Command> {
+    state.workspace.pane(state.key_pane()?)?.step(steps)
 }
 
 /// Actions that change the window alone. Returns whether this was one.
@@ -183,8 +182,12 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
     match action {
         Action::ToggleClickSign => state.negative_clicks = !state.negative_clicks,
         Action::ToggleCrosshair => state.show_cross_hair = !state.show_cross_hair,
-        Action::MaximiseView => toggle_maximised(state, state.key_plane()),
-        Action::FitViews => state.cameras.fit(),
+        Action::MaximiseView => {
+            if let Some(pane) = state.key_pane() {
+                state.workspace.toggle_maximised(pane);
+            }
+        }
+        Action::FitViews => state.workspace.fit(),
         Action::Operation(operation) if !operation.needs_only_a_label() => {
             state.form = Some(OperationForm::new(operation));
         }
@@ -194,12 +197,4 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
         _ => return false,
     }
     true
-}
-
-/// Shows a view alone, or all of them again.
-pub fn toggle_maximised(state: &mut UiState, plane: crate::geometry::Plane) {
-    state.maximised = match state.maximised {
-        Some(_) => None,
-        None => Some(plane),
-    };
 }

@@ -40,12 +40,8 @@ impl Layout {
         }
     }
 
-    /// The rectangle of each view inside `area`; only one when a view is maximised. `split` is the share
-    /// of the width that the large view gets.
-    pub fn rects(self, area: Rect, maximised: Option<Plane>, split: f32) -> Vec<(Plane, Rect)> {
-        if let Some(plane) = maximised {
-            return vec![(plane, area)];
-        }
+    /// The rectangle of each view inside `area`. `split` is the share of the width that the large view gets.
+    pub fn rects(self, area: Rect, split: f32) -> Vec<(Plane, Rect)> {
         let (large, upper, lower) = match self {
             Self::Columns => return columns(area),
             Self::AxialLarge => (Plane::Axial, Plane::Coronal, Plane::Sagittal),

@@ -170,10 +170,10 @@ const UNDO_MEMORY_MIB: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
 fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let open = model.session.case().is_some();
     for layout in Layout::ALL {
-        let chosen = state.layout == layout && state.maximised.is_none();
+        let chosen = state.layout == layout && !state.workspace.is_maximised();
         if ui.radio(chosen, layout.name()).clicked() {
             state.layout = layout;
-            state.maximised = None;
+            state.workspace.show_all();
             ui.close();
         }
     }

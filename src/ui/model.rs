@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::geometry::Plane;
 use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
 use crate::session::{Command, Session};
 use crate::volume::Modality;
 
 use super::input::Action;
+use super::panes::PaneId;
 
 /// The state of the model that computes.
 #[derive(Debug, Clone, Default)]
@@ -158,8 +158,8 @@ pub enum UiRequest {
     CancelJob(JobNumber),
     /// The answer to the question that is shown.
     Answer(Answer),
-    /// Show or hide one view alone.
-    ToggleMaximised(Plane),
+    /// Show one pane alone, or all of them again.
+    ToggleMaximised(PaneId),
 }
 
 impl UiRequest {

@@ -3,10 +3,12 @@
 use egui::{CentralPanel, Frame, Margin, Panel, Rect, Shape, Ui};
 
 use super::model::{UiModel, UiRequest};
-use super::notify::Severity;
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
-use super::{actions, help, menu, operation_form, palette, panel, question, status, theme, view};
+use super::{
+    actions, help, menu, operation_form, palette, panel, question, status, theme, view, workspace,
+};
+use crate::session::Severity;
 
 /// Draws one frame and returns what the user asked for, in order.
 pub fn show(
@@ -40,11 +42,11 @@ pub fn show(
         });
     }
     let intents = CentralPanel::no_frame()
-        .show(ui, |ui| view::show(ui, model, canvas, state))
+        .show(ui, |ui| workspace::show(ui, model, canvas, state))
         .inner;
-    for intent in intents {
+    for (pane, intent) in intents {
         match intent {
-            ViewIntent::ToggleMaximised(plane) => out.push(UiRequest::ToggleMaximised(plane)),
+            ViewIntent::ToggleMaximised => out.push(UiRequest::ToggleMaximised(pane)),
             ViewIntent::MissedScan => {
                 let text = "That is beside the scan: click inside it";
                 state.messages.push(Severity::Warning, text);

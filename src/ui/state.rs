@@ -1,6 +1,6 @@
 //! What the window itself remembers between frames; everything about the scan is in the session.
 
-use crate::geometry::{Plane, VoxelIndex};
+use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
 
 use super::input::MouseProfile;
@@ -10,8 +10,10 @@ use super::notify::Messages;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
+use super::panes::PaneId;
 use super::tools::OpenOutline;
-use super::view::{ActiveDrag, Cameras, DrawnLabels};
+use super::view::{ActiveDrag, DrawnLabels};
+use super::workspace::Workspace;
 
 /// State of the window.
 #[derive(Debug, Default)]
@@ -20,8 +22,8 @@ pub struct UiState {
     pub layout: Layout,
     /// Share of the width that the large view gets.
     pub split: f32,
-    /// The view that is shown alone.
-    pub maximised: Option<Plane>,
+    /// The open panes.
+    pub workspace: Workspace,
     /// What the right mouse button does.
     pub mouse: MouseProfile,
     /// A plain click of the click tool means "this is not".
@@ -42,8 +44,6 @@ pub struct UiState {
     pub question: Option<Question>,
     /// Messages over the views.
     pub messages: Messages,
-    /// What the views show.
-    pub cameras: Cameras,
     /// The labels as they are drawn.
     pub drawn_labels: DrawnLabels,
     /// The drag under way.
@@ -52,10 +52,10 @@ pub struct UiState {
     pub outline: Option<OpenOutline>,
     /// Wheel movement that is not a whole notch yet.
     pub wheel: f32,
-    /// The voxel under the pointer, and in which view; `None` beside the volume.
-    pub hovered: Option<(Plane, VoxelIndex)>,
-    /// The view that keys act on: the one under the pointer last.
-    pub active_view: Option<Plane>,
+    /// The voxel under the pointer; `None` beside the volume.
+    pub hovered: Option<VoxelIndex>,
+    /// The pane that was under the pointer last.
+    pub active_pane: Option<PaneId>,
     /// The frame that the slider stands at while it is dragged, from 0.
     pub frame: Option<usize>,
     /// The label that the panel's row under the pointer is about: shown stronger in the views.
@@ -82,8 +82,8 @@ impl UiState {
         }
     }
 
-    /// The plane that slice keys step through.
-    pub fn key_plane(&self) -> Plane {
-        self.maximised.or(self.active_view).unwrap_or(Plane::Axial)
+    /// The pane that keys act on.
+    pub fn key_pane(&self) -> Option<PaneId> {
+        self.workspace.key_pane(self.active_pane)
     }
 }

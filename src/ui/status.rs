@@ -33,7 +33,7 @@ fn readout(model: &UiModel<'_>, state: &UiState) -> String {
         return "No scan is open: File > Open, or drop a file here".to_owned();
     };
     let voxel = match state.hovered {
-        Some((_, voxel)) => voxel,
+        Some(voxel) => voxel,
         None => case.cross_hair(),
     };
     case.readout(voxel)

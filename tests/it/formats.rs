@@ -107,10 +107,7 @@ fn labels_keep_names_and_colours_in_nrrd_and_values_in_meta_image() {
     let path = folder.path().join("labels.seg.nrrd");
     save_labels(&path, &labels, &table).expect("saved");
     let (read, names, warnings) = open_labels(&path, &JobContext::silent()).expect("opened");
-    assert_eq!(
-        (read.voxels, warnings),
-        (labels.voxels.clone(), Vec::<String>::new())
-    );
+    assert_eq!((read.voxels, warnings), (labels.voxels.clone(), Vec::new()));
     for label in table.labels() {
         let found = names.get(label.value).expect("every label is there");
         assert_eq!((&found.name, found.color), (&label.name, label.color));
@@ -146,7 +143,9 @@ fn slicers_layers_become_one_map_and_overlap_is_said() {
     );
     assert_eq!(warnings.len(), 1);
     assert!(
-        warnings[0].starts_with("1 voxels belong to segments that overlap"),
+        warnings[0]
+            .to_string()
+            .starts_with("1 voxels belong to segments that overlap"),
         "{warnings:?}"
     );
 }

@@ -40,6 +40,7 @@ mod pace;
 mod parity;
 mod phantom;
 mod prompt_scale;
+mod provenance;
 mod render;
 mod sam_models;
 mod session;

@@ -12,6 +12,7 @@ use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 
 use super::Refusal;
 use super::inputs::labels_on_grid;
+use super::words::plain;
 
 #[derive(Debug, Deserialize)]
 struct CaseFile {
@@ -104,7 +105,7 @@ impl EvaluationCase {
             labels: self.labels(&truth, &table),
             image: Arc::new(scan.image),
             truth,
-            warnings: [scan.info.warnings, doubts].concat(),
+            warnings: [plain(&scan.info.warnings), doubts].concat(),
         })
     }
 

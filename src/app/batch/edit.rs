@@ -36,7 +36,11 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
         desk.apply(command)?;
     }
     let case = desk.case()?;
-    save_labels(&args.output, case.labels(), case.table())?;
+    save_labels(
+        &args.output,
+        &case.document().layers().flattened().0,
+        case.table(),
+    )?;
     let result = format!("{}: {}", args.output.display(), contents(case));
     desk.warnings.extend(export_doubts(case.grid()));
     console.warnings(&desk.warnings);
@@ -58,7 +62,7 @@ impl Desk {
     fn open(&mut self, args: &EditArgs, console: Console) -> Result<(), Refusal> {
         let ctx = console.context();
         let scan = inputs::open(&args.scan, None, &ctx)?;
-        self.warnings.clone_from(&scan.info.warnings);
+        self.warnings.clone_from(&scan.warnings);
         self.warnings.extend(inputs::one_map_for_frames(&scan.info));
         let grid = *scan.image.grid();
         let opened = OpenedScan {
@@ -81,7 +85,7 @@ impl Desk {
         let (labels, table, warnings) = inputs::labels_on_grid(path, &grid, &ctx)?;
         self.warnings.extend(warnings);
         self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
-            labels,
+            layers: labels.into(),
             table,
             path: path.clone(),
         })))

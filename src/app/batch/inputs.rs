@@ -8,18 +8,20 @@ use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::io::{Assumed, IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
+use crate::io::{IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
 use crate::with_voxels;
 
-use super::Refusal;
+use super::{Refusal, words};
 
 /// A scan ready for the engine.
 pub(super) struct OpenedScan {
     pub(super) image: Arc<ImageVolume>,
     pub(super) info: ScanInfo,
+    /// What is to be told of it.
+    pub(super) warnings: Vec<String>,
 }
 
 /// What the arguments say about how to open the scan.
@@ -41,20 +43,9 @@ pub(super) fn open(
     let scan = open_scan(&args.path, &open_options(args, modality), ctx)?;
     Ok(OpenedScan {
         image: Arc::new(scan.image),
-        info: in_words_of_the_line(scan.info),
+        warnings: words::with_options(&scan.info.warnings),
+        info: scan.info,
     })
-}
-
-/// What was assumed, with the option that chooses otherwise.
-pub(super) fn in_words_of_the_line(info: ScanInfo) -> ScanInfo {
-    let option = |assumed| match assumed {
-        Assumed::Frame => Some("choose another with --frame"),
-        Assumed::Modality => Some("set it with --modality if that is wrong"),
-    };
-    ScanInfo {
-        warnings: info.warnings_with(option),
-        ..info
-    }
 }
 
 /// Opens a label map whose voxels must be those of `grid`, be it in another order; they are then said to lie exactly there.
@@ -64,7 +55,8 @@ pub(super) fn labels_on_grid(
     grid: &Grid,
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
-    let (labels, table, mut warnings) = open_labels(path, ctx)?;
+    let (labels, table, warnings) = open_labels(path, ctx)?;
+    let mut warnings = words::plain(&warnings);
     let reordering = same_voxels(path, &labels.grid, grid)?;
     warnings.extend(told_of(path, reordering.doubts()));
     let labels = LabelMap {
@@ -91,7 +83,10 @@ pub(super) fn mask_on_grid(
         return Err(IoError::several_frames(path, frames).into());
     }
     let reordering = same_voxels(path, image.grid(), grid)?;
-    let doubts = told_of(path, [info.warnings, reordering.doubts()].concat());
+    let doubts = told_of(
+        path,
+        [words::plain(&info.warnings), reordering.doubts()].concat(),
+    );
     let rescale = image.rescale();
     let voxels = with_voxels!(image.voxels(), v => v
         .par_iter()

@@ -23,6 +23,7 @@ mod screenshot;
 mod segment;
 mod statistics;
 mod train;
+mod words;
 
 use std::process::ExitCode;
 

@@ -126,8 +126,8 @@ fn export(work: &[KeptWork], id: &str, output: &Path, console: Console) -> Resul
             kept.steps
         )));
     }
-    save_labels(output, &labels, &table)?;
-    let warnings: Vec<String> = export_doubts(&labels.grid).into_iter().collect();
+    save_labels(output, &labels.flattened().0, &table)?;
+    let warnings: Vec<String> = export_doubts(labels.grid()).into_iter().collect();
     console.warnings(&warnings);
     console.result(&Entry::of(one, kept), || {
         format!("{}: the labels of {id}", output.display())

@@ -26,7 +26,7 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = scan.image.grid();
-    let mut warnings = scan.info.warnings.clone();
+    let mut warnings = scan.warnings.clone();
     let labels = match &args.labels {
         Some(path) => {
             let (map, table, more) = inputs::labels_on_grid(path, grid, &ctx)?;

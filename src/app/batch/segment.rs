@@ -104,7 +104,7 @@ fn segment_auto(
         let none = format!("{none}: the label map is empty");
         told.splice(..told.len().min(1), [none]);
     }
-    let warnings = [scan.info.warnings.clone(), told].concat();
+    let warnings = [scan.warnings.clone(), told].concat();
     let certainty = result.insight.as_ref().map(|i| &i.certainty);
     save_uncertainty(args, scan.image.grid(), certainty, &model.card)?;
     save_labels(&args.output, &result.labels, &result.table)?;
@@ -130,7 +130,7 @@ fn segment_prompted(
         Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
         None => model.click_by_click(&scan.image, SCAN, prompts)?,
     };
-    let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
+    let mut warnings = [scan.warnings.clone(), result.warnings].concat();
     let voxels = result.mask.count();
     if voxels == 0 {
         warnings.push("nothing was found at the prompts: the mask is empty".to_owned());

@@ -45,7 +45,7 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
     let ctx = console.context();
     let scan = inputs::open(&args.scan, None, &ctx)?;
-    let mut warnings = scan.info.warnings.clone();
+    let mut warnings = scan.warnings.clone();
     warnings.extend(inputs::one_map_for_frames(&scan.info));
     let (labels, table, doubts) = inputs::labels_on_grid(&args.labels, scan.image.grid(), &ctx)?;
     warnings.extend(doubts);

@@ -16,6 +16,7 @@ use super::files::{self, FileOutcome};
 use super::jobs::Owner;
 use super::recovery_flow::Restoring;
 use super::window::Window;
+use super::words;
 use super::worker::{WorkEvent, WorkId};
 
 /// Something that would lose unsaved work, so that it may have to wait for an answer.
@@ -335,7 +336,8 @@ impl Window {
                 self.state.question = Some(Question::Series { path, info });
             }
             Some(FileOutcome::LabelsOpened { labels, warnings }) => {
-                self.warn(&warnings);
+                let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
+                self.warn(&told);
                 self.reach(Goal::TakeLabels(labels));
             }
             Some(FileOutcome::Saved { path, revision }) => self.labels_saved(path, revision),
@@ -369,9 +371,11 @@ impl Window {
     fn scan_opened(&mut self, purpose: Purpose, scan: Box<OpenedScan>) {
         match purpose {
             Purpose::Replace => {
-                let warnings = scan.info.warnings.clone();
+                let known = self.session.case().map(|case| words::of_scan(case.info()));
+                let mut told = words::of_scan(&scan.info);
+                told.retain(|text| !known.iter().flatten().any(|k| k == text));
                 self.apply(ScanCommand::ReplaceImage(scan));
-                self.warn(&warnings);
+                self.warn(&told);
             }
             Purpose::Recover(found) => self.read_work(scan, found),
             Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
@@ -391,7 +395,7 @@ impl Window {
             self.settings.push_recent(path);
             self.save_settings();
         }
-        let warnings = scan.info.warnings.clone();
+        let warnings = words::of_scan(&scan.info);
         self.apply(ScanCommand::Open(Box::new(scan)));
         self.warn(&warnings);
         self.flow.keep_all();
@@ -399,7 +403,7 @@ impl Window {
 
     fn labels_saved(&mut self, path: PathBuf, revision: u64) {
         let text = format!("Saved and read back: {}", path.display());
-        self.state.messages.push_on_scan(Severity::Done, text);
+        self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
         self.apply(ScanCommand::MarkSaved { revision, path });

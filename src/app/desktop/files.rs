@@ -1,11 +1,10 @@
 //! The file jobs of the window: each runs on the file thread and gives one outcome.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, Assumed, IoError, OpenOptions, OtherObject, ScanInfo};
+use crate::io::{self, Choice, IoError, OpenOptions, ScanInfo, Warning};
 use crate::models::ScanKey;
 use crate::session::{OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
@@ -30,7 +29,7 @@ pub enum FileOutcome {
         /// The voxels, their names and the file.
         labels: Box<OpenedLabels>,
         /// What the user should know.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// Labels were saved and read back.
     Saved {
@@ -137,8 +136,8 @@ pub fn read_as(
 ) -> FileOutcome {
     info.modality = Some(modality);
     info.modality_guessed = false;
-    info.warnings.clear();
-    info.assumed.clear();
+    info.warnings
+        .retain(|w| w.choice() != Some(Choice::Modality));
     let source = match source {
         ScanSource::Sample => ScanSource::Sample,
         ScanSource::File {
@@ -158,8 +157,7 @@ pub fn read_as(
     opened(source, image.clone().with_modality(modality), info)
 }
 
-fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOutcome {
-    in_words_of_the_window(&mut info);
+fn opened(source: ScanSource, image: ImageVolume, info: ScanInfo) -> FileOutcome {
     FileOutcome::Opened(Box::new(OpenedScan {
         window: default_window(&image),
         image: Arc::new(image),
@@ -167,21 +165,6 @@ fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOut
         key: next_key(),
         source,
     }))
-}
-
-/// What was assumed, with where the window lets the user choose; the frame is on a slider that needs no word.
-fn in_words_of_the_window(info: &mut ScanInfo) {
-    info.warnings = info.warnings_with(|assumed| match assumed {
-        Assumed::Frame => None,
-        Assumed::Modality => Some("if that is wrong, choose under Display"),
-    });
-    info.assumed.clear();
-    info.warnings.extend(left_out(&info.other));
-    if let Some(frames) = info.frames.filter(|&n| n > 1) {
-        info.warnings.push(format!(
-            "The scan has {frames} frames: one label map stands for all of them"
-        ));
-    }
 }
 
 /// A message without those of its parts that name an option of the command line.
@@ -193,30 +176,13 @@ fn without_options(text: &str) -> String {
     if kept.is_empty() { text } else { kept }.to_owned()
 }
 
-/// What a folder holds besides image series, in one line; `None` where that is nothing.
-fn left_out(other: &[OtherObject]) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for object in other {
-        *counts.entry(object.kind.as_str()).or_default() += object.count;
-    }
-    let parts: Vec<String> = counts
-        .into_iter()
-        .map(|(kind, count)| match (kind, count) {
-            ("localizer", 1) => "1 localiser image".to_owned(),
-            ("localizer", n) => format!("{n} localiser images"),
-            (kind, n) => format!("{n} {kind}"),
-        })
-        .collect();
-    (!parts.is_empty()).then(|| format!("left out, being no image series: {}", parts.join(", ")))
-}
-
 /// Reads a label map.
 pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
     match io::open_labels(&path, ctx) {
         Err(error) => FileOutcome::refused(error),
         Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                labels,
+                layers: labels.into(),
                 table,
                 path,
             }),

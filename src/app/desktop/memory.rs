@@ -167,7 +167,7 @@ impl Window {
         self.settings.remember(&self.session);
         self.save_settings();
         self.memory
-            .take(&Preferences::of(&self.state), &self.context);
+            .take(&Preferences::of(&self.state), &self.waker.context());
         if let Some((file, entries)) = self.memory.changed() {
             self.memory.written = entries.clone();
             self.write_in_background(move || entries.save(&file));
@@ -178,7 +178,7 @@ impl Window {
     pub(super) fn remember_at_the_end(&mut self) {
         self.settings.remember(&self.session);
         self.memory
-            .take(&Preferences::of(&self.state), &self.context);
+            .take(&Preferences::of(&self.state), &self.waker.context());
         let settings = self.settings_file.as_deref();
         let outcomes = [
             settings.map(|file| self.settings.save(file)),

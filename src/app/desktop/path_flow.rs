@@ -1,7 +1,6 @@
 //! Saving, and everything that asks the user for a path.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use egui::Context;
 
@@ -39,10 +38,16 @@ impl Window {
             ScanSource::File { path, .. } => Some(path.clone()),
             ScanSource::Sample => None,
         };
-        let (labels, table) = (Arc::clone(case.labels()), case.table().clone());
+        let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, scan.as_deref(), &labels, &table, revision)
+            files::save_labels(
+                path,
+                scan.as_deref(),
+                &layers.flattened().0,
+                &table,
+                revision,
+            )
         });
         self.flow.saving = Some(id);
     }

@@ -1,7 +1,7 @@
 //! What the user asks for in the window.
 
 use crate::session::AiCommand;
-use crate::ui::actions::{apply_to_window, command_of_action, toggle_maximised};
+use crate::ui::actions::{apply_to_window, command_of_action};
 use crate::ui::input::Action;
 use crate::ui::model::{Answer, Question, UiRequest};
 
@@ -26,7 +26,7 @@ impl Window {
                 None => {}
             },
             UiRequest::Answer(answer) => self.heed_answer(answer),
-            UiRequest::ToggleMaximised(plane) => toggle_maximised(&mut self.state, plane),
+            UiRequest::ToggleMaximised(pane) => self.state.workspace.toggle_maximised(pane),
         }
     }
 

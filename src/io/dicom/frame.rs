@@ -14,6 +14,7 @@ use super::format::PixelFormat;
 use super::header::Room;
 use super::mosaic::{self, Mosaic};
 use super::stacked;
+use crate::io::Warning;
 use crate::volume::Rescale;
 
 /// Frames that one file may claim; more is not a scan.
@@ -116,7 +117,7 @@ pub(super) struct Frames {
     /// Every plane.
     pub frames: Result<Vec<Frame>, String>,
     /// What to tell.
-    pub notes: Vec<String>,
+    pub notes: Vec<Warning>,
 }
 
 /// All frames of an object; those of a film lie where it says. `stored` is how a stored frame is laid out.
@@ -158,11 +159,11 @@ fn count(
     root: Attributes,
     stored: &Result<PixelFormat, String>,
     room: &Room,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Warning>,
 ) -> Result<usize, String> {
     let claimed = root.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
     if claimed == 0 {
-        notes.push("NumberOfFrames is 0; one frame is read".to_owned());
+        notes.push(Warning::NoFrames);
         return Ok(1);
     }
     if !(1..=MAX_FRAMES).contains(&claimed) {
@@ -195,7 +196,7 @@ fn each_frame(
     root: Attributes,
     cine: Option<&Cine>,
     count: usize,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Warning>,
 ) -> Result<Vec<Frame>, String> {
     let own = root.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     let shared = root.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);

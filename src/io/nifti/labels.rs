@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::io::IoError;
 use crate::io::whole::{label_map, named};
+use crate::io::{IoError, Quoted, Warning};
 use crate::util::JobContext;
 use crate::volume::{LabelMap, LabelTable};
 
@@ -16,7 +16,7 @@ use super::volume::{read_part, rescale};
 pub(in crate::io) fn open_labels(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let mut file = NiftiFile::open(path)?;
     if file.frames > 1 {
         return Err(IoError::several_frames(path, file.frames));
@@ -31,7 +31,9 @@ pub(in crate::io) fn open_labels(
     warnings.append(&mut file.warnings);
     let labels = label_map(path, grid, stored, rescale)?;
     let table = caret::find(&file.extensions).unwrap_or_else(|reason| {
-        warnings.push(format!("its label names cannot be read ({reason})"));
+        warnings.push(Warning::LabelNames {
+            reason: Quoted(reason),
+        });
         None
     });
     let table = named(table.unwrap_or_default(), &labels);

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::io::IoError;
 use crate::io::block::Block;
 use crate::io::whole::{label_map, named};
+use crate::io::{IoError, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
-use crate::volume::{Label, LabelMap, LabelTable, Rescale};
+use crate::volume::{Label, LabelMap, LabelTable, LayerId, Rescale};
 
 use super::read;
 
@@ -25,7 +25,7 @@ struct Segment {
 pub(super) fn open_labels(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let (header, block) = read::read(path, ctx)?;
     let segments = segments(&header.keys);
     if segments.is_empty() {
@@ -68,7 +68,7 @@ fn flattened(
     path: &Path,
     block: Block,
     segments: &[Segment],
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
     let Block {
         grid,
         voxels,
@@ -102,6 +102,7 @@ fn flattened(
             color,
             visible: true,
             locked: false,
+            layer: LayerId::default(),
         });
         value_of.insert((segment.layer, segment.value), value);
     }
@@ -112,9 +113,9 @@ fn flattened(
         }
     }
     if overlapping > 0 {
-        warnings.push(format!(
-            "{overlapping} voxels belong to segments that overlap; the later segment has them"
-        ));
+        warnings.push(Warning::SegmentsOverlap {
+            voxels: overlapping,
+        });
     }
     let labels = LabelMap {
         grid,

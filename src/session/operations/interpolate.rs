@@ -2,7 +2,7 @@
 
 use super::parameter::{LABEL, PLANE};
 use super::{Operation, OperationError, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `interpolate`
 pub static OPERATION: Operation = Operation {

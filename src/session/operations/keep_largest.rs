@@ -2,7 +2,7 @@
 
 use super::parameter::{CONNECTIVITY, LABEL};
 use super::{Operation, OperationError, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `keep_largest`
 pub static OPERATION: Operation = Operation {

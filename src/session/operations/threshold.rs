@@ -2,7 +2,7 @@
 
 use super::parameter::{NEW_LABEL, SCAN_VALUE, WITHIN};
 use super::{Kind, Operation, OperationError, Parameter, Values};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `threshold`
 pub static OPERATION: Operation = Operation {
@@ -39,9 +39,8 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let is_wanted = |value: f64| range.contains(&value) != is_inverted && !value.is_nan();
     let mut result = edit.scan().mask_where(is_wanted);
     if let Some(within) = within {
-        result.keep_offsets(edit.grid().dims, |offset| {
-            edit.labels().voxels[offset] == within
-        });
+        let labels = edit.labels_with(within);
+        result.keep_offsets(edit.grid().dims, |offset| labels.voxels[offset] == within);
     }
     let label = edit.label(values, "label")?;
     edit.replace(label, &result);

@@ -25,8 +25,7 @@ impl Kind for CrossHair {
     }
 
     fn double_press(&self, pointer: &mut Pointer<'_>) {
-        let plane = pointer.view.slice.plane();
-        pointer.means(ViewIntent::ToggleMaximised(plane));
+        pointer.means(ViewIntent::ToggleMaximised);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What part of its plane a view shows.
+//! What part of its plane a view shows, and how large.
 
 use egui::{Pos2, Rect, Vec2};
 
@@ -6,26 +6,21 @@ use crate::geometry::{Convention, Grid, Plane, SliceView, VoxelIndex, WorldPoint
 
 use super::PlacedView;
 
-/// Middle and scale of a view. The slice comes from the cross-hair.
+/// What of its plane a view shows; by default all of the scan. The slice comes from the cross-hair.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Camera(Option<Framing>);
+
+/// Middle and scale of a view.
 #[derive(Debug, Clone, Copy)]
-struct Camera {
+struct Framing {
     center: WorldPoint,
     mm_per_point: f64,
 }
 
-/// The cameras of the three views; `None` fits the view to the scan.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Cameras([Option<Camera>; 3]);
-
 /// Closest and farthest view, in mm per point.
 const SCALE_RANGE: (f64, f64) = (0.005, 50.0);
 
-impl Cameras {
-    /// Fits all views to the scan again.
-    pub fn fit(&mut self) {
-        *self = Self::default();
-    }
-
+impl Camera {
     /// The view of `plane` through the cross-hair, in `rect`.
     pub fn placed(
         &self,
@@ -39,14 +34,14 @@ impl Cameras {
         let pixels = |points: f32| (points * pixels_per_point).round().max(1.0) as u32;
         let (width, height) = (pixels(rect.width()), pixels(rect.height()));
         let fitted = SliceView::fit(grid, plane, convention, cross_hair, width, height);
-        let slice = match self.0[plane as usize] {
+        let slice = match self.0 {
             None => fitted,
-            Some(camera) => SliceView::new(
+            Some(framing) => SliceView::new(
                 grid,
                 plane,
                 convention,
-                camera.center,
-                camera.mm_per_point / f64::from(pixels_per_point),
+                framing.center,
+                framing.mm_per_point / f64::from(pixels_per_point),
                 [width, height],
             )
             .on_slice(cross_hair.0[fitted.normal_axis()]),
@@ -72,14 +67,8 @@ impl Cameras {
         self.keep(view, view.slice.zoomed(view.mm_per_point() / wanted, x, y));
     }
 
-    /// Puts a voxel into the middle of the view, at the view's scale.
-    pub fn center_on(&mut self, view: &PlacedView, voxel: VoxelIndex) {
-        let pos = view.pos(voxel.center());
-        self.pan(view, view.rect.center() - pos);
-    }
-
     fn keep(&mut self, view: &PlacedView, slice: SliceView) {
-        self.0[slice.plane() as usize] = Some(Camera {
+        self.0 = Some(Framing {
             center: slice.center(),
             mm_per_point: slice.mm_per_pixel() * f64::from(view.pixels_per_point),
         });

@@ -9,6 +9,7 @@ use crate::geometry::{Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::prompt::Polarity;
 use crate::session::ToolId;
 use crate::ui::input::{DragIntent, MouseProfile, WheelIntent};
+use crate::ui::panes::PaneId;
 use crate::ui::tools::{Drag, OpenOutline, Pointer, Tool, WindowDrag};
 use crate::volume::Window;
 
@@ -47,11 +48,11 @@ pub enum ViewIntent {
     /// The brush grows or shrinks by this factor.
     ScaleBrush(f64),
     /// Move the picture by this much, in points.
-    Pan(Plane, Vec2),
+    Pan(Vec2),
     /// Magnify by this factor at this point of the screen.
-    Zoom(Plane, f64, Pos2),
+    Zoom(f64, Pos2),
     /// This view alone, and back.
-    ToggleMaximised(Plane),
+    ToggleMaximised,
 }
 
 /// What gestures depend on, besides the view.
@@ -69,19 +70,19 @@ pub struct GestureContext {
     pub profile: MouseProfile,
 }
 
-/// A drag under way, over one view.
+/// A drag under way, over one pane.
 #[derive(Debug)]
 pub struct ActiveDrag {
-    plane: Plane,
+    pane: PaneId,
     button: PointerButton,
     last: Pos2,
     drag: Box<dyn Drag>,
 }
 
 impl ActiveDrag {
-    /// Whether the drag is of this view.
-    pub fn is_of(&self, plane: Plane) -> bool {
-        self.plane == plane
+    /// Whether the drag is of this pane.
+    pub fn is_of(&self, pane: PaneId) -> bool {
+        self.pane == pane
     }
 
     /// The pointer's shape while dragging; `None`: the tool's own.
@@ -101,8 +102,8 @@ struct Pan;
 
 impl Drag for Pan {
     fn moved(&mut self, pointer: &mut Pointer<'_>) {
-        let (plane, by) = (pointer.view.slice.plane(), pointer.by);
-        pointer.means(ViewIntent::Pan(plane, by));
+        let by = pointer.by;
+        pointer.means(ViewIntent::Pan(by));
     }
 
     fn cursor(&self) -> Option<CursorIcon> {
@@ -118,9 +119,8 @@ struct Zoom {
 
 impl Drag for Zoom {
     fn moved(&mut self, pointer: &mut Pointer<'_>) {
-        let plane = pointer.view.slice.plane();
         let factor = 2f64.powf(-f64::from(pointer.by.y) / ZOOM_DOUBLING);
-        pointer.means(ViewIntent::Zoom(plane, factor, self.at));
+        pointer.means(ViewIntent::Zoom(factor, self.at));
     }
 
     fn cursor(&self) -> Option<CursorIcon> {
@@ -138,11 +138,13 @@ const BRUSH_PER_NOTCH: f64 = 1.2;
 const ZOOM_DOUBLING: f64 = 120.0;
 /// Reads events over one view. `is_over(pos)` says whether a press there is for this view.
 pub struct GestureReader<'a> {
-    /// The view.
+    /// The pane.
+    pub pane: PaneId,
+    /// The view in it.
     pub view: &'a PlacedView,
     /// What gestures depend on.
     pub context: GestureContext,
-    /// The drag under way, over this or another view.
+    /// The drag under way, over this or another pane.
     pub drag: &'a mut Option<ActiveDrag>,
     /// What is being drawn in several presses.
     pub outline: &'a mut Option<OpenOutline>,
@@ -155,10 +157,6 @@ pub struct GestureReader<'a> {
 }
 
 impl GestureReader<'_> {
-    fn plane(&self) -> Plane {
-        self.view.slice.plane()
-    }
-
     /// Reads the events of one frame in their order.
     pub fn read(&mut self, events: &[Event], is_over: &dyn Fn(Pos2) -> bool, hovered: bool) {
         for event in events {
@@ -184,8 +182,7 @@ impl GestureReader<'_> {
                 } if hovered => self.wheel(unit, delta, modifiers),
                 Event::Zoom(factor) if hovered => {
                     let at = self.view.rect.center();
-                    self.intents
-                        .push(ViewIntent::Zoom(self.plane(), f64::from(factor), at));
+                    self.intents.push(ViewIntent::Zoom(f64::from(factor), at));
                 }
                 _ => {}
             }
@@ -205,7 +202,7 @@ impl GestureReader<'_> {
             DragIntent::Tool => tool.kind.press(&mut pointer),
         };
         *self.drag = Some(ActiveDrag {
-            plane: self.plane(),
+            pane: self.pane,
             button,
             last: pos,
             drag,
@@ -213,8 +210,8 @@ impl GestureReader<'_> {
     }
 
     fn moved(&mut self, pos: Pos2) {
-        let plane = self.plane();
-        let Some(mut active) = self.drag.take_if(|d| d.plane == plane) else {
+        let pane = self.pane;
+        let Some(mut active) = self.drag.take_if(|d| d.is_of(pane)) else {
             return;
         };
         let by = pos - active.last;
@@ -225,9 +222,8 @@ impl GestureReader<'_> {
     }
 
     fn release(&mut self, pos: Pos2, button: PointerButton) {
-        let plane = self.plane();
-        let ours = |d: &mut ActiveDrag| d.plane == plane && d.button == button;
-        if !self.drag.as_mut().is_some_and(ours) {
+        let ours = |d: &ActiveDrag| d.is_of(self.pane) && d.button == button;
+        if !self.drag.as_ref().is_some_and(ours) {
             return;
         }
         if self.drag.as_ref().is_some_and(|d| d.last != pos) {
@@ -277,14 +273,13 @@ impl GestureReader<'_> {
                 let steps = self.wheel.trunc();
                 *self.wheel -= steps;
                 if steps != 0.0 {
-                    self.intents
-                        .push(ViewIntent::Step(self.plane(), steps as i64));
+                    let plane = self.view.slice.plane();
+                    self.intents.push(ViewIntent::Step(plane, steps as i64));
                 }
             }
             WheelIntent::Zoom => {
                 let factor = ZOOM_PER_NOTCH.powf(f64::from(notches));
-                self.intents
-                    .push(ViewIntent::Zoom(self.plane(), factor, self.pointer()));
+                self.intents.push(ViewIntent::Zoom(factor, self.pointer()));
             }
             WheelIntent::BrushSize => self.intents.push(ViewIntent::ScaleBrush(
                 BRUSH_PER_NOTCH.powf(f64::from(notches)),

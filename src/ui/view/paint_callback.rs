@@ -8,6 +8,7 @@ use egui::{Color32, PaintCallback, PaintCallbackInfo, Rect};
 
 use crate::geometry::VoxelBox;
 use crate::render::{RenderContext, Scene, SliceRenderer, SliceStyle};
+use crate::ui::panes::PaneId;
 
 use super::PlacedView;
 
@@ -67,12 +68,22 @@ impl Canvas {
         self.lock().is_uploading()
     }
 
-    /// Brings to the device what the view needs, and gives the shape that draws it.
-    pub fn shape(&self, view: &PlacedView, scene: &Scene<'_>, style: &SliceStyle) -> PaintCallback {
-        let view_id = view.slice.plane() as u64;
-        self.lock().prepare(view_id, &view.slice, scene, style);
+    /// Frees what is kept for a pane that is not shown any more.
+    pub fn forget(&self, pane: PaneId) {
+        self.lock().forget(pane.0);
+    }
+
+    /// Brings to the device what the view in this pane needs, and gives the shape that draws it.
+    pub fn shape(
+        &self,
+        pane: PaneId,
+        view: &PlacedView,
+        scene: &Scene<'_>,
+        style: &SliceStyle,
+    ) -> PaintCallback {
+        self.lock().prepare(pane.0, &view.slice, scene, style);
         self.painted(view.rect, move |renderer, pass| {
-            renderer.paint(pass, view_id);
+            renderer.paint(pass, pane.0);
         })
     }
 

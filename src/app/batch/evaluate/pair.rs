@@ -11,6 +11,7 @@ use crate::volume::{LabelMap, LabelTable};
 use super::super::Refusal;
 use super::super::console::Console;
 use super::super::inputs::labels_on_grid;
+use super::super::words::plain;
 use super::Measured;
 use super::report::Row;
 
@@ -23,7 +24,8 @@ pub(super) fn compare(
     console: Console,
 ) -> Result<Measured, Refusal> {
     let ctx = console.context();
-    let (truth_labels, truth_table, mut warnings) = open_labels(truth, &ctx)?;
+    let (truth_labels, truth_table, doubts) = open_labels(truth, &ctx)?;
+    let mut warnings = plain(&doubts);
     let (pred_labels, pred_table, more) = labels_on_grid(pred, &truth_labels.grid, &ctx)?;
     warnings.extend(more);
     let pairs = match &args.map {

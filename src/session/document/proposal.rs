@@ -37,12 +37,12 @@ pub struct Proposal {
     pub estimate: Option<Estimate>,
     /// How sure the model is of each voxel, where it can tell.
     pub certainty: Option<Certainty>,
-    pub(super) packed: Arc<PackedProposal>,
+    pub(in crate::session) packed: Arc<PackedProposal>,
 }
 
 /// A proposal as the history keeps it: run-length coded.
 #[derive(Debug)]
-pub(super) struct PackedProposal {
+pub(in crate::session) struct PackedProposal {
     /// Equal ids mean equal proposals, whether in memory or read from the journal.
     pub id: u64,
     pub runs: Runs<u16>,
@@ -54,14 +54,14 @@ pub(super) struct PackedProposal {
 }
 
 #[derive(Debug)]
-pub(super) enum PackedKind {
+pub(in crate::session) enum PackedKind {
     Target(u16),
     Structures(Arc<LabelTable>),
 }
 
 impl Proposal {
     /// A target found from these prompts.
-    pub(super) fn target(
+    pub(in crate::session) fn target(
         label: u16,
         mask: Mask,
         estimate: Option<Estimate>,
@@ -88,7 +88,7 @@ impl Proposal {
     }
 
     /// Structures found without a prompt.
-    pub(super) fn structures(
+    pub(in crate::session) fn structures(
         labels: LabelMap,
         table: LabelTable,
         estimate: Option<Estimate>,
@@ -115,7 +115,7 @@ impl Proposal {
     }
 
     /// The proposal that was packed, on the scan's grid.
-    pub(super) fn unpack(packed: Arc<PackedProposal>, grid: Grid) -> Self {
+    pub(in crate::session) fn unpack(packed: Arc<PackedProposal>, grid: Grid) -> Self {
         let content = match &packed.kind {
             PackedKind::Target(label) => {
                 let mut mask = Mask::empty(grid);
@@ -155,7 +155,7 @@ impl Proposal {
     }
 
     /// The proposal without one of its structures; `None` when nothing is left, or it has no structures.
-    pub(super) fn without(&self, value: u16) -> Option<Self> {
+    pub(in crate::session) fn without(&self, value: u16) -> Option<Self> {
         let Proposed::Structures { labels, table } = &self.content else {
             return None;
         };
@@ -168,7 +168,7 @@ impl Proposal {
         (left.voxels() > 0).then_some(left)
     }
 
-    /// Number of voxels proposed, of all structures together; [`super::Case::gain`] tells how many accepting gives.
+    /// Number of voxels proposed, of all structures together; [`crate::session::Case::gain`] tells how many accepting gives.
     pub fn voxels(&self) -> usize {
         self.packed.runs.voxels()
     }

@@ -7,56 +7,9 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::volume::LabelTable;
-
-use super::change::{Delta, TargetRecord};
 use super::journal::{Archive, Begin, Record, Status, StepId};
-
-/// A value before and after a step.
-#[derive(Debug, Clone)]
-pub(super) struct Change<T> {
-    pub before: T,
-    pub after: T,
-}
-
-impl<T> Change<T> {
-    /// The value that undo (`back`) or redo sets.
-    pub fn to(&self, back: bool) -> &T {
-        if back { &self.before } else { &self.after }
-    }
-}
-
-/// One step of the history; parts that did not change are `None`.
-#[derive(Debug, Clone)]
-pub struct Step {
-    pub(super) id: StepId,
-    pub(super) name: Cow<'static, str>,
-    pub(super) labels: Option<Delta>,
-    pub(super) table: Option<Change<LabelTable>>,
-    pub(super) target: Option<Change<TargetRecord>>,
-    pub(super) revision: Change<u64>,
-    /// Steps that follow each other with the same key are one step.
-    pub(super) merge: Option<u16>,
-}
-
-impl Step {
-    fn bytes(&self) -> usize {
-        let table = |t: &LabelTable| {
-            let names: usize = t.labels().iter().map(|l| l.name.len()).sum();
-            names + size_of_val(t.labels())
-        };
-        size_of::<Self>()
-            + self.labels.as_ref().map_or(0, |d| d.runs.bytes())
-            + self
-                .table
-                .as_ref()
-                .map_or(0, |c| table(&c.before) + table(&c.after))
-            + self
-                .target
-                .as_ref()
-                .map_or(0, |c| c.before.bytes() + c.after.bytes())
-    }
-}
+use super::step::Step;
+use super::target::TargetRecord;
 
 /// A step in the list, and what it changed unless that is on disk only.
 #[derive(Debug, Clone)]
@@ -97,7 +50,7 @@ impl History {
     pub const DEFAULT_BUDGET_BYTES: usize = 256 << 20;
 
     /// No steps yet. All that comes is told to the archive.
-    pub(super) fn new(budget_bytes: usize, archive: Option<Arc<dyn Archive>>) -> Self {
+    pub(in crate::session) fn new(budget_bytes: usize, archive: Option<Arc<dyn Archive>>) -> Self {
         Self {
             undo: VecDeque::new(),
             redo: Vec::new(),
@@ -150,19 +103,23 @@ impl History {
         self.budget_bytes
     }
 
-    pub(super) fn archive(&self) -> Option<&Arc<dyn Archive>> {
+    pub(in crate::session) fn archive(&self) -> Option<&Arc<dyn Archive>> {
         self.archive.as_ref()
     }
 
     /// From now on all that comes is told to this archive, which holds the steps so far.
-    pub(super) fn continue_in(&mut self, archive: Option<Arc<dyn Archive>>, budget_bytes: usize) {
+    pub(in crate::session) fn continue_in(
+        &mut self,
+        archive: Option<Arc<dyn Archive>>,
+        budget_bytes: usize,
+    ) {
         self.archive = archive;
         self.budget_bytes = budget_bytes;
         self.make_room();
     }
 
     /// Another budget.
-    pub(super) fn set_budget(&mut self, bytes: usize) {
+    pub(in crate::session) fn set_budget(&mut self, bytes: usize) {
         self.budget_bytes = bytes;
         self.make_room();
     }
@@ -174,17 +131,17 @@ impl History {
     }
 
     /// Tells the journal what the work begins with.
-    pub(super) fn tell_begin(&self, begin: impl FnOnce() -> Begin) {
+    pub(in crate::session) fn tell_begin(&self, begin: impl FnOnce() -> Begin) {
         self.tell(|| Record::begin(begin()));
     }
 
     /// Tells the journal something that is no step.
-    pub(super) fn tell_record(&self, record: impl FnOnce() -> Record) {
+    pub(in crate::session) fn tell_record(&self, record: impl FnOnce() -> Record) {
         self.tell(record);
     }
 
     /// Tells the journal what is no step but part of the work, if it is not what it was.
-    pub(super) fn tell_status(&mut self, status: impl FnOnce() -> Status) {
+    pub(in crate::session) fn tell_status(&mut self, status: impl FnOnce() -> Status) {
         if self.archive.is_some() {
             let status = status();
             if self.noted.as_ref() != Some(&status) {
@@ -195,7 +152,7 @@ impl History {
     }
 
     /// Adds a step and forgets what had been undone.
-    pub(super) fn push(&mut self, step: Step) {
+    pub(in crate::session) fn push(&mut self, step: Step) {
         let merged = match self.undo.back().and_then(|last| last.held.as_ref()) {
             Some(last) if step.merge.is_some() && last.merge == step.merge => {
                 let mut merged = Step::clone(last);
@@ -213,7 +170,7 @@ impl History {
     }
 
     /// As [`Self::push`], for a step that is told and merged already: it replaces the last one if that has its id.
-    pub(super) fn put(&mut self, step: Arc<Step>) {
+    pub(in crate::session) fn put(&mut self, step: Arc<Step>) {
         let replaced = self.undo.pop_back_if(|last| last.id == step.id);
         for gone in self.redo.drain(..).chain(replaced) {
             self.used_bytes -= gone.bytes;
@@ -224,13 +181,8 @@ impl History {
         self.make_room();
     }
 
-    /// Whether this is the step that undo would take back.
-    pub(super) fn is_last(&self, id: StepId) -> bool {
-        self.undo.back().is_some_and(|last| last.id == id)
-    }
-
     /// Puts a step in the place of the one with its id; `false` when there is none.
-    pub(super) fn replace(&mut self, step: Arc<Step>) -> bool {
+    pub(in crate::session) fn replace(&mut self, step: Arc<Step>) -> bool {
         let Some(known) = self.undo.iter_mut().rev().find(|e| e.id == step.id) else {
             return false;
         };
@@ -287,7 +239,10 @@ impl History {
     ///
     /// # Errors
     /// The step is on disk only and cannot be read; nothing has moved. One line for the user.
-    pub(super) fn move_over(&mut self, back: bool) -> Result<Option<Arc<Step>>, String> {
+    pub(in crate::session) fn move_over(
+        &mut self,
+        back: bool,
+    ) -> Result<Option<Arc<Step>>, String> {
         let entry = if back {
             self.undo.back()
         } else {
@@ -320,13 +275,13 @@ impl History {
     }
 
     /// Tells the journal how many steps are in force now.
-    pub(super) fn tell_position(&self) {
+    pub(in crate::session) fn tell_position(&self) {
         self.tell(|| Record::position(self.undo.len()));
     }
 
     /// Gives a result to the step that asked for it: the last one that changed the target, if it left the
     /// target at these prompts. Returns whether there was one.
-    pub(super) fn amend_target(&mut self, after: TargetRecord) -> bool {
+    pub(in crate::session) fn amend_target(&mut self, after: TargetRecord) -> bool {
         let Some(entry) = self.undo.iter().rev().find(|e| e.changes_target) else {
             return false;
         };

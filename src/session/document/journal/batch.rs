@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::session::history::Step;
-use crate::session::proposal::PackedProposal;
+use crate::session::document::proposal::PackedProposal;
+use crate::session::document::step::Step;
 use crate::util::short_debug;
 
 use super::coding;

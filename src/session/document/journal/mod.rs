@@ -3,33 +3,38 @@
 //! The session tells an [`Archive`] each record at the moment when it changes its history, so that no step can miss it.
 //! The archive writes [`Batch`]es of them; [`Replay::of`] makes of a file's bytes the labels, the table and the whole
 //! history as they were after its last whole record. `frame.rs` is the file's outer form (lengths and checksums),
-//! `coding.rs` that of each record, `bytes.rs` that of numbers and lists.
+//! `coding.rs` that of each record (`values.rs`: of what is in them, `layers.rs`: of what is in other layers than the first),
+//! `bytes.rs` that of numbers and lists.
 
 mod batch;
 mod bytes;
 mod coding;
 mod frame;
 mod index;
+mod layers;
 mod recorded;
 mod replay;
 mod summary;
+mod values;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::session::ScanSource;
 use crate::util::short_debug;
-use crate::volume::{Grid, LabelTable, Runs};
+use crate::volume::{Grid, LabelLayers, LabelTable, LayerId, Runs};
 
-use super::ScanSource;
-use super::history::Step;
+use super::step::Step;
 
 pub use batch::Batch;
-pub use frame::{MARK, Place};
+pub use frame::{MARK, Place, is_mark};
 pub use index::Index;
 pub use recorded::Recorded;
+pub(in crate::session) use replay::Past;
 pub use replay::{Replay, ReplayError};
 pub use summary::Summary;
 
@@ -53,13 +58,13 @@ pub trait Archive: fmt::Debug + Send + Sync {
 pub struct StepId(u64);
 
 impl StepId {
-    pub(super) fn fresh() -> Self {
+    pub(in crate::session) fn fresh() -> Self {
         Self(unique_number())
     }
 }
 
 /// A number that nothing else has, in this process or, as good as certainly, in any other.
-pub(super) fn unique_number() -> u64 {
+pub(in crate::session) fn unique_number() -> u64 {
     /// Room for a count above a random start; seven bytes as a varint.
     const BITS_LEFT: u32 = u64::BITS - 48;
     static NEXT: LazyLock<AtomicU64> =
@@ -93,8 +98,11 @@ enum Content {
 pub struct Begin {
     pub(super) source: ScanSource,
     pub(super) grid: Grid,
-    pub(super) labels: Runs<u16>,
+    /// Labelled voxels of each of the table's layers.
+    pub(super) layers: Vec<Runs<u16>>,
     pub(super) table: LabelTable,
+    /// The active layer.
+    pub(super) layer: LayerId,
     pub(super) active: Option<u16>,
     pub(super) labels_path: Option<PathBuf>,
     pub(super) revision: u64,
@@ -104,7 +112,7 @@ pub struct Begin {
 
 /// What is part of the work but no step.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Status {
+pub(in crate::session) struct Status {
     pub source: ScanSource,
     pub active: Option<u16>,
     /// Labels that are not shown.
@@ -124,28 +132,39 @@ short_debug! {
     };
 }
 
+impl Begin {
+    /// What it says of the layers' voxels; `counts` tells whether there are any.
+    pub(super) fn runs_of(layers: &LabelLayers, counts: &BTreeMap<u16, usize>) -> Vec<Runs<u16>> {
+        let runs = layers.maps().iter().map(|map| match counts.is_empty() {
+            true => Runs::default(),
+            false => Runs::of_nonzero(&map.voxels),
+        });
+        runs.collect()
+    }
+}
+
 impl Record {
-    pub(super) fn begin(begin: Begin) -> Self {
+    pub(in crate::session) fn begin(begin: Begin) -> Self {
         Self(Content::Begin(Arc::new(begin)))
     }
 
-    pub(super) fn step(step: Arc<Step>) -> Self {
+    pub(in crate::session) fn step(step: Arc<Step>) -> Self {
         Self(Content::Step(step))
     }
 
-    pub(super) fn amended(step: Arc<Step>) -> Self {
+    pub(in crate::session) fn amended(step: Arc<Step>) -> Self {
         Self(Content::Amended(step))
     }
 
-    pub(super) fn position(steps: usize) -> Self {
+    pub(in crate::session) fn position(steps: usize) -> Self {
         Self(Content::Position(steps))
     }
 
-    pub(super) fn saved(revision: u64, path: PathBuf) -> Self {
+    pub(in crate::session) fn saved(revision: u64, path: PathBuf) -> Self {
         Self(Content::Saved { revision, path })
     }
 
-    pub(super) fn status(status: Status) -> Self {
+    pub(in crate::session) fn status(status: Status) -> Self {
         Self(Content::Status(status))
     }
 

@@ -4,11 +4,24 @@
 //! has a checksum of its own so that records behind a damaged one are found: with any, the file is damaged there; with
 //! none, its writing was broken off.
 
-/// The first bytes of every journal; the last one is the version of the format.
-pub const MARK: [u8; 8] = *b"PROSJNL\x01";
+/// The first bytes of a journal; the last one is the version of the format.
+///
+/// Version 1 knew one layer of labels. What it wrote is a part of what this version reads, and its journals go on.
+pub const MARK: [u8; 8] = *b"PROSJNL\x02";
+
+/// The oldest version that is read.
+const OLDEST: u8 = 1;
 
 /// Bytes before a payload.
 const HEAD: usize = 12;
+
+/// Whether bytes begin as a journal that can be read does, or break off within that.
+pub fn is_mark(bytes: &[u8]) -> bool {
+    let [name @ .., newest] = MARK;
+    let version = bytes.get(name.len());
+    bytes.iter().zip(&name).all(|(a, b)| a == b)
+        && version.is_none_or(|v| (OLDEST..=newest).contains(v))
+}
 
 /// Where a record lies in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,10 +87,10 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// The records of a file; `None` when it is no journal of this version.
+    /// The records of a file; `None` when it is no journal of a version that is read.
     pub fn of(bytes: &'a [u8]) -> Option<Self> {
         let at = MARK.len();
-        bytes.starts_with(&MARK).then_some(Self { bytes, at })
+        (bytes.len() >= at && is_mark(bytes)).then_some(Self { bytes, at })
     }
 
     /// Whether whole records lie behind the one that is not: the file was damaged, not broken off.
@@ -135,5 +148,10 @@ mod tests {
             assert_eq!(whole(&flipped), (expected, expected < 2), "flipped at {at}");
         }
         assert!(Records::of(&bytes[..4]).is_none());
+        for (version, is_read) in [(0, false), (1, true), (2, true), (3, false)] {
+            let mut other = bytes.clone();
+            other[MARK.len() - 1] = version;
+            assert_eq!(Records::of(&other).is_some(), is_read, "version {version}");
+        }
     }
 }

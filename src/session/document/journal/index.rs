@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use crate::session::history::Step;
+use crate::session::document::step::Step;
 use crate::volume::Grid;
 
 use super::bytes::Nonsense;

@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::session::change::{Target, TargetRecord, patch, with_visibility_of};
-use crate::session::history::{History, Step};
+use crate::session::document::{History, Step, Target, TargetRecord};
 use crate::session::{ScanSource, recovery};
 use crate::util::short_debug;
-use crate::volume::{Grid, LabelMap, LabelTable};
+use crate::volume::{Grid, LabelLayers, LabelTable};
 
 use super::bytes::{Coded, Input, Nonsense};
 use super::coding::{self, Kind, StepHead};
-use super::frame::{MARK, Place, Records};
+use super::frame::{MARK, Place, Records, is_mark};
 use super::{Archive, Begin, Index, Recorded};
 
 /// Why bytes give no work.
@@ -37,7 +36,7 @@ pub struct Replay {
     /// The scan that it was drawn on.
     pub source: ScanSource,
     /// The labels.
-    pub labels: LabelMap,
+    pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
     /// The file that Save writes to, if there is one.
@@ -48,15 +47,21 @@ pub struct Replay {
     pub whole_bytes: u64,
     /// Where what can be read back lies.
     pub index: Index,
-    pub(in crate::session) target: TargetRecord,
-    pub(in crate::session) history: History,
-    pub(in crate::session) revision: u64,
-    pub(in crate::session) saved_revision: u64,
-    pub(in crate::session) highest_revision: u64,
+    pub(in crate::session) past: Past,
+}
+
+/// How the work came to be as it is.
+#[derive(Clone)]
+pub(in crate::session) struct Past {
+    pub target: TargetRecord,
+    pub history: History,
+    pub revision: u64,
+    pub saved_revision: u64,
+    pub highest_revision: u64,
 }
 
 short_debug! {
-    Replay: |replay| format_args!("{:?} of {:?}", replay.labels, replay.source);
+    Replay: |replay| format_args!("{:?} of {:?}", replay.layers, replay.source);
 }
 
 impl Replay {
@@ -87,32 +92,41 @@ impl Replay {
     }
 
     fn begin(begin: Begin, recorded: Arc<Recorded>, budget: usize) -> Result<Self, ReplayError> {
-        let mut labels = recovery::try_empty(begin.grid).ok_or(ReplayError::TooLarge)?;
-        for run in begin.labels.iter() {
-            labels.voxels[run.range()].fill(run.value);
+        let lowest = recovery::try_empty(begin.grid).ok_or(ReplayError::TooLarge)?;
+        let mut layers = LabelLayers::from(lowest);
+        layers.follow(&begin.table);
+        for (layer, runs) in begin.table.layers().iter().zip(&begin.layers) {
+            if let Some(voxels) = layers.voxels_mut(layer.id) {
+                for run in runs.iter() {
+                    voxels[run.range()].fill(run.value);
+                }
+            }
         }
         let target = Target {
+            layer: begin.layer,
             active: begin.active,
             ..Target::default()
         };
         Ok(Self {
             source: begin.source,
-            labels,
+            layers,
             table: begin.table,
             labels_path: begin.labels_path,
             is_damaged: false,
             whole_bytes: 0,
             index: Index::default(),
-            target: target.record(),
-            history: History::new(budget, Some(recorded)),
-            revision: begin.revision,
-            // No revision is the largest number.
-            saved_revision: if begin.is_saved {
-                begin.revision
-            } else {
-                u64::MAX
+            past: Past {
+                target: target.record(),
+                history: History::new(budget, Some(recorded)),
+                revision: begin.revision,
+                // No revision is the largest number.
+                saved_revision: if begin.is_saved {
+                    begin.revision
+                } else {
+                    u64::MAX
+                },
+                highest_revision: begin.revision,
             },
-            highest_revision: begin.revision,
         })
     }
 
@@ -126,19 +140,22 @@ impl Replay {
             }
             kind @ (Kind::Step | Kind::Amended) => {
                 let id = StepHead::read(&mut input)?.id;
-                let known = self.history.is_last(id);
                 recorded.note(|index| index.step_lies_at(id, place));
                 let step = recorded.read(id).map_err(|_illegible| Nonsense)?;
-                self.highest_revision = self.highest_revision.max(step.revision.after);
+                self.past.highest_revision = self.past.highest_revision.max(step.revision.after);
                 if kind == Kind::Step {
-                    self.take_over(&step, false, !known);
-                    self.history.put(step);
+                    self.take_over(&step, false);
+                    if let Some(table) = &step.table {
+                        // It was shown so when the step was made.
+                        self.table.clone_from(&table.after);
+                    }
+                    self.past.history.put(step);
                 } else {
                     // Results come to prompts that stand still, whatever was done since.
                     if let Some(target) = &step.target {
-                        self.target.clone_from(&target.after);
+                        self.past.target.clone_from(&target.after);
                     }
-                    if !self.history.replace(step) {
+                    if !self.past.history.replace(step) {
                         return Err(Nonsense);
                     }
                 }
@@ -146,20 +163,15 @@ impl Replay {
             Kind::Position => self.go_to(usize::read(&mut input)?)?,
             Kind::Saved => {
                 let (revision, path) = coding::read_saved(&mut input)?;
-                self.saved_revision = revision;
+                self.past.saved_revision = revision;
                 self.labels_path = Some(path.into());
             }
             Kind::Status => {
                 let status = coding::read_status(&mut input)?;
                 self.source = status.source;
-                self.target.active = status.active;
-                for value in self
-                    .table
-                    .labels()
-                    .iter()
-                    .map(|l| l.value)
-                    .collect::<Vec<_>>()
-                {
+                self.past.target.active = status.active;
+                let labels = self.table.labels().iter();
+                for value in labels.map(|l| l.value).collect::<Vec<_>>() {
                     if let Some(label) = self.table.get_mut(value) {
                         label.visible = !status.hidden.contains(&value);
                     }
@@ -170,34 +182,28 @@ impl Replay {
     }
 
     fn go_to(&mut self, position: usize) -> Result<(), Nonsense> {
-        while self.history.undo_len() != position {
-            let back = self.history.undo_len() > position;
-            let moved = self.history.move_over(back);
+        while self.past.history.undo_len() != position {
+            let back = self.past.history.undo_len() > position;
+            let moved = self.past.history.move_over(back);
             let step = moved.map_err(|_illegible| Nonsense)?.ok_or(Nonsense)?;
-            let shown = self.table.clone();
-            self.take_over(&step, back, true);
-            self.table = with_visibility_of(&self.table, &shown);
+            self.take_over(&step, back);
         }
         Ok(())
     }
 
     /// Sets the work to what it is before (`back`) or after a step.
-    fn take_over(&mut self, step: &Step, back: bool, with_labels: bool) {
-        if let Some(delta) = step.labels.as_ref().filter(|_| with_labels) {
-            patch(&mut self.labels.voxels, delta, back);
-        }
-        if let Some(table) = &step.table {
-            self.table.clone_from(table.to(back));
-        }
+    fn take_over(&mut self, step: &Step, back: bool) {
+        step.bring(&mut self.layers, &mut self.table, back);
         if let Some(target) = &step.target {
-            self.target.clone_from(target.to(back));
+            self.past.target.clone_from(target.to(back));
         }
-        self.revision = *step.revision.to(back);
+        self.past.revision = *step.revision.to(back);
     }
 
     /// Whether its steps can be undone on a scan of this grid.
     pub fn fits(&self, grid: &Grid) -> bool {
-        self.labels.grid.dims == grid.dims && self.labels.grid.affine == grid.affine
+        let own = self.layers.grid();
+        own.dims == grid.dims && own.affine == grid.affine
     }
 }
 
@@ -214,7 +220,7 @@ pub(super) fn refusal(bytes: &[u8]) -> ReplayError {
     match bytes {
         [] => ReplayError::Empty,
         _ if bytes.starts_with(name) && bytes.len() > name.len() => ReplayError::OtherVersion,
-        _ if MARK.starts_with(bytes) => ReplayError::Empty,
+        _ if is_mark(bytes) => ReplayError::Empty,
         _ => ReplayError::NotAJournal,
     }
 }

@@ -2,7 +2,7 @@
 """What `prosector statistics` measures beside SimpleITK's LabelShapeStatistics and LabelIntensityStatistics.
 
 Usage: pip install SimpleITK, then
-       python3 benches/peers/statistics.py target/release/prosector SHARED_DATA
+       python3 benches/peers/label_statistics.py target/release/prosector SHARED_DATA
 
 Five cases of the shared data. For each measure the largest relative difference over the labels of a case, and the
 times of both. The surface is another definition (ours is the area of the marching-cubes surface, SimpleITK's perimeter

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::session::history::Step;
+use crate::session::document::step::Step;
 use crate::util::short_debug;
 
 use super::frame::{MARK, Place};

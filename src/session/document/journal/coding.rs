@@ -3,18 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::geometry::{Affine, VoxelBox, VoxelIndex};
-use crate::models::Estimate;
-use crate::prompt::{Click, Polarity, PromptSet};
+use crate::geometry::Affine;
 use crate::session::ScanSource;
-use crate::session::change::{Delta, TargetRecord};
-use crate::session::history::{Change, Step};
-use crate::session::proposal::{PackedKind, PackedProposal};
+use crate::session::document::proposal::{PackedKind, PackedProposal};
+use crate::session::document::step::{Change, Delta, Step};
+use crate::session::document::target::TargetRecord;
 use crate::session::recovery::as_text;
-use crate::volume::{Grid, Label, LabelTable, Run, Runs};
+use crate::volume::{Grid, LabelTable, LayerId, Runs};
 
 use super::bytes::{Coded, Input, Nonsense, put_text};
-use super::{Begin, Content, Status, StepId};
+use super::values::{put_runs, read_box, read_prompts, read_runs};
+use super::{Begin, Content, Status, StepId, layers};
 
 /// What kind of record it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +145,13 @@ fn put_begin(begin: &Begin, out: &mut Vec<u8>) {
     path.map(|p| p.to_string_lossy().into_owned()).put(out);
     begin.revision.put(out);
     begin.is_saved.put(out);
-    put_runs(&begin.labels, out);
+    let mut runs = begin.layers.iter();
+    put_runs(runs.next().unwrap_or(&Runs::default()), out);
+    if !begin.table.is_plain() {
+        layers::put_table(&begin.table, out);
+        begin.layer.put(out);
+        runs.for_each(|runs| put_runs(runs, out));
+    }
 }
 
 /// What follows the kind of a begin.
@@ -161,16 +166,25 @@ pub fn read_begin(input: &mut Input<'_>) -> Result<Begin, Nonsense> {
         return Err(Nonsense);
     }
     let grid = Grid::new(dims, affine).with_sides_assumed(bool::read(input)?);
-    Ok(Begin {
+    let mut begin = Begin {
         source,
         grid,
         table: LabelTable::read(input)?,
+        layer: LayerId::default(),
         active: Option::read(input)?,
         labels_path: Option::<String>::read(input)?.map(Into::into),
         revision: u64::read(input)?,
         is_saved: bool::read(input)?,
-        labels: read_runs(input, &grid)?,
-    })
+        layers: vec![read_runs(input, &grid)?],
+    };
+    if !input.0.is_empty() {
+        begin.table = layers::read_table(&begin.table, input)?;
+        begin.layer = LayerId::read(input)?;
+        for _ in 1..begin.table.layers().len() {
+            begin.layers.push(read_runs(input, &grid)?);
+        }
+    }
+    Ok(begin)
 }
 
 /// What follows the kind of a save.
@@ -238,8 +252,8 @@ fn put_step(kind: Kind, step: &Step, out: &mut Vec<u8>) {
     kind.put(out);
     let proposals = StepHead::put(step, out);
     step.merge.put(out);
-    step.labels.is_some().put(out);
-    if let Some(delta) = &step.labels {
+    (!step.deltas.is_empty()).put(out);
+    if let Some(delta) = step.deltas.first() {
         delta.bounds.put(out);
         put_runs(&delta.runs, out);
     }
@@ -251,6 +265,9 @@ fn put_step(kind: Kind, step: &Step, out: &mut Vec<u8>) {
     if let Some(target) = &step.target {
         put_target(&target.before, &proposals, out);
         put_target(&target.after, &proposals, out);
+    }
+    if !layers::is_plain(step) {
+        layers::put(step, out);
     }
 }
 
@@ -285,6 +302,7 @@ pub fn step_of(
     let input = &mut input;
     let read_target = |input: &mut Input<'_>| -> Result<TargetRecord, Nonsense> {
         Ok(TargetRecord {
+            layer: LayerId::default(),
             active: Option::read(input)?,
             prompts: read_prompts(input, grid)?,
             clicks_before_box: usize::read(input)?,
@@ -297,12 +315,13 @@ pub fn step_of(
         })
     };
     let merge = Option::read(input)?;
-    let labels = match bool::read(input)? {
-        true => Some(Delta {
+    let deltas = match bool::read(input)? {
+        true => vec![Delta {
+            layer: LayerId::default(),
             bounds: read_box(input, grid)?,
             runs: read_runs(input, grid)?,
-        }),
-        false => None,
+        }],
+        false => Vec::new(),
     };
     let table = match bool::read(input)? {
         true => Some(Change {
@@ -318,184 +337,18 @@ pub fn step_of(
         }),
         None => None,
     };
-    input.end()?;
-    Ok(Step {
+    let mut step = Step {
         id: head.id,
         name: head.name.into(),
-        labels,
+        deltas,
         table,
         target,
         revision: head.revision,
         merge,
-    })
-}
-
-/// Runs as gap and length; which of the values that occur a run has is coded with its length.
-fn put_runs<V: Coded + Copy + Ord>(runs: &Runs<V>, out: &mut Vec<u8>) {
-    let mut values: Vec<V> = Vec::new();
-    for run in runs.iter() {
-        if let Err(at) = values.binary_search(&run.value) {
-            values.insert(at, run.value);
-        }
+    };
+    if !input.0.is_empty() {
+        layers::read(&mut step, input, grid)?;
     }
-    values.put(out);
-    runs.iter().count().put(out);
-    let mut end = 0;
-    for run in runs.iter() {
-        (run.start - end).put(out);
-        let which = values.binary_search(&run.value).unwrap_or_default();
-        (u64::from(run.len - 1) * values.len() as u64 + which as u64).put(out);
-        end = run.range().end;
-    }
-}
-
-fn read_runs<V: Coded + Copy + PartialEq>(
-    input: &mut Input<'_>,
-    grid: &Grid,
-) -> Result<Runs<V>, Nonsense> {
-    let values = Vec::<V>::read(input)?;
-    let mut runs = Runs::default();
-    let mut end = 0usize;
-    for _ in 0..input.count()? {
-        let gap = usize::read(input)?;
-        let coded = u64::read(input)?;
-        let kinds = values.len() as u64;
-        let len = coded.checked_div(kinds).ok_or(Nonsense)? + 1;
-        let run = Run {
-            start: end.checked_add(gap).ok_or(Nonsense)?,
-            len: u32::try_from(len).map_err(|_too_long| Nonsense)?,
-            value: values[(coded % kinds) as usize],
-        };
-        end = run.start.checked_add(run.len as usize).ok_or(Nonsense)?;
-        if end > grid.len() {
-            return Err(Nonsense);
-        }
-        runs.push_run(run);
-    }
-    runs.shrink();
-    Ok(runs)
-}
-
-fn read_box(input: &mut Input<'_>, grid: &Grid) -> Result<VoxelBox, Nonsense> {
-    let found = VoxelBox::read(input)?;
-    let ordered = (0..3).all(|d| found.min[d] <= found.max[d]);
-    let inside = found.clipped(grid.dims) == Some(found);
-    (ordered && inside).then_some(found).ok_or(Nonsense)
-}
-
-fn read_prompts(input: &mut Input<'_>, grid: &Grid) -> Result<PromptSet, Nonsense> {
-    let prompts = PromptSet::read(input)?;
-    let is_usable = prompts.is_empty() || prompts.on_grid(grid).is_ok_and(|p| p == prompts);
-    is_usable.then_some(prompts).ok_or(Nonsense)
-}
-
-impl Coded for (u16, u16) {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
-        self.1.put(out);
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        Ok((u16::read(input)?, u16::read(input)?))
-    }
-}
-
-impl Coded for VoxelBox {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.min.put(out);
-        self.max.put(out);
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        Ok(Self {
-            min: Coded::read(input)?,
-            max: Coded::read(input)?,
-        })
-    }
-}
-
-impl Coded for Click {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.voxel.0.put(out);
-        (self.polarity == Polarity::Positive).put(out);
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        Ok(Self {
-            voxel: VoxelIndex(Coded::read(input)?),
-            polarity: match bool::read(input)? {
-                true => Polarity::Positive,
-                false => Polarity::Negative,
-            },
-        })
-    }
-}
-
-impl Coded for PromptSet {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.clicks.put(out);
-        self.target_box.put(out);
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        Ok(Self {
-            clicks: Coded::read(input)?,
-            target_box: Coded::read(input)?,
-        })
-    }
-}
-
-impl Coded for Estimate {
-    fn put(&self, out: &mut Vec<u8>) {
-        let (is_dice, value) = match self {
-            Self::Dice(value) => (true, value),
-            Self::Iou(value) => (false, value),
-        };
-        is_dice.put(out);
-        value.put(out);
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        Ok(match bool::read(input)? {
-            true => Self::Dice(f32::read(input)?),
-            false => Self::Iou(f32::read(input)?),
-        })
-    }
-}
-
-impl Coded for Label {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.value.put(out);
-        put_text(&self.name, out);
-        self.color.put(out);
-        self.visible.put(out);
-        self.locked.put(out);
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        Ok(Self {
-            value: u16::read(input)?,
-            name: String::read(input)?,
-            color: Coded::read(input)?,
-            visible: bool::read(input)?,
-            locked: bool::read(input)?,
-        })
-    }
-}
-
-impl Coded for LabelTable {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.labels().len().put(out);
-        for label in self.labels() {
-            label.put(out);
-        }
-    }
-
-    fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
-        let mut table = Self::default();
-        for label in Vec::<Label>::read(input)? {
-            table.insert(label);
-        }
-        Ok(table)
-    }
+    input.end()?;
+    Ok(step)
 }

@@ -1,0 +1,75 @@
+//! What fills the middle of the window: a table with one file a kind of pane.
+//!
+//! A pane has an id, a kind and a state of its own, such as the plane and the camera of a slice. Textures of scan, labels
+//! and proposal belong to the scene and are shared by all panes; only the picture of a pane is kept by its id.
+
+mod slice;
+
+use std::fmt::Debug;
+
+use egui::{Rect, Ui};
+
+use crate::session::{Case, Command};
+
+use super::model::UiModel;
+use super::state::UiState;
+use super::view::{Canvas, ViewIntent};
+
+/// All kinds of panes.
+pub const KINDS: &[Kind] = &[slice::KIND];
+
+/// One kind of pane.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    /// Names it in what is remembered of the window.
+    pub id: &'static str,
+    /// Opens a pane of this kind from what [`Pane::remembered`] said; `None` where that is not understood.
+    pub open: fn(&str) -> Option<Box<dyn Pane>>,
+}
+
+impl Kind {
+    /// The kind of this id.
+    pub fn of(id: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.id == id)
+    }
+}
+
+/// Names a pane for as long as the window is open; no number is given twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PaneId(pub u64);
+
+/// A pane: what it shows, and its own state.
+pub trait Pane: Debug {
+    /// Its kind.
+    fn kind(&self) -> &'static Kind;
+
+    /// What is kept of it for the next start, in a form that its kind opens again.
+    fn remembered(&self) -> String;
+
+    /// Shows all there is to see again.
+    fn fit(&mut self);
+
+    /// The change that stepping this many slices on means, where there are slices to step through.
+    fn step(&self, _steps: i64) -> Option<Command> {
+        None
+    }
+
+    /// Draws it, and returns what the user meant over it.
+    fn show(&mut self, ui: &mut Ui, context: &mut PaneContext<'_, '_>) -> Vec<ViewIntent>;
+}
+
+/// What a pane is drawn with.
+pub struct PaneContext<'a, 'm> {
+    /// Which pane it is.
+    pub id: PaneId,
+    /// Where it is, in points, on whole pixels.
+    pub rect: Rect,
+    /// What there is to show.
+    pub model: &'a UiModel<'m>,
+    /// The scan.
+    pub case: &'a Case,
+    /// Draws slices; `None` without a graphics adapter.
+    pub canvas: Option<&'a Canvas>,
+    /// The state of the window, without its panes.
+    pub state: &'a mut UiState,
+}

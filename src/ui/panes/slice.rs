@@ -1,0 +1,242 @@
+//! A slice through the scan in one of the standard planes; the cross-hair says which slice.
+
+use egui::accesskit::Role;
+use egui::{Painter, Pos2, Sense, Ui};
+
+use crate::geometry::{Convention, Plane, VoxelBox};
+use crate::io::TimeAxis;
+use crate::session::{Case, Command, ViewCommand};
+use crate::ui::state::UiState;
+use crate::ui::theme;
+use crate::ui::tools::{self, Tool};
+use crate::ui::view::{
+    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, ViewIntent, annotations,
+    pointer, prompt_overlay, scene,
+};
+
+use super::{Kind, Pane, PaneContext};
+
+pub const KIND: Kind = Kind { id: "slice", open };
+
+/// Width of the strip at a pane's border where a press is for the separator, in points.
+const BORDER: f32 = 3.0;
+
+fn open(remembered: &str) -> Option<Box<dyn Pane>> {
+    let named = |plane: &Plane| plane.name().eq_ignore_ascii_case(remembered);
+    let plane = Plane::ALL.into_iter().find(named)?;
+    Some(Box::new(Slice {
+        plane,
+        camera: Camera::default(),
+    }))
+}
+
+#[derive(Debug)]
+struct Slice {
+    plane: Plane,
+    camera: Camera,
+}
+
+impl Pane for Slice {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn remembered(&self) -> String {
+        self.plane.name().to_lowercase()
+    }
+
+    fn fit(&mut self) {
+        self.camera = Camera::default();
+    }
+
+    fn step(&self, steps: i64) -> Option<Command> {
+        let plane = self.plane;
+        Some(ViewCommand::StepSlice { plane, steps }.into())
+    }
+
+    fn show(&mut self, ui: &mut Ui, context: &mut PaneContext<'_, '_>) -> Vec<ViewIntent> {
+        let (rect, time) = (context.rect, context.case.info().time);
+        let id = ui.scope_id().with(context.id);
+        let response = ui.interact(rect, id, Sense::drag());
+        let view = self.placed(ui, context);
+        tell_accessibility(&response, &view, time);
+        let mut intents = read_gestures(ui, context, &view, &response);
+        intents.retain(|intent| {
+            let view = self.placed(ui, context);
+            match *intent {
+                ViewIntent::Pan(by) => self.camera.pan(&view, by),
+                ViewIntent::Zoom(factor, at) => self.camera.zoom(&view, factor, at),
+                _ => return true,
+            }
+            false
+        });
+        let view = self.placed(ui, context);
+        let hover = response.hover_pos().filter(|p| rect.contains(*p));
+        if let Some(pos) = hover {
+            context.state.active_pane = Some(context.id);
+            context.state.hovered = view.voxel(pos);
+        }
+        let dragged = response.interact_pointer_pos().filter(|_| {
+            let drag = context.state.drag.as_ref();
+            drag.is_some_and(|d| d.is_of(context.id))
+        });
+        if let Some(pos) = hover.or(dragged) {
+            show_cursor(ui, context, &view, pos);
+        }
+        let painter = ui.painter_at(rect);
+        draw_scan(&painter, context, &view);
+        overlay(&painter, context, &view, hover);
+        intents
+    }
+}
+
+impl Slice {
+    fn placed(&self, ui: &Ui, context: &PaneContext<'_, '_>) -> PlacedView {
+        let convention = match context.case.info().time {
+            // Pictures are not of a patient's left or right: they are never mirrored.
+            Some(time) if !time.has_position => Convention::Radiological,
+            _ => context.model.session.display().convention,
+        };
+        self.camera.placed(
+            context.case.grid(),
+            self.plane,
+            convention,
+            context.case.cross_hair(),
+            context.rect,
+            ui.ctx().pixels_per_point(),
+        )
+    }
+}
+
+fn draw_scan(painter: &Painter, context: &PaneContext<'_, '_>, view: &PlacedView) {
+    let Some(canvas) = context.canvas else {
+        return no_canvas(painter, view);
+    };
+    let (case, state) = (context.case, &*context.state);
+    let display = context.model.session.display();
+    let scene = state.drawn_labels.scene(case, display);
+    let style = scene::style(case, display, state.highlighted, view.pixels_per_point);
+    painter.add(canvas.shape(context.id, view, &scene, &style));
+}
+
+/// The pointer's shape: that of the drag that began here, else the tool's.
+fn show_cursor(ui: &Ui, context: &PaneContext<'_, '_>, view: &PlacedView, pos: Pos2) {
+    let dragged = context.state.drag.as_ref();
+    let while_dragging = dragged
+        .filter(|d| d.is_of(context.id))
+        .and_then(ActiveDrag::cursor);
+    let icon = while_dragging.unwrap_or_else(|| {
+        let tool = Tool::of(context.model.session.tools().tool);
+        let target_box = shown_box(context.case, context.state);
+        tool.kind.cursor(view, pos, target_box)
+    });
+    ui.ctx().set_cursor_icon(icon);
+}
+
+/// What a screen reader and a test see: the view's name, and where it stands.
+fn tell_accessibility(response: &egui::Response, view: &PlacedView, time: Option<TimeAxis>) {
+    let plane = annotations::plane_text(view, time);
+    let position = annotations::slice_text(view, time);
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(Role::Image, true, format!("{plane}, {position}"))
+    });
+    response.ctx.accesskit_node_builder(response.id, |node| {
+        node.set_value(position.clone());
+        node.set_description(format!("{plane} view of the scan"));
+    });
+}
+
+fn read_gestures(
+    ui: &Ui,
+    context: &mut PaneContext<'_, '_>,
+    view: &PlacedView,
+    response: &egui::Response,
+) -> Vec<ViewIntent> {
+    let (model, case) = (context.model, context.case);
+    let state = &mut *context.state;
+    let layer = ui.layer_id();
+    let ctx = ui.ctx().clone();
+    let free = state.question.is_none() && !ctx.any_popup_open();
+    let inner = view.rect.shrink(BORDER);
+    let is_over = |pos: Pos2| free && inner.contains(pos) && ctx.layer_id_at(pos) == Some(layer);
+    let (events, double_click) = ui.input(|i| {
+        let double = i
+            .pointer
+            .button_double_clicked(egui::PointerButton::Primary);
+        (i.events.clone(), double)
+    });
+    let mut reader = GestureReader {
+        pane: context.id,
+        view,
+        context: GestureContext {
+            tool: model.session.tools().tool,
+            polarity: state.polarity(),
+            target_box: case.prompts().target_box,
+            window: case.window(),
+            profile: state.mouse,
+        },
+        pointer_pos: response.hover_pos(),
+        drag: &mut state.drag,
+        outline: &mut state.outline,
+        wheel: &mut state.wheel,
+        intents: Vec::new(),
+    };
+    reader.read(&events, &is_over, response.hovered());
+    let over = response.hover_pos().filter(|&pos| is_over(pos));
+    if let Some(pos) = over.filter(|_| double_click) {
+        reader.double_press(pos);
+    }
+    reader.intents
+}
+
+/// Everything that egui draws over the scan.
+fn overlay(
+    painter: &Painter,
+    context: &PaneContext<'_, '_>,
+    view: &PlacedView,
+    hover: Option<Pos2>,
+) {
+    let (model, case, state) = (context.model, context.case, &*context.state);
+    let tool = Tool::of(model.session.tools().tool);
+    if state.show_cross_hair {
+        annotations::crosshair(painter, view, case.cross_hair());
+    }
+    if let Some(b) = shown_box(case, state) {
+        prompt_overlay::target_box(painter, view, b, tool.id == tools::BOX);
+    }
+    prompt_overlay::clicks(painter, view, &case.prompts().clicks);
+    let time = case.info().time;
+    annotations::letters(painter, view, time);
+    annotations::title(painter, view, time);
+    annotations::scale_bar(painter, view, time);
+    if let Some(pos) = hover {
+        tool.kind.at_pointer(painter, view, pos, model);
+    }
+    if let Some(outline) = &state.outline {
+        outline.paint(painter, view, hover);
+    }
+    if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
+        let receiver = case.receiver();
+        let shift = painter.ctx().input(|i| i.modifiers.shift);
+        let words = tool.kind.words(&receiver, state.polarity(), shift);
+        if let Some(words) = words {
+            pointer::tag(painter, view, pos, &words, &receiver);
+        }
+    }
+}
+
+/// The box as it is being dragged, else as it is.
+fn shown_box(case: &Case, state: &UiState) -> Option<VoxelBox> {
+    let drawn = state.drag.as_ref().and_then(ActiveDrag::drawn_box);
+    drawn.or(case.prompts().target_box)
+}
+
+fn no_canvas(painter: &Painter, view: &PlacedView) {
+    painter.text(
+        view.rect.center(),
+        egui::Align2::CENTER_CENTER,
+        "The scan cannot be drawn: no graphics adapter",
+        egui::FontId::proportional(14.0),
+        theme::WARNING,
+    );
+}
