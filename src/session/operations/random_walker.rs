@@ -3,7 +3,7 @@
 use super::parameter::LABEL;
 use super::{Kind, Need, Operation, OperationError, Parameter, Values, unchecked};
 use crate::geometry::VoxelBox;
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 use crate::util::JobContext;
 use crate::volume::morphology::{Crop, rows};
 use crate::volume::random_walker::{RandomWalker, Seed};
@@ -78,9 +78,10 @@ fn refusal(reason: &str) -> OperationError {
     OperationError::new(format!("random_walker: {reason}"))
 }
 
-/// The label is the target; other labels and the faces of the box are background, but not where the scan ends.
+/// The label is the target; other labels of its layer and the faces of the box are background, but not where the scan
+/// ends.
 fn seeds(edit: &Edit<'_>, label: u16, bounds: VoxelBox) -> Vec<Seed> {
-    let (labels, grid) = (edit.labels(), edit.grid());
+    let (labels, grid) = (edit.labels_with(label), edit.grid());
     let is_face = |voxel: [i64; 3]| {
         (0..3).any(|d| {
             let last = grid.dims[d] as i64 - 1;
