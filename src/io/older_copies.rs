@@ -13,11 +13,11 @@ use super::{IoError, format};
 ///
 /// # Errors
 /// What `save` says; [`IoError::Output`] when the version that is there cannot be kept: then it is not saved over.
-pub fn keeping_older(
+pub fn keeping_older<T>(
     target: &Path,
     most: usize,
-    save: impl FnOnce() -> Result<(), IoError>,
-) -> Result<(), IoError> {
+    save: impl FnOnce() -> Result<T, IoError>,
+) -> Result<T, IoError> {
     let failed = |error: io::Error| {
         IoError::output(
             target,
@@ -30,11 +30,11 @@ pub fn keeping_older(
         0 => None,
         _ => held(target).map_err(failed)?,
     };
-    save()?;
-    match previous {
-        Some(previous) => shift_in(target, most, previous).map_err(failed),
-        None => Ok(()),
+    let saved = save()?;
+    if let Some(previous) = previous {
+        shift_in(target, most, previous).map_err(failed)?;
     }
+    Ok(saved)
 }
 
 /// What is there, under a name of its own; `None` where nothing is.
@@ -106,7 +106,9 @@ mod tests {
         write(&path, "two", 0);
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
         write(&path, "three", 3);
-        let refused = keeping_older(&path, 3, || Err(IoError::output(&path, "full".to_owned())));
+        let refused = keeping_older(&path, 3, || {
+            Err::<(), _>(IoError::output(&path, "full".to_owned()))
+        });
         assert!(refused.is_err());
         assert_eq!(read(folder.path(), "labels.nrrd").as_deref(), Some("three"));
         assert_eq!(
