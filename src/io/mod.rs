@@ -14,6 +14,7 @@ mod keep;
 mod meta_image;
 mod nifti;
 mod nrrd;
+mod older_copies;
 mod pictures;
 mod provenance;
 mod scan;
@@ -24,6 +25,7 @@ mod whole;
 
 pub use error::IoError;
 pub use keep::{check_distinct, check_keeps};
+pub use older_copies::keeping_older;
 pub use provenance::{Provenance, SourceSlice};
 pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
 pub use warning::{Choice, Quoted, Warning};

@@ -193,17 +193,20 @@ pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
     }
 }
 
-/// Saves labels, atomically and read back; never over a file of the `scan` that they are of.
+/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
+/// that they are of.
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
     layers: &LabelLayers,
     table: &LabelTable,
     revision: u64,
+    older: usize,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
-    let saved =
-        io::check_keeps(&path, &inputs).and_then(|()| io::save_label_layers(&path, layers, table));
+    let saved = io::check_keeps(&path, &inputs).and_then(|()| {
+        io::keeping_older(&path, older, || io::save_label_layers(&path, layers, table))
+    });
     match saved {
         Err(error) => FileOutcome::refused(error),
         Ok(flattened) => FileOutcome::Saved {

@@ -40,8 +40,9 @@ impl Window {
         };
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
+        let older = self.settings.older_copies;
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, scan.as_deref(), &layers, &table, revision)
+            files::save_labels(path, scan.as_deref(), &layers, &table, revision, older)
         });
         self.flow.saving = Some(id);
     }
