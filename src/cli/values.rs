@@ -171,3 +171,23 @@ pub(super) fn tolerance(text: &str) -> Result<f64, String> {
 fn number_within(text: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
     text.parse().ok().filter(|v| range.contains(v))
 }
+
+/// Which layers of labels are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layers {
+    /// Every one.
+    All,
+    /// The one of this number, from 0.
+    One(usize),
+}
+
+/// `all`, or the number of a layer.
+pub(super) fn layers(text: &str) -> Result<Layers, String> {
+    match text {
+        "all" => Ok(Layers::All),
+        number => number
+            .parse()
+            .map(Layers::One)
+            .map_err(|e| format!("{e}: give all, or the number of a layer from 0")),
+    }
+}

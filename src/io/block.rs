@@ -16,7 +16,7 @@ use crate::{map_voxels, with_voxels};
 use super::described::{Found, described};
 use super::stored_type::StoredType;
 use super::whole::{in_bytes, label_map, named};
-use super::{IoError, OpenOptions, ScanInfo, Warning};
+use super::{IoError, Labels, OpenOptions, ScanInfo, Warning};
 
 /// Read at once, and between two looks at whether the user gave up.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -209,17 +209,13 @@ impl Block {
     ///
     /// # Errors
     /// Several frames, and values that are no labels.
-    pub(super) fn into_labels(
-        self,
-        path: &Path,
-        table: LabelTable,
-    ) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+    pub(super) fn into_labels(self, path: &Path, table: LabelTable) -> Result<Labels, IoError> {
         if self.frames > 1 {
             return Err(IoError::several_frames(path, self.frames));
         }
         let labels = label_map(path, self.grid, self.voxels, Rescale::IDENTITY)?;
         let table = named(table, &labels);
-        Ok((labels, table, self.warnings))
+        Ok(Labels::plain(labels, table, self.warnings))
     }
 }
 

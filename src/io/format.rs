@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
 
-use super::{IoError, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti, nrrd, pictures};
+use super::{
+    Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti,
+    nrrd, pictures,
+};
 
 /// All formats, in the order in which they are tried.
 pub(super) static FORMATS: &[&Format] = &[
@@ -20,11 +23,9 @@ pub(super) static FORMATS: &[&Format] = &[
 
 /// What opening a scan gives; no volume where a series must be chosen.
 pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
-/// What opening a label map gives; the last are warnings.
-pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<Warning>);
-
-/// Opens a label map of a format.
-pub(super) type OpenLabels = fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>;
+/// Opens a label map of a format; onto the grid of a scan where the format has none of its own.
+pub(super) type OpenLabels =
+    fn(&Path, Option<&LabelTarget>, &JobContext) -> Result<Labels, IoError>;
 
 /// One format.
 pub(super) struct Format {
@@ -89,6 +90,25 @@ pub(super) trait Save: Sync {
     /// # Errors
     /// As [`Self::labels`], and what the format cannot hold.
     fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError>;
+
+    /// Whether it refers to a DICOM series, and is written by [`Self::export`] alone.
+    fn needs_series(&self) -> bool {
+        false
+    }
+
+    /// A label map with all that is known of it; gives what the format could not keep.
+    ///
+    /// # Errors
+    /// As [`Self::labels`].
+    fn export(
+        &self,
+        path: &Path,
+        labels: &LabelMap,
+        table: &LabelTable,
+        _export: &Export,
+    ) -> Result<Vec<Warning>, IoError> {
+        self.labels(path, labels, table).map(|()| Vec::new())
+    }
 }
 
 /// The writer for a file of this name.

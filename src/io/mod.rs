@@ -6,8 +6,10 @@
 pub mod atomic;
 mod block;
 mod described;
+mod details;
 mod dicom;
 mod error;
+mod export;
 mod figures;
 mod format;
 mod keep;
@@ -22,7 +24,9 @@ mod stored_type;
 mod warning;
 mod whole;
 
+pub use details::{Code, SegmentDetails};
 pub use error::IoError;
+pub use export::{DicomObject, Export, LabelTarget, Labels};
 pub use keep::{check_distinct, check_keeps};
 pub use provenance::{Provenance, SourceSlice};
 pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
@@ -85,6 +89,25 @@ pub fn open_labels(
     path: &Path,
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+    let Labels {
+        labels,
+        table,
+        warnings,
+        ..
+    } = open_labels_of(path, None, ctx)?;
+    Ok((labels, table, warnings))
+}
+
+/// Opens a label map as [`open_labels`] does, with all that is known of its labels. A DICOM segmentation comes on the grid
+/// of the scan `target`; other formats on their own.
+///
+/// # Errors
+/// As [`open_labels`], and a DICOM object of another frame of reference than the scan's.
+pub fn open_labels_of(
+    path: &Path,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
     let format = sniff(path)?;
     let open = format.open_labels.ok_or_else(|| {
         let name = format.name;
@@ -92,7 +115,7 @@ pub fn open_labels(
             format!("label maps are not read from {name}; convert it to NIfTI or NRRD first");
         IoError::not_labels(path, reason)
     })?;
-    open(path, ctx)
+    open(path, target, ctx)
 }
 
 /// Saves a label map in the format that the name's end says, with its names where that has room for them: 8 bit if the
@@ -124,12 +147,44 @@ pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
     format::writer_for(path)?.image(path, image)
 }
 
+/// Saves a label map as [`save_labels`] does, as a DICOM object too, which refers to the series `export.source`. Gives
+/// what the format could not keep.
+///
+/// # Errors
+/// As [`save_labels`], and a DICOM object without a series.
+pub fn export_labels(
+    path: &Path,
+    labels: &LabelMap,
+    table: &LabelTable,
+    export: &Export,
+) -> Result<Vec<Warning>, IoError> {
+    check_export(path)?;
+    format::writer_for(path)?.export(path, labels, table, export)
+}
+
 /// Whether a result could be written here, asked before the work starts: the name ends as those of a format that is
 /// written, the folder exists and can be written to, and the target is no folder or protected file.
 ///
 /// # Errors
 /// [`IoError::Output`] with what is in the way.
 pub fn check_output(path: &Path) -> Result<(), IoError> {
+    if format::writer_for(path)?.needs_series() {
+        let reason = "a DICOM object is made of finished labels: save them as .nii.gz, then `prosector labels` makes it";
+        return Err(IoError::output(path, reason));
+    }
+    atomic::check_target(path)
+}
+
+/// The same of labels whose DICOM series is known.
+///
+/// # Errors
+/// As [`check_output`].
+pub fn check_export(path: &Path) -> Result<(), IoError> {
     format::writer_for(path)?;
     atomic::check_target(path)
+}
+
+/// Whether a file of this name is a DICOM object.
+pub fn is_dicom_name(path: &Path) -> bool {
+    format::writer_for(path).is_ok_and(|writer| writer.needs_series())
 }

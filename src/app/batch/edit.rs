@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::EditArgs;
-use crate::io::save_labels;
+use crate::io::{LabelTarget, save_labels};
 use crate::models::ScanKey;
 use crate::session::operations::OperationError;
 use crate::session::{
@@ -64,7 +64,7 @@ impl Desk {
         let scan = inputs::open(&args.scan, None, &ctx)?;
         self.warnings.clone_from(&scan.warnings);
         self.warnings.extend(inputs::one_map_for_frames(&scan.info));
-        let grid = *scan.image.grid();
+        let (grid, source) = (*scan.image.grid(), scan.info.provenance.clone());
         let opened = OpenedScan {
             window: default_window(&scan.image),
             image: scan.image,
@@ -82,7 +82,11 @@ impl Desk {
         let Some(path) = &args.labels else {
             return Ok(());
         };
-        let (labels, table, warnings) = inputs::labels_on_grid(path, &grid, &ctx)?;
+        let target = LabelTarget {
+            grid,
+            source: source.as_deref(),
+        };
+        let (labels, table, warnings) = inputs::labels_on_grid(path, &target, &ctx)?;
         self.warnings.extend(warnings);
         self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
             layers: labels.into(),

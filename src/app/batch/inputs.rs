@@ -8,7 +8,9 @@ use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::io::{IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
+use crate::io::{
+    IoError, LabelTarget, Labels, OpenOptions, Scan, ScanInfo, open_labels_of, open_scan,
+};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
@@ -22,6 +24,16 @@ pub(super) struct OpenedScan {
     pub(super) info: ScanInfo,
     /// What is to be told of it.
     pub(super) warnings: Vec<String>,
+}
+
+impl OpenedScan {
+    /// What labels of it lie on.
+    pub(super) fn target(&self) -> LabelTarget<'_> {
+        LabelTarget {
+            grid: *self.image.grid(),
+            source: self.info.provenance.as_deref(),
+        }
+    }
 }
 
 /// What the arguments say about how to open the scan.
@@ -48,22 +60,32 @@ pub(super) fn open(
     })
 }
 
-/// Opens a label map whose voxels must be those of `grid`, be it in another order; they are then said to lie exactly there.
-/// The last value holds what the user should know.
+/// Opens a label map whose voxels must be those of the scan, be it in another order; they are then said to lie exactly
+/// there. The last value holds what the user should know.
 pub(super) fn labels_on_grid(
     path: &Path,
-    grid: &Grid,
+    target: &LabelTarget,
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
-    let (labels, table, warnings) = open_labels(path, ctx)?;
-    let mut warnings = words::plain(&warnings);
-    let reordering = same_voxels(path, &labels.grid, grid)?;
+    let (read, warnings) = labels_of_scan(path, target, ctx)?;
+    Ok((read.labels, read.table, warnings))
+}
+
+/// The same with all that is known of the labels.
+pub(super) fn labels_of_scan(
+    path: &Path,
+    target: &LabelTarget,
+    ctx: &JobContext,
+) -> Result<(Labels, Vec<String>), Refusal> {
+    let mut read = open_labels_of(path, Some(target), ctx)?;
+    let mut warnings = words::plain(&read.warnings);
+    let reordering = same_voxels(path, &read.labels.grid, &target.grid)?;
     warnings.extend(told_of(path, reordering.doubts()));
-    let labels = LabelMap {
-        grid: *grid,
-        voxels: reordering.apply(labels.voxels),
+    read.labels = LabelMap {
+        grid: target.grid,
+        voxels: reordering.apply(read.labels.voxels),
     };
-    Ok((labels, table, warnings))
+    Ok((read, warnings))
 }
 
 /// Opens a mask whose voxels must be those of `grid`: whatever is not zero belongs to it, be it a label, a probability

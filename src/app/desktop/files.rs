@@ -1,15 +1,19 @@
 //! The file jobs of the window: each runs on the file thread and gives one outcome.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, Choice, IoError, OpenOptions, ScanInfo, Warning};
+use crate::io::{
+    self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
+    Warning,
+};
 use crate::models::ScanKey;
 use crate::session::{OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
 
@@ -37,6 +41,8 @@ pub enum FileOutcome {
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
+        /// What the user should know.
+        warnings: Vec<Warning>,
     },
     /// Something that the user is not told about was done.
     Done,
@@ -176,35 +182,50 @@ fn without_options(text: &str) -> String {
     if kept.is_empty() { text } else { kept }.to_owned()
 }
 
-/// Reads a label map.
-pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
-    match io::open_labels(&path, ctx) {
+/// Reads a label map of the scan that has this grid and comes from `source`.
+pub fn open_labels(
+    path: PathBuf,
+    grid: Grid,
+    source: Option<&Provenance>,
+    ctx: &JobContext,
+) -> FileOutcome {
+    match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => FileOutcome::refused(error),
-        Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
+        Ok(read) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                layers: labels.into(),
-                table,
+                layers: read.labels.into(),
+                table: read.table,
                 path,
             }),
-            warnings,
+            warnings: read.warnings,
         },
     }
 }
 
-/// Saves labels, atomically and read back; never over a file of the `scan` that they are of.
+/// Saves labels, atomically and read back; never over a file of the `scan` that they are of, which comes from `source`.
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
     labels: &LabelMap,
     table: &LabelTable,
+    source: Option<&Provenance>,
     revision: u64,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
-    let saved =
-        io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
+    let export = Export {
+        source,
+        details: &BTreeMap::new(),
+        object: DicomObject::Seg,
+    };
+    let saved = io::check_keeps(&path, &inputs)
+        .and_then(|()| io::export_labels(&path, labels, table, &export));
     match saved {
         Err(error) => FileOutcome::refused(error),
-        Ok(()) => FileOutcome::Saved { path, revision },
+        Ok(warnings) => FileOutcome::Saved {
+            path,
+            revision,
+            warnings,
+        },
     }
 }
 

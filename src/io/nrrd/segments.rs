@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::io::block::Block;
 use crate::io::whole::{label_map, named};
-use crate::io::{IoError, Warning};
+use crate::io::{IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
 use crate::volume::{Label, LabelMap, LabelTable, LayerId, Rescale};
@@ -24,8 +24,9 @@ struct Segment {
 /// and that is said.
 pub(super) fn open_labels(
     path: &Path,
+    _: Option<&LabelTarget>,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+) -> Result<Labels, IoError> {
     let (header, block) = read::read(path, ctx)?;
     let segments = segments(&header.keys);
     if segments.is_empty() {
@@ -64,11 +65,7 @@ fn color_of(text: &str) -> Option<[u8; 3]> {
 }
 
 /// All layers as one map: segments keep their values where those are distinct.
-fn flattened(
-    path: &Path,
-    block: Block,
-    segments: &[Segment],
-) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+fn flattened(path: &Path, block: Block, segments: &[Segment]) -> Result<Labels, IoError> {
     let Block {
         grid,
         voxels,
@@ -122,7 +119,7 @@ fn flattened(
         voxels: labels,
     };
     let table = named(table, &labels);
-    Ok((labels, table, warnings))
+    Ok(Labels::plain(labels, table, warnings))
 }
 
 /// The lines that name the labels.
