@@ -10,7 +10,9 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use rayon::prelude::*;
 
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use crate::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Modality, Rescale, VoxelData,
+};
 use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
@@ -215,7 +217,7 @@ impl Block {
         }
         let labels = label_map(path, self.grid, self.voxels, Rescale::IDENTITY)?;
         let table = named(table, &labels);
-        Ok(Labels::plain(labels, table, self.warnings))
+        Ok(Labels::plain(labels.into(), table, self.warnings))
     }
 }
 
@@ -224,6 +226,16 @@ pub(super) fn narrow(labels: &LabelMap) -> VoxelData {
     match in_bytes(labels) {
         Some(narrow) => VoxelData::U8(narrow),
         None => VoxelData::U16(labels.voxels.clone()),
+    }
+}
+
+/// The label maps of all layers, one after another, in the smallest type that holds them.
+pub(super) fn narrow_layers(layers: &LabelLayers) -> VoxelData {
+    let maps = layers.maps().iter();
+    let narrow: Option<Vec<Vec<u8>>> = maps.clone().map(|map| in_bytes(map)).collect();
+    match narrow {
+        Some(narrow) => VoxelData::U8(narrow.concat()),
+        None => VoxelData::U16(maps.flat_map(|map| map.voxels.iter().copied()).collect()),
     }
 }
 

@@ -1,9 +1,10 @@
 //! What labels are read onto and written of, where a format needs more than voxels and names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::util::short_debug;
-use crate::volume::{Grid, LabelMap, LabelTable};
+use crate::volume::{Grid, LabelLayers, LabelMap, LabelTable};
 
 use super::{Provenance, SegmentDetails, Warning};
 
@@ -19,7 +20,7 @@ pub struct LabelTarget<'a> {
 /// Labels that were read.
 pub struct Labels {
     /// The voxels.
-    pub labels: LabelMap,
+    pub layers: LabelLayers,
     /// Their names and colours.
     pub table: LabelTable,
     /// What DICOM says of them beside, by value.
@@ -30,19 +31,35 @@ pub struct Labels {
 
 impl Labels {
     /// Labels of which nothing else is known.
-    pub(super) fn plain(labels: LabelMap, table: LabelTable, warnings: Vec<Warning>) -> Self {
+    pub(super) fn plain(layers: LabelLayers, table: LabelTable, warnings: Vec<Warning>) -> Self {
         let details = BTreeMap::new();
         Self {
-            labels,
+            layers,
             table,
             details,
             warnings,
         }
     }
+
+    /// All layers as one map, for those who can do with no more, with their table and what is to be told; where labels
+    /// overlap, that too.
+    pub fn flattened(self) -> (LabelMap, LabelTable, Vec<Warning>) {
+        let (labels, voxels) = self.layers.flattened();
+        drop(self.layers);
+        let mut warnings = self.warnings;
+        if voxels > 0 {
+            warnings.push(Warning::SegmentsOverlap { voxels });
+        }
+        (
+            Arc::unwrap_or_clone(labels),
+            self.table.flattened(),
+            warnings,
+        )
+    }
 }
 
 short_debug! {
-    Labels: |read| format_args!("{:?}", read.labels);
+    Labels: |read| format_args!("{:?}", read.layers);
 }
 
 /// What a label map is written with.

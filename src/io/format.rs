@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
 use super::{
     Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti,
@@ -72,6 +72,19 @@ pub(super) trait Save: Sync {
     /// It cannot be written or does not read back.
     fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError>;
 
+    /// Whether a file of this name keeps layers of labels that overlap.
+    fn holds_layers(&self, _path: &Path) -> bool {
+        false
+    }
+
+    /// Label layers with their names, in a file that holds them.
+    ///
+    /// # Errors
+    /// As [`Self::labels`].
+    fn layers(&self, path: &Path, layers: &LabelLayers, table: &LabelTable) -> Result<(), IoError> {
+        self.labels(path, &layers.flattened().0, table)
+    }
+
     /// A mask as 0 and 1.
     ///
     /// # Errors
@@ -96,18 +109,18 @@ pub(super) trait Save: Sync {
         false
     }
 
-    /// A label map with all that is known of it; gives what the format could not keep.
+    /// Label layers as an object that refers to a series; gives what it could not keep.
     ///
     /// # Errors
-    /// As [`Self::labels`].
+    /// As [`Self::labels`]; a format that refers to none does not do it.
     fn export(
         &self,
         path: &Path,
-        labels: &LabelMap,
-        table: &LabelTable,
+        _layers: &LabelLayers,
+        _table: &LabelTable,
         _export: &Export,
     ) -> Result<Vec<Warning>, IoError> {
-        self.labels(path, labels, table).map(|()| Vec::new())
+        Err(IoError::output(path, "it refers to no series"))
     }
 }
 

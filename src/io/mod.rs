@@ -13,6 +13,7 @@ mod export;
 mod figures;
 mod format;
 mod keep;
+mod layering;
 mod meta_image;
 mod nifti;
 mod nrrd;
@@ -35,7 +36,7 @@ pub use warning::{Choice, Quoted, Warning};
 use std::path::Path;
 
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
 use sniff::sniff;
 
@@ -80,29 +81,24 @@ pub fn inspect(
     Ok((info, image))
 }
 
-/// Opens a label map: any NIfTI, NRRD or MetaImage map of whole numbers from 0 to 65535, with the names it carries.
-/// The last value holds warnings to show.
+/// Opens label maps with the names they carry: any NIfTI, NRRD or MetaImage map of whole numbers from 0 to 65535, and 3D
+/// Slicer's segmentations with the layers in which segments overlap. The last value holds warnings to show.
 ///
 /// # Errors
 /// Whatever cannot be read, and values that are no labels.
-pub fn open_labels(
+pub fn open_label_layers(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
-    let Labels {
-        labels,
-        table,
-        warnings,
-        ..
-    } = open_labels_of(path, None, ctx)?;
-    Ok((labels, table, warnings))
+) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
+    let read = open_labels_of(path, None, ctx)?;
+    Ok((read.layers, read.table, read.warnings))
 }
 
-/// Opens a label map as [`open_labels`] does, with all that is known of its labels. A DICOM segmentation comes on the grid
-/// of the scan `target`; other formats on their own.
+/// As [`open_label_layers`], with all that is known of the labels. DICOM's label objects come on the grid of the scan
+/// `target`; other formats on their own.
 ///
 /// # Errors
-/// As [`open_labels`], and a DICOM object of another frame of reference than the scan's.
+/// As [`open_label_layers`], and a DICOM object of another frame of reference than the scan's.
 pub fn open_labels_of(
     path: &Path,
     target: Option<&LabelTarget>,
@@ -118,6 +114,18 @@ pub fn open_labels_of(
     open(path, target, ctx)
 }
 
+/// As [`open_label_layers`], all layers as one map, for those who can do with no more; where labels overlap, that is a
+/// warning.
+///
+/// # Errors
+/// As [`open_label_layers`].
+pub fn open_labels(
+    path: &Path,
+    ctx: &JobContext,
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+    Ok(open_labels_of(path, None, ctx)?.flattened())
+}
+
 /// Saves a label map in the format that the name's end says, with its names where that has room for them: 8 bit if the
 /// values fit, else 16 bit. Written beside the target, re-read, compared voxel by voxel, then renamed.
 ///
@@ -126,6 +134,27 @@ pub fn open_labels_of(
 pub fn save_labels(path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
     check_output(path)?;
     format::writer_for(path)?.labels(path, labels, table)
+}
+
+/// Saves label layers as [`save_labels`] does. A format that has no room for labels that overlap gets one map, and it is
+/// said what was left out.
+///
+/// # Errors
+/// As [`save_labels`].
+pub fn save_label_layers(
+    path: &Path,
+    layers: &LabelLayers,
+    table: &LabelTable,
+) -> Result<Option<Warning>, IoError> {
+    check_output(path)?;
+    let writer = format::writer_for(path)?;
+    if writer.holds_layers(path) {
+        writer.layers(path, layers, table)?;
+        return Ok(None);
+    }
+    let (labels, voxels) = layers.flattened();
+    writer.labels(path, &labels, table)?;
+    Ok((voxels > 0).then_some(Warning::LayersFlattened { voxels }))
 }
 
 /// Saves a mask with values 0 and 1, as [`save_labels`] does.
@@ -147,19 +176,23 @@ pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
     format::writer_for(path)?.image(path, image)
 }
 
-/// Saves a label map as [`save_labels`] does, as a DICOM object too, which refers to the series `export.source`. Gives
-/// what the format could not keep.
+/// Saves label layers as [`save_label_layers`] does, as a DICOM object too, which refers to the series `export.source`.
+/// Gives what the format could not keep.
 ///
 /// # Errors
 /// As [`save_labels`], and a DICOM object without a series.
 pub fn export_labels(
     path: &Path,
-    labels: &LabelMap,
+    layers: &LabelLayers,
     table: &LabelTable,
     export: &Export,
 ) -> Result<Vec<Warning>, IoError> {
     check_export(path)?;
-    format::writer_for(path)?.export(path, labels, table, export)
+    let writer = format::writer_for(path)?;
+    match writer.needs_series() {
+        true => writer.export(path, layers, table, export),
+        false => save_label_layers(path, layers, table).map(Vec::from_iter),
+    }
 }
 
 /// Whether a result could be written here, asked before the work starts: the name ends as those of a format that is

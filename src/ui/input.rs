@@ -114,6 +114,8 @@ pub enum Action {
     Accept,
     Reject,
     NextLesion,
+    /// Adds a label layer.
+    NewLayer,
     PreviousLabel,
     NextLabel,
     Tool(ToolId),
@@ -203,6 +205,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenSample: ;
     OpenLabels: ;
     ChooseSeries: ;
+    NewLayer: ;
     ToggleConvention: ;
     ShowAbout: ;
 };
@@ -246,6 +249,7 @@ impl Action {
             Self::Accept => "Accept proposal",
             Self::Reject => "Reject proposal",
             Self::NextLesion => "Next lesion",
+            Self::NewLayer => "New label layer",
             Self::PreviousLabel => "Previous label",
             Self::NextLabel => "Next label",
             Self::Tool(id) => Tool::of(id).title,
@@ -292,6 +296,7 @@ impl Action {
             | Self::Accept
             | Self::Reject
             | Self::NextLesion
+            | Self::NewLayer
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,

@@ -133,6 +133,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::Reject, out);
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
+    entry(ui, case.is_some(), Action::NewLayer, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
     ui.menu_button("Operations", |ui| {
         for operation in OPERATIONS {

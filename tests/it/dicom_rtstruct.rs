@@ -9,11 +9,11 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use prosector::io::{
-    DicomObject, Export, IoError, LabelTarget, Labels, OpenOptions, Scan, Warning, export_labels,
+    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Warning, export_labels,
     open_labels, open_labels_of,
 };
 use prosector::util::JobContext;
-use prosector::volume::{LabelMap, LabelTable, Reordering};
+use prosector::volume::{LabelLayers, LabelMap, LabelTable, LayerId, Reordering};
 use tempfile::TempDir;
 
 use crate::dicom::open;
@@ -51,12 +51,27 @@ fn read(objects: Vec<InMemDicomObject>) -> (TempDir, Scan) {
     (folder, scan)
 }
 
-fn labels_of(path: &Path, scan: &Scan) -> Result<Labels, IoError> {
+/// What was read, and its layers as one map.
+#[derive(Debug)]
+struct Read {
+    labels: LabelMap,
+    layers: LabelLayers,
+    table: LabelTable,
+    warnings: Vec<Warning>,
+}
+
+fn labels_of(path: &Path, scan: &Scan) -> Result<Read, IoError> {
     let target = LabelTarget {
         grid: *scan.image.grid(),
         source: scan.info.provenance.as_deref(),
     };
-    open_labels_of(path, Some(&target), &JobContext::silent())
+    let read = open_labels_of(path, Some(&target), &JobContext::silent())?;
+    Ok(Read {
+        labels: read.layers.flattened().0.as_ref().clone(),
+        layers: read.layers,
+        table: read.table,
+        warnings: read.warnings,
+    })
 }
 
 fn write(path: &Path, scan: &Scan, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
@@ -65,7 +80,7 @@ fn write(path: &Path, scan: &Scan, labels: &LabelMap, table: &LabelTable) -> Res
         details: &BTreeMap::new(),
         object: DicomObject::RtStruct,
     };
-    export_labels(path, labels, table, &export).map(drop)
+    export_labels(path, &labels.clone().into(), table, &export).map(drop)
 }
 
 #[test]
@@ -120,6 +135,40 @@ fn contours_come_back_as_the_same_voxels() {
         assert!(read.warnings.is_empty(), "{:?}", read.warnings);
         std::fs::remove_file(path).expect("it is there");
     }
+}
+
+#[test]
+fn structures_that_overlap_come_back_in_layers() {
+    let (folder, scan) = read(squares(&[0.0, 5.0, 10.0]));
+    let grid = *scan.image.grid();
+    let filled = |value: u16, from: usize, to: usize| {
+        let mut labels = LabelMap::empty(grid);
+        labels.voxels[from..to].fill(value);
+        labels
+    };
+    let mut table = LabelTable::default();
+    table.add(4, "organ");
+    let above = table.add_layer("above").expect("there is room");
+    table.add_in(above, 9, "tumour");
+    let maps = vec![
+        (LayerId::default(), filled(4, 3, 180)),
+        (above, filled(9, 55, 230)),
+    ];
+    let layers = LabelLayers::of_maps(maps).expect("one grid");
+    let path = folder.path().with_extension("dcm");
+    let export = Export {
+        source: scan.info.provenance.as_deref(),
+        details: &BTreeMap::new(),
+        object: DicomObject::RtStruct,
+    };
+    let told = export_labels(&path, &layers, &table, &export).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(told, []);
+    let back = labels_of(&path, &scan).unwrap_or_else(|e| panic!("{e}"));
+    let voxels = |layers: &LabelLayers| -> Vec<Vec<u16>> {
+        layers.maps().iter().map(|map| map.voxels.clone()).collect()
+    };
+    assert_eq!(voxels(&back.layers), voxels(&layers));
+    std::fs::remove_file(path).expect("it is there");
 }
 
 /// A structure set of one structure, by contours of a type in LPS.
@@ -180,7 +229,7 @@ fn around(low: [f64; 2], high: [f64; 2], z: f64) -> [[f64; 3]; 4] {
 }
 
 /// Voxels along (i, j) of a slice that have the structure.
-fn inside(read: &Labels, k: usize) -> Vec<[usize; 2]> {
+fn inside(read: &Read, k: usize) -> Vec<[usize; 2]> {
     let slice = &read.labels.voxels[k * SIDE * SIDE..][..SIDE * SIDE];
     let at = |(n, _): (usize, &u16)| [n % SIDE, n / SIDE];
     slice

@@ -8,17 +8,17 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{DefaultDicomObject, FileMetaTableBuilder, InMemDicomObject, open_file};
 use prosector::io::{
-    DicomObject, Export, IoError, LabelTarget, Labels, OpenOptions, Scan, Warning, export_labels,
-    open_labels_of, save_labels,
+    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, SegmentDetails, Warning,
+    export_labels, open_labels, open_labels_of, save_labels,
 };
 use prosector::util::JobContext;
-use prosector::volume::{LabelMap, LabelTable};
+use prosector::volume::{LabelLayers, LabelMap, LabelTable};
 use tempfile::TempDir;
 
 use crate::dicom::open;
 use crate::dicom_enhanced::{at, enhanced};
 use crate::dicom_made::{folder_of, set_text, slice, stack_at};
-use crate::support::{self, shared, told};
+use crate::support::{self, shared};
 
 const PIXELS: usize = 12;
 
@@ -77,15 +77,32 @@ fn write(path: &Path, scan: &Scan, object: DicomObject) -> Result<Vec<Warning>, 
         details: &BTreeMap::new(),
         object,
     };
-    export_labels(path, &labels, &table, &export)
+    export_labels(path, &labels.into(), &table, &export)
 }
 
-fn labels_of(path: &Path, scan: Option<&Scan>) -> Result<Labels, IoError> {
+/// What was read, and its layers as one map.
+#[derive(Debug)]
+struct Read {
+    labels: LabelMap,
+    layers: LabelLayers,
+    table: LabelTable,
+    details: BTreeMap<u16, SegmentDetails>,
+    warnings: Vec<Warning>,
+}
+
+fn labels_of(path: &Path, scan: Option<&Scan>) -> Result<Read, IoError> {
     let target = scan.map(target);
-    open_labels_of(path, target.as_ref(), &JobContext::silent())
+    let read = open_labels_of(path, target.as_ref(), &JobContext::silent())?;
+    Ok(Read {
+        labels: read.layers.flattened().0.as_ref().clone(),
+        layers: read.layers,
+        table: read.table,
+        details: read.details,
+        warnings: read.warnings,
+    })
 }
 
-fn counts(labels: &Labels) -> Vec<(u16, usize)> {
+fn counts(labels: &Read) -> Vec<(u16, usize)> {
     labels.labels.counts()
 }
 
@@ -373,7 +390,7 @@ fn saved(object: InMemDicomObject) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn overlapping_frames_are_told_and_the_later_segment_has_the_voxel() {
+fn overlapping_segments_lie_in_layers() {
     // Frames of 12 bits: segment 1 has pixels 0 to 3 at 0 mm, segment 2 pixels 2 to 5; segment 1 all of 10 mm.
     let bits: u64 = 0b1111 | 0b11_1100 << 12 | 0xFFF << 24;
     let pixels = bits.to_le_bytes()[..6].to_vec();
@@ -385,7 +402,35 @@ fn overlapping_frames_are_told_and_the_later_segment_has_the_voxel() {
     expected[2..6].fill(2);
     expected[2 * PIXELS..].fill(1);
     assert_eq!(read.labels.voxels, expected);
-    assert_eq!(read.warnings, [Warning::SegmentsOverlap { voxels: 2 }]);
+    assert!(read.warnings.is_empty(), "{:?}", read.warnings);
+    let [lower, upper] = read.layers.maps() else {
+        panic!("{} layers", read.layers.maps().len());
+    };
+    assert_eq!(lower.voxels[..7], [1, 1, 1, 1, 0, 0, 0]);
+    assert_eq!(upper.voxels[..7], [0, 0, 2, 2, 2, 2, 0]);
+    // For those who need one map the later segment has the voxel, and that is said.
+    let (flat, _, told) = open_labels(&path, &JobContext::silent()).expect("it is sound");
+    assert_eq!(flat.voxels[..7], expected[..7]);
+    assert_eq!(told, [Warning::SegmentsOverlap { voxels: 2 }]);
+    // Written again they overlap again, and as a label map cannot.
+    let again = path.with_file_name("again.dcm");
+    let mut export = Export {
+        source: scan.info.provenance.as_deref(),
+        details: &read.details,
+        object: DicomObject::Seg,
+    };
+    let told = export_labels(&again, &read.layers, &read.table, &export);
+    assert_eq!(told.unwrap_or_else(|e| panic!("{e}")), []);
+    let back = labels_of(&again, Some(&scan)).unwrap_or_else(|e| panic!("{e}"));
+    assert!(back.layers == read.layers);
+    let object = open_file(&again).expect("it is DICOM");
+    assert_eq!(text_of(&object, tags::SEGMENTS_OVERLAP), "YES");
+    export.object = DicomObject::LabelMap;
+    let told = export_labels(&again, &read.layers, &read.table, &export);
+    let flattened = Warning::LayersFlattened { voxels: 2 };
+    assert_eq!(told.unwrap_or_else(|e| panic!("{e}")), [flattened]);
+    let back = labels_of(&again, Some(&scan)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(back.labels.voxels, expected);
     // Alone it has two planes, 10 mm apart.
     let alone = labels_of(&path, None).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(alone.labels.grid.dims, [4, 3, 2]);
@@ -393,7 +438,7 @@ fn overlapping_frames_are_told_and_the_later_segment_has_the_voxel() {
 }
 
 #[test]
-fn a_voxel_belongs_to_the_segment_that_has_most_of_it() {
+fn a_voxel_belongs_to_a_segment_that_has_half_of_it() {
     // Shares of 200: less than half is nothing.
     let mut pixels = vec![0_u8; 2 * PIXELS];
     pixels[..4].copy_from_slice(&[99, 100, 200, 120]);
@@ -401,9 +446,10 @@ fn a_voxel_belongs_to_the_segment_that_has_most_of_it() {
     let (_folder, path) = saved(made("FRACTIONAL", 8, &[(0.0, 1), (0.0, 2)], pixels));
     let (_series, scan) = series(&[0.0, 5.0]);
     let read = labels_of(&path, Some(&scan)).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(read.labels.voxels[..5], [0, 1, 1, 2, 0]);
-    let overlap = Warning::SegmentsOverlap { voxels: 2 };
-    assert_eq!(read.warnings, [overlap, Warning::FractionsCut]);
+    let maps = read.layers.maps();
+    assert_eq!(maps[0].voxels[..5], [0, 1, 1, 1, 0]);
+    assert_eq!(maps[1].voxels[..5], [0, 0, 2, 2, 0]);
+    assert_eq!(read.warnings, [Warning::FractionsCut]);
 }
 
 #[test]
@@ -418,7 +464,7 @@ fn codes_and_tracking_ids_are_kept_from_file_to_file() {
         details: &read.details,
         object: DicomObject::Seg,
     };
-    export_labels(&again, &read.labels, &read.table, &export).unwrap_or_else(|e| panic!("{e}"));
+    export_labels(&again, &read.layers, &read.table, &export).unwrap_or_else(|e| panic!("{e}"));
     let written = labels_of(&again, Some(&scan)).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(counts(&written), [(1, 4)]);
     let details = &written.details[&1];
@@ -495,7 +541,7 @@ fn without_a_series_nothing_is_written() {
         object: DicomObject::Seg,
     };
     for refused in [
-        export_labels(&path, &labels, &table, &export).map(drop),
+        export_labels(&path, &labels.clone().into(), &table, &export).map(drop),
         save_labels(&path, &labels, &table),
     ] {
         let text = refused.expect_err("there is no series").to_string();
@@ -512,7 +558,7 @@ fn files_of_dcmqi_and_highdicom_are_read_as_they_are_meant() {
     let Some(folder) = shared("data/dicom_seg") else {
         return;
     };
-    // Counts are pydicom's; of overlapping segments those that no later one takes.
+    // Counts are pydicom's; those of the layers are of each segment.
     let cases: [(&str, [usize; 3], Counts); 5] = [
         ("dcmqi/liver.dcm", [512, 512, 3], &[(1, 107_098)]),
         ("dcmqi/24x38x3/seg/label.seg", [24, 38, 3], &[(1, 315)]),
@@ -536,7 +582,9 @@ fn files_of_dcmqi_and_highdicom_are_read_as_they_are_meant() {
     }
     let overlaps = labels_of(&folder.join("dcmqi/partial_overlaps.dcm"), None);
     let overlaps = overlaps.unwrap_or_else(|e| panic!("{e}"));
-    assert!(told(&overlaps.warnings)[0].contains("belong to segments that overlap"));
+    let counts_of_layers: Vec<(u16, usize)> = overlaps.layers.counts().into_iter().collect();
+    let by_pydicom = [(1, 9602), (2, 11_888), (3, 10_743), (4, 6693), (5, 4713)];
+    assert_eq!(counts_of_layers, by_pydicom);
     assert_eq!(overlaps.table.labels().len(), 5);
 
     // On its own series, and as dcmqi's NRRD of it has it.
@@ -602,7 +650,7 @@ fn the_command_attaches_a_mask_drawn_on_nifti_to_its_series() {
         ),
         (
             &["drawn.nii.gz", "-o", "x.dcm", "--layers", "3"],
-            1,
+            2,
             "no layer 3",
         ),
         (&["nothing.nii.gz", "-o", "x.dcm"], 1, "nothing.nii.gz"),

@@ -13,7 +13,9 @@ use crate::io::{
 };
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
+use crate::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Mask, Modality, Reordering,
+};
 use crate::with_voxels;
 
 use super::{Refusal, words};
@@ -68,7 +70,10 @@ pub(super) fn labels_on_grid(
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
     let (read, warnings) = labels_of_scan(path, target, ctx)?;
-    Ok((read.labels, read.table, warnings))
+    let told = read.warnings.len();
+    let (labels, table, all) = read.flattened();
+    let overlap = told_of(path, words::plain(&all[told..]));
+    Ok((labels, table, [warnings, overlap].concat()))
 }
 
 /// The same with all that is known of the labels.
@@ -79,13 +84,20 @@ pub(super) fn labels_of_scan(
 ) -> Result<(Labels, Vec<String>), Refusal> {
     let mut read = open_labels_of(path, Some(target), ctx)?;
     let mut warnings = words::plain(&read.warnings);
-    let reordering = same_voxels(path, &read.labels.grid, &target.grid)?;
+    let reordering = same_voxels(path, read.layers.grid(), &target.grid)?;
     warnings.extend(told_of(path, reordering.doubts()));
-    read.labels = LabelMap {
-        grid: target.grid,
-        voxels: reordering.apply(read.labels.voxels),
-    };
+    read.layers = read.layers.reordered(&reordering, target.grid);
     Ok((read, warnings))
+}
+
+/// As [`labels_on_grid`], with the layers that the file has.
+pub(super) fn layers_on_grid(
+    path: &Path,
+    target: &LabelTarget,
+    ctx: &JobContext,
+) -> Result<(LabelLayers, LabelTable, Vec<String>), Refusal> {
+    let (read, warnings) = labels_of_scan(path, target, ctx)?;
+    Ok((read.layers, read.table, warnings))
 }
 
 /// Opens a mask whose voxels must be those of `grid`: whatever is not zero belongs to it, be it a label, a probability

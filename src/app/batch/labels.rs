@@ -5,13 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::{LabelObject, LabelsArgs, Layers, ScanArgs};
+use crate::cli::{LabelObject, LabelsArgs, ScanArgs};
 use crate::io::{DicomObject, Export, check_export, check_keeps, export_labels, is_dicom_name};
 
 use super::Refusal;
 use super::console::Console;
 use super::inputs::{self, labels_of_scan};
-use super::outputs::export_doubts;
+use super::outputs::{asked_layers, export_doubts};
 use super::segment::{LabelReport, report_labels};
 use super::words::plain;
 
@@ -26,7 +26,6 @@ struct Report<'a> {
 pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
     let object = object(args)?;
-    check_layers(args)?;
     check_export(&args.output)?;
     check_keeps(&args.output, &[args.labels.as_path(), args.scan.as_path()])?;
     let ctx = console.context();
@@ -43,14 +42,18 @@ pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
         details: &read.details,
         object,
     };
-    let told = export_labels(&args.output, &read.labels, &read.table, &export)?;
+    let (layers, table) = asked_layers(&read.layers, &read.table, args.layers)?;
+    let told = export_labels(&args.output, &layers, &table, &export)?;
     let mut warnings = [scan.warnings.clone(), doubts, plain(&told)].concat();
     if !is_dicom_name(&args.output) {
-        warnings.extend(export_doubts(&read.labels.grid));
+        warnings.extend(export_doubts(layers.grid()));
     }
+    let (maps, axis) = (layers.maps().iter(), scan.image.third_axis());
     let report = Report {
         output: &args.output,
-        labels: report_labels(&read.labels, &read.table, scan.image.third_axis()),
+        labels: maps
+            .flat_map(|map| report_labels(map, &table, axis))
+            .collect(),
         warnings,
     };
     console.warnings(&report.warnings);
@@ -72,17 +75,6 @@ fn object(args: &LabelsArgs) -> Result<DicomObject, Refusal> {
         LabelObject::Seg => Ok(DicomObject::Seg),
         LabelObject::Labelmap => Ok(DicomObject::LabelMap),
         LabelObject::Rtstruct => Ok(DicomObject::RtStruct),
-    }
-}
-
-/// Label maps have one layer, 0.
-fn check_layers(args: &LabelsArgs) -> Result<(), Refusal> {
-    match args.layers {
-        Layers::All | Layers::One(0) => Ok(()),
-        Layers::One(n) => Err(Refusal::Other(format!(
-            "{}: has no layer {n}: its labels are one layer, give --layers 0 or all",
-            args.labels.display()
-        ))),
     }
 }
 

@@ -348,8 +348,11 @@ impl Window {
                 revision,
                 warnings,
             }) => {
-                self.labels_saved(path, revision);
-                self.warn_of(&warnings);
+                let (flattened, told): (Vec<Warning>, Vec<Warning>) = warnings
+                    .into_iter()
+                    .partition(|w| matches!(w, Warning::LayersFlattened { .. }));
+                self.labels_saved(path, revision, flattened.into_iter().next());
+                self.warn_of(&told);
             }
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();
@@ -416,12 +419,19 @@ impl Window {
         self.flow.keep_all();
     }
 
-    fn labels_saved(&mut self, path: PathBuf, revision: u64) {
+    fn labels_saved(&mut self, path: PathBuf, revision: u64, flattened: Option<Warning>) {
         let text = format!("Saved and read back: {}", path.display());
         self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
-        self.apply(ScanCommand::MarkSaved { revision, path });
+        match flattened {
+            None => self.apply(ScanCommand::MarkSaved { revision, path }),
+            // What the file does not have is not to be lost, so the work counts as unsaved.
+            Some(flattened) => {
+                let text = format!("{flattened}. The layers themselves are not saved yet");
+                self.warn(&[text]);
+            }
+        }
         let doubts = self.session.case().map(|case| export_doubts(case.grid()));
         self.warn(&doubts.unwrap_or_default());
     }

@@ -10,10 +10,10 @@ use crate::io::{
     Warning,
 };
 use crate::models::ScanKey;
-use crate::session::{OpenedLabels, OpenedScan, ScanSource};
+use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
+use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
 
@@ -193,7 +193,7 @@ pub fn open_labels(
         Err(error) => FileOutcome::refused(error),
         Ok(read) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                layers: read.labels.into(),
+                layers: read.layers,
                 table: read.table,
                 path,
             }),
@@ -206,7 +206,7 @@ pub fn open_labels(
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
-    labels: &LabelMap,
+    layers: &LabelLayers,
     table: &LabelTable,
     source: Option<&Provenance>,
     revision: u64,
@@ -218,7 +218,7 @@ pub fn save_labels(
         object: DicomObject::Seg,
     };
     let saved = io::check_keeps(&path, &inputs)
-        .and_then(|()| io::export_labels(&path, labels, table, &export));
+        .and_then(|()| io::export_labels(&path, layers, table, &export));
     match saved {
         Err(error) => FileOutcome::refused(error),
         Ok(warnings) => FileOutcome::Saved {
@@ -229,11 +229,12 @@ pub fn save_labels(
     }
 }
 
-/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`.
-pub fn suggested_name(source: &ScanSource) -> String {
-    let name = match source {
+/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`, or `ct_labels.seg.nrrd` where they
+/// lie in several layers.
+pub fn suggested_name(case: &Case) -> String {
+    let name = match case.source() {
         ScanSource::Sample => "phantom".to_owned(),
-        ScanSource::File { .. } => source.title(),
+        ScanSource::File { .. } => case.source().title(),
     };
     const ENDINGS: [&str; 10] = [
         ".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima", ".nrrd", ".nhdr", ".mha", ".mhd",
@@ -246,7 +247,11 @@ pub fn suggested_name(source: &ScanSource) -> String {
             end.eq_ignore_ascii_case(ending).then_some(stem)
         })
         .unwrap_or(&name);
-    format!("{stem}_labels.nii.gz")
+    let ending = match case.table().layers().len() {
+        1 => "nii.gz",
+        _ => "seg.nrrd",
+    };
+    format!("{stem}_labels.{ending}")
 }
 
 /// A name without an ending gets the usual one.

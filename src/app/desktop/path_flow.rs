@@ -44,8 +44,8 @@ impl Window {
         let revision = case.revision();
         let source = case.info().provenance.clone();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            let (labels, source) = (layers.flattened().0, source.as_deref());
-            files::save_labels(path, scan.as_deref(), &labels, &table, source, revision)
+            let source = source.as_deref();
+            files::save_labels(path, scan.as_deref(), &layers, &table, source, revision)
         });
         self.flow.saving = Some(id);
     }
@@ -56,7 +56,7 @@ impl Window {
             .session
             .case()
             .filter(|_| purpose == PathPurpose::SaveLabels)
-            .map(|case| files::suggested_name(case.source()));
+            .map(files::suggested_name);
         let start = self.settings.last_folder.clone();
         self.dialogs.ask(purpose, start.as_deref(), name.as_deref());
     }
@@ -68,7 +68,7 @@ impl Window {
         let text = match (typed, purpose, self.session.case()) {
             (Some((_, path)), ..) => path.display().to_string(),
             (None, PathPurpose::SaveLabels, Some(case)) => folder
-                .join(files::suggested_name(case.source()))
+                .join(files::suggested_name(case))
                 .display()
                 .to_string(),
             _ => String::new(),

@@ -1,6 +1,7 @@
 //! The door of DICOM's label objects: segmentations and structure sets, of a file or a folder.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use dicom_dictionary_std::uids;
 
@@ -9,10 +10,10 @@ use super::kind::Kind;
 use super::scan::read_folder;
 use super::{rtstruct, seg};
 use crate::io::format::Save;
-use crate::io::whole::named;
+use crate::io::layering::all_named;
 use crate::io::{DicomObject, Export, IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable};
 
 /// Label maps as DICOM objects.
 pub(super) struct DicomLabels;
@@ -34,7 +35,7 @@ impl Save for DicomLabels {
     fn export(
         &self,
         path: &Path,
-        labels: &LabelMap,
+        layers: &LabelLayers,
         table: &LabelTable,
         export: &Export,
     ) -> Result<Vec<Warning>, IoError> {
@@ -45,22 +46,36 @@ impl Save for DicomLabels {
             return Err(IoError::output(path, reason));
         }
         // What has no name would not be in the object at all.
-        let table = named(table.clone(), labels);
-        let is_label_map = match export.object {
+        let table = all_named(table.clone(), layers);
+        let details = export.details;
+        match export.object {
             DicomObject::RtStruct => {
-                return rtstruct::write(path, labels, &table, source).map(|()| Vec::new());
+                rtstruct::write(path, layers, &table, source).map(|()| Vec::new())
             }
-            DicomObject::Seg => false,
-            DicomObject::LabelMap => true,
-        };
-        let written = seg::Written {
-            labels,
-            table: &table,
-            details: export.details,
-            source,
-            is_label_map,
-        };
-        seg::write(path, &written)
+            DicomObject::Seg => {
+                let written = seg::Written {
+                    layers,
+                    table: &table,
+                    details,
+                    source,
+                    is_label_map: false,
+                };
+                seg::write(path, &written)
+            }
+            DicomObject::LabelMap => {
+                let (flat, voxels) = layers.flattened();
+                let written = seg::Written {
+                    layers: &Arc::unwrap_or_clone(flat).into(),
+                    table: &table.flattened(),
+                    details,
+                    source,
+                    is_label_map: true,
+                };
+                let mut told = seg::write(path, &written)?;
+                told.extend((voxels > 0).then_some(Warning::LayersFlattened { voxels }));
+                Ok(told)
+            }
+        }
     }
 }
 

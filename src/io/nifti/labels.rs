@@ -37,5 +37,5 @@ pub(in crate::io) fn open_labels(
         None
     });
     let table = named(table.unwrap_or_default(), &labels);
-    Ok(Labels::plain(labels, table, warnings))
+    Ok(Labels::plain(labels.into(), table, warnings))
 }

@@ -28,18 +28,18 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let into = edit.label(values, "into")?;
     let layer = edit.table().layer_of(into);
     let is_beside = |edit: &Edit<'_>, label: u16| edit.table().layer_of(label) == layer;
-    let (beside, elsewhere): (Vec<u16>, Vec<u16>) =
-        merged.iter().copied().partition(|&label| is_beside(edit, label));
+    let (beside, elsewhere): (Vec<u16>, Vec<u16>) = merged
+        .iter()
+        .copied()
+        .partition(|&label| is_beside(edit, label));
     let bounds = beside
         .iter()
         .filter_map(|&label| edit.crop(label))
         .map(|crop| crop.bounds);
     if let Some(bounds) = bounds.reduce(|a, b| a.union(b)) {
-        edit.write(
-            layer,
-            bounds,
-            |_, old| if beside.contains(&old) { into } else { old },
-        );
+        edit.write(layer, bounds, |_, old| {
+            if beside.contains(&old) { into } else { old }
+        });
     }
     for label in elsewhere {
         if let Some(crop) = edit.crop(label) {

@@ -9,9 +9,10 @@ use glam::DVec3;
 use super::super::attributes::Attributes;
 use super::super::header::{Instance, with_attributes};
 use crate::geometry::{VoxelPoint, WorldPoint};
+use crate::io::layering::{Inside, Layering};
 use crate::io::{IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
-use crate::volume::{Grid, Label, LabelMap, LabelTable, LayerId, fill_outline};
+use crate::volume::{Grid, Label, LabelTable, LayerId, fill_outline};
 
 /// Contours further than this from a slice lie between slices, in slices.
 const BETWEEN: f64 = 0.1;
@@ -46,7 +47,6 @@ struct Header {
 struct Told {
     between: usize,
     left_out: usize,
-    overlapping: usize,
 }
 
 /// Reads the contours of a structure set onto the grid of the scan.
@@ -72,62 +72,48 @@ pub(in crate::io::dicom) fn read(
     check_space(&header, target).map_err(|reason| IoError::not_labels(path, reason))?;
     let grid = target.grid;
     let mut told = Told::default();
-    let mut labels = LabelMap {
-        grid,
-        voxels: vec![0; grid.len()],
-    };
-    let mut table = LabelTable::default();
+    let mut layering = Layering::new(grid);
     let count = header.rois.len();
     for (n, roi) in header.rois.iter().enumerate() {
         ctx.step(n as f32 / count as f32, "filling contours")?;
         let own = u16::try_from(roi.number).ok();
-        let own = own.filter(|&v| v > 0 && table.get(v).is_none());
-        let Some(value) = own.or_else(|| table.next_free_value()) else {
+        let own = own.filter(|&v| v > 0 && layering.table().get(v).is_none());
+        let Some(value) = own.or_else(|| layering.table().next_free_value()) else {
             return Err(IoError::not_labels(
                 path,
                 "it has more than 65535 structures",
             ));
         };
-        table.insert(Label {
+        let color = roi.color;
+        let label = Label {
             value,
             name: match roi.name.is_empty() {
                 true => format!("label_{value}"),
                 false => roi.name.clone(),
             },
-            color: roi
-                .color
-                .unwrap_or_else(|| LabelTable::palette_color(value)),
+            color: color.unwrap_or_else(|| LabelTable::palette_color(value)),
             visible: true,
             locked: false,
             layer: LayerId::default(),
-        });
+        };
         told.left_out += roi.others;
-        fill(roi, value, &mut labels, &mut told);
+        layering.add(label, &fill(roi, &grid, &mut told));
     }
+    let (layers, table, lost) = layering.finish();
     Ok(Labels {
-        labels,
+        layers,
         table,
         details: BTreeMap::new(),
-        warnings: told.warnings(),
+        warnings: told.warnings().into_iter().chain(lost).collect(),
     })
 }
 
 impl Told {
     fn warnings(&self) -> Vec<Warning> {
-        let Self {
-            between,
-            left_out,
-            overlapping,
-        } = *self;
+        let Self { between, left_out } = *self;
         let all = [
             (between, Warning::ContoursBetween { contours: between }),
             (left_out, Warning::ContoursLeftOut { contours: left_out }),
-            (
-                overlapping,
-                Warning::SegmentsOverlap {
-                    voxels: overlapping,
-                },
-            ),
         ];
         let happened = all.into_iter().filter(|(count, _)| *count > 0);
         happened.map(|(_, warning)| warning).collect()
@@ -215,18 +201,17 @@ struct Plane {
 }
 
 /// Fills a structure's contours. Of several planes nearest to one slice a voxel may be in any.
-fn fill(roi: &Roi, value: u16, labels: &mut LabelMap, told: &mut Told) {
-    let grid = labels.grid;
+fn fill(roi: &Roi, grid: &Grid, told: &mut Told) -> Inside {
     let [ni, nj, _] = grid.dims;
     let pixels = ni * nj;
-    for (slice, planes) in by_slice(roi, &grid, told) {
-        let first = slice * pixels;
+    let mut filled = Inside::new();
+    for (slice, planes) in by_slice(roi, grid, told) {
         let mut inside = vec![false; pixels];
         for plane in planes {
             let mut odd = vec![false; pixels];
             for corners in &plane.contours {
-                fill_outline(&grid, 2, corners, &mut |offset| {
-                    let at = offset - first;
+                fill_outline(grid, 2, corners, &mut |offset| {
+                    let at = offset - slice * pixels;
                     odd[at] = !odd[at];
                 });
             }
@@ -235,12 +220,9 @@ fn fill(roi: &Roi, value: u16, labels: &mut LabelMap, told: &mut Told) {
                 .zip(odd)
                 .for_each(|(all, one)| *all |= one);
         }
-        let voxels = labels.voxels[first..][..pixels].iter_mut();
-        for (voxel, _) in voxels.zip(inside).filter(|p| p.1) {
-            told.overlapping += usize::from(*voxel != 0);
-            *voxel = value;
-        }
+        filled.insert(slice, inside);
     }
+    filled
 }
 
 fn by_slice(roi: &Roi, grid: &Grid, told: &mut Told) -> BTreeMap<usize, Vec<Plane>> {

@@ -1,6 +1,7 @@
 //! From voxels to contours along their edges, which come back as the same voxels.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
@@ -11,9 +12,10 @@ use super::super::derived::{
     Derived, NOT_FOR_CLINICAL_USE, decimals, item, put, put_items, reference,
 };
 use super::trace::outlines;
+use crate::io::layering::is_same;
 use crate::io::{IoError, LabelTarget, Provenance, atomic};
 use crate::util::JobContext;
-use crate::volume::{Label, LabelMap, LabelTable};
+use crate::volume::{Label, LabelLayers, LabelMap, LabelTable};
 
 /// The retired class by which structure sets name a study.
 const STUDY: &str = "1.2.840.10008.3.1.2.3.1";
@@ -24,12 +26,12 @@ const STUDY: &str = "1.2.840.10008.3.1.2.3.1";
 /// Labels whose slices are no images of the series, and whatever keeps the file from being written.
 pub(in crate::io::dicom) fn write(
     path: &Path,
-    labels: &LabelMap,
+    layers: &LabelLayers,
     table: &LabelTable,
     source: &Provenance,
 ) -> Result<(), IoError> {
     let refuse = |reason: &str| IoError::output(path, reason);
-    if !source.is_on_slices || source.slices.len() != labels.grid.dims[2] {
+    if !source.is_on_slices || source.slices.len() != layers.grid().dims[2] {
         return Err(refuse(
             "contours lie on images of the series, and the labels do not; write --as seg, or save as .nii.gz",
         ));
@@ -37,22 +39,22 @@ pub(in crate::io::dicom) fn write(
     if table.labels().is_empty() {
         return Err(refuse("there is no label to write; draw one first"));
     }
-    let derived = object(labels, table, source);
+    let derived = object(layers, table, source);
     atomic::replace_file(
         path,
         // Contours are longer than explicit lengths allow.
         |file| derived.write(true, file),
-        |file| verify(file, labels, table, source),
+        |file| verify(file, layers, table, source),
     )
 }
 
-fn object(labels: &LabelMap, table: &LabelTable, source: &Provenance) -> Derived {
+fn object(layers: &LabelLayers, table: &LabelTable, source: &Provenance) -> Derived {
     let mut derived = Derived::new(source, uids::RT_STRUCTURE_SET_STORAGE, "RTSTRUCT");
     let [date, time] = derived.date_and_time();
     let of_label = |label: &Label| roi_item(label, source, &derived);
     let rois: Vec<InMemDicomObject> = table.labels().iter().map(of_label).collect();
     let contours = table.labels().par_iter();
-    let contours = contours.map(|label| contour_item(label, labels, source));
+    let contours = contours.map(|label| contour_item(label, layers.get(label.layer), source));
     let contours: Vec<InMemDicomObject> = contours.collect();
     let observations = table.labels().iter().map(observation_item).collect();
     let object = &mut derived.object;
@@ -121,16 +123,22 @@ fn observation_item(label: &Label) -> InMemDicomObject {
     ])
 }
 
-fn contour_item(label: &Label, labels: &LabelMap, source: &Provenance) -> InMemDicomObject {
-    let [ni, nj, _] = labels.grid.dims;
+fn contour_item(
+    label: &Label,
+    map: Option<&Arc<LabelMap>>,
+    source: &Provenance,
+) -> InMemDicomObject {
     let mut contours = Vec::new();
-    for (slice, voxels) in labels.voxels.chunks_exact(ni * nj).enumerate() {
-        if !voxels.contains(&label.value) {
-            continue;
+    if let Some(map) = map {
+        let [ni, nj, _] = map.grid.dims;
+        for (slice, voxels) in map.voxels.chunks_exact(ni * nj).enumerate() {
+            if !voxels.contains(&label.value) {
+                continue;
+            }
+            let inside: Vec<bool> = voxels.iter().map(|&v| v == label.value).collect();
+            let found = outlines(&inside, ni);
+            contours.extend(found.iter().map(|o| contour(o, slice, source)));
         }
-        let inside: Vec<bool> = voxels.iter().map(|&v| v == label.value).collect();
-        let found = outlines(&inside, ni);
-        contours.extend(found.iter().map(|o| contour(o, slice, source)));
     }
     let [r, g, b] = label.color;
     let color = format!("{r}\\{g}\\{b}");
@@ -177,21 +185,19 @@ fn contour(outline: &[[f64; 2]], slice: usize, source: &Provenance) -> InMemDico
 
 fn verify(
     file: &Path,
-    labels: &LabelMap,
+    layers: &LabelLayers,
     table: &LabelTable,
     source: &Provenance,
 ) -> Result<(), String> {
     let target = LabelTarget {
-        grid: labels.grid,
+        grid: *layers.grid(),
         source: Some(source),
     };
     let read = super::super::labels::open(file, Some(&target), &JobContext::silent());
     let read = read.map_err(|e| e.to_string())?;
-    if read.labels.voxels != labels.voxels {
-        return Err("the voxels differ".into());
-    }
-    match read.table.labels().len() == table.labels().len() {
+    let numbered: Vec<(&Label, u16)> = table.labels().iter().map(|l| (l, l.value)).collect();
+    match is_same((&read.layers, &read.table), layers, &numbered) {
         true => Ok(()),
-        false => Err("the labels differ".into()),
+        false => Err("the voxels differ".into()),
     }
 }

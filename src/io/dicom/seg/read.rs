@@ -17,11 +17,12 @@ use super::super::series::Plane;
 use super::bits;
 use super::colour::rgb_from_lab;
 use super::planes::{Planes, place};
+use crate::io::layering::{Inside, Layering};
 use crate::io::whole::named;
 use crate::io::{Code, IoError, LabelTarget, Labels, SegmentDetails, Warning};
 use crate::util::JobContext;
 use crate::volume::resample::{inside, resample_labels};
-use crate::volume::{Label, LabelMap, LabelTable, LayerId};
+use crate::volume::{Label, LabelLayers, LabelMap, LabelTable, LayerId};
 
 /// How segments share the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,43 +82,39 @@ pub(in crate::io::dicom) fn read(
     }
     let planes = place(frames, &header.format, target);
     let planes = planes.map_err(|refusal| refusal.at(&path))?;
-    let mut warnings = Vec::new();
-    let voxels = paint(&instance, &header, &planes, &mut warnings, ctx)?;
-    let mut labels = LabelMap {
-        grid: planes.grid,
-        voxels,
-    };
+    let (mut layers, table, mut warnings) = paint(&instance, &header, &planes, ctx)?;
     if let Some(target) = target.filter(|_| !planes.is_target) {
-        let is_inside = inside(&target.grid, &labels.grid);
-        let lost = labels.voxels.iter().zip(is_inside);
-        let lost = lost.filter(|(label, inside)| **label != 0 && *inside == 0.0);
-        warnings.push(Warning::LabelsResampled {
-            outside: lost.count(),
-        });
-        labels = resample_labels(&labels, &target.grid);
+        let (resampled, outside) = resampled(&layers, target);
+        layers = resampled;
+        warnings.push(Warning::LabelsResampled { outside });
     }
-    let mut table = LabelTable::default();
-    let mut details = BTreeMap::new();
-    for segment in header.segments {
-        let value = segment.number;
-        table.insert(Label {
-            value,
-            name: segment.name,
-            color: segment
-                .color
-                .unwrap_or_else(|| LabelTable::palette_color(value)),
-            visible: true,
-            locked: false,
-            layer: LayerId::default(),
-        });
-        details.insert(value, segment.details);
-    }
+    let details = header.segments.into_iter();
+    let details = details.map(|segment| (segment.number, segment.details));
     Ok(Labels {
-        table: named(table, &labels),
-        labels,
-        details,
+        table,
+        layers,
+        details: details.collect(),
         warnings,
     })
+}
+
+/// The layers on the scan's grid, and how many labelled voxels lie outside of it.
+fn resampled(layers: &LabelLayers, target: &LabelTarget) -> (LabelLayers, usize) {
+    let is_inside = inside(&target.grid, layers.grid());
+    let lost = |map: &LabelMap| {
+        let voxels = map.voxels.iter().zip(&is_inside);
+        let lost = voxels.filter(|(label, inside)| **label != 0 && **inside == 0.0);
+        lost.count()
+    };
+    let outside = layers.maps().iter().map(|map| lost(map)).sum();
+    let maps = layers
+        .iter()
+        .map(|(id, map)| (id, resample_labels(map, &target.grid)));
+    let resampled = LabelLayers::of_maps(maps.collect());
+    (
+        resampled.unwrap_or_else(|| LabelLayers::empty(target.grid)),
+        outside,
+    )
 }
 
 /// Refuses what lies in another space than the scan.
@@ -137,6 +134,21 @@ fn check_space(instance: &Instance, target: Option<&LabelTarget>) -> Result<(), 
 impl Header {
     fn kind_has_frames(&self) -> bool {
         !matches!(self.kind, Kind::LabelMap { .. })
+    }
+
+    /// The label of a segment.
+    fn label(&self, number: u16) -> Label {
+        let segment = self.segments.iter().find(|s| s.number == number);
+        let name = segment.map(|s| s.name.clone()).filter(|n| !n.is_empty());
+        let color = segment.and_then(|s| s.color);
+        Label {
+            value: number,
+            name: name.unwrap_or_else(|| format!("label_{number}")),
+            color: color.unwrap_or_else(|| LabelTable::palette_color(number)),
+            visible: true,
+            locked: false,
+            layer: LayerId::default(),
+        }
     }
 }
 
@@ -262,103 +274,88 @@ fn segments_of_frames(root: Attributes) -> Result<Vec<u16>, String> {
     numbers.ok_or_else(|| "a frame does not say which segment it is of".to_owned())
 }
 
-/// The labels on the planes' grid.
+/// The labels on the planes' grid, their table, and what is to be told.
 fn paint(
     instance: &Instance,
     header: &Header,
     planes: &Planes,
-    warnings: &mut Vec<Warning>,
     ctx: &JobContext,
-) -> Result<Vec<u16>, IoError> {
-    let path = &instance.path;
-    let mut canvas = Canvas::new(planes, &header.format)
-        .ok_or_else(|| IoError::unsupported(path, "it does not fit into this computer's memory"))?;
+) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
+    let mut probe: Vec<u16> = Vec::new();
+    if probe.try_reserve_exact(planes.grid.len()).is_err() {
+        let reason = "it does not fit into this computer's memory";
+        return Err(IoError::unsupported(&instance.path, reason));
+    }
+    drop(probe);
     let pixels = Pixels::open(instance, header)?;
+    let least = match header.kind {
+        Kind::LabelMap { background } => {
+            return label_map(header, planes, &pixels, background, ctx);
+        }
+        Kind::Binary => 1,
+        // Half of a pixel or more.
+        Kind::Fractional { whole } => whole.div_ceil(2),
+    };
+    let mut layering = Layering::new(planes.grid);
+    let all = planes.slices.len() as f32;
+    let mut done = 0;
+    for (number, frames) in frames_by_segment(header) {
+        let mut inside = Inside::new();
+        for frame in frames {
+            ctx.step(done as f32 / all, "reading segments")?;
+            done += 1;
+            let values = pixels.frame(frame)?;
+            let slice = inside.entry(planes.slices[frame]).or_default();
+            slice.resize(values.len(), false);
+            let pairs = slice.iter_mut().zip(values);
+            pairs.for_each(|(inside, value)| *inside |= value >= least);
+        }
+        layering.add(header.label(number), &inside);
+    }
+    let (layers, table, lost) = layering.finish();
+    let fractions = matches!(header.kind, Kind::Fractional { .. });
+    let cut = fractions.then_some(Warning::FractionsCut);
+    Ok((layers, table, lost.into_iter().chain(cut).collect()))
+}
+
+/// The frames of each segment, in the order of the segments; those of no segment come last.
+fn frames_by_segment(header: &Header) -> Vec<(u16, Vec<usize>)> {
+    let mut frames: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+    for (frame, &number) in header.segment_of_frame.iter().enumerate() {
+        frames.entry(number).or_default().push(frame);
+    }
+    let listed = header.segments.iter().map(|segment| segment.number);
+    let mut ordered: Vec<(u16, Vec<usize>)> = listed
+        .map(|number| (number, frames.remove(&number).unwrap_or_default()))
+        .collect();
+    ordered.extend(frames);
+    ordered
+}
+
+/// The labels where a pixel is its segment's number.
+fn label_map(
+    header: &Header,
+    planes: &Planes,
+    pixels: &Pixels,
+    background: u16,
+    ctx: &JobContext,
+) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
+    let mut labels = LabelMap::empty(planes.grid);
     let frames = planes.slices.len();
-    for frame in 0..frames {
+    for (frame, &slice) in planes.slices.iter().enumerate() {
         ctx.step(frame as f32 / frames as f32, "reading segments")?;
-        let slice = canvas.slice(planes.slices[frame]);
         let values = pixels.frame(frame)?;
-        match header.kind {
-            Kind::Binary => canvas.binary(slice, header.segment_of_frame[frame], &values),
-            Kind::Fractional { whole } => {
-                canvas.fractional(slice, header.segment_of_frame[frame], &values, whole);
-            }
-            Kind::LabelMap { background } => canvas.labels(slice, &values, background),
-        }
-    }
-    if canvas.overlapping > 0 {
-        warnings.push(Warning::SegmentsOverlap {
-            voxels: canvas.overlapping,
-        });
-    }
-    if let Kind::Fractional { .. } = header.kind {
-        warnings.push(Warning::FractionsCut);
-    }
-    Ok(canvas.voxels)
-}
-
-/// The labels while frames are laid over each other.
-struct Canvas {
-    voxels: Vec<u16>,
-    /// Of fractions, the share that each voxel has of its label.
-    shares: Vec<u16>,
-    /// Pixels of a slice.
-    pixels: usize,
-    overlapping: usize,
-}
-
-impl Canvas {
-    /// `None` where there is no memory for it.
-    fn new(planes: &Planes, format: &PixelFormat) -> Option<Self> {
-        let len = planes.grid.len();
-        let mut voxels = Vec::new();
-        voxels.try_reserve_exact(len).ok()?;
-        voxels.resize(len, 0);
-        Some(Self {
-            voxels,
-            shares: Vec::new(),
-            pixels: format.pixels(),
-            overlapping: 0,
-        })
-    }
-
-    fn slice(&self, k: usize) -> Range<usize> {
-        k * self.pixels..(k + 1) * self.pixels
-    }
-
-    /// A later segment lies over an earlier one.
-    fn binary(&mut self, slice: Range<usize>, segment: u16, pixels: &[u16]) {
-        for (voxel, _) in self.voxels[slice]
-            .iter_mut()
-            .zip(pixels)
-            .filter(|p| *p.1 != 0)
-        {
-            self.overlapping += usize::from(*voxel != 0 && *voxel != segment);
-            *voxel = segment;
-        }
-    }
-
-    /// A voxel is the segment's that has most of it, if that is half of it at least.
-    fn fractional(&mut self, slice: Range<usize>, segment: u16, pixels: &[u16], whole: u16) {
-        self.shares.resize(self.voxels.len(), 0);
-        let shares = &mut self.shares[slice.clone()];
-        for ((voxel, best), &share) in self.voxels[slice].iter_mut().zip(shares).zip(pixels) {
-            if 2 * u32::from(share) < u32::from(whole) {
-                continue;
-            }
-            self.overlapping += usize::from(*voxel != 0 && *voxel != segment);
-            if share >= *best {
-                (*voxel, *best) = (segment, share);
-            }
-        }
-    }
-
-    fn labels(&mut self, slice: Range<usize>, pixels: &[u16], background: u16) {
-        for (voxel, &value) in self.voxels[slice].iter_mut().zip(pixels) {
+        let voxels = &mut labels.voxels[slice * values.len()..];
+        for (voxel, value) in voxels.iter_mut().zip(values) {
             *voxel = if value == background { 0 } else { value };
         }
     }
+    let mut table = LabelTable::default();
+    for segment in &header.segments {
+        table.insert(header.label(segment.number));
+    }
+    let table = named(table, &labels);
+    Ok((labels.into(), table, Vec::new()))
 }
 
 /// The pixels of the frames, one number each.

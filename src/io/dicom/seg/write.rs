@@ -16,16 +16,17 @@ use super::super::derived::{
 use super::bits;
 use super::colour::lab_from_rgb;
 use super::terms;
+use crate::io::layering::is_same;
 use crate::io::{Code, IoError, LabelTarget, Provenance, SegmentDetails, Warning, atomic};
 use crate::util::JobContext;
-use crate::volume::{Label, LabelMap, LabelTable};
+use crate::volume::{Label, LabelLayers, LabelMap, LabelTable};
 
 /// Longest value of an element whose length is 32 bits, even.
 const LONGEST: u64 = u32::MAX as u64 - 1;
 
 /// What a segmentation is written of.
 pub(in crate::io::dicom) struct Written<'a> {
-    pub labels: &'a LabelMap,
+    pub layers: &'a LabelLayers,
     pub table: &'a LabelTable,
     pub details: &'a BTreeMap<u16, SegmentDetails>,
     pub source: &'a Provenance,
@@ -33,10 +34,25 @@ pub(in crate::io::dicom) struct Written<'a> {
     pub is_label_map: bool,
 }
 
+impl Written<'_> {
+    /// The voxels of a label map, which has one layer.
+    fn only_map(&self) -> &[u16] {
+        let only = self.layers.maps().first();
+        only.map_or(&[], |map| &map.voxels)
+    }
+
+    /// Whether a voxel has several labels.
+    fn overlaps(&self) -> bool {
+        self.layers.maps().len() > 1 && self.layers.flattened().1 > 0
+    }
+}
+
 /// A segment and its voxels' value.
 struct Segment<'a> {
     number: u16,
     label: &'a Label,
+    /// The map of its layer.
+    map: &'a LabelMap,
 }
 
 /// A frame: of a segment, or of all.
@@ -66,7 +82,7 @@ pub(in crate::io::dicom) fn write(path: &Path, written: &Written) -> Result<Vec<
         (true, ..=255) => 8,
         (true, _) => 16,
     };
-    let [ni, nj, _] = written.labels.grid.dims;
+    let [ni, nj, _] = written.layers.grid().dims;
     let bits = (ni * nj) as u64 * frames.len() as u64 * bits_of_pixel;
     if bits.div_ceil(8) > LONGEST {
         return Err(refuse(
@@ -82,24 +98,23 @@ pub(in crate::io::dicom) fn write(path: &Path, written: &Written) -> Result<Vec<
             (VR::OB, PrimitiveValue::U8(stream.into()))
         }
         8 => {
-            let bytes = written.labels.voxels.par_iter().map(|&v| v as u8);
+            let bytes = written.only_map().par_iter().map(|&v| v as u8);
             let mut bytes: Vec<u8> = bytes.collect();
             bytes.resize(bytes.len().next_multiple_of(2), 0);
             (VR::OB, PrimitiveValue::U8(bytes.into()))
         }
         _ => {
-            let words = written.labels.voxels.clone();
+            let words = written.only_map().to_vec();
             (VR::OW, PrimitiveValue::U16(words.into()))
         }
     };
     let mut derived = object(written, &segments, &frames, bits_of_pixel as u16);
     let pixels = DataElement::new(tags::PIXEL_DATA, vr, pixels);
     derived.object.put(pixels);
-    let expected = expected(written, &segments);
     atomic::replace_file(
         path,
         |file| derived.write(false, file),
-        |file| verify(file, written, &expected),
+        |file| verify(file, written, &segments),
     )?;
     let is_renumbered = segments.iter().any(|s| s.number != s.label.value);
     Ok(Vec::from_iter(is_renumbered.then_some(
@@ -111,7 +126,7 @@ pub(in crate::io::dicom) fn write(path: &Path, written: &Written) -> Result<Vec<
 
 /// Whether the labels' slices are images of the series, each at a place of its own.
 fn check_slices(written: &Written) -> Result<(), &'static str> {
-    let [_, _, nk] = written.labels.grid.dims;
+    let [_, _, nk] = written.layers.grid().dims;
     let slices = &written.source.slices;
     if !written.source.is_on_slices {
         return Ok(());
@@ -132,18 +147,21 @@ fn segments<'a>(written: &Written<'a>) -> Vec<Segment<'a>> {
     let mut labels: Vec<&Label> = written.table.labels().iter().collect();
     labels.sort_by_key(|label| label.value);
     let numbered = labels.into_iter().enumerate();
-    let numbered = numbered.map(|(n, label)| Segment {
-        number: match written.is_label_map {
-            true => label.value,
-            false => n as u16 + 1,
-        },
-        label,
+    let numbered = numbered.filter_map(|(n, label)| {
+        Some(Segment {
+            number: match written.is_label_map {
+                true => label.value,
+                false => n as u16 + 1,
+            },
+            label,
+            map: written.layers.get(label.layer)?,
+        })
     });
     numbered.collect()
 }
 
 fn every_slice(written: &Written) -> Vec<Frame> {
-    let all = 0..written.labels.grid.dims[2];
+    let all = 0..written.layers.grid().dims[2];
     all.map(|slice| Frame {
         segment: None,
         slice,
@@ -154,18 +172,18 @@ fn every_slice(written: &Written) -> Vec<Frame> {
 /// The slices that have something of each segment. A slice that has nothing is a frame of the first segment and a segment
 /// that has nothing has a frame, for readers take the grid from the frames, and segments from them.
 fn frames_of_segments(written: &Written, segments: &[Segment]) -> Vec<Frame> {
-    let [ni, nj, nk] = written.labels.grid.dims;
-    let slices: Vec<Vec<u16>> = written
-        .labels
-        .voxels
-        .par_chunks(ni * nj)
-        .map(|slice| {
-            let mut present = vec![false; 1 << 16];
+    let [ni, nj, nk] = written.layers.grid().dims;
+    let maps = written.layers.maps();
+    let values_on = |k: usize| {
+        let mut present = vec![false; 1 << 16];
+        for map in maps {
+            let slice = &map.voxels[k * ni * nj..][..ni * nj];
             slice.iter().for_each(|&v| present[usize::from(v)] = true);
-            let values = (1..=u16::MAX).filter(|&v| present[usize::from(v)]);
-            values.collect()
-        })
-        .collect();
+        }
+        let values = (1..=u16::MAX).filter(|&v| present[usize::from(v)]);
+        values.collect::<Vec<u16>>()
+    };
+    let slices: Vec<Vec<u16>> = (0..nk).into_par_iter().map(values_on).collect();
     let mut frames = Vec::new();
     for (n, segment) in segments.iter().enumerate() {
         let has = |k: &usize| {
@@ -189,16 +207,19 @@ fn frames_of_segments(written: &Written, segments: &[Segment]) -> Vec<Frame> {
 
 /// The bits of all frames.
 fn packed(written: &Written, segments: &[Segment], frames: &[Frame]) -> Vec<u8> {
-    let [ni, nj, _] = written.labels.grid.dims;
+    let [ni, nj, _] = written.layers.grid().dims;
     let pixels = ni * nj;
     let mut stream = vec![0; bits::stream_bytes(pixels * frames.len())];
     // Eight frames fill whole bytes.
     let eights = stream.par_chunks_mut(pixels).zip(frames.par_chunks(8));
     eights.for_each(|(bytes, frames)| {
         for (n, frame) in frames.iter().enumerate() {
-            let value = frame.segment.map(|s| segments[s].label.value);
-            let slice = &written.labels.voxels[frame.slice * pixels..][..pixels];
-            bits::pack(bytes, n, slice.iter().map(|&v| Some(v) == value));
+            let Some(segment) = frame.segment.map(|s| &segments[s]) else {
+                continue;
+            };
+            let slice = &segment.map.voxels[frame.slice * pixels..][..pixels];
+            let value = segment.label.value;
+            bits::pack(bytes, n, slice.iter().map(|&v| v == value));
         }
     });
     stream
@@ -224,6 +245,7 @@ fn object(written: &Written, segments: &[Segment], frames: &[Frame], bits: u16) 
     } else {
         "BINARY"
     };
+    let overlap = if written.overlaps() { "YES" } else { "NO" };
     let number_of_frames = frames.len().to_string();
     for (tag, text) in [
         (tags::IMAGE_TYPE, "DERIVED\\PRIMARY"),
@@ -235,12 +257,12 @@ fn object(written: &Written, segments: &[Segment], frames: &[Frame], bits: u16) 
         (tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2"),
         (tags::LOSSY_IMAGE_COMPRESSION, "00"),
         (tags::SEGMENTATION_TYPE, kind),
-        (tags::SEGMENTS_OVERLAP, "NO"),
+        (tags::SEGMENTS_OVERLAP, overlap),
         (tags::NUMBER_OF_FRAMES, number_of_frames.as_str()),
     ] {
         put(object, tag, text);
     }
-    let [ni, nj, _] = written.labels.grid.dims;
+    let [ni, nj, _] = written.layers.grid().dims;
     for (tag, number) in [
         (tags::SAMPLES_PER_PIXEL, 1),
         (tags::ROWS, nj as u16),
@@ -308,7 +330,7 @@ fn shared_groups(written: &Written) -> InMemDicomObject {
     let source = written.source;
     let [row, column] = source.directions;
     let orientation = decimals(&[row, column].concat());
-    let step = written.labels.grid.affine.column(2) * glam::DVec3::new(-1.0, -1.0, 1.0);
+    let step = written.layers.grid().affine.column(2) * glam::DVec3::new(-1.0, -1.0, 1.0);
     let normal = glam::DVec3::from_array(row).cross(glam::DVec3::from_array(column));
     let step_mm = decimal(step.dot(normal).abs());
     let spacing = decimals(&source.pixel_spacing_mm);
@@ -335,7 +357,7 @@ fn frame_groups(frame: &Frame, segments: &[Segment], written: &Written) -> InMem
     let position = match image {
         Some(image) => image.position_mm,
         None => {
-            let affine = written.labels.grid.affine;
+            let affine = written.layers.grid().affine;
             let matrix = affine.matrix();
             let ras = matrix.translation + matrix.matrix3.z_axis * frame.slice as f64;
             [-ras.x, -ras.y, ras.z]
@@ -477,23 +499,9 @@ fn background() -> InMemDicomObject {
     background
 }
 
-/// The voxels as they read back.
-fn expected<'a>(written: &Written<'a>, segments: &[Segment]) -> Cow<'a, [u16]> {
-    let voxels = &written.labels.voxels;
-    if segments.iter().all(|s| s.number == s.label.value) {
-        return Cow::Borrowed(voxels);
-    }
-    let mut numbers = vec![0_u16; 1 << 16];
-    for segment in segments {
-        numbers[usize::from(segment.label.value)] = segment.number;
-    }
-    let renumbered = voxels.par_iter().map(|&v| numbers[usize::from(v)]);
-    Cow::Owned(renumbered.collect())
-}
-
-fn verify(file: &Path, written: &Written, expected: &[u16]) -> Result<(), String> {
+fn verify(file: &Path, written: &Written, segments: &[Segment]) -> Result<(), String> {
     let target = LabelTarget {
-        grid: written.labels.grid,
+        grid: *written.layers.grid(),
         source: Some(written.source),
     };
     let read = super::super::labels::open(file, Some(&target), &JobContext::silent());
@@ -501,11 +509,9 @@ fn verify(file: &Path, written: &Written, expected: &[u16]) -> Result<(), String
     if !read.warnings.is_empty() {
         return Err("its slices lie elsewhere".into());
     }
-    if read.labels.voxels != expected {
-        return Err("the voxels differ".into());
-    }
-    match read.table.labels().len() == written.table.labels().len() {
+    let numbered: Vec<(&Label, u16)> = segments.iter().map(|s| (s.label, s.number)).collect();
+    match is_same((&read.layers, &read.table), written.layers, &numbered) {
         true => Ok(()),
-        false => Err("the labels differ".into()),
+        false => Err("the voxels differ".into()),
     }
 }
