@@ -16,10 +16,9 @@ use crate::volume::{
 use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
-use super::format::OpenedLabels;
 use super::stored_type::StoredType;
 use super::whole::{in_bytes, label_map, named};
-use super::{IoError, OpenOptions, ScanInfo, Warning};
+use super::{IoError, Labels, OpenOptions, ScanInfo, Warning};
 
 /// Read at once, and between two looks at whether the user gave up.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -212,17 +211,13 @@ impl Block {
     ///
     /// # Errors
     /// Several frames, and values that are no labels.
-    pub(super) fn into_labels(
-        self,
-        path: &Path,
-        table: LabelTable,
-    ) -> Result<OpenedLabels, IoError> {
+    pub(super) fn into_labels(self, path: &Path, table: LabelTable) -> Result<Labels, IoError> {
         if self.frames > 1 {
             return Err(IoError::several_frames(path, self.frames));
         }
         let labels = label_map(path, self.grid, self.voxels, Rescale::IDENTITY)?;
         let table = named(table, &labels);
-        Ok((labels.into(), table, self.warnings))
+        Ok(Labels::plain(labels.into(), table, self.warnings))
     }
 }
 

@@ -6,11 +6,14 @@
 pub mod atomic;
 mod block;
 mod described;
+mod details;
 mod dicom;
 mod error;
+mod export;
 mod figures;
 mod format;
 mod keep;
+mod layering;
 mod meta_image;
 mod nifti;
 mod nrrd;
@@ -23,7 +26,9 @@ mod stored_type;
 mod warning;
 mod whole;
 
+pub use details::{Code, SegmentDetails};
 pub use error::IoError;
+pub use export::{DicomObject, Export, LabelTarget, Labels};
 pub use keep::{check_distinct, check_keeps};
 pub use older_copies::keeping_older;
 pub use provenance::{Provenance, SourceSlice};
@@ -31,7 +36,6 @@ pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo
 pub use warning::{Choice, Quoted, Warning};
 
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
@@ -88,6 +92,20 @@ pub fn open_label_layers(
     path: &Path,
     ctx: &JobContext,
 ) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
+    let read = open_labels_of(path, None, ctx)?;
+    Ok((read.layers, read.table, read.warnings))
+}
+
+/// As [`open_label_layers`], with all that is known of the labels. DICOM's label objects come on the grid of the scan
+/// `target`; other formats on their own.
+///
+/// # Errors
+/// As [`open_label_layers`], and a DICOM object of another frame of reference than the scan's.
+pub fn open_labels_of(
+    path: &Path,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
     let format = sniff(path)?;
     let open = format.open_labels.ok_or_else(|| {
         let name = format.name;
@@ -95,7 +113,7 @@ pub fn open_label_layers(
             format!("label maps are not read from {name}; convert it to NIfTI or NRRD first");
         IoError::not_labels(path, reason)
     })?;
-    open(path, ctx)
+    open(path, target, ctx)
 }
 
 /// As [`open_label_layers`], all layers as one map, for those who can do with no more; where labels overlap, that is a
@@ -107,13 +125,7 @@ pub fn open_labels(
     path: &Path,
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
-    let (layers, table, mut warnings) = open_label_layers(path, ctx)?;
-    let (labels, voxels) = layers.flattened();
-    drop(layers);
-    if voxels > 0 {
-        warnings.push(Warning::SegmentsOverlap { voxels });
-    }
-    Ok((Arc::unwrap_or_clone(labels), table.flattened(), warnings))
+    Ok(open_labels_of(path, None, ctx)?.flattened())
 }
 
 /// Saves a label map in the format that the name's end says, with its names where that has room for them: 8 bit if the
@@ -165,12 +177,48 @@ pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
     format::writer_for(path)?.image(path, image)
 }
 
+/// Saves label layers as [`save_label_layers`] does, as a DICOM object too, which refers to the series `export.source`.
+/// Gives what the format could not keep.
+///
+/// # Errors
+/// As [`save_labels`], and a DICOM object without a series.
+pub fn export_labels(
+    path: &Path,
+    layers: &LabelLayers,
+    table: &LabelTable,
+    export: &Export,
+) -> Result<Vec<Warning>, IoError> {
+    check_export(path)?;
+    let writer = format::writer_for(path)?;
+    match writer.needs_series() {
+        true => writer.export(path, layers, table, export),
+        false => save_label_layers(path, layers, table).map(Vec::from_iter),
+    }
+}
+
 /// Whether a result could be written here, asked before the work starts: the name ends as those of a format that is
 /// written, the folder exists and can be written to, and the target is no folder or protected file.
 ///
 /// # Errors
 /// [`IoError::Output`] with what is in the way.
 pub fn check_output(path: &Path) -> Result<(), IoError> {
+    if format::writer_for(path)?.needs_series() {
+        let reason = "a DICOM object is made of finished labels: save them as .nii.gz, then `prosector labels` makes it";
+        return Err(IoError::output(path, reason));
+    }
+    atomic::check_target(path)
+}
+
+/// The same of labels whose DICOM series is known.
+///
+/// # Errors
+/// As [`check_output`].
+pub fn check_export(path: &Path) -> Result<(), IoError> {
     format::writer_for(path)?;
     atomic::check_target(path)
+}
+
+/// Whether a file of this name is a DICOM object.
+pub fn is_dicom_name(path: &Path) -> bool {
+    format::writer_for(path).is_ok_and(|writer| writer.needs_series())
 }

@@ -309,6 +309,41 @@ pub enum Warning {
         /// Why.
         reason: Quoted,
     },
+    /// Shares of voxels were made whole voxels.
+    #[error(
+        "the segmentation has shares of voxels; a voxel with half or more belongs to the segment"
+    )]
+    FractionsCut,
+    /// Contours that lie on no slice.
+    #[error("{contours} contours lie between slices; each went to the nearest slice")]
+    ContoursBetween {
+        /// How many.
+        contours: usize,
+    },
+    /// Contours that are none of a slice.
+    #[error(
+        "{contours} contours were left out: they are open, or points, or lie across the slices or outside of the scan"
+    )]
+    ContoursLeftOut {
+        /// How many.
+        contours: usize,
+    },
+    /// Labels on another grid than the scan's.
+    #[error(
+        "the labels lie on another grid than the scan: each voxel took the nearest label{}", left_outside(*.outside)
+    )]
+    LabelsResampled {
+        /// How many labelled voxels lie outside of the scan.
+        outside: usize,
+    },
+    /// Labels whose values a format does not keep.
+    #[error(
+        "DICOM numbers binary segments from 1 on: the values of the {segments} labels become 1 to {segments}"
+    )]
+    SegmentsRenumbered {
+        /// How many labels.
+        segments: usize,
+    },
     /// Labels of layers that overlap, written to a format that holds one map.
     #[error(
         "labels overlap in {voxels} voxels, and the file has only those of the upper layer there: .seg.nrrd keeps all"
@@ -362,6 +397,13 @@ short_debug! {
 impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+fn left_outside(voxels: usize) -> String {
+    match voxels {
+        0 => String::new(),
+        n => format!(", and {n} labelled voxels outside of the scan were left out"),
     }
 }
 

@@ -19,6 +19,8 @@ mod dicom_enhanced;
 mod dicom_kinds;
 mod dicom_made;
 mod dicom_public;
+mod dicom_rtstruct;
+mod dicom_seg;
 mod engine;
 mod evaluate;
 mod floors;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::io::{OpenOptions, open_scan};
+use crate::io::{LabelTarget, OpenOptions, open_scan};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 
@@ -100,7 +100,11 @@ impl EvaluationCase {
             ..OpenOptions::default()
         };
         let scan = open_scan(&self.image, &options, &ctx)?;
-        let (truth, table, doubts) = labels_on_grid(&self.truth, scan.image.grid(), &ctx)?;
+        let target = LabelTarget {
+            grid: *scan.image.grid(),
+            source: scan.info.provenance.as_deref(),
+        };
+        let (truth, table, doubts) = labels_on_grid(&self.truth, &target, &ctx)?;
         Ok(OpenedCase {
             labels: self.labels(&truth, &table),
             image: Arc::new(scan.image),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cli::{EditArgs, LayersArg};
-use crate::io::save_label_layers;
+use crate::cli::EditArgs;
+use crate::io::{LabelTarget, save_label_layers};
 use crate::models::ScanKey;
 use crate::session::operations::OperationError;
 use crate::session::{
@@ -11,12 +11,11 @@ use crate::session::{
     Severity,
 };
 use crate::volume::window::default_window;
-use crate::volume::{LabelLayers, LabelTable};
 
 use super::Refusal;
 use super::console::Console;
 use super::inputs;
-use super::outputs::{check_results, export_doubts};
+use super::outputs::{asked_layers, check_results, export_doubts};
 
 pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
     let console = Console::new(false);
@@ -37,7 +36,8 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
         desk.apply(command)?;
     }
     let case = desk.case()?;
-    let (layers, table) = asked_for(case, args.layers)?;
+    let layers = case.document().layers();
+    let (layers, table) = asked_layers(layers, case.table(), args.layers)?;
     let flattened = save_label_layers(&args.output, &layers, &table)?;
     let result = format!("{}: {}", args.output.display(), contents(case));
     desk.warnings.extend(export_doubts(case.grid()));
@@ -46,26 +46,6 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
     console.notes(&desk.notes);
     console.line(&result);
     Ok(())
-}
-
-/// The layers that are to be written.
-fn asked_for(case: &Case, asked: LayersArg) -> Result<(LabelLayers, LabelTable), Refusal> {
-    let (layers, table) = (case.document().layers(), case.table());
-    let LayersArg::One(number) = asked else {
-        return Ok((layers.clone(), table.clone()));
-    };
-    let one = table.layers().get(number).and_then(|layer| {
-        let alone = table.of_layer(layer.id)?;
-        let mut kept = layers.clone();
-        kept.follow(&alone);
-        Some((kept, alone))
-    });
-    one.ok_or_else(|| {
-        let count = table.layers().len();
-        Refusal::Usage(format!(
-            "there is no layer {number}; there are {count}, counted from 0, the lowest"
-        ))
-    })
 }
 
 /// A session, and what it has to say.
@@ -83,7 +63,7 @@ impl Desk {
         let scan = inputs::open(&args.scan, None, &ctx)?;
         self.warnings.clone_from(&scan.warnings);
         self.warnings.extend(inputs::one_map_for_frames(&scan.info));
-        let grid = *scan.image.grid();
+        let (grid, source) = (*scan.image.grid(), scan.info.provenance.clone());
         let opened = OpenedScan {
             window: default_window(&scan.image),
             image: scan.image,
@@ -101,7 +81,11 @@ impl Desk {
         let Some(path) = &args.labels else {
             return Ok(());
         };
-        let (layers, table, warnings) = inputs::layers_on_grid(path, &grid, &ctx)?;
+        let target = LabelTarget {
+            grid,
+            source: source.as_deref(),
+        };
+        let (layers, table, warnings) = inputs::layers_on_grid(path, &target, &ctx)?;
         self.warnings.extend(warnings);
         self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
             layers,

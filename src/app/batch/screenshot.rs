@@ -29,7 +29,7 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     let mut warnings = scan.warnings.clone();
     let labels = match &args.labels {
         Some(path) => {
-            let (layers, table, more) = inputs::layers_on_grid(path, grid, &ctx)?;
+            let (layers, table, more) = inputs::layers_on_grid(path, &scan.target(), &ctx)?;
             warnings.extend(more);
             warnings.extend(inputs::one_map_for_frames(&scan.info));
             Some((layers, table))

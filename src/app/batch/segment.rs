@@ -36,10 +36,10 @@ struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct LabelReport {
-    value: u16,
-    name: String,
-    voxels: usize,
+pub(super) struct LabelReport {
+    pub(super) value: u16,
+    pub(super) name: String,
+    pub(super) voxels: usize,
     /// `None` where the third axis is time.
     volume_ml: Option<f64>,
 }
@@ -185,7 +185,11 @@ fn in_space(third_axis: ThirdAxis, volume_ml: f64) -> Option<f64> {
 }
 
 /// The labels that occur, by value.
-fn report_labels(labels: &LabelMap, table: &LabelTable, third_axis: ThirdAxis) -> Vec<LabelReport> {
+pub(super) fn report_labels(
+    labels: &LabelMap,
+    table: &LabelTable,
+    third_axis: ThirdAxis,
+) -> Vec<LabelReport> {
     let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
     let one = |(value, voxels): (u16, usize)| LabelReport {
         value,

@@ -47,7 +47,7 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
     let scan = inputs::open(&args.scan, None, &ctx)?;
     let mut warnings = scan.warnings.clone();
     warnings.extend(inputs::one_map_for_frames(&scan.info));
-    let (labels, table, doubts) = inputs::layers_on_grid(&args.labels, scan.image.grid(), &ctx)?;
+    let (labels, table, doubts) = inputs::layers_on_grid(&args.labels, &scan.target(), &ctx)?;
     warnings.extend(doubts);
     let suv = suv_asked(&scan.image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
         warnings.push(reason);

@@ -166,8 +166,12 @@ impl Window {
             }
             Goal::Show(scan) => self.show_scan(*scan),
             Goal::OpenLabels(path) => {
-                self.run("Opening labels", Purpose::Other, true, |ctx| {
-                    files::open_labels(path, ctx)
+                let Some(case) = self.session.case() else {
+                    return;
+                };
+                let (grid, source) = (*case.grid(), case.info().provenance.clone());
+                self.run("Opening labels", Purpose::Other, true, move |ctx| {
+                    files::open_labels(path, grid, source.as_deref(), ctx)
                 });
             }
             Goal::TakeLabels(labels) => {
@@ -336,15 +340,20 @@ impl Window {
                 self.state.question = Some(Question::Series { path, info });
             }
             Some(FileOutcome::LabelsOpened { labels, warnings }) => {
-                let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
-                self.warn(&told);
+                self.warn_of(&warnings);
                 self.reach(Goal::TakeLabels(labels));
             }
             Some(FileOutcome::Saved {
                 path,
                 revision,
-                flattened,
-            }) => self.labels_saved(path, revision, flattened),
+                warnings,
+            }) => {
+                let (flattened, told): (Vec<Warning>, Vec<Warning>) = warnings
+                    .into_iter()
+                    .partition(|w| matches!(w, Warning::LayersFlattened { .. }));
+                self.labels_saved(path, revision, flattened.into_iter().next());
+                self.warn_of(&told);
+            }
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();
                 self.state.messages.push(Severity::Error, text);
@@ -362,6 +371,11 @@ impl Window {
                 self.not_opened(&purpose);
             }
         }
+    }
+
+    fn warn_of(&mut self, warnings: &[Warning]) {
+        let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
+        self.warn(&told);
     }
 
     /// What was to replace the unsaved work is not there: nothing is given up any more.

@@ -1,15 +1,19 @@
 //! The file jobs of the window: each runs on the file thread and gives one outcome.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, Choice, IoError, OpenOptions, ScanInfo, Warning};
+use crate::io::{
+    self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
+    Warning,
+};
 use crate::models::ScanKey;
 use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
-use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
+use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
 
@@ -37,8 +41,8 @@ pub enum FileOutcome {
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
-        /// What the file has no room for.
-        flattened: Option<Warning>,
+        /// What the user should know.
+        warnings: Vec<Warning>,
     },
     /// Something that the user is not told about was done.
     Done,
@@ -178,41 +182,54 @@ fn without_options(text: &str) -> String {
     if kept.is_empty() { text } else { kept }.to_owned()
 }
 
-/// Reads a label map.
-pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
-    match io::open_label_layers(&path, ctx) {
+/// Reads a label map of the scan that has this grid and comes from `source`.
+pub fn open_labels(
+    path: PathBuf,
+    grid: Grid,
+    source: Option<&Provenance>,
+    ctx: &JobContext,
+) -> FileOutcome {
+    match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => FileOutcome::refused(error),
-        Ok((layers, table, warnings)) => FileOutcome::LabelsOpened {
+        Ok(read) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                layers,
-                table,
+                layers: read.layers,
+                table: read.table,
                 path,
             }),
-            warnings,
+            warnings: read.warnings,
         },
     }
 }
 
 /// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
-/// that they are of.
+/// that they are of, which comes from `source`.
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
     layers: &LabelLayers,
     table: &LabelTable,
+    source: Option<&Provenance>,
     revision: u64,
     older: usize,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
+    let export = Export {
+        source,
+        details: &BTreeMap::new(),
+        object: DicomObject::Seg,
+    };
     let saved = io::check_keeps(&path, &inputs).and_then(|()| {
-        io::keeping_older(&path, older, || io::save_label_layers(&path, layers, table))
+        io::keeping_older(&path, older, || {
+            io::export_labels(&path, layers, table, &export)
+        })
     });
     match saved {
         Err(error) => FileOutcome::refused(error),
-        Ok(flattened) => FileOutcome::Saved {
+        Ok(warnings) => FileOutcome::Saved {
             path,
             revision,
-            flattened,
+            warnings,
         },
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::Context;
 
+use crate::io::is_dicom_name;
 use crate::session::ScanSource;
 use crate::ui::Severity;
 use crate::ui::model::Question;
@@ -24,8 +25,9 @@ impl Window {
             self.state.messages.push(Severity::Warning, text);
         }
         match case.labels_path().map(Path::to_path_buf) {
-            Some(path) => self.save_to(path),
-            None => self.ask_path(PathPurpose::SaveLabels),
+            // A DICOM object is never changed: its UID names what it was.
+            Some(path) if !is_dicom_name(&path) => self.save_to(path),
+            _ => self.ask_path(PathPurpose::SaveLabels),
         }
     }
 
@@ -41,8 +43,18 @@ impl Window {
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
         let older = self.settings.older_copies;
+        let source = case.info().provenance.clone();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, scan.as_deref(), &layers, &table, revision, older)
+            let source = source.as_deref();
+            files::save_labels(
+                path,
+                scan.as_deref(),
+                &layers,
+                &table,
+                source,
+                revision,
+                older,
+            )
         });
         self.flow.saving = Some(id);
     }

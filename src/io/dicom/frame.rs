@@ -169,11 +169,16 @@ fn count(
     if !(1..=MAX_FRAMES).contains(&claimed) {
         return Err(format!("NumberOfFrames is {claimed}"));
     }
-    let frame_bytes = match stored {
-        Ok(format) if room.is_native() => format.frame_bytes() as u64,
-        _ => FRAGMENT_BYTES,
+    let frames = claimed as u64;
+    let needed = match stored {
+        Ok(format) if room.is_native() => (format.frame_bytes() as u64).saturating_mul(frames),
+        // A segmentation's frames of one bit a pixel share bytes.
+        Err(_) if room.is_native() && root.integer(tags::BITS_ALLOCATED) == Some(1) => {
+            let along = |tag| root.integer(tag).map_or(1, |n| n.clamp(1, 65535) as u64);
+            (along(tags::ROWS) * along(tags::COLUMNS)).saturating_mul(frames) / 8
+        }
+        _ => FRAGMENT_BYTES.saturating_mul(frames),
     };
-    let needed = frame_bytes.saturating_mul(claimed as u64);
     if claimed > 1 && needed > room.bytes() {
         return Err(format!(
             "its pixels break off: {needed} bytes are needed, {} are there; copy the file again from its source",

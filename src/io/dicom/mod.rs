@@ -1,4 +1,4 @@
-//! DICOM in: a file or a folder to one volume on its true grid.
+//! DICOM: a file or a folder to one volume on its true grid; label maps in and out (`labels.rs`).
 //!
 //! - Headers are read first, without pixels, and checked before any length in them is trusted. Then
 //!   the geometry is decided, then every slice is decoded straight into its place.
@@ -30,6 +30,7 @@ mod copies;
 mod csa;
 mod dataset;
 mod decode;
+mod derived;
 mod element;
 mod format;
 mod frame;
@@ -37,12 +38,15 @@ mod geometry;
 mod header;
 mod jpeg_ls;
 mod kind;
+mod labels;
 mod mosaic;
 mod origin;
 mod refusal;
 mod resample;
+mod rtstruct;
 mod samples;
 mod scan;
+mod seg;
 mod series;
 mod source;
 mod stack;
@@ -72,8 +76,11 @@ use series::{Group, Sorted, sort};
 /// DICOM: a file with or without preamble, or a folder.
 pub(super) static FORMAT: Format = Format {
     name: "DICOM",
+    endings: &[".dcm"],
     recognises: |_, head| is_dicom(head),
     inspect,
+    open_labels: Some(labels::open),
+    save: Some(&labels::DicomLabels),
     has_series: true,
     ..Format::NONE
 };

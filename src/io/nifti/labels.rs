@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use crate::io::format::OpenedLabels;
 use crate::io::whole::{label_map, named};
-use crate::io::{IoError, Quoted, Warning};
+use crate::io::{IoError, LabelTarget, Labels, Quoted, Warning};
 use crate::util::JobContext;
 
 use super::caret;
@@ -13,7 +12,11 @@ use super::placement;
 use super::volume::{read_part, rescale};
 
 /// Reads a map of whole numbers from 0 to 65535 in any stored type, with the names it carries.
-pub(in crate::io) fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels, IoError> {
+pub(in crate::io) fn open_labels(
+    path: &Path,
+    _: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
     let mut file = NiftiFile::open(path)?;
     if file.frames > 1 {
         return Err(IoError::several_frames(path, file.frames));
@@ -34,5 +37,5 @@ pub(in crate::io) fn open_labels(path: &Path, ctx: &JobContext) -> Result<Opened
         None
     });
     let table = named(table.unwrap_or_default(), &labels);
-    Ok((labels.into(), table, warnings))
+    Ok(Labels::plain(labels.into(), table, warnings))
 }

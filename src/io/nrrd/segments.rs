@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::io::block::Block;
-use crate::io::format::OpenedLabels;
 use crate::io::whole::label_map;
-use crate::io::{IoError, Warning};
+use crate::io::{IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
 use crate::volume::{LabelLayers, LabelMap, LabelTable, Layer, LayerId, Rescale};
@@ -25,28 +24,38 @@ struct Segment {
 /// Opens label layers with the names that they carry. Layers whose segments do not overlap are one: versions of Slicer
 /// wrote each segment as a layer of its own. Files that name their layers are ours, and keep them. More layers than there
 /// may be become one, later segments over earlier ones, and that is said.
-pub(super) fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels, IoError> {
+pub(super) fn open_labels(
+    path: &Path,
+    _: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
     let (header, block) = read::read(path, ctx)?;
     let segments = segments(&header.keys);
     let are_ours = header.keys.contains_key(&layer_key(0));
     if segments.is_empty() && !are_ours {
         return block.into_labels(path, LabelTable::default());
     }
-    let (layers, table, mut warnings) = layered(path, block, &header.keys, &segments)?;
-    let are_too_many = layers.maps().len() > LabelLayers::MOST;
+    let read = layered(path, block, &header.keys, &segments)?;
+    let are_too_many = read.layers.maps().len() > LabelLayers::MOST;
     if are_ours && !are_too_many {
-        return Ok((layers, table, warnings));
+        return Ok(read);
     }
-    let (flat, voxels) = layers.flattened();
+    let (flat, voxels) = read.layers.flattened();
     if voxels > 0 && !are_too_many {
-        return Ok((layers, table, warnings));
+        return Ok(read);
     }
+    let Labels {
+        layers,
+        table,
+        mut warnings,
+        ..
+    } = read;
     drop(layers);
     if voxels > 0 {
         warnings.push(Warning::SegmentsOverlap { voxels });
     }
     let flat = Arc::unwrap_or_clone(flat);
-    Ok((flat.into(), table.flattened(), warnings))
+    Ok(Labels::plain(flat.into(), table.flattened(), warnings))
 }
 
 /// The key of a layer's name; Slicer leaves out what it does not know.
@@ -89,7 +98,7 @@ fn layered(
     block: Block,
     keys: &BTreeMap<String, String>,
     segments: &[Segment],
-) -> Result<OpenedLabels, IoError> {
+) -> Result<Labels, IoError> {
     let Block {
         grid,
         voxels,
@@ -137,7 +146,7 @@ fn layered(
     }
     let layers = LabelLayers::of_maps(maps);
     let layers = layers.ok_or_else(|| IoError::not_labels(path, "it has no voxels"))?;
-    Ok((layers, table, warnings))
+    Ok(Labels::plain(layers, table, warnings))
 }
 
 /// A label for a value of a layer that no segment names.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::cli::{EvaluateArgs, ValuePair};
-use crate::io::open_labels;
+use crate::io::{LabelTarget, open_labels};
 use crate::volume::metrics::Agreement;
 use crate::volume::{LabelMap, LabelTable};
 
@@ -26,7 +26,11 @@ pub(super) fn compare(
     let ctx = console.context();
     let (truth_labels, truth_table, doubts) = open_labels(truth, &ctx)?;
     let mut warnings = plain(&doubts);
-    let (pred_labels, pred_table, more) = labels_on_grid(pred, &truth_labels.grid, &ctx)?;
+    let target = LabelTarget {
+        grid: truth_labels.grid,
+        source: None,
+    };
+    let (pred_labels, pred_table, more) = labels_on_grid(pred, &target, &ctx)?;
     warnings.extend(more);
     let pairs = match &args.map {
         Some(pairs) => pairs.clone(),
