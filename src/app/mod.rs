@@ -36,7 +36,7 @@ fn open_window(args: OpenArgs) -> ExitCode {
     let device = args.device.device;
     let options = desktop::WindowOptions {
         paths: args.paths,
-        open_model: Arc::new(move |id| open_model(id, device)),
+        open_model: Arc::new(move |id, instead| open_model(id, instead.unwrap_or(device))),
         data_folder: desktop::data_folder(),
         dialogs: None,
         open_sample: false,

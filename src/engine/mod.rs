@@ -22,7 +22,7 @@ use crate::models::{ModelError, Segmenter};
 
 pub use message::{Event, JobId, Request, Task};
 pub use queue::{CancelOutcome, Priority, Queue, Superseded};
-use worker::{OpenedModel, Outbox, Shared, Worker};
+use worker::{OpenedModel, Opener, Outbox, Shared, Worker};
 
 /// How long closing waits for a job that does not stop at once.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(300);
@@ -48,7 +48,21 @@ impl Engine {
         opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
         waker: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        Self::spawn(|outbox| worker::opened(outbox, opener), waker)
+        Self::spawn(|outbox| worker::opened(outbox, opener), None, waker)
+    }
+
+    /// As [`Self::start`]; should the GPU fail under a job, `on_cpu` opens the model that computes from then on, which a
+    /// second [`Event::ModelReady`] tells.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_falling_back(
+        opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
+        on_cpu: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
+        waker: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let on_cpu: Opener = Box::new(on_cpu);
+        Self::spawn(|outbox| worker::opened(outbox, opener), Some(on_cpu), waker)
     }
 
     /// Starts a worker without a model, for tasks that need none; every other job fails.
@@ -56,11 +70,12 @@ impl Engine {
     /// # Panics
     /// If the operating system has no thread left.
     pub fn without_model(waker: impl Fn() + Send + Sync + 'static) -> Self {
-        Self::spawn(|_| Err("no model is open here".to_owned()), waker)
+        Self::spawn(|_| Err("no model is open here".to_owned()), None, waker)
     }
 
     fn spawn(
         open: impl FnOnce(&Outbox) -> OpenedModel + Send + 'static,
+        on_cpu: Option<Opener>,
         waker: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         // Unbounded, because the worker must not wait for the window; progress is throttled at its source.
@@ -73,7 +88,7 @@ impl Engine {
             .name("engine".to_owned())
             .spawn(move || {
                 let model = open(&sink);
-                Worker::new(queue, sink, model).run();
+                Worker::new(queue, sink, model, on_cpu).run();
                 // Nobody listens when the engine was dropped long ago.
                 let _ = done.send(());
             })

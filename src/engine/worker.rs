@@ -115,6 +115,9 @@ type Queued = (JobId, Request, CancelToken);
 /// The model, or why there is none.
 pub(super) type OpenedModel = Result<Arc<dyn Segmenter>, String>;
 
+/// Opens a model, on the engine's thread.
+pub(super) type Opener = Box<dyn FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send>;
+
 /// Opens the model and tells its outcome.
 pub(super) fn opened(
     outbox: &Outbox,
@@ -136,21 +139,38 @@ pub(super) fn opened(
     opened
 }
 
+/// What computes after a panic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    /// The same device, or nothing.
+    AsBefore,
+    /// The CPU instead of a GPU.
+    OnCpu,
+}
+
 /// What runs jobs on the thread that it was made on.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     outbox: Outbox,
     model: Mutex<OpenedModel>,
+    /// Opens the model on the CPU, should the GPU fail.
+    on_cpu: Mutex<Option<Opener>>,
     thread: ThreadId,
 }
 
 impl Worker {
     /// A worker for this thread.
-    pub(super) fn new(shared: Arc<Shared>, outbox: Outbox, model: OpenedModel) -> Arc<Self> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        outbox: Outbox,
+        model: OpenedModel,
+        on_cpu: Option<Opener>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             shared,
             outbox,
             model: Mutex::new(model),
+            on_cpu: Mutex::new(on_cpu),
             thread: std::thread::current().id(),
         })
     }
@@ -194,7 +214,11 @@ impl Worker {
             Err(panic) => {
                 let message = panic_text(&*panic);
                 tracing::error!(job = id.0, "panic in a job: {message}");
-                self.recover(&model);
+                if self.recover(&model) == Recovery::OnCpu {
+                    return failed(format!(
+                        "the GPU failed ({message}), and the CPU computes from now on: try again"
+                    ));
+                }
                 let what = if needs_model { "model" } else { "job" };
                 return failed(format!(
                     "the {what} stopped unexpectedly ({message}): try again"
@@ -231,18 +255,31 @@ impl Worker {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn taken_on_cpu(&self) -> Option<Opener> {
+        let mut held = self.on_cpu.lock().unwrap_or_else(PoisonError::into_inner);
+        held.take()
+    }
+
     /// After a panic: what was cached may be half written, so it goes. A model that cannot even do that is lost, and
-    /// with it the jobs that gave way.
-    fn recover(&self, model: &OpenedModel) {
+    /// with it the jobs that gave way. On a GPU the device may be lost, which is how Burn says so: the CPU goes on.
+    fn recover(&self, model: &OpenedModel) -> Recovery {
         let Ok(model) = model else {
-            return;
+            return Recovery::AsBefore;
         };
+        if model.device().is_gpu()
+            && let Some(on_cpu) = self.taken_on_cpu()
+        {
+            self.shared.stop_begun();
+            *self.lock_model() = opened(&self.outbox, on_cpu);
+            return Recovery::OnCpu;
+        }
         if catch_unwind(AssertUnwindSafe(|| model.drop_caches())).is_err() {
             let message = "the model stopped and cannot go on: restart Prosector".to_owned();
             *self.lock_model() = Err(message.clone());
             self.shared.stop_begun();
             self.outbox.send(Event::ModelFailed { message });
         }
+        Recovery::AsBefore
     }
 
     fn throttled_progress(&self, id: JobId) -> impl Fn(f32, &str) + Send + Sync + 'static {

@@ -20,3 +20,10 @@ pub struct ComputeDevice {
     /// What the status bar shows, such as the adapter's name.
     pub name: String,
 }
+
+impl ComputeDevice {
+    /// Whether it is a graphics device, which can be lost.
+    pub fn is_gpu(&self) -> bool {
+        self.kind == "gpu"
+    }
+}

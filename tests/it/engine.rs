@@ -133,6 +133,21 @@ struct Bench {
     woken: Arc<AtomicUsize>,
 }
 
+fn toy(kind: &'static str) -> Toy {
+    let never = crossbeam_channel::never();
+    Toy {
+        card: card(),
+        device: ComputeDevice {
+            kind,
+            name: "toy".to_owned(),
+        },
+        gate: never.clone(),
+        pieces: never,
+        dropped: Arc::default(),
+        panics_on_drop: false,
+    }
+}
+
 impl Bench {
     fn new(panics_on_drop: bool) -> Self {
         let (gate, wait) = crossbeam_channel::bounded(10);
@@ -142,15 +157,11 @@ impl Bench {
         let (counter, waker) = (dropped.clone(), woken.clone());
         let opener = move || {
             let toy = Toy {
-                card: card(),
-                device: ComputeDevice {
-                    kind: "cpu",
-                    name: "toy".to_owned(),
-                },
                 gate: wait,
                 pieces: wait_for_piece,
                 dropped: counter,
                 panics_on_drop,
+                ..toy("cpu")
             };
             Ok(Box::new(toy) as Box<dyn Segmenter>)
         };
@@ -355,6 +366,35 @@ fn a_model_that_cannot_recover_says_so() {
     assert!(told[2].starts_with("failed 1: "), "{told:?}");
     bench.engine.submit(auto());
     assert!(bench.told().starts_with("failed 2: the model stopped"));
+}
+
+#[test]
+fn where_the_gpu_fails_the_cpu_goes_on() {
+    let open = |kind| Ok(Box::new(toy(kind)) as Box<dyn Segmenter>);
+    let engine = Engine::start_falling_back(move || open("gpu"), move || open("cpu"), || {});
+    let next = || engine.events().recv_timeout(PATIENCE).expect("in time");
+    let computes_on = |event| match event {
+        Event::ModelReady { device, .. } => device.kind,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(computes_on(next()), "gpu");
+    engine.submit(prompt(DO_PANIC));
+    assert!(matches!(next(), Event::Started { .. }));
+    assert_eq!(computes_on(next()), "cpu");
+    let Event::Failed { message, .. } = next() else {
+        panic!("the job that the GPU failed under ended otherwise");
+    };
+    assert!(
+        message.contains("the CPU computes from now on"),
+        "{message}"
+    );
+    engine.submit(prompt(DO_ANSWER));
+    assert!(matches!(next(), Event::Started { .. }));
+    assert!(matches!(next(), Event::FinishedPrompt { .. }));
+    // A second failure is one of the CPU, and changes nothing.
+    engine.submit(prompt(DO_PANIC));
+    assert!(matches!(next(), Event::Started { .. }));
+    assert!(matches!(next(), Event::Failed { .. }));
 }
 
 #[test]

@@ -29,7 +29,7 @@ use egui::ViewportBuilder;
 use winit::event_loop::EventLoop;
 use winit::platform::run_on_demand::EventLoopExtRunOnDemand;
 
-use crate::models::{ModelError, Segmenter};
+use crate::models::{DeviceChoice, ModelError, Segmenter};
 use crate::render::device_descriptor;
 
 use lost_device::{Guarded, Held, Loss, Losses};
@@ -40,9 +40,13 @@ pub use dialogs::{FileDialogs, NativeDialogs, PathAnswer, PathPurpose};
 pub use wheel::WheelButtons;
 pub use window::Window;
 
-/// Opens a model by its id (`None`: the one in the box), on the engine's thread.
-pub type ModelOpener =
-    Arc<dyn Fn(Option<&str>) -> Result<Box<dyn Segmenter>, ModelError> + Send + Sync>;
+/// Opens a model by its id (`None`: the one in the box), on the engine's thread; on this device instead of the one that was
+/// asked for at the start, if there is one.
+pub type ModelOpener = Arc<
+    dyn Fn(Option<&str>, Option<DeviceChoice>) -> Result<Box<dyn Segmenter>, ModelError>
+        + Send
+        + Sync,
+>;
 
 /// What a window starts with.
 pub struct WindowOptions {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::Context;
 
 use crate::engine::Engine;
-use crate::models::installed_models;
+use crate::models::{DeviceChoice, installed_models};
 use crate::session::AiCommand;
 use crate::ui::model::EngineStatus;
 
@@ -17,7 +17,12 @@ use super::window::Window;
 /// An engine on the model of this id that wakes the window.
 pub(super) fn start_engine(opener: &ModelOpener, id: Option<String>, waker: &Waker) -> Engine {
     let (opener, waker) = (Arc::clone(opener), waker.clone());
-    Engine::start(move || opener(id.as_deref()), move || waker.wake())
+    let (on_cpu, same) = (Arc::clone(&opener), id.clone());
+    Engine::start_falling_back(
+        move || opener(id.as_deref(), None),
+        move || on_cpu(same.as_deref(), Some(DeviceChoice::Cpu)),
+        move || waker.wake(),
+    )
 }
 
 impl Window {

@@ -88,7 +88,7 @@ impl Bench {
         let script = Script::default();
         let options = WindowOptions {
             paths,
-            open_model: Arc::new(|_| Toy::open()),
+            open_model: Arc::new(|_, _| Toy::open()),
             data_folder: Some(folder.to_path_buf()),
             dialogs: Some(Box::new(ScriptedDialogs {
                 script: script.clone(),
