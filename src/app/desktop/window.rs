@@ -75,7 +75,8 @@ impl Window {
         let ctx = &cc.egui_ctx;
         ui::theme::apply(ctx);
         let memory = WindowMemory::read(options.data_folder.as_deref());
-        ctx.set_zoom_factor(memory.preferences().state().scale);
+        let state = memory.state();
+        ctx.set_zoom_factor(state.scale);
         let waker = |ctx: &Context| {
             let ctx = ctx.clone();
             move || wake(&ctx)
@@ -94,7 +95,7 @@ impl Window {
         };
         let mut window = Self {
             session: Session::new(&settings),
-            state: memory.preferences().state(),
+            state,
             canvas: cc.wgpu_render_state.as_ref().map(canvas),
             engine: start_engine(&options.open_model, settings.model.clone(), ctx),
             open_model: options.open_model,

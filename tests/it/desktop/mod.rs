@@ -4,6 +4,7 @@ mod bench;
 mod drawing;
 mod losses;
 mod panel;
+mod panes;
 mod review;
 mod toy;
 mod words;
