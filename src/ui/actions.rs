@@ -3,6 +3,7 @@
 use egui::{Context, Key, Modifiers};
 
 use super::input::{Action, pressed_actions};
+use super::layout::Layout;
 use super::model::{UiModel, UiRequest};
 use super::operation_form::OperationForm;
 use super::palette::Palette;
@@ -29,6 +30,7 @@ pub fn read_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let taken = state.question.is_some()
         || state.palette.is_some()
         || state.renaming.is_some()
+        || state.workspace.is_moving()
         || ctx.egui_wants_keyboard_input()
         || ctx.any_popup_open();
     if !taken {
@@ -188,6 +190,10 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
             if let Some(pane) = state.key_pane() {
                 state.workspace.toggle_maximised(pane);
             }
+        }
+        Action::Layout(id) => {
+            let arrangement = Layout::of(id).arrangement;
+            state.workspace.arrange(&arrangement());
         }
         Action::FitViews => state.workspace.fit(),
         Action::Operation(operation) if !operation.needs_only_a_label() => {

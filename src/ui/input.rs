@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::ToolId;
 use crate::session::operations::{OPERATIONS, Operation};
 
+use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::tools::{TOOLS, Tool};
 
 /// What a drag over a view does.
@@ -126,6 +127,7 @@ pub enum Action {
     SmallerBrush,
     ToggleBrush3d,
     Operation(&'static Operation),
+    Layout(LayoutId),
     ToggleLabels,
     MoreOpaque,
     LessOpaque,
@@ -168,7 +170,7 @@ macro_rules! shortcuts {
     };
 }
 
-/// All that can be asked for, with its keys; the tools have theirs in their own table. Keys are those of ITK-SNAP, 3D Slicer and SlicerNNInteractive where they agree.
+/// All that can be asked for, with its keys; tools and layouts have theirs in their own tables. Keys are those of ITK-SNAP, 3D Slicer and SlicerNNInteractive where they agree.
 /// Entries with more modifiers come first, so that Ctrl+Shift+Z is not taken for Ctrl+Z.
 pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SaveAs: [CTRL_SHIFT S];
@@ -212,7 +214,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowAbout: ;
 };
 
-/// All that can be asked for, with its keys: [`SHORTCUTS`], the tools and the operations.
+/// All that can be asked for, with its keys: [`SHORTCUTS`], the tools, the layouts and the operations.
 pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
     let tools = TOOLS.iter().map(|tool| Shortcut {
         action: Action::Tool(tool.id),
@@ -222,7 +224,14 @@ pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
         action: Action::Operation(operation),
         keys,
     });
-    tools.chain(SHORTCUTS.iter().copied()).chain(operations)
+    let layouts = LAYOUTS.iter().map(|layout| Shortcut {
+        action: Action::Layout(layout.id),
+        keys: layout.keys,
+    });
+    tools
+        .chain(SHORTCUTS.iter().copied())
+        .chain(layouts)
+        .chain(operations)
 }
 
 /// The operations with the keys that they name.
@@ -278,6 +287,7 @@ impl Action {
             Self::SmallerBrush => "Smaller brush",
             Self::ToggleBrush3d => "Brush in 2D or 3D",
             Self::Operation(operation) => operation.title,
+            Self::Layout(id) => Layout::of(id).title,
             Self::ToggleLabels => "Show or hide labels",
             Self::MoreOpaque => "Labels more opaque",
             Self::LessOpaque => "Labels less opaque",
@@ -337,7 +347,8 @@ impl Action {
             | Self::ToggleConvention
             | Self::ToggleCrosshair
             | Self::MaximiseView
-            | Self::FitViews => Group::Views,
+            | Self::FitViews
+            | Self::Layout(_) => Group::Views,
             Self::ShowPalette | Self::ShowShortcuts | Self::ShowAbout => Group::Help,
         }
     }

@@ -1,85 +1,104 @@
-//! How the three views share the space.
+//! The layouts that are offered: one entry each. Menu, keys, help and palette list them from [`LAYOUTS`].
 
-use egui::{Rect, pos2};
-use serde::{Deserialize, Serialize};
+use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::geometry::Plane;
 
-use super::theme::VIEW_GAP;
+use super::arrangement::{Arrangement, Remembered};
+use super::panes::slice::described;
 
-/// The arrangement of the views; remembered between sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Layout {
-    /// Axial large on the left, coronal over sagittal on the right.
-    #[default]
-    AxialLarge,
-    /// Coronal large on the left.
-    CoronalLarge,
-    /// Sagittal large on the left.
-    SagittalLarge,
-    /// Three columns of the same width.
-    Columns,
+/// One layout.
+#[derive(Clone, Copy)]
+pub struct Layout {
+    /// Names it.
+    pub id: LayoutId,
+    /// What it is called.
+    pub title: &'static str,
+    /// Its keys, the first being the one that menus show.
+    pub keys: &'static [KeyboardShortcut],
+    /// Which panes it has, and where.
+    pub arrangement: fn() -> Remembered,
 }
+
+/// Names a layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LayoutId(&'static str);
+
+/// All layouts, in the order of the menu.
+pub const LAYOUTS: &[Layout] = &[
+    Layout {
+        id: LayoutId("one"),
+        title: "Layout 1: one view",
+        keys: &[key(Key::Num1)],
+        arrangement: || slice(Plane::Axial),
+    },
+    Layout {
+        id: LayoutId("side by side"),
+        title: "Layout 2: side by side",
+        keys: &[key(Key::Num2)],
+        arrangement: || Arrangement::row([Plane::Axial, Plane::Coronal].map(slice)),
+    },
+    AXIAL_LARGE,
+    Layout {
+        id: LayoutId("coronal large"),
+        title: "Layout 1+2: coronal large",
+        keys: &[],
+        arrangement: || one_large(Plane::Coronal, [Plane::Axial, Plane::Sagittal]),
+    },
+    Layout {
+        id: LayoutId("sagittal large"),
+        title: "Layout 1+2: sagittal large",
+        keys: &[],
+        arrangement: || one_large(Plane::Sagittal, [Plane::Axial, Plane::Coronal]),
+    },
+    Layout {
+        id: LayoutId("two by two"),
+        title: "Layout 2x2: four views",
+        keys: &[key(Key::Num4)],
+        arrangement: || {
+            let rows = [
+                [Plane::Axial, Plane::Coronal],
+                [Plane::Axial, Plane::Sagittal],
+            ];
+            Arrangement::column(rows.map(|row| Arrangement::row(row.map(slice))))
+        },
+    },
+    Layout {
+        id: LayoutId("three in a row"),
+        title: "Layout 1x3: three in a row",
+        keys: &[key(Key::Num5)],
+        arrangement: || Arrangement::row(Plane::ALL.map(slice)),
+    },
+];
+
+/// The layout of a new window.
+pub const AXIAL_LARGE: Layout = Layout {
+    id: LayoutId("axial large"),
+    title: "Layout 1+2: axial large",
+    keys: &[key(Key::Num3)],
+    arrangement: || one_large(Plane::Axial, [Plane::Coronal, Plane::Sagittal]),
+};
 
 impl Layout {
-    /// In the order of the menu.
-    pub const ALL: [Self; 4] = [
-        Self::AxialLarge,
-        Self::CoronalLarge,
-        Self::SagittalLarge,
-        Self::Columns,
-    ];
-
-    /// The name in the menu.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AxialLarge => "Axial large",
-            Self::CoronalLarge => "Coronal large",
-            Self::SagittalLarge => "Sagittal large",
-            Self::Columns => "Three columns",
-        }
-    }
-
-    /// The rectangle of each view inside `area`. `split` is the share of the width that the large view gets.
-    pub fn rects(self, area: Rect, split: f32) -> Vec<(Plane, Rect)> {
-        let (large, upper, lower) = match self {
-            Self::Columns => return columns(area),
-            Self::AxialLarge => (Plane::Axial, Plane::Coronal, Plane::Sagittal),
-            Self::CoronalLarge => (Plane::Coronal, Plane::Axial, Plane::Sagittal),
-            Self::SagittalLarge => (Plane::Sagittal, Plane::Axial, Plane::Coronal),
-        };
-        let x = (area.left() + area.width() * split).round();
-        let y = area.center().y.round();
-        let half = VIEW_GAP / 2.0;
-        vec![
-            (
-                large,
-                Rect::from_min_max(area.min, pos2(x - half, area.bottom())),
-            ),
-            (
-                upper,
-                Rect::from_min_max(pos2(x + half, area.top()), pos2(area.right(), y - half)),
-            ),
-            (
-                lower,
-                Rect::from_min_max(pos2(x + half, y + half), area.max),
-            ),
-        ]
+    /// The layout of this id.
+    pub fn of(id: LayoutId) -> &'static Self {
+        LAYOUTS.iter().find(|l| l.id == id).unwrap_or(&AXIAL_LARGE)
     }
 }
 
-fn columns(area: Rect) -> Vec<(Plane, Rect)> {
-    let width = (area.width() - 2.0 * VIEW_GAP) / 3.0;
-    Plane::ALL
-        .into_iter()
-        .enumerate()
-        .map(|(n, plane)| {
-            let left = (area.left() + n as f32 * (width + VIEW_GAP)).round();
-            let rect = Rect::from_min_max(
-                pos2(left, area.top()),
-                pos2((left + width).round(), area.bottom()),
-            );
-            (plane, rect)
-        })
-        .collect()
+/// Share of the width that the large view gets.
+const LARGE: f32 = 0.62;
+
+/// A large view on the left, two below each other on the right.
+fn one_large(large: Plane, small: [Plane; 2]) -> Remembered {
+    let right = Arrangement::column(small.map(slice));
+    Arrangement::Row(vec![(LARGE, slice(large)), (1.0 - LARGE, right)])
+}
+
+fn slice(plane: Plane) -> Remembered {
+    Arrangement::Pane(described(plane))
+}
+
+const fn key(logical_key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, logical_key)
 }

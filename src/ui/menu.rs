@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use egui::{Align, Button, MenuBar, RichText, Ui};
 
 use super::input::{Action, MouseProfile};
-use super::layout::Layout;
+use super::layout::LAYOUTS;
 use super::model::{UiModel, UiRequest};
 use super::panel::action_button;
 use super::state::UiState;
@@ -191,11 +191,11 @@ const UNDO_MEMORY_MIB: [usize; 6] = [64, 128, 256, 512, 1024, 4096];
 
 fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let open = model.session.case().is_some();
-    for layout in Layout::ALL {
-        let chosen = state.layout == layout && !state.workspace.is_maximised();
-        if ui.radio(chosen, layout.name()).clicked() {
-            state.layout = layout;
-            state.workspace.show_all();
+    for layout in LAYOUTS {
+        let action = Action::Layout(layout.id);
+        let button = Button::selectable(state.workspace.has_layout(layout), layout.title);
+        if ui.add(with_keys(ui, button, action)).clicked() {
+            out.push(UiRequest::Action(action));
             ui.close();
         }
     }
@@ -252,12 +252,17 @@ fn named_entry(ui: &mut Ui, step: Option<&str>, action: Action, out: &mut Vec<Ui
 }
 
 fn named(ui: &mut Ui, enabled: bool, action: Action, text: String, out: &mut Vec<UiRequest>) {
-    let mut button = Button::new(text);
-    if let Some(keys) = action.keys().first() {
-        button = button.shortcut_text(ui.ctx().format_shortcut(keys));
-    }
+    let button = with_keys(ui, Button::new(text), action);
     if ui.add_enabled(enabled, button).clicked() {
         out.push(UiRequest::Action(action));
         ui.close();
+    }
+}
+
+/// The button of an entry, with the action's keys at its right end.
+pub(super) fn with_keys<'a>(ui: &Ui, button: Button<'a>, action: Action) -> Button<'a> {
+    match action.keys().first() {
+        Some(keys) => button.shortcut_text(ui.ctx().format_shortcut(keys)),
+        None => button,
     }
 }

@@ -1,16 +1,18 @@
 //! The window: draws the session, and returns what the user asks for. It changes nothing itself.
 
 pub mod actions;
+pub mod arrangement;
 mod help;
 mod icons;
 pub mod input;
-mod layout;
+pub mod layout;
 mod menu;
 pub mod model;
 mod notify;
 mod operation_form;
 pub mod pace;
 pub mod palette;
+mod pane_menu;
 mod panel;
 pub mod panes;
 mod preferences;
@@ -25,7 +27,6 @@ mod workspace;
 
 pub use crate::session::Severity;
 pub use input::MouseProfile;
-pub use layout::Layout;
 pub use notify::{Message, Messages};
 pub use preferences::Preferences;
 pub use root::show;

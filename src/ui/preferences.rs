@@ -1,22 +1,18 @@
-//! What the window remembers of itself; preferences about scans are in the session's settings.
+//! What the window remembers of itself, beside the arrangement of its panes (`arrangement.rs`); preferences about scans
+//! are in the session's settings.
 
 use serde::{Deserialize, Serialize};
 
 use super::input::MouseProfile;
-use super::layout::Layout;
 use super::state::UiState;
 
 /// The smallest and the largest scale that is taken over from the last start.
 const SCALES: (f32, f32) = (0.5, 3.0);
 
-/// Arrangement of the window. Kept by eframe, with the window's place and size.
+/// Preferences of the window. Kept by eframe, with the window's place and size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Preferences {
-    /// Arrangement of the views.
-    pub layout: Layout,
-    /// Share of the width that the large view gets.
-    pub split: f32,
     /// What the right mouse button does.
     pub mouse: MouseProfile,
     /// The right panel is shown.
@@ -30,8 +26,6 @@ pub struct Preferences {
 impl Default for Preferences {
     fn default() -> Self {
         Self {
-            layout: Layout::default(),
-            split: 0.62,
             mouse: MouseProfile::default(),
             side_panel: true,
             cross_hair: true,
@@ -46,11 +40,6 @@ impl Preferences {
 
     /// The state of a window that starts with these.
     pub fn state(self) -> UiState {
-        let split = if self.split.is_finite() {
-            self.split.clamp(0.25, 0.8)
-        } else {
-            Self::default().split
-        };
         let (smallest, largest) = SCALES;
         let scale = if self.scale.is_finite() {
             self.scale.clamp(smallest, largest)
@@ -59,8 +48,6 @@ impl Preferences {
         };
         UiState {
             scale,
-            layout: self.layout,
-            split,
             mouse: self.mouse,
             show_side_panel: self.side_panel,
             show_cross_hair: self.cross_hair,
@@ -71,8 +58,6 @@ impl Preferences {
     /// What to keep of a window.
     pub fn of(state: &UiState) -> Self {
         Self {
-            layout: state.layout,
-            split: state.split,
             mouse: state.mouse,
             side_panel: state.show_side_panel,
             cross_hair: state.show_cross_hair,

@@ -31,7 +31,7 @@ pub fn show(
         shown.response.rect
     });
     if state.show_side_panel {
-        let side = Frame::new().inner_margin(Margin::symmetric(10, 8));
+        let side = Frame::new().inner_margin(Margin::symmetric(10, 6));
         on_surface(ui, canvas, |ui| {
             let panel = Panel::right("side")
                 .frame(side)

@@ -5,7 +5,6 @@ use crate::prompt::Polarity;
 use crate::volume::LayerId;
 
 use super::input::MouseProfile;
-use super::layout::Layout;
 use super::model::Question;
 use super::notify::Messages;
 use super::operation_form::OperationForm;
@@ -28,11 +27,7 @@ pub enum Renamed {
 /// State of the window.
 #[derive(Debug, Default)]
 pub struct UiState {
-    /// Arrangement of the views.
-    pub layout: Layout,
-    /// Share of the width that the large view gets.
-    pub split: f32,
-    /// The open panes.
+    /// The open panes and their places.
     pub workspace: Workspace,
     /// What the right mouse button does.
     pub mouse: MouseProfile,
@@ -74,6 +69,8 @@ pub struct UiState {
     pub review: Review,
     /// Height of the list of labels, in points: what the rest of the panel leaves.
     pub label_list_height: f32,
+    /// Height of the history below the rest of the panel, in points.
+    pub history_height: f32,
     /// The position in the history that its list was scrolled to.
     pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.

@@ -63,6 +63,8 @@ pub const ERASER: Color32 = Color32::from_rgb(240, 150, 130);
 pub const SIDE_PANEL_WIDTH: f32 = 314.0;
 /// Gap between views, in points.
 pub const VIEW_GAP: f32 = 2.0;
+/// Side of the handle in a pane's corner, in points.
+pub const PANE_HANDLE: f32 = 18.0;
 /// How near the pointer must be to grab a handle of the box, in points.
 pub const GRAB_RADIUS: f32 = 9.0;
 

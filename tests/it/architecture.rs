@@ -50,6 +50,7 @@ const CRATES: &[(&str, &[&str])] = &[
         &["render", "ui/view/paint_callback.rs", "app/desktop"],
     ),
     ("egui", &["ui", "app"]),
+    ("egui_tiles", &["ui"]),
     ("eframe", &["ui", "app"]),
     ("winit", &["app"]),
     ("dicom_object", &["io"]),

@@ -12,7 +12,8 @@ use egui::{Context, Rect};
 use egui_winit::{WindowGeometry, WindowSettings, winit::window::Window as NativeWindow};
 
 use crate::io::{IoError, atomic};
-use crate::ui::Preferences;
+use crate::ui::arrangement::Remembered;
+use crate::ui::{Preferences, UiState};
 
 use super::files::FileOutcome;
 use super::window::Window;
@@ -105,8 +106,17 @@ impl WindowMemory {
         settings.is_some()
     }
 
-    /// How the window was arranged.
-    pub fn preferences(&self) -> Preferences {
+    /// The state that the window was left in. What cannot be read of it is as in a new window.
+    pub fn state(&self) -> UiState {
+        let mut state = self.preferences().state();
+        let panes: Option<Remembered> = eframe::get_value(&self.entries, Remembered::KEY);
+        if let Some(panes) = panes {
+            state.workspace.arrange(&panes);
+        }
+        state
+    }
+
+    fn preferences(&self) -> Preferences {
         eframe::get_value(&self.entries, Preferences::KEY).unwrap_or_default()
     }
 
@@ -130,8 +140,10 @@ impl WindowMemory {
         eframe::set_value(&mut self.entries, WINDOW_KEY, &settings);
     }
 
-    fn take(&mut self, preferences: &Preferences, ctx: &Context) {
-        eframe::set_value(&mut self.entries, Preferences::KEY, preferences);
+    fn take(&mut self, state: &UiState, ctx: &Context) {
+        eframe::set_value(&mut self.entries, Preferences::KEY, &Preferences::of(state));
+        let panes = state.workspace.remembered();
+        eframe::set_value(&mut self.entries, Remembered::KEY, &panes);
         ctx.memory(|memory| eframe::set_value(&mut self.entries, EGUI_KEY, memory));
     }
 
@@ -166,8 +178,7 @@ impl Window {
     pub(super) fn remember_in_background(&mut self) {
         self.settings.remember(&self.session);
         self.save_settings();
-        self.memory
-            .take(&Preferences::of(&self.state), &self.waker.context());
+        self.memory.take(&self.state, &self.waker.context());
         if let Some((file, entries)) = self.memory.changed() {
             self.memory.written = entries.clone();
             self.write_in_background(move || entries.save(&file));
@@ -177,8 +188,7 @@ impl Window {
     /// Writes the same at once: the window is closing.
     pub(super) fn remember_at_the_end(&mut self) {
         self.settings.remember(&self.session);
-        self.memory
-            .take(&Preferences::of(&self.state), &self.waker.context());
+        self.memory.take(&self.state, &self.waker.context());
         let settings = self.settings_file.as_deref();
         let outcomes = [
             settings.map(|file| self.settings.save(file)),
@@ -195,7 +205,6 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::UiState;
 
     #[test]
     fn the_file_of_eframe_is_read_and_what_is_strange_in_it_stays() {
@@ -216,7 +225,7 @@ mod tests {
         assert!(!memory.has_place());
         assert!(memory.changed().is_none());
 
-        memory.take(&Preferences::of(&UiState::default()), &Context::default());
+        memory.take(&UiState::default(), &Context::default());
         let (target, entries) = memory.changed().expect("changed");
         entries.save(&target).expect("written");
         let again = WindowMemory::read(Some(folder.path()));

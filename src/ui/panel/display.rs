@@ -199,17 +199,20 @@ fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         }
     });
     let mut smooth = display.interpolation == Interpolation::Linear;
-    if ui.checkbox(&mut smooth, "Smooth between voxels").changed() {
-        let interpolation = if smooth {
-            Interpolation::Linear
-        } else {
-            Interpolation::Nearest
-        };
-        out.push(UiRequest::command(ViewCommand::Interpolation(
-            interpolation,
-        )));
-    }
     ui.horizontal(|ui| {
+        if ui
+            .checkbox(&mut smooth, "Smooth")
+            .on_hover_text("Smooth between voxels (I)")
+            .changed()
+        {
+            let interpolation = match smooth {
+                true => Interpolation::Linear,
+                false => Interpolation::Nearest,
+            };
+            out.push(UiRequest::command(ViewCommand::Interpolation(
+                interpolation,
+            )));
+        }
         for (convention, text, hint) in [
             (
                 Convention::Radiological,

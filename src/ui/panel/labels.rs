@@ -10,8 +10,8 @@ use crate::ui::state::{Renamed, UiState};
 use crate::ui::theme;
 use crate::volume::Label;
 
-/// The list is at least this high, in points: three labels and a half, so that one sees that there are more.
-pub const LEAST_HEIGHT: f32 = 88.0;
+/// The list is at least this high, in points: three labels and a bit, so that one sees that there are more.
+pub const LEAST_HEIGHT: f32 = 80.0;
 
 /// Draws the list, as high as it may be, and the buttons under it.
 pub fn show(

@@ -13,7 +13,7 @@ mod layers;
 mod review;
 mod tools;
 
-use egui::{CollapsingHeader, RichText, ScrollArea, Ui, UiBuilder, vec2};
+use egui::{CollapsingHeader, RichText, ScrollArea, Separator, Ui, UiBuilder, vec2};
 
 use super::input::Action;
 use super::model::{UiModel, UiRequest};
@@ -27,9 +27,11 @@ const SCROLL_BAR: f32 = 8.0;
 /// Draws the sections of the panel.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     state.highlighted = None;
-    let room = ui.available_height();
+    let height = ui.available_height();
+    let room = height - state.history_height;
     let list_height = state.label_list_height.max(labels::LEAST_HEIGHT);
-    let scrolled = ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    let sections = ScrollArea::vertical().auto_shrink(false).max_height(room);
+    let scrolled = sections.show(ui, |ui| {
         // Beside what is to be clicked on, not over it.
         ui.set_max_width(ui.available_width() - SCROLL_BAR);
         let open = model.session.case().is_some();
@@ -44,12 +46,23 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
-        folded_section(ui, "History", |ui| history::show(ui, model, state, out));
     });
+    // Below what scrolls, so that it is always at hand.
+    let top = ui.cursor().top();
+    ui.add(Separator::default().spacing(2.0));
+    folded_section(ui, "History", |ui| {
+        history::show(ui, model, state, height, out);
+    });
+    keep(ui, &mut state.history_height, ui.cursor().top() - top);
     let others = scrolled.content_size.y - list_height;
     let left = (room - others).floor().max(labels::LEAST_HEIGHT);
-    if left != state.label_list_height {
-        state.label_list_height = left;
+    keep(ui, &mut state.label_list_height, left);
+}
+
+/// Keeps a measured height for the next frame, which comes at once when it is another.
+fn keep(ui: &Ui, kept: &mut f32, measured: f32) {
+    if *kept != measured {
+        *kept = measured;
         ui.ctx().request_repaint();
     }
 }

@@ -3,11 +3,12 @@
 //! A pane has an id, a kind and a state of its own, such as the plane and the camera of a slice. Textures of scan, labels
 //! and proposal belong to the scene and are shared by all panes; only the picture of a pane is kept by its id.
 
-mod slice;
+pub mod slice;
 
 use std::fmt::Debug;
 
 use egui::{Rect, Ui};
+use serde::{Deserialize, Serialize};
 
 use crate::session::{Case, Command};
 
@@ -27,10 +28,28 @@ pub struct Kind {
     pub open: fn(&str) -> Option<Box<dyn Pane>>,
 }
 
-impl Kind {
-    /// The kind of this id.
-    pub fn of(id: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|kind| kind.id == id)
+/// A pane in words, as it is in layouts and in what is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Described {
+    /// The id of its kind.
+    pub kind: String,
+    /// What [`Pane::remembered`] says of it.
+    pub state: String,
+}
+
+impl Described {
+    /// A pane as it is now.
+    pub fn of(pane: &dyn Pane) -> Self {
+        Self {
+            kind: pane.kind().id.to_owned(),
+            state: pane.remembered(),
+        }
+    }
+
+    /// A pane that is like this; `None` where there is no such kind, or it does not understand the state.
+    pub fn open(&self) -> Option<Box<dyn Pane>> {
+        let kind = KINDS.iter().find(|kind| kind.id == self.kind)?;
+        (kind.open)(&self.state)
     }
 }
 
@@ -45,6 +64,12 @@ pub trait Pane: Debug {
 
     /// What is kept of it for the next start, in a form that its kind opens again.
     fn remembered(&self) -> String;
+
+    /// What it is called.
+    fn title(&self, case: &Case) -> String;
+
+    /// The entries that its menu begins with.
+    fn menu(&mut self, ui: &mut Ui, case: &Case);
 
     /// Shows all there is to see again.
     fn fit(&mut self);
@@ -64,6 +89,8 @@ pub struct PaneContext<'a, 'm> {
     pub id: PaneId,
     /// Where it is, in points, on whole pixels.
     pub rect: Rect,
+    /// The part of it that is for its handle: a press there is not for the pane.
+    pub handle: Rect,
     /// What there is to show.
     pub model: &'a UiModel<'m>,
     /// The scan.

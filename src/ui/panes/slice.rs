@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Painter, Pos2, Sense, Ui};
 
-use crate::geometry::{Convention, Plane, VoxelBox};
+use crate::geometry::{Convention, Orientation, Plane, VoxelBox};
 use crate::io::TimeAxis;
 use crate::session::{Case, Command, ViewCommand};
 use crate::ui::state::UiState;
@@ -14,20 +14,33 @@ use crate::ui::view::{
     pointer, prompt_overlay, scene,
 };
 
-use super::{Kind, Pane, PaneContext};
+use super::{Described, Kind, Pane, PaneContext};
 
+/// Slices.
 pub const KIND: Kind = Kind { id: "slice", open };
 
-/// Width of the strip at a pane's border where a press is for the separator, in points.
+/// Width of the strip at a pane's border where a press is for the line between panes, in points.
 const BORDER: f32 = 3.0;
 
 fn open(remembered: &str) -> Option<Box<dyn Pane>> {
-    let named = |plane: &Plane| plane.name().eq_ignore_ascii_case(remembered);
+    let named = |plane: &Plane| self::remembered(*plane) == remembered;
     let plane = Plane::ALL.into_iter().find(named)?;
     Some(Box::new(Slice {
         plane,
         camera: Camera::default(),
     }))
+}
+
+/// A pane that shows this plane, in words.
+pub fn described(plane: Plane) -> Described {
+    Described {
+        kind: KIND.id.to_owned(),
+        state: remembered(plane),
+    }
+}
+
+fn remembered(plane: Plane) -> String {
+    plane.name().to_lowercase()
 }
 
 #[derive(Debug)]
@@ -42,7 +55,22 @@ impl Pane for Slice {
     }
 
     fn remembered(&self) -> String {
-        self.plane.name().to_lowercase()
+        remembered(self.plane)
+    }
+
+    fn title(&self, case: &Case) -> String {
+        name(self.plane, case).to_owned()
+    }
+
+    fn menu(&mut self, ui: &mut Ui, case: &Case) {
+        for plane in Plane::ALL {
+            let is_shown = self.plane == plane;
+            if ui.radio(is_shown, name(plane, case)).clicked() && !is_shown {
+                self.plane = plane;
+                self.fit();
+                ui.ctx().request_repaint();
+            }
+        }
     }
 
     fn fit(&mut self) {
@@ -83,11 +111,17 @@ impl Pane for Slice {
         if let Some(pos) = hover.or(dragged) {
             show_cursor(ui, context, &view, pos);
         }
-        let painter = ui.painter_at(rect);
-        draw_scan(&painter, context, &view);
-        overlay(&painter, context, &view, hover);
+        let painter = ui.painter();
+        draw_scan(painter, context, &view);
+        overlay(painter, context, &view, hover);
         intents
     }
+}
+
+/// What slices of this plane are called: where the third axis is time, not every plane is one.
+fn name(plane: Plane, case: &Case) -> &'static str {
+    let normal = plane.normal_voxel_axis(&Orientation::of(&case.grid().affine));
+    annotations::plane_text(plane, normal, case.info().time)
 }
 
 impl Slice {
@@ -135,7 +169,7 @@ fn show_cursor(ui: &Ui, context: &PaneContext<'_, '_>, view: &PlacedView, pos: P
 
 /// What a screen reader and a test see: the view's name, and where it stands.
 fn tell_accessibility(response: &egui::Response, view: &PlacedView, time: Option<TimeAxis>) {
-    let plane = annotations::plane_text(view, time);
+    let plane = annotations::plane_text_of(view, time);
     let position = annotations::slice_text(view, time);
     response.widget_info(|| {
         egui::WidgetInfo::labeled(Role::Image, true, format!("{plane}, {position}"))
@@ -152,13 +186,14 @@ fn read_gestures(
     view: &PlacedView,
     response: &egui::Response,
 ) -> Vec<ViewIntent> {
-    let (model, case) = (context.model, context.case);
+    let (model, case, handle) = (context.model, context.case, context.handle);
     let state = &mut *context.state;
     let layer = ui.layer_id();
     let ctx = ui.ctx().clone();
     let free = state.question.is_none() && !ctx.any_popup_open();
     let inner = view.rect.shrink(BORDER);
-    let is_over = |pos: Pos2| free && inner.contains(pos) && ctx.layer_id_at(pos) == Some(layer);
+    let is_inside = |pos: Pos2| inner.contains(pos) && !handle.contains(pos);
+    let is_over = |pos: Pos2| free && is_inside(pos) && ctx.layer_id_at(pos) == Some(layer);
     let (events, double_click) = ui.input(|i| {
         let double = i
             .pointer

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Painter, Pos2, Stroke, pos2, vec2};
 
-use crate::geometry::{VoxelIndex, VoxelPoint};
+use crate::geometry::{Plane, VoxelIndex, VoxelPoint};
 use crate::io::TimeAxis;
 
 use super::PlacedView;
@@ -56,14 +56,19 @@ pub fn letters(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
 /// The voxel axis that may be time.
 const TIME_AXIS: usize = 2;
 
-/// What a view shows: its plane, or with time as an axis whether it is a frame or a line over time.
-pub fn plane_text(view: &PlacedView, time: Option<TimeAxis>) -> &'static str {
-    match (time, view.slice.normal_axis()) {
-        (None, _) => view.slice.plane().name(),
+/// What slices across this voxel axis are: a plane, or with time as an axis a frame or a line over time.
+pub fn plane_text(plane: Plane, normal_axis: usize, time: Option<TimeAxis>) -> &'static str {
+    match (time, normal_axis) {
+        (None, _) => plane.name(),
         (Some(_), TIME_AXIS) => "Frames",
         (Some(_), 1) => "Row over time",
         (Some(_), _) => "Column over time",
     }
+}
+
+/// What a view shows.
+pub fn plane_text_of(view: &PlacedView, time: Option<TimeAxis>) -> &'static str {
+    plane_text(view.slice.plane(), view.slice.normal_axis(), time)
 }
 
 /// The slice number, as it is also told to screen readers. Counted from 1.
@@ -83,29 +88,33 @@ pub fn slice_text(view: &PlacedView, time: Option<TimeAxis>) -> String {
 
 /// Name and slice number at the top left; one below the other where a line would run into the letter at the top.
 pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
+    /// Right of the pane's handle, and below it, in points.
+    const LEFT: f32 = theme::PANE_HANDLE + 6.0;
     /// Half of what the letter takes, in points.
     const LETTER_ROOM: f32 = 20.0;
-    let (plane, slice) = (plane_text(view, time), slice_text(view, time));
+    let (plane, slice) = (plane_text_of(view, time), slice_text(view, time));
     let line = format!("{plane}   {slice}");
     let width = painter
         .layout_no_wrap(line.clone(), theme::view_font(), theme::VIEW_TEXT)
         .size()
         .x;
-    let fits = MARGIN + width < view.rect.width() / 2.0 - LETTER_ROOM;
-    let text = if fits {
-        line
-    } else {
-        format!("{plane}\n{slice}")
+    let fits = LEFT + width < view.rect.width() / 2.0 - LETTER_ROOM;
+    let write = |text: &str, offset| {
+        shadowed_text(
+            painter,
+            view.rect.left_top() + offset,
+            Align2::LEFT_TOP,
+            text,
+            theme::view_font(),
+            theme::VIEW_TEXT,
+        );
     };
-    let pos = view.rect.left_top() + vec2(MARGIN, MARGIN);
-    shadowed_text(
-        painter,
-        pos,
-        Align2::LEFT_TOP,
-        &text,
-        theme::view_font(),
-        theme::VIEW_TEXT,
-    );
+    if fits {
+        write(&line, vec2(LEFT, MARGIN));
+    } else {
+        write(plane, vec2(LEFT, MARGIN));
+        write(&slice, vec2(MARGIN, LEFT));
+    }
 }
 
 /// The largest of 1, 2, 5, 10, 20, 50 ... mm that is at most `most_mm` long.

@@ -59,6 +59,12 @@ pub struct Bench {
 impl Bench {
     /// A window whose data folder is `folder`; the notice was read before.
     pub fn open(folder: &Path) -> Self {
+        Self::read_notice(folder);
+        Self::open_as_left(folder)
+    }
+
+    /// Leaves settings in a data folder as after the first start.
+    pub fn read_notice(folder: &Path) {
         let settings = Settings {
             notice_accepted: true,
             ..Settings::default()
@@ -66,7 +72,6 @@ impl Bench {
         settings
             .save(&folder.join("settings.toml"))
             .expect("a temporary folder can be written to");
-        Self::open_as_left(folder)
     }
 
     /// A window whose data folder is as it was left.
@@ -153,12 +158,6 @@ impl Bench {
         self.settle();
     }
 
-    /// Presses as a screen reader does: also what is scrolled out of sight.
-    pub fn activate(&mut self, label: &str) {
-        self.harness.get_by_label(label).click_accesskit();
-        self.settle();
-    }
-
     /// Chooses an entry of a menu.
     pub fn choose(&mut self, menu: &str, entry: &str) {
         self.press(menu);
@@ -215,6 +214,30 @@ impl Bench {
         let node = self.harness.get_by_label_contains(&start);
         let text = node.accesskit_node().label().unwrap_or_default();
         (node.rect(), text)
+    }
+
+    /// The rectangles of all views of a plane, row by row.
+    pub fn views(&self, plane: &str) -> Vec<Rect> {
+        let start = format!("{plane}, slice");
+        let found = self.harness.query_all_by_label_contains(&start);
+        let mut rects: Vec<Rect> = found.map(|node| node.rect()).collect();
+        rects.sort_by(|a, b| {
+            (a.top(), a.left())
+                .partial_cmp(&(b.top(), b.left()))
+                .expect("no NaN")
+        });
+        rects
+    }
+
+    /// The rectangles of all views.
+    pub fn all_views(&self) -> Vec<Rect> {
+        let planes = ["Axial", "Coronal", "Sagittal"];
+        planes.iter().flat_map(|plane| self.views(plane)).collect()
+    }
+
+    /// What the window leaves for the next start.
+    pub fn close(mut self) {
+        eframe::App::on_exit(self.harness.state_mut());
     }
 
     /// A point of a view, in parts of its width and height.

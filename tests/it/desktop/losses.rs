@@ -262,10 +262,10 @@ fn the_question_tells_the_steps_and_all_of_them_can_be_undone_afterwards() {
     assert!(bench.shows("2 steps, the last: brush"));
     bench.press("Recover");
     assert_eq!(bench.case().history().redo_len(), 1);
-    bench.activate("History");
-    bench.activate("Beginning");
+    bench.press("History");
+    bench.press("Beginning");
     assert!(bench.case().labels().voxels.iter().all(|&v| v == 0));
-    bench.activate("3  brush");
+    bench.press("3  brush");
     assert_eq!(bench.case().history().undo_len(), 3);
     bench.picture("history");
 }

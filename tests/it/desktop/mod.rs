@@ -5,6 +5,7 @@ mod drawing;
 mod layers;
 mod losses;
 mod panel;
+mod panes;
 mod review;
 mod toy;
 mod words;

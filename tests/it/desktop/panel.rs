@@ -3,7 +3,6 @@
 use eframe::egui::{CursorIcon, Key, Modifiers, PointerButton, Rect, Shape, Vec2};
 use egui_kittest::kittest::Queryable as _;
 use prosector::geometry::{Plane, VoxelPoint};
-use prosector::session::settings::Settings;
 
 use super::bench::Bench;
 use super::phantom;
@@ -160,6 +159,38 @@ fn the_size_of_the_window_is_chosen_from_the_menu_and_remembered() {
 }
 
 #[test]
+fn the_history_is_reached_without_scrolling() {
+    let (mut bench, _folder) = phantom();
+    let window = bench.harness.ctx.content_rect();
+    let is_in_sight = |bench: &Bench, text: &str| window.contains_rect(bench.rect(text));
+    for text in ["Tools", "Display", "Radiological", "History"] {
+        assert!(is_in_sight(&bench, text), "{text}");
+    }
+    let (last, history) = (bench.rect("Radiological"), bench.rect("History"));
+    assert!(last.bottom() + 4.0 < history.top(), "{last} over {history}");
+    bench.press("Brush");
+    for n in 0..12 {
+        bench.left_click(bench.point("Axial", 0.3 + 0.03 * n as f32, 0.5));
+    }
+    bench.press("History");
+    assert!(
+        is_in_sight(&bench, "12  brush"),
+        "{}",
+        bench.rect("12  brush")
+    );
+    bench.picture("history_open");
+    let (list, labels) = (bench.rect("History"), bench.rect("New label"));
+    bench.press("11  brush");
+    assert_eq!(bench.case().history().undo_len(), 11);
+    bench.left_click(bench.point("Axial", 0.5, 0.6));
+    assert_eq!(
+        (bench.rect("History"), bench.rect("New label")),
+        (list, labels),
+        "nothing moves"
+    );
+}
+
+#[test]
 fn words_over_the_views_do_not_run_into_each_other() {
     let screens = [
         (1360.0, 860.0, 1.0),
@@ -169,12 +200,7 @@ fn words_over_the_views_do_not_run_into_each_other() {
     ];
     for (width, height, scale) in screens {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
-        Settings {
-            notice_accepted: true,
-            ..Settings::default()
-        }
-        .save(&folder.path().join("settings.toml"))
-        .expect("a temporary folder can be written to");
+        Bench::read_notice(folder.path());
         let mut bench = Bench::open_on_screen(folder.path(), Vec2::new(width, height), scale);
         bench.choose("File", "Open sample");
         let texts = texts_in_views(&bench);
