@@ -11,7 +11,7 @@ use crate::geometry::Plane;
 use crate::models::DeviceChoice;
 use crate::volume::Modality;
 
-pub use values::{BoxArg, ClickArg, SizeArg, ValuePair, VoxelArg};
+pub use values::{BoxArg, ClickArg, LayersArg, SizeArg, ValuePair, VoxelArg};
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
 #[derive(Debug, Parser)]
@@ -220,6 +220,10 @@ pub struct EditArgs {
         action = clap::ArgAction::Append
     )]
     pub operations: Vec<String>,
+    /// Which label layers are written: `all`, or one by its number from 0, the lowest. Formats other than .seg.nrrd hold
+    /// one map: of all layers, the upper one's labels stay where labels overlap, and that is said.
+    #[arg(long, value_name = "all|N", default_value = "all")]
+    pub layers: LayersArg,
 }
 
 /// `prosector statistics`

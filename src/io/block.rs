@@ -10,10 +10,13 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use rayon::prelude::*;
 
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use crate::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Modality, Rescale, VoxelData,
+};
 use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
+use super::format::OpenedLabels;
 use super::stored_type::StoredType;
 use super::whole::{in_bytes, label_map, named};
 use super::{IoError, OpenOptions, ScanInfo, Warning};
@@ -213,13 +216,13 @@ impl Block {
         self,
         path: &Path,
         table: LabelTable,
-    ) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+    ) -> Result<OpenedLabels, IoError> {
         if self.frames > 1 {
             return Err(IoError::several_frames(path, self.frames));
         }
         let labels = label_map(path, self.grid, self.voxels, Rescale::IDENTITY)?;
         let table = named(table, &labels);
-        Ok((labels, table, self.warnings))
+        Ok((labels.into(), table, self.warnings))
     }
 }
 
@@ -228,6 +231,16 @@ pub(super) fn narrow(labels: &LabelMap) -> VoxelData {
     match in_bytes(labels) {
         Some(narrow) => VoxelData::U8(narrow),
         None => VoxelData::U16(labels.voxels.clone()),
+    }
+}
+
+/// The label maps of all layers, one after another, in the smallest type that holds them.
+pub(super) fn narrow_layers(layers: &LabelLayers) -> VoxelData {
+    let maps = layers.maps().iter();
+    let narrow: Option<Vec<Vec<u8>>> = maps.clone().map(|map| in_bytes(map)).collect();
+    match narrow {
+        Some(narrow) => VoxelData::U8(narrow.concat()),
+        None => VoxelData::U16(maps.flat_map(|map| map.voxels.iter().copied()).collect()),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
 use super::{IoError, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti, nrrd, pictures};
 
@@ -20,8 +20,8 @@ pub(super) static FORMATS: &[&Format] = &[
 
 /// What opening a scan gives; no volume where a series must be chosen.
 pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
-/// What opening a label map gives; the last are warnings.
-pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<Warning>);
+/// What opening label maps gives; the last are warnings.
+pub(super) type OpenedLabels = (LabelLayers, LabelTable, Vec<Warning>);
 
 /// Opens a label map of a format.
 pub(super) type OpenLabels = fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>;
@@ -71,6 +71,19 @@ pub(super) trait Save: Sync {
     /// It cannot be written or does not read back.
     fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError>;
 
+    /// Whether a file of this name keeps layers of labels that overlap.
+    fn holds_layers(&self, _path: &Path) -> bool {
+        false
+    }
+
+    /// Label layers with their names, in a file that holds them.
+    ///
+    /// # Errors
+    /// As [`Self::labels`].
+    fn layers(&self, path: &Path, layers: &LabelLayers, table: &LabelTable) -> Result<(), IoError> {
+        self.labels(path, &layers.flattened().0, table)
+    }
+
     /// A mask as 0 and 1.
     ///
     /// # Errors
@@ -89,6 +102,18 @@ pub(super) trait Save: Sync {
     /// # Errors
     /// As [`Self::labels`], and what the format cannot hold.
     fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError>;
+}
+
+/// A file's name without, and the ending of a format that is written; the whole name and nothing where there is none.
+pub(super) fn split_ending(name: &str) -> (&str, &str) {
+    let lower = name.to_ascii_lowercase();
+    let endings = FORMATS.iter().flat_map(|f| f.endings);
+    let longest = endings
+        .filter(|e| lower.ends_with(**e))
+        .map(|e| e.len())
+        .max();
+    name.split_at_checked(name.len() - longest.unwrap_or(0))
+        .unwrap_or((name, ""))
 }
 
 /// The writer for a file of this name.

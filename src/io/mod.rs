@@ -14,6 +14,7 @@ mod keep;
 mod meta_image;
 mod nifti;
 mod nrrd;
+mod older_copies;
 mod pictures;
 mod provenance;
 mod scan;
@@ -24,14 +25,16 @@ mod whole;
 
 pub use error::IoError;
 pub use keep::{check_distinct, check_keeps};
+pub use older_copies::keeping_older;
 pub use provenance::{Provenance, SourceSlice};
 pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
 pub use warning::{Choice, Quoted, Warning};
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
 use sniff::sniff;
 
@@ -76,15 +79,15 @@ pub fn inspect(
     Ok((info, image))
 }
 
-/// Opens a label map: any NIfTI, NRRD or MetaImage map of whole numbers from 0 to 65535, with the names it carries.
-/// The last value holds warnings to show.
+/// Opens label maps with the names they carry: any NIfTI, NRRD or MetaImage map of whole numbers from 0 to 65535, and 3D
+/// Slicer's segmentations with the layers in which segments overlap. The last value holds warnings to show.
 ///
 /// # Errors
 /// Whatever cannot be read, and values that are no labels.
-pub fn open_labels(
+pub fn open_label_layers(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
     let format = sniff(path)?;
     let open = format.open_labels.ok_or_else(|| {
         let name = format.name;
@@ -95,6 +98,24 @@ pub fn open_labels(
     open(path, ctx)
 }
 
+/// As [`open_label_layers`], all layers as one map, for those who can do with no more; where labels overlap, that is a
+/// warning.
+///
+/// # Errors
+/// As [`open_label_layers`].
+pub fn open_labels(
+    path: &Path,
+    ctx: &JobContext,
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+    let (layers, table, mut warnings) = open_label_layers(path, ctx)?;
+    let (labels, voxels) = layers.flattened();
+    drop(layers);
+    if voxels > 0 {
+        warnings.push(Warning::SegmentsOverlap { voxels });
+    }
+    Ok((Arc::unwrap_or_clone(labels), table.flattened(), warnings))
+}
+
 /// Saves a label map in the format that the name's end says, with its names where that has room for them: 8 bit if the
 /// values fit, else 16 bit. Written beside the target, re-read, compared voxel by voxel, then renamed.
 ///
@@ -103,6 +124,27 @@ pub fn open_labels(
 pub fn save_labels(path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
     check_output(path)?;
     format::writer_for(path)?.labels(path, labels, table)
+}
+
+/// Saves label layers as [`save_labels`] does. A format that has no room for labels that overlap gets one map, and it is
+/// said what was left out.
+///
+/// # Errors
+/// As [`save_labels`].
+pub fn save_label_layers(
+    path: &Path,
+    layers: &LabelLayers,
+    table: &LabelTable,
+) -> Result<Option<Warning>, IoError> {
+    check_output(path)?;
+    let writer = format::writer_for(path)?;
+    if writer.holds_layers(path) {
+        writer.layers(path, layers, table)?;
+        return Ok(None);
+    }
+    let (labels, voxels) = layers.flattened();
+    writer.labels(path, &labels, table)?;
+    Ok((voxels > 0).then_some(Warning::LayersFlattened { voxels }))
 }
 
 /// Saves a mask with values 0 and 1, as [`save_labels`] does.

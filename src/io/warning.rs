@@ -1,4 +1,4 @@
-//! What a reader doubts, assumed or left out, as values: each tells the fact, and whoever shows it adds in his own words
+//! What a reader doubts, assumed or left out, and what a writer had no room for, as values: each tells the fact, and whoever shows it adds in his own words
 //! what can be chosen instead.
 
 use std::fmt;
@@ -9,7 +9,7 @@ use crate::volume::Modality;
 use super::TimeAxis;
 use super::figures::digits;
 
-/// One thing to tell of what was read. Displayed it is the fact alone, a line without options or buttons.
+/// One thing to tell of what was read or written. Displayed it is the fact alone, a line without options or buttons.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Warning {
     /// The first of several frames was taken, as none was asked for.
@@ -308,6 +308,14 @@ pub enum Warning {
     LabelNames {
         /// Why.
         reason: Quoted,
+    },
+    /// Labels of layers that overlap, written to a format that holds one map.
+    #[error(
+        "labels overlap in {voxels} voxels, and the file has only those of the upper layer there: .seg.nrrd keeps all"
+    )]
+    LayersFlattened {
+        /// How many.
+        voxels: usize,
     },
     /// Overlapping segments, made one map.
     #[error("{voxels} voxels belong to segments that overlap; the later segment has them")]

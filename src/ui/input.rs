@@ -116,6 +116,8 @@ pub enum Action {
     Accept,
     Reject,
     NextLesion,
+    /// Adds a label layer.
+    NewLayer,
     PreviousLabel,
     NextLabel,
     Tool(ToolId),
@@ -205,6 +207,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenSample: ;
     OpenLabels: ;
     ChooseSeries: ;
+    NewLayer: ;
     ToggleConvention: ;
     ShowAbout: ;
 };
@@ -266,6 +269,7 @@ impl Action {
             Self::Accept => "Accept proposal",
             Self::Reject => "Reject proposal",
             Self::NextLesion => "Next lesion",
+            Self::NewLayer => "New label layer",
             Self::PreviousLabel => "Previous label",
             Self::NextLabel => "Next label",
             Self::Tool(id) => Tool::of(id).title,
@@ -312,6 +316,7 @@ impl Action {
             | Self::Accept
             | Self::Reject
             | Self::NextLesion
+            | Self::NewLayer
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,

@@ -170,6 +170,20 @@ impl LabelTable {
         table
     }
 
+    /// The labels of one layer alone, in that layer.
+    pub fn of_layer(&self, id: LayerId) -> Option<Self> {
+        let mut alone = Self::of_layers(vec![self.layer(id)?.clone()])?;
+        alone.labels.extend(self.labels_in(id).cloned());
+        Some(alone)
+    }
+
+    /// All labels in one layer.
+    pub fn flattened(self) -> Self {
+        let mut flat = Self::default();
+        self.labels.into_iter().for_each(|label| flat.insert(label));
+        flat
+    }
+
     /// Adds a layer on top of all; `None` where there are as many as there may be.
     pub fn add_layer(&mut self, name: &str) -> Option<LayerId> {
         if self.layers.len() >= LabelLayers::MOST {

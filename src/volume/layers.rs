@@ -67,6 +67,17 @@ impl LabelLayers {
         LabelMap::empty(grid).into()
     }
 
+    /// These maps on one grid, the lowest first; `None` where there is none, or they lie on several.
+    pub fn of_maps(maps: Vec<(LayerId, LabelMap)>) -> Option<Self> {
+        let grid = maps.first()?.1.grid;
+        let (ids, maps): (Vec<_>, Vec<_>) = maps.into_iter().unzip();
+        maps.iter().all(|map| map.grid == grid).then(|| Self {
+            grid,
+            ids,
+            maps: maps.into_iter().map(Arc::new).collect(),
+        })
+    }
+
     /// The grid of all.
     pub fn grid(&self) -> &Grid {
         &self.grid

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::cli::EditArgs;
-use crate::io::save_labels;
+use crate::cli::{EditArgs, LayersArg};
+use crate::io::save_label_layers;
 use crate::models::ScanKey;
 use crate::session::operations::OperationError;
 use crate::session::{
@@ -11,6 +11,7 @@ use crate::session::{
     Severity,
 };
 use crate::volume::window::default_window;
+use crate::volume::{LabelLayers, LabelTable};
 
 use super::Refusal;
 use super::console::Console;
@@ -36,17 +37,35 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
         desk.apply(command)?;
     }
     let case = desk.case()?;
-    save_labels(
-        &args.output,
-        &case.document().layers().flattened().0,
-        case.table(),
-    )?;
+    let (layers, table) = asked_for(case, args.layers)?;
+    let flattened = save_label_layers(&args.output, &layers, &table)?;
     let result = format!("{}: {}", args.output.display(), contents(case));
     desk.warnings.extend(export_doubts(case.grid()));
+    desk.warnings.extend(flattened.map(|f| f.to_string()));
     console.warnings(&desk.warnings);
     console.notes(&desk.notes);
     console.line(&result);
     Ok(())
+}
+
+/// The layers that are to be written.
+fn asked_for(case: &Case, asked: LayersArg) -> Result<(LabelLayers, LabelTable), Refusal> {
+    let (layers, table) = (case.document().layers(), case.table());
+    let LayersArg::One(number) = asked else {
+        return Ok((layers.clone(), table.clone()));
+    };
+    let one = table.layers().get(number).and_then(|layer| {
+        let alone = table.of_layer(layer.id)?;
+        let mut kept = layers.clone();
+        kept.follow(&alone);
+        Some((kept, alone))
+    });
+    one.ok_or_else(|| {
+        let count = table.layers().len();
+        Refusal::Usage(format!(
+            "there is no layer {number}; there are {count}, counted from 0, the lowest"
+        ))
+    })
 }
 
 /// A session, and what it has to say.
@@ -82,10 +101,10 @@ impl Desk {
         let Some(path) = &args.labels else {
             return Ok(());
         };
-        let (labels, table, warnings) = inputs::labels_on_grid(path, &grid, &ctx)?;
+        let (layers, table, warnings) = inputs::layers_on_grid(path, &grid, &ctx)?;
         self.warnings.extend(warnings);
         self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
-            layers: labels.into(),
+            layers,
             table,
             path: path.clone(),
         })))

@@ -8,10 +8,12 @@ use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::io::{IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
+use crate::io::{IoError, OpenOptions, Scan, ScanInfo, open_label_layers, open_labels, open_scan};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
+use crate::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Mask, Modality, Reordering,
+};
 use crate::with_voxels;
 
 use super::{Refusal, words};
@@ -64,6 +66,19 @@ pub(super) fn labels_on_grid(
         voxels: reordering.apply(labels.voxels),
     };
     Ok((labels, table, warnings))
+}
+
+/// As [`labels_on_grid`], with the layers that the file has.
+pub(super) fn layers_on_grid(
+    path: &Path,
+    grid: &Grid,
+    ctx: &JobContext,
+) -> Result<(LabelLayers, LabelTable, Vec<String>), Refusal> {
+    let (layers, table, warnings) = open_label_layers(path, ctx)?;
+    let mut warnings = words::plain(&warnings);
+    let reordering = same_voxels(path, layers.grid(), grid)?;
+    warnings.extend(told_of(path, reordering.doubts()));
+    Ok((layers.reordered(&reordering, *grid), table, warnings))
 }
 
 /// Opens a mask whose voxels must be those of `grid`: whatever is not zero belongs to it, be it a label, a probability

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::journal::FoundWork;
-use crate::io::OpenOptions;
+use crate::io::{OpenOptions, Warning};
 use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session};
 use crate::ui::Severity;
 use crate::ui::model::Question;
@@ -340,7 +340,11 @@ impl Window {
                 self.warn(&told);
                 self.reach(Goal::TakeLabels(labels));
             }
-            Some(FileOutcome::Saved { path, revision }) => self.labels_saved(path, revision),
+            Some(FileOutcome::Saved {
+                path,
+                revision,
+                flattened,
+            }) => self.labels_saved(path, revision, flattened),
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();
                 self.state.messages.push(Severity::Error, text);
@@ -401,12 +405,19 @@ impl Window {
         self.flow.keep_all();
     }
 
-    fn labels_saved(&mut self, path: PathBuf, revision: u64) {
+    fn labels_saved(&mut self, path: PathBuf, revision: u64, flattened: Option<Warning>) {
         let text = format!("Saved and read back: {}", path.display());
         self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
-        self.apply(ScanCommand::MarkSaved { revision, path });
+        match flattened {
+            None => self.apply(ScanCommand::MarkSaved { revision, path }),
+            // What the file does not have is not to be lost, so the work counts as unsaved.
+            Some(flattened) => {
+                let text = format!("{flattened}. The layers themselves are not saved yet");
+                self.warn(&[text]);
+            }
+        }
         let doubts = self.session.case().map(|case| export_doubts(case.grid()));
         self.warn(&doubts.unwrap_or_default());
     }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::io::{self, Choice, IoError, OpenOptions, ScanInfo, Warning};
 use crate::models::ScanKey;
-use crate::session::{OpenedLabels, OpenedScan, ScanSource};
+use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
+use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
 
@@ -37,6 +37,8 @@ pub enum FileOutcome {
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
+        /// What the file has no room for.
+        flattened: Option<Warning>,
     },
     /// Something that the user is not told about was done.
     Done,
@@ -178,11 +180,11 @@ fn without_options(text: &str) -> String {
 
 /// Reads a label map.
 pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
-    match io::open_labels(&path, ctx) {
+    match io::open_label_layers(&path, ctx) {
         Err(error) => FileOutcome::refused(error),
-        Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
+        Ok((layers, table, warnings)) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                layers: labels.into(),
+                layers,
                 table,
                 path,
             }),
@@ -191,28 +193,36 @@ pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
     }
 }
 
-/// Saves labels, atomically and read back; never over a file of the `scan` that they are of.
+/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
+/// that they are of.
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
-    labels: &LabelMap,
+    layers: &LabelLayers,
     table: &LabelTable,
     revision: u64,
+    older: usize,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
-    let saved =
-        io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
+    let saved = io::check_keeps(&path, &inputs).and_then(|()| {
+        io::keeping_older(&path, older, || io::save_label_layers(&path, layers, table))
+    });
     match saved {
         Err(error) => FileOutcome::refused(error),
-        Ok(()) => FileOutcome::Saved { path, revision },
+        Ok(flattened) => FileOutcome::Saved {
+            path,
+            revision,
+            flattened,
+        },
     }
 }
 
-/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`.
-pub fn suggested_name(source: &ScanSource) -> String {
-    let name = match source {
+/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`, or `ct_labels.seg.nrrd` where they
+/// lie in several layers.
+pub fn suggested_name(case: &Case) -> String {
+    let name = match case.source() {
         ScanSource::Sample => "phantom".to_owned(),
-        ScanSource::File { .. } => source.title(),
+        ScanSource::File { .. } => case.source().title(),
     };
     const ENDINGS: [&str; 10] = [
         ".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima", ".nrrd", ".nhdr", ".mha", ".mhd",
@@ -225,7 +235,11 @@ pub fn suggested_name(source: &ScanSource) -> String {
             end.eq_ignore_ascii_case(ending).then_some(stem)
         })
         .unwrap_or(&name);
-    format!("{stem}_labels.nii.gz")
+    let ending = match case.table().layers().len() {
+        1 => "nii.gz",
+        _ => "seg.nrrd",
+    };
+    format!("{stem}_labels.{ending}")
 }
 
 /// A name without an ending gets the usual one.

@@ -40,14 +40,9 @@ impl Window {
         };
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
+        let older = self.settings.older_copies;
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(
-                path,
-                scan.as_deref(),
-                &layers.flattened().0,
-                &table,
-                revision,
-            )
+            files::save_labels(path, scan.as_deref(), &layers, &table, revision, older)
         });
         self.flow.saving = Some(id);
     }
@@ -58,7 +53,7 @@ impl Window {
             .session
             .case()
             .filter(|_| purpose == PathPurpose::SaveLabels)
-            .map(|case| files::suggested_name(case.source()));
+            .map(files::suggested_name);
         let start = self.settings.last_folder.clone();
         self.dialogs.ask(purpose, start.as_deref(), name.as_deref());
     }
@@ -70,7 +65,7 @@ impl Window {
         let text = match (typed, purpose, self.session.case()) {
             (Some((_, path)), ..) => path.display().to_string(),
             (None, PathPurpose::SaveLabels, Some(case)) => folder
-                .join(files::suggested_name(case.source()))
+                .join(files::suggested_name(case))
                 .display()
                 .to_string(),
             _ => String::new(),

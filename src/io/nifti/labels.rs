@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::io::format::OpenedLabels;
 use crate::io::whole::{label_map, named};
 use crate::io::{IoError, Quoted, Warning};
 use crate::util::JobContext;
-use crate::volume::{LabelMap, LabelTable};
 
 use super::caret;
 use super::file::{NiftiFile, Part};
@@ -13,10 +13,7 @@ use super::placement;
 use super::volume::{read_part, rescale};
 
 /// Reads a map of whole numbers from 0 to 65535 in any stored type, with the names it carries.
-pub(in crate::io) fn open_labels(
-    path: &Path,
-    ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+pub(in crate::io) fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels, IoError> {
     let mut file = NiftiFile::open(path)?;
     if file.frames > 1 {
         return Err(IoError::several_frames(path, file.frames));
@@ -37,5 +34,5 @@ pub(in crate::io) fn open_labels(
         None
     });
     let table = named(table.unwrap_or_default(), &labels);
-    Ok((labels, table, warnings))
+    Ok((labels.into(), table, warnings))
 }

@@ -302,9 +302,10 @@ impl Document {
 
     /// Tells the journal what is no step but part of the work.
     pub(super) fn tell_status(&mut self, source: &ScanSource) {
-        let (active, table) = (self.target.active, &self.table);
+        let (layer, active, table) = (self.target.layer, self.target.active, &self.table);
         self.history.tell_status(|| Status {
             source: source.clone(),
+            layer,
             active,
             hidden: table.hidden(),
         });

@@ -87,9 +87,8 @@ impl DrawnLabels {
             return false;
         }
         self.base = case.table().clone();
-        self.full = case
-            .gain()
-            .map_or_else(|| self.base.clone(), |gain| gain.table.clone());
+        let table = case.gain().map_or(&self.base, |gain| &gain.table);
+        self.full = table.with_layers_hidden();
         self.proposed = proposed.cloned();
         self.marks_doubt = certainty.is_some();
         self.drawn = match proposed {
@@ -122,7 +121,11 @@ impl DrawnLabels {
             });
         Scene {
             image: case.image(),
-            labels: Some(case.labels().as_ref()).filter(|_| shown),
+            labels: if shown {
+                case.document().layers().maps()
+            } else {
+                &[]
+            },
             table: &self.table,
             proposal: proposal.filter(|_| shown),
         }

@@ -96,6 +96,25 @@ fn labels_of_different_layers_overlap_and_know_their_layer() {
 }
 
 #[test]
+fn one_layer_is_one_map_that_nothing_copies() {
+    let mut desk = Desk::new(DIMS);
+    paint(&mut desk, PLACE);
+    let voxels = |desk: &Desk| desk.case().labels().voxels.as_ptr();
+    let before = voxels(&desk);
+    paint(&mut desk, [8.0, 5.0, 3.0]);
+    desk.apply(on_label(&clear::OPERATION, 1));
+    desk.apply(HistoryCommand::Undo);
+    assert_eq!(voxels(&desk), before, "changed where they are");
+    let layers = desk.case().document().layers();
+    assert!(
+        Arc::ptr_eq(&layers.flattened().0, &layers.maps()[0]),
+        "saved as they are"
+    );
+    let snapshot = layers.clone();
+    assert!(Arc::ptr_eq(&snapshot.maps()[0], &layers.maps()[0]));
+}
+
+#[test]
 fn a_click_on_a_label_finds_its_layer_and_strokes_stay_in_it() {
     let mut desk = two_layers();
     let upper = desk

@@ -70,6 +70,9 @@ pub fn record(content: &Content) -> Vec<u8> {
             put_source(&status.source, &mut out);
             status.active.put(&mut out);
             status.hidden.put(&mut out);
+            if status.layer != LayerId::default() {
+                status.layer.put(&mut out);
+            }
         }
     }
     out
@@ -194,11 +197,16 @@ pub fn read_saved(input: &mut Input<'_>) -> Result<(u64, String), Nonsense> {
 
 /// What follows the kind of a status.
 pub fn read_status(input: &mut Input<'_>) -> Result<Status, Nonsense> {
-    Ok(Status {
+    let mut status = Status {
         source: read_source(input)?,
+        layer: LayerId::default(),
         active: Option::read(input)?,
         hidden: Vec::read(input)?,
-    })
+    };
+    if !input.0.is_empty() {
+        status.layer = LayerId::read(input)?;
+    }
+    Ok(status)
 }
 
 /// The beginning of a step: what tells it from others without reading all that it changed.

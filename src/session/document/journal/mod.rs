@@ -114,6 +114,8 @@ pub struct Begin {
 #[derive(Clone, PartialEq, Eq)]
 pub(in crate::session) struct Status {
     pub source: ScanSource,
+    /// The active layer.
+    pub layer: LayerId,
     pub active: Option<u16>,
     /// Labels that are not shown.
     pub hidden: Vec<u16>,

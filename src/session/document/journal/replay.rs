@@ -169,6 +169,7 @@ impl Replay {
             Kind::Status => {
                 let status = coding::read_status(&mut input)?;
                 self.source = status.source;
+                self.past.target.layer = status.layer;
                 self.past.target.active = status.active;
                 let labels = self.table.labels().iter();
                 for value in labels.map(|l| l.value).collect::<Vec<_>>() {
