@@ -6,7 +6,8 @@
 //!
 //! Jobs have a [`Priority`]. One under way gives way wherever it polls its
 //! [`JobContext`](crate::util::JobContext): there the worker does what is more urgent, with the same model on the same
-//! thread, and the job goes on as if nothing had happened. So a click is answered in the middle of an automatic run.
+//! thread, and the job goes on as if nothing had happened. So a click is answered in the middle of an automatic run, and
+//! of training.
 
 mod message;
 mod queue;

@@ -33,7 +33,6 @@ pub mod threedsam;
 pub mod trace;
 pub mod trust;
 pub mod volumes;
-pub(crate) mod weights;
 pub(crate) mod window_model;
 
 pub use card::{ModelCard, Structure};

@@ -9,7 +9,7 @@ use crate::models::{ModelCard, Structure};
 use crate::volume::Modality;
 
 use super::losses::CrossEntropy;
-use super::{TrainError, targets};
+use super::{TrainError, read_recipe, targets};
 
 /// A training recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -237,8 +237,7 @@ impl TrainConfig {
             path: path.to_owned(),
             reason,
         };
-        let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        let mut config: Self = toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
+        let mut config: Self = read_recipe(path)?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.checkpoints = base.join(&config.checkpoints);
         config.splits = base.join(&config.splits);

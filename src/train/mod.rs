@@ -30,6 +30,8 @@ use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use crate::io::IoError;
 use crate::models::{DeviceChoice, ModelError};
 use crate::util::{Cancelled, JobContext};
@@ -205,9 +207,22 @@ pub fn write_samples(
     sample_stream::write(&config, &cases, steps, out, ctx)
 }
 
+/// Reads a recipe as it stands.
+///
+/// # Errors
+/// A file that cannot be read, unknown or missing keys.
+fn read_recipe<R: DeserializeOwned>(path: &Path) -> Result<R, TrainError> {
+    let error = |reason: String| TrainError::Config {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
+    toml::from_str(&text).map_err(|e| error(e.message().to_owned()))
+}
+
 /// Whose recipe it is.
 fn trainer_of(recipe: &Path) -> Result<&'static Trainer, TrainError> {
-    let table: toml::Table = published::read_recipe(recipe)?;
+    let table: toml::Table = read_recipe(recipe)?;
     let Some(system) = table.get("system") else {
         return Ok(&TRAINERS[0]);
     };

@@ -14,8 +14,8 @@ use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
 use rand_chacha::ChaCha8Rng;
 
 use crate::models::checksum::checksum;
+use crate::models::prosector1::weights::{load_net, save_net, start_from};
 use crate::models::prosector1::{NetConfig, ProsectorNet};
-use crate::models::weights::{load_net, save_net, start_from};
 use crate::models::{ComputeDevice, ModelError, compute};
 use crate::util::JobContext;
 
@@ -77,6 +77,7 @@ pub(super) fn train(request: &TrainRequest, ctx: &JobContext) -> Result<(), Trai
         };
         run.run(fresh, &task).map(|_| ())
     })?;
+    // What is shipped must read back.
     let weights = config.checkpoints.join(WEIGHTS);
     load_net(&weights, &net_config, &plain).map_err(ModelError::from)?;
     Ok(())

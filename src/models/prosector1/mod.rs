@@ -24,6 +24,7 @@ pub mod region;
 mod search;
 mod sketch;
 mod structure_refiner;
+pub(crate) mod weights;
 mod windows;
 
 pub use config::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, REGION_MULTIPLE};

@@ -4,8 +4,8 @@
 use burn::tensor::Device;
 
 use crate::models::prosector1::prompt_channels::{self, RegionPrompts};
+use crate::models::prosector1::weights::load_net;
 use crate::models::prosector1::{NetConfig, PROMPT_CHANNELS};
-use crate::models::weights::load_net;
 use crate::prompt::Polarity;
 
 use super::{Check, Fixture, Kind, Limit, ParityError};

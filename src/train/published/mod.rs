@@ -22,7 +22,7 @@ use super::checkpoint::check_keeps;
 use super::driver::{Checkpoints, Length, TrainingRun};
 use super::{TrainError, TrainRequest};
 
-pub(super) use recipe::{CheckpointsEntry, DatasetEntry, EncoderStart, ModelEntry, read_recipe};
+pub(super) use recipe::{CheckpointsEntry, DatasetEntry, EncoderStart, ModelEntry};
 pub(super) use scans::{CaseNames, Scan};
 pub(super) use start::{POSITION_MATRIX, StartingSam};
 

@@ -1,26 +1,11 @@
 //! What the recipes of published systems have in common: TOML files, their paths relative to themselves.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
-use crate::train::TrainError;
 use crate::volume::Modality;
-
-/// Reads a recipe as it stands.
-///
-/// # Errors
-/// A file that cannot be read, unknown or missing keys.
-pub(in crate::train) fn read_recipe<R: DeserializeOwned>(path: &Path) -> Result<R, TrainError> {
-    let error = |reason: String| TrainError::Config {
-        path: path.to_owned(),
-        reason,
-    };
-    let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-    toml::from_str(&text).map_err(|e| error(e.message().to_owned()))
-}
 
 /// Where and how often a run keeps its state.
 #[derive(Debug, Clone, Deserialize)]

@@ -6,11 +6,10 @@ use serde::Deserialize;
 
 use crate::models::desam::{AutomaticMode, LossConfig};
 use crate::models::masam::{AdapterPlaces, Intensity};
-use crate::train::TrainError;
 use crate::train::published::{
     CheckpointsEntry, DatasetEntry, EncoderStart, ModelEntry, PublishedRecipe, RecipeHead, Taken,
-    read_recipe,
 };
+use crate::train::{TrainError, read_recipe};
 
 /// A recipe.
 #[derive(Debug, Clone, Deserialize)]

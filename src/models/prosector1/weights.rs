@@ -9,9 +9,9 @@ use burn::tensor::{DType, Device, Tensor};
 
 use crate::io::IoError;
 use crate::io::atomic::replace_file;
+use crate::models::checkpoint::{CheckpointError, Missing, TensorFile, WeightMap, fill};
 
-use super::checkpoint::{CheckpointError, Missing, TensorFile, WeightMap, fill};
-use super::prosector1::{NetConfig, ProsectorNet, TITLE};
+use super::{NetConfig, ProsectorNet, TITLE};
 
 /// Writes the weights as f16.
 ///
