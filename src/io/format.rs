@@ -124,6 +124,18 @@ pub(super) trait Save: Sync {
     }
 }
 
+/// A file's name without, and the ending of a format that is written; the whole name and nothing where there is none.
+pub(super) fn split_ending(name: &str) -> (&str, &str) {
+    let lower = name.to_ascii_lowercase();
+    let endings = FORMATS.iter().flat_map(|f| f.endings);
+    let longest = endings
+        .filter(|e| lower.ends_with(**e))
+        .map(|e| e.len())
+        .max();
+    name.split_at_checked(name.len() - longest.unwrap_or(0))
+        .unwrap_or((name, ""))
+}
+
 /// The writer for a file of this name.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod morphology;
 mod outline;
 pub mod phantom;
+pub mod random_walker;
 mod reorder;
 pub mod resample;
 mod rle;

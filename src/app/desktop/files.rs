@@ -202,7 +202,8 @@ pub fn open_labels(
     }
 }
 
-/// Saves labels, atomically and read back; never over a file of the `scan` that they are of, which comes from `source`.
+/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
+/// that they are of, which comes from `source`.
 pub fn save_labels(
     path: PathBuf,
     scan: Option<&Path>,
@@ -210,6 +211,7 @@ pub fn save_labels(
     table: &LabelTable,
     source: Option<&Provenance>,
     revision: u64,
+    older: usize,
 ) -> FileOutcome {
     let inputs: Vec<&Path> = scan.into_iter().collect();
     let export = Export {
@@ -217,8 +219,11 @@ pub fn save_labels(
         details: &BTreeMap::new(),
         object: DicomObject::Seg,
     };
-    let saved = io::check_keeps(&path, &inputs)
-        .and_then(|()| io::export_labels(&path, layers, table, &export));
+    let saved = io::check_keeps(&path, &inputs).and_then(|()| {
+        io::keeping_older(&path, older, || {
+            io::export_labels(&path, layers, table, &export)
+        })
+    });
     match saved {
         Err(error) => FileOutcome::refused(error),
         Ok(warnings) => FileOutcome::Saved {

@@ -43,9 +43,18 @@ impl Window {
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
         let source = case.info().provenance.clone();
+        let older = self.settings.older_copies;
         let id = self.run("Saving", Purpose::Other, false, move |_| {
             let source = source.as_deref();
-            files::save_labels(path, scan.as_deref(), &layers, &table, source, revision)
+            files::save_labels(
+                path,
+                scan.as_deref(),
+                &layers,
+                &table,
+                source,
+                revision,
+                older,
+            )
         });
         self.flow.saving = Some(id);
     }

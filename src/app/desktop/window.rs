@@ -257,6 +257,7 @@ impl eframe::App for Window {
             models: &self.models,
             jobs: self.jobs.shown(),
             recent: &self.settings.recent_files,
+            older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),
         };
         let requests = ui::show(ui, &model, self.canvas.as_ref(), &mut self.state);

@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Fill holes",
     step: "fill holes",
     hint: "Fill what the active label encloses in 3D, or in the slices of a plane",
-    key: None,
+    key: Some("Ctrl+H"),
     own_parameters: &[
         LABEL,
         Parameter::optional("plane", Kind::Plane, "slice by slice in this plane"),

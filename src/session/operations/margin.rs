@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Margin",
     step: "margin",
     hint: "Grow a label by a length, or shrink it by a negative one",
-    key: None,
+    key: Some("Ctrl+M"),
     own_parameters: &[
         LABEL,
         Parameter::required("mm", SIGNED_LENGTH, "how far; negative shrinks"),

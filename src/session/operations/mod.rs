@@ -46,6 +46,7 @@ operations! {
     mirror,
     grow_from_seeds,
     region_grow,
+    random_walker,
     clear,
     crop,
 }

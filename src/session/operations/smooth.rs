@@ -12,7 +12,7 @@ pub static OPERATION: Operation = Operation {
     title: "Smooth",
     step: "smooth",
     hint: "Smooth a label, or several: one after another, or jointly so that no gaps open between them",
-    key: None,
+    key: Some("Ctrl+B"),
     own_parameters: &[
         Parameter::optional("label", Kind::Label, "the label to change"),
         Parameter::optional("labels", Kind::Labels, "or the labels to change"),

@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Threshold",
     step: "threshold",
     hint: "Make a label of the voxels of the scan between two values",
-    key: None,
+    key: Some("Ctrl+T"),
     own_parameters: &[
         NEW_LABEL,
         Parameter::required("low", SCAN_VALUE, "the lowest value, included"),

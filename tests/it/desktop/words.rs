@@ -5,6 +5,7 @@ use dicom_dictionary_std::tags;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use prosector::app::desktop::WheelButtons;
+use prosector::session::operations::threshold;
 use prosector::ui::input::{Group, shortcuts};
 use winit::event::ElementState;
 
@@ -73,6 +74,15 @@ fn help_lists_every_key_in_groups() {
         assert!(has(text), "{text}");
     }
     assert!(has("Size of the window's text"));
+}
+
+#[test]
+fn the_key_of_an_operation_asks_what_it_must_be_told() {
+    let (mut bench, _folder) = phantom();
+    assert_eq!(threshold::OPERATION.key, Some("Ctrl+T"));
+    assert!(!bench.shows(threshold::OPERATION.title));
+    bench.key(Modifiers::COMMAND, Key::T);
+    assert!(bench.shows(threshold::OPERATION.title));
 }
 
 #[test]
