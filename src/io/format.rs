@@ -72,17 +72,17 @@ pub(super) trait Save: Sync {
     /// It cannot be written or does not read back.
     fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError>;
 
-    /// Whether a file of this name keeps layers of labels that overlap.
-    fn holds_layers(&self, _path: &Path) -> bool {
-        false
-    }
-
-    /// Label layers with their names, in a file that holds them.
+    /// Label layers with their names; `None`, and nothing is written, where a file of this name holds one map.
     ///
     /// # Errors
     /// As [`Self::labels`].
-    fn layers(&self, path: &Path, layers: &LabelLayers, table: &LabelTable) -> Result<(), IoError> {
-        self.labels(path, &layers.flattened().0, table)
+    fn layers(
+        &self,
+        _path: &Path,
+        _layers: &LabelLayers,
+        _table: &LabelTable,
+    ) -> Option<Result<(), IoError>> {
+        None
     }
 
     /// A mask as 0 and 1.

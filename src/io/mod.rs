@@ -150,9 +150,8 @@ pub fn save_label_layers(
 ) -> Result<Option<Warning>, IoError> {
     check_output(path)?;
     let writer = format::writer_for(path)?;
-    if writer.holds_layers(path) {
-        writer.layers(path, layers, table)?;
-        return Ok(None);
+    if let Some(written) = writer.layers(path, layers, table) {
+        return written.map(|()| None);
     }
     let (labels, voxels) = layers.flattened();
     writer.labels(path, &labels, table)?;

@@ -227,6 +227,39 @@ fn segments_that_do_not_overlap_are_one_layer_unless_the_file_names_its_layers()
 }
 
 #[test]
+fn more_layers_than_there_may_be_become_one_and_overlap_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = LabelLayers::MOST + 6;
+    let mut header = format!(
+        "NRRD0004\ntype: unsigned char\ndimension: 4\nspace: left-posterior-superior\n\
+         sizes: {count} {count} 1 1\nspace directions: none (1,0,0) (0,1,0) (0,0,2)\n\
+         kinds: list domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n"
+    );
+    for n in 0..count {
+        header.push_str(&format!(
+            "Segment{n}_ID:=s{n}\nSegment{n}_LabelValue:=1\nSegment{n}_Layer:={n}\n"
+        ));
+    }
+    header.push('\n');
+    // Segment n has voxel n, and with overlap the last one has voxel 0 too.
+    for overlap in [0, 1] {
+        let mut voxels = vec![0; count * count];
+        (0..count).for_each(|n| voxels[n * count + n] = 1);
+        voxels[count - 1] = overlap;
+        let path = write(folder.path(), "many.seg.nrrd", &header, &voxels);
+        let (layers, table, warnings) = opened_layers(&path);
+        let mut expected: Vec<u16> = (1..=count as u16).collect();
+        if overlap == 1 {
+            expected[0] = count as u16;
+        }
+        assert_eq!(voxels_of(&layers), [expected]);
+        assert!(table.is_plain());
+        let told = [Warning::SegmentsOverlap { voxels: 1 }];
+        assert_eq!(warnings, told[..usize::from(overlap)]);
+    }
+}
+
+#[test]
 fn slicers_layers_become_one_map_and_overlap_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = two_segments(folder.path(), OVERLAP);

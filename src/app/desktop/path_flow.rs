@@ -42,8 +42,8 @@ impl Window {
         };
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
-        let source = case.info().provenance.clone();
         let older = self.settings.older_copies;
+        let source = case.info().provenance.clone();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
             let source = source.as_deref();
             files::save_labels(

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::io::IoError;
 use crate::io::block::Block;
 use crate::io::whole::label_map;
-use crate::io::{LabelTarget, Labels};
+use crate::io::{IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
 use crate::volume::{LabelLayers, LabelMap, LabelTable, Layer, LayerId, Rescale};
@@ -23,7 +22,8 @@ struct Segment {
 }
 
 /// Opens label layers with the names that they carry. Layers whose segments do not overlap are one: versions of Slicer
-/// wrote each segment as a layer of its own. Files that name their layers are ours, and keep them.
+/// wrote each segment as a layer of its own. Files that name their layers are ours, and keep them. More layers than there
+/// may be become one, later segments over earlier ones, and that is said.
 pub(super) fn open_labels(
     path: &Path,
     _: Option<&LabelTarget>,
@@ -36,18 +36,26 @@ pub(super) fn open_labels(
         return block.into_labels(path, LabelTable::default());
     }
     let read = layered(path, block, &header.keys, &segments)?;
-    if read.layers.maps().len() > 1 && !are_ours {
-        let (flat, overlapping) = read.layers.flattened();
-        if overlapping == 0 {
-            let flat = Arc::unwrap_or_clone(flat);
-            return Ok(Labels::plain(
-                flat.into(),
-                read.table.flattened(),
-                read.warnings,
-            ));
-        }
+    let are_too_many = read.layers.maps().len() > LabelLayers::MOST;
+    if are_ours && !are_too_many {
+        return Ok(read);
     }
-    Ok(read)
+    let (flat, voxels) = read.layers.flattened();
+    if voxels > 0 && !are_too_many {
+        return Ok(read);
+    }
+    let Labels {
+        layers,
+        table,
+        mut warnings,
+        ..
+    } = read;
+    drop(layers);
+    if voxels > 0 {
+        warnings.push(Warning::SegmentsOverlap { voxels });
+    }
+    let flat = Arc::unwrap_or_clone(flat);
+    Ok(Labels::plain(flat.into(), table.flattened(), warnings))
 }
 
 /// The key of a layer's name; Slicer leaves out what it does not know.
@@ -97,12 +105,6 @@ fn layered(
         frames,
         warnings,
     } = block;
-    if frames > LabelLayers::MOST {
-        let most = LabelLayers::MOST;
-        let reason =
-            format!("it has {frames} layers of segments, more than {most}: save it as several");
-        return Err(IoError::unsupported(path, reason));
-    }
     // Frames lie one after another: a map of them all, cut up below.
     let mut whole_grid = grid;
     whole_grid.dims[2] *= frames;

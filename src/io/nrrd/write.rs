@@ -24,16 +24,20 @@ impl Save for Nrrd {
         save(path, &labels.grid, &block::narrow(labels), 1, &names)
     }
 
-    fn holds_layers(&self, path: &Path) -> bool {
+    fn layers(
+        &self,
+        path: &Path,
+        layers: &LabelLayers,
+        table: &LabelTable,
+    ) -> Option<Result<(), IoError>> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.to_ascii_lowercase().ends_with(SEGMENTATION)
-    }
-
-    fn layers(&self, path: &Path, layers: &LabelLayers, table: &LabelTable) -> Result<(), IoError> {
+        if !name.to_ascii_lowercase().ends_with(SEGMENTATION) {
+            return None;
+        }
         let maps: Vec<&LabelMap> = layers.maps().iter().map(|map| &**map).collect();
         let names = segments::lines_of(&maps, table);
         let voxels = block::narrow_layers(layers);
-        save(path, layers.grid(), &voxels, layers.maps().len(), &names)
+        Some(save(path, layers.grid(), &voxels, maps.len(), &names))
     }
 
     fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError> {
