@@ -195,6 +195,16 @@ impl Derived {
                 }
             }
         }
+        let of = |tag: Tag| {
+            let mut all = source.attributes.iter();
+            all.find(|a| a.0 == (tag.group(), tag.element()))
+        };
+        let is_removed = of(tags::PATIENT_IDENTITY_REMOVED).is_some_and(|a| a.1 == b"YES");
+        if is_removed && of(tags::DEIDENTIFICATION_METHOD).is_none() {
+            // The images say it by codes, which are not copied.
+            let method = "that of the images it was made of";
+            put(&mut self.object, tags::DEIDENTIFICATION_METHOD, method);
+        }
         let set = match self.is_unicode {
             true => "ISO_IR 192",
             false => declared,
