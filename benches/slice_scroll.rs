@@ -9,7 +9,7 @@
 )]
 
 use std::cell::RefCell;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use prosector::geometry::{Affine, Convention, Grid, Plane, SliceView, VoxelIndex};
 use prosector::render::{Offscreen, Scene, SliceStyle, TextureLimits, reference};
@@ -22,7 +22,7 @@ const SLICES: i64 = 250;
 
 struct Scan {
     image: ImageVolume,
-    labels: LabelMap,
+    labels: Arc<LabelMap>,
     table: LabelTable,
 }
 
@@ -52,7 +52,7 @@ static SCAN: LazyLock<Scan> = LazyLock::new(|| {
     }
     Scan {
         image,
-        labels,
+        labels: Arc::new(labels),
         table: LabelTable::default(),
     }
 });
@@ -60,7 +60,7 @@ static SCAN: LazyLock<Scan> = LazyLock::new(|| {
 fn scene() -> Scene<'static> {
     Scene {
         image: &SCAN.image,
-        labels: Some(&SCAN.labels),
+        labels: std::slice::from_ref(&SCAN.labels),
         table: &SCAN.table,
         proposal: None,
     }

@@ -30,7 +30,9 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
     var color = vec3<f32>(0.0);
     if is_inside(voxel) {
         color = brightness(voxel);
-        if has(HAS_LABELS) {
+        if has(HAS_LAYERS) {
+            color = with_layers(color, in.pixel, voxel);
+        } else if has(HAS_LABELS) {
             color = with_labels(color, in.pixel, voxel);
         }
         if has(HAS_PROPOSAL) {

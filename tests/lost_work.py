@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Tries to lose unsaved work and preferences in the real window: crashes, questions left unanswered, several windows,
-signals, a display that goes away, a full disk. Also how long closing takes, and whether the window comes back in place.
+signals, a display or a graphics device that goes away, a full disk. Also how long closing takes, and whether the window comes back in place.
 
 Usage, on Linux with Xvfb, libXtst and a Vulkan driver (Mesa's lavapipe does):
     python3 tests/lost_work.py target/release/prosector [--only NAME ..] [--pictures FOLDER]
@@ -67,7 +67,7 @@ class Desk:
         write_scan(self.scan, SIDE)
         self.processes = []
 
-    def open(self, *paths, before=None, log="warn"):
+    def open(self, *paths, before=None, log="warn", **environment):
         known = {w[0] for w in self.display.windows()}
         kept = ("PATH", "LANG", "VK_DRIVER_FILES", "VK_ICD_FILENAMES", "RAYON_NUM_THREADS")
         env = {k: os.environ[k] for k in kept if k in os.environ}
@@ -77,7 +77,7 @@ class Desk:
             "XDG_DATA_HOME": str(self.folder / "data"),
             "XDG_RUNTIME_DIR": str(self.folder),
             "PROSECTOR_LOG": log,
-        }
+        } | environment
         told = (self.folder / "log").open("ab") if before is None else subprocess.DEVNULL
         command = [self.program, *map(str, paths)]
         process = subprocess.Popen(
@@ -122,7 +122,7 @@ class Desk:
         wait(0.5)
 
     def picture(self, name):
-        if self.pictures and self.display.connection:
+        if self.pictures and self.display.connection and shutil.which("import"):
             env = dict(os.environ, DISPLAY=self.display.name)
             target = str(Path(self.pictures) / f"{name}.png")
             subprocess.run(["import", "-window", "root", target], env=env, check=False)
@@ -414,6 +414,33 @@ def try_diagnostics(desk):
     found = [secret for secret in secrets if re.search(secret, told)]
     expect(not found, f"told: {found}")
     return f"{len(told.splitlines())} lines tell nothing"
+
+
+def try_device_lost(desk):
+    """The graphics device is destroyed under the window: the same work goes on in another."""
+    window = desk.open(desk.scan, PROSECTOR_TEST_LOSE_DEVICE_AFTER_S=str(20 * PACE))
+    desk.paint(window.window, 330, 400)
+    ((name, voxels),) = desk.await_files(1).items()
+    first = window.window
+    known = lambda: [w[0] for w in desk.display.windows()]
+
+    def is_another():
+        # What is not drawn is not missed.
+        for x in (600, 640):
+            desk.display.move(x, 400)
+            wait(0.1)
+        return known() and first not in known()
+
+    expect(until(is_another), "the device was not lost")
+    expect(window.poll() is None, "the program ended")
+    idle(window)
+    desk.picture("device_lost")
+    desk.paint(known()[0], 330, 300)
+    expect(until(lambda: desk.files().get(name, 0) > voxels), "nothing can be painted any more")
+    window.terminate()
+    expect(ended_within(window, 10) is not None, "did not end")
+    expect(desk.files()[name] > voxels, "lost at the end")
+    return "drawn anew, painted on"
 
 
 def try_place(desk):

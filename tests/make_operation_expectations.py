@@ -1,4 +1,4 @@
-"""What the editing operations give, by their definitions in NumPy and SciPy: writes tests/data/operations.tsv.
+"""What the editing operations give, by their definitions in NumPy, SciPy and scikit-image: writes tests/data/operations.tsv.
 
 The scan and its labels are made from whole numbers, here and in tests/it/operations/bench.rs alike.
 """
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage as ndi
+from skimage.segmentation import random_walker
 
 DIMS = (24, 20, 14)
 SPACING_MM = (0.75, 1.25, 2.5)
@@ -137,6 +138,8 @@ def result(id, given, now, label):
             return np.moveaxis(copied, 0, AXES[given["plane"]])
         case "interpolate", _:
             return interpolated(mask, AXES[given["plane"]])
+        case "random_walker", _:
+            return walked(label, given, now) | mask
         case "region_grow", _:
             at = tuple(int(v) for v in given["at"].split(","))
             tolerance = float(given.get("tolerance", 0))
@@ -152,6 +155,27 @@ def in_box(given):
     pairs = [sorted((corners[d], corners[d + 3])) for d in range(3)]
     inside[tuple(slice(low, high + 1) for low, high in pairs)] = True
     return inside
+
+
+def walked(label, given, now):
+    """What scikit-image's random walker gives a label in a box, solved directly; other labels and the faces of the box
+    inside the scan are background."""
+    box = in_box(given)
+    at = tuple(slice(x.min(), x.max() + 1) for x in np.nonzero(box))
+    seeds = np.where(now[at] == label, 1, np.where(now[at] > 0, 2, 0))
+    for d in range(3):
+        for index, end in ((at[d].start, 0), (at[d].stop - 1, DIMS[d] - 1)):
+            if index != end:
+                face = np.moveaxis(seeds, d, 0)[index - at[d].start]
+                face[face == 0] = 2
+    values = (SCAN[at] - SCAN[at].min()) / np.ptp(SCAN[at])
+    shares = random_walker(values, seeds, beta=float(given.get("beta", 130)), mode="bf", spacing=SPACING_MM,
+                           return_full_prob=True)[0]
+    # Nothing hangs on a rounding.
+    assert np.abs(shares - 0.5).min() > 2e-5, np.abs(shares - 0.5).min()
+    found = np.zeros(DIMS, bool)
+    found[at] = shares >= 0.5
+    return found
 
 
 def interpolated(mask, axis):
@@ -298,6 +322,10 @@ region_grow label=9 at=17,12,8 low=300 high=1100
 region_grow label=9 at=17,12,8 low=300 high=1100 over=all locked=2 connectivity=26
 region_grow label=9 at=20,3,3 tolerance=300 connectivity=26
 region_grow label=2 at=17,12,8 tolerance=400 over=1
+random_walker label=1 box=3,3,2,15,15,10
+random_walker label=1 box=3,3,2,15,15,10 beta=20 locked=2
+random_walker label=2 box=10,6,4,23,19,13 beta=5
+random_walker label=4 box=0,0,0,6,6,13 beta=1
 """.strip().splitlines()
 
 START = labels()

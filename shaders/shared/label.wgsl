@@ -1,6 +1,6 @@
 // Labels and the proposal on top of the scan: fill, and an outline of constant width on the screen.
 //
-// Inputs: label values per voxel (0 is background), the same for the proposal (or a 0/1 mask), and a
+// Inputs: label values per voxel (0 is background) of each label layer, the same for the proposal (or a 0/1 mask), and a
 // 256 x 256 table with the sRGB colour of every label value; alpha 0 hides a label. Label values are never
 // interpolated. Colours are mixed gamma-encoded, as the rest of the window is.
 
@@ -8,8 +8,9 @@
 @group(0) @binding(3) var proposal: texture_3d<u32>;
 @group(0) @binding(4) var colors: texture_2d<f32>;
 
+// What is asked for its labels: a label layer by its number, from the lowest, or the proposal.
 const LABELS: u32 = 0u;
-const PROPOSAL: u32 = 1u;
+const PROPOSAL: u32 = 0xffffffffu;
 
 // Length of one dash of a proposal's outline, in pixels.
 const DASH_PX: f32 = 4.0;
@@ -25,8 +26,11 @@ fn color_of(label: u32) -> vec4<f32> {
 }
 
 fn label_at(layer: u32, voxel: vec3<i32>) -> u32 {
-    if layer == LABELS {
-        let texel = texel_of(voxel, view.label_texels, FLAT_LABELS);
+    if layer != PROPOSAL {
+        var texel = texel_of(voxel, view.label_texels, FLAT_LABELS);
+        if has(HAS_LAYERS) {
+            texel.z += i32(layer);
+        }
         return textureLoad(labels, min(texel, vec3<i32>(textureDimensions(labels)) - 1), 0).x;
     }
     let texel = texel_of(voxel, view.proposal_texels, FLAT_PROPOSAL);
@@ -57,18 +61,44 @@ fn is_edge(layer: u32, label: u32, pixel: vec2<f32>, reach: f32) -> bool {
     return edge;
 }
 
+fn is_outlined(layer: u32, label: u32, pixel: vec2<f32>) -> bool {
+    let reach = view.outline_px * select(1.0, 2.0, label == view.active_label);
+    return view.outline_px > 0.0 && is_edge(layer, label, pixel, reach);
+}
+
+fn outline_color(label: u32) -> vec3<f32> {
+    return mix(color_of(label).rgb, vec3<f32>(1.0), select(0.0, 0.25, label == view.active_label));
+}
+
+// For one label layer.
 fn with_labels(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32> {
     let label = shown_label(LABELS, voxel);
     if label == 0u {
         return base;
     }
-    let color = color_of(label).rgb;
-    let is_active = label == view.active_label;
-    let reach = view.outline_px * select(1.0, 2.0, is_active);
-    if view.outline_px > 0.0 && is_edge(LABELS, label, pixel, reach) {
-        return mix(color, vec3<f32>(1.0), select(0.0, 0.25, is_active));
+    if is_outlined(LABELS, label, pixel) {
+        return outline_color(label);
     }
-    return mix(base, color, view.fill_opacity);
+    return mix(base, color_of(label).rgb, view.fill_opacity);
+}
+
+// For several: the fills of all, the lowest first, then the outlines, so that no fill hides where labels overlap.
+fn with_layers(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32> {
+    let layers = u32(view.dims.w);
+    var color = base;
+    for (var layer = 0u; layer < layers; layer++) {
+        let label = shown_label(layer, voxel);
+        if label != 0u {
+            color = mix(color, color_of(label).rgb, view.fill_opacity);
+        }
+    }
+    for (var layer = 0u; layer < layers; layer++) {
+        let label = shown_label(layer, voxel);
+        if label != 0u && is_outlined(layer, label, pixel) {
+            color = outline_color(label);
+        }
+    }
+    return color;
 }
 
 fn with_proposal(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32> {

@@ -12,7 +12,7 @@ struct SliceUniforms {
     // Unit vectors of the two voxel axes in the slice.
     axis_across: vec4<i32>,
     axis_down: vec4<i32>,
-    // Voxels along i, j, k.
+    // Voxels along i, j, k; w the number of label layers.
     dims: vec4<i32>,
     // Where each texture lies in the volume: xyz the voxel of its first texel; it holds every 2^w-th voxel.
     image_texels: vec4<i32>,
@@ -35,7 +35,7 @@ struct SliceUniforms {
 //
 // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture of
 // image, labels, proposal holds only this slice, laid flat; bit 6: the image is in colour; bit 7: the target turns
-// what is written into sRGB itself.
+// what is written into sRGB itself; bit 8: there are several label layers, whose slices lie one behind the other.
 override FLAGS: u32 = 0u;
 
 const INTERPOLATE: u32 = 1u;
@@ -46,6 +46,7 @@ const FLAT_LABELS: u32 = 16u;
 const FLAT_PROPOSAL: u32 = 32u;
 const IN_COLOUR: u32 = 64u;
 const TARGET_IS_SRGB: u32 = 128u;
+const HAS_LAYERS: u32 = 256u;
 
 @group(0) @binding(0) var<uniform> view: SliceUniforms;
 

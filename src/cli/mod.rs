@@ -11,7 +11,7 @@ use crate::geometry::Plane;
 use crate::models::DeviceChoice;
 use crate::volume::Modality;
 
-pub use values::{BoxArg, ClickArg, SizeArg, ValuePair, VoxelArg};
+pub use values::{BoxArg, ClickArg, LayersArg, SizeArg, ValuePair, VoxelArg};
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ pub enum Command {
     Operations(OperationsArgs),
     /// Edit the labels of a scan, one operation after another.
     Edit(EditArgs),
+    /// Write the labels of a scan in another format, as DICOM objects of its series too.
+    Labels(LabelsArgs),
     /// Measure the labels of a scan: sizes, values, axes, and uptake of PET.
     Statistics(StatisticsArgs),
     /// Compare label maps with the truth, or measure a model on cases.
@@ -220,6 +222,10 @@ pub struct EditArgs {
         action = clap::ArgAction::Append
     )]
     pub operations: Vec<String>,
+    /// Which label layers are written: `all`, or one by its number from 0, the lowest. Formats other than .seg.nrrd hold
+    /// one map: of all layers, the upper one's labels stay where labels overlap, and that is said.
+    #[arg(long, value_name = "all|N", default_value = "all")]
+    pub layers: LayersArg,
 }
 
 /// `prosector statistics`
@@ -290,6 +296,43 @@ pub struct EvaluateArgs {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `prosector labels`
+#[derive(Debug, Args)]
+pub struct LabelsArgs {
+    /// The labels: a NIfTI, NRRD, MetaImage, DICOM SEG or RTSTRUCT file.
+    #[arg(value_name = "IN")]
+    pub labels: PathBuf,
+    /// The scan that they are of.
+    #[arg(long, value_name = "SCAN")]
+    pub scan: PathBuf,
+    /// The DICOM series of the scan (its UID, as `info` lists it).
+    #[arg(long, value_name = "UID")]
+    pub series: Option<String>,
+    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha, .dcm).
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Which DICOM object a .dcm is: seg has a bit a pixel, labelmap a number (smaller, newer), rtstruct contours.
+    #[arg(long = "as", value_enum)]
+    pub object: Option<LabelObject>,
+    /// All layers of labels, or the one of this number.
+    #[arg(long, value_name = "all|N", default_value = "all")]
+    pub layers: LayersArg,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// DICOM objects that hold labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LabelObject {
+    /// Segmentation, a bit a pixel.
+    Seg,
+    /// Segmentation, a number a pixel.
+    Labelmap,
+    /// Contours.
+    Rtstruct,
 }
 
 /// What the model is given for each case.

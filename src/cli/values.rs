@@ -37,6 +37,15 @@ pub struct SizeArg {
     pub height: u32,
 }
 
+/// Label layers that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayersArg {
+    /// All of them.
+    All,
+    /// One, by its number from 0, the lowest.
+    One(usize),
+}
+
 /// A value of the prediction and the value of the truth that it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValuePair {
@@ -44,6 +53,18 @@ pub struct ValuePair {
     pub pred: u16,
     /// Value in the truth.
     pub truth: u16,
+}
+
+impl FromStr for LayersArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = || text.parse().map(Self::One);
+        match text {
+            "all" => Ok(Self::All),
+            _ => number().map_err(|_no_number| "give all, or a layer's number from 0".to_owned()),
+        }
+    }
 }
 
 impl FromStr for ClickArg {

@@ -1,10 +1,9 @@
 //! What goes into the engine and what comes out.
 
+use std::error::Error;
 use std::sync::Arc;
 
-use crate::models::{
-    AutoResult, ComputeDevice, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
-};
+use crate::models::{AutoResult, ComputeDevice, ModelCard, PromptedResult, ScanKey, Segmenter};
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
@@ -36,8 +35,13 @@ pub enum Request {
         /// The target so far, on the scan's grid; refined, not merged.
         prior: Option<Arc<Mask>>,
     },
-    /// Work that nobody waits for, such as teaching or computing ahead. Everything else goes first.
+    /// Work that nobody waits for, such as computing ahead. What a user waits for goes first.
     Background {
+        /// What to do.
+        task: Task,
+    },
+    /// Training, which takes hours. Everything else goes first.
+    Training {
         /// What to do.
         task: Task,
     },
@@ -45,22 +49,61 @@ pub enum Request {
     DropCaches,
 }
 
-type Work = dyn Fn(&dyn Segmenter, &JobContext) -> Result<(), ModelError> + Send + Sync;
+/// Why a job ended without a result.
+pub(super) type Failure = Box<dyn Error + Send + Sync>;
+type WithModel = dyn Fn(&dyn Segmenter, &JobContext) -> Result<(), Failure> + Send + Sync;
+type WithoutModel = dyn Fn(&JobContext) -> Result<(), Failure> + Send + Sync;
 
-/// Work with the loaded model on the engine's thread. It polls its context often: clicks wait until it does.
+/// Work on the engine's thread. It polls its context often: clicks wait until it does. What it makes goes where the work
+/// sends it.
 #[derive(Clone)]
-pub struct Task(Arc<Work>);
+pub struct Task(Work);
+
+#[derive(Clone)]
+enum Work {
+    WithModel(Arc<WithModel>),
+    WithoutModel(Arc<WithoutModel>),
+}
 
 impl Task {
-    /// A task that does `work`; what it makes goes where `work` sends it.
-    pub fn new(
-        work: impl Fn(&dyn Segmenter, &JobContext) -> Result<(), ModelError> + Send + Sync + 'static,
+    /// Work with the loaded model.
+    pub fn new<E: Error + Send + Sync + 'static>(
+        work: impl Fn(&dyn Segmenter, &JobContext) -> Result<(), E> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(work))
+        Self(Work::WithModel(Arc::new(move |model, ctx| {
+            Ok(work(model, ctx)?)
+        })))
     }
 
-    pub(super) fn run(&self, model: &dyn Segmenter, ctx: &JobContext) -> Result<(), ModelError> {
-        (self.0)(model, ctx)
+    /// Work that the loaded model is not needed for, such as training another.
+    pub fn without_model<E: Error + Send + Sync + 'static>(
+        work: impl Fn(&JobContext) -> Result<(), E> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Work::WithoutModel(Arc::new(move |ctx| Ok(work(ctx)?))))
+    }
+
+    /// Does it; `model` says why there is none.
+    pub(super) fn run(
+        &self,
+        model: Result<&dyn Segmenter, String>,
+        ctx: &JobContext,
+    ) -> Result<(), Failure> {
+        match &self.0 {
+            Work::WithModel(work) => work(model?, ctx),
+            Work::WithoutModel(work) => work(ctx),
+        }
+    }
+}
+
+impl Request {
+    /// Whether it can be done by an engine that has a model, and by no other.
+    pub(super) fn needs_model(&self) -> bool {
+        match self {
+            Self::Background { task } | Self::Training { task } => {
+                matches!(task.0, Work::WithModel(_))
+            }
+            Self::Auto { .. } | Self::Prompt { .. } | Self::DropCaches => true,
+        }
     }
 }
 
@@ -117,8 +160,8 @@ pub enum Event {
         /// Wall time of the job, with what went before it meanwhile.
         seconds: f64,
     },
-    /// A background job ended well.
-    FinishedBackground {
+    /// A task ended well.
+    FinishedTask {
         /// The job.
         id: JobId,
         /// Wall time of the job, with what went before it meanwhile.

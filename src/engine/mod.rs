@@ -8,7 +8,6 @@
 //! [`JobContext`](crate::util::JobContext): there the worker does what is more urgent, with the same model on the same
 //! thread, and the job goes on as if nothing had happened. So a click is answered in the middle of an automatic run.
 
-mod background;
 mod message;
 mod queue;
 mod worker;
@@ -23,7 +22,7 @@ use crate::models::{ModelError, Segmenter};
 
 pub use message::{Event, JobId, Request, Task};
 pub use queue::{CancelOutcome, Priority, Queue, Superseded};
-use worker::{Outbox, Shared, Worker};
+use worker::{OpenedModel, Outbox, Shared, Worker};
 
 /// How long closing waits for a job that does not stop at once.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_millis(300);
@@ -49,6 +48,21 @@ impl Engine {
         opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
         waker: impl Fn() + Send + Sync + 'static,
     ) -> Self {
+        Self::spawn(|outbox| worker::opened(outbox, opener), waker)
+    }
+
+    /// Starts a worker without a model, for tasks that need none; every other job fails.
+    ///
+    /// # Panics
+    /// If the operating system has no thread left.
+    pub fn without_model(waker: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::spawn(|_| Err("no model is open here".to_owned()), waker)
+    }
+
+    fn spawn(
+        open: impl FnOnce(&Outbox) -> OpenedModel + Send + 'static,
+        waker: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         // Unbounded, because the worker must not wait for the window; progress is throttled at its source.
         let (sender, events) = crossbeam_channel::unbounded();
         let (done, finished) = crossbeam_channel::bounded(1);
@@ -58,7 +72,8 @@ impl Engine {
         std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || {
-                Worker::open(queue, sink, opener).run();
+                let model = open(&sink);
+                Worker::new(queue, sink, model).run();
                 // Nobody listens when the engine was dropped long ago.
                 let _ = done.send(());
             })

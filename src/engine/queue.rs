@@ -10,7 +10,9 @@ use super::{JobId, Request};
 /// Which jobs go before which, the last first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// Nobody waits for it: teaching, computing ahead.
+    /// Takes hours.
+    Training,
+    /// Nobody waits for it, as for what is computed ahead.
     Background,
     /// A user waits for it and does something else meanwhile.
     Automatic,
@@ -24,6 +26,7 @@ impl Request {
     /// What the request goes before.
     pub fn priority(&self) -> Priority {
         match self {
+            Self::Training { .. } => Priority::Training,
             Self::Background { .. } => Priority::Background,
             Self::Auto { .. } => Priority::Automatic,
             Self::Prompt { .. } => Priority::Prompt,

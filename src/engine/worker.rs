@@ -11,7 +11,7 @@ use crossbeam_channel::Sender;
 use crate::models::{ModelError, Segmenter};
 use crate::util::{CancelToken, JobContext};
 
-use super::background;
+use super::message::Failure;
 use super::queue::{CancelOutcome, Queue, Superseded};
 use super::{Event, JobId, Request};
 
@@ -50,7 +50,7 @@ impl Shared {
     }
 
     /// Waits for a job; `None` when the engine was dropped.
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<Queued> {
         let mut state = self.lock();
         loop {
             if state.stopped {
@@ -67,7 +67,7 @@ impl Shared {
     }
 
     /// A job that goes before the one that runs, if one waits.
-    fn more_urgent(&self) -> Option<Job> {
+    fn more_urgent(&self) -> Option<Queued> {
         let mut state = self.lock();
         if state.stopped {
             return None;
@@ -110,12 +110,33 @@ impl Outbox {
 }
 
 /// A request, its name, and what stops it.
-type Job = (JobId, Request, CancelToken);
+type Queued = (JobId, Request, CancelToken);
 
 /// The model, or why there is none.
-type OpenedModel = Result<Arc<dyn Segmenter>, String>;
+pub(super) type OpenedModel = Result<Arc<dyn Segmenter>, String>;
 
-/// What runs jobs on the thread that it was opened on.
+/// Opens the model and tells its outcome.
+pub(super) fn opened(
+    outbox: &Outbox,
+    opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError>,
+) -> OpenedModel {
+    let opened = match catch_unwind(AssertUnwindSafe(opener)) {
+        Ok(opened) => opened.map(Arc::from).map_err(|e| e.to_string()),
+        Err(panic) => Err(format!(
+            "the model could not be opened: {}",
+            panic_text(&*panic)
+        )),
+    };
+    outbox.send(match &opened {
+        Ok(model) => ready(&**model),
+        Err(message) => Event::ModelFailed {
+            message: message.clone(),
+        },
+    });
+    opened
+}
+
+/// What runs jobs on the thread that it was made on.
 pub(super) struct Worker {
     shared: Arc<Shared>,
     outbox: Outbox,
@@ -124,29 +145,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Opens the model.
-    pub(super) fn open(
-        shared: Arc<Shared>,
-        outbox: Outbox,
-        opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError>,
-    ) -> Arc<Self> {
-        let opened = match catch_unwind(AssertUnwindSafe(opener)) {
-            Ok(opened) => opened.map(Arc::from).map_err(|e| e.to_string()),
-            Err(panic) => Err(format!(
-                "the model could not be opened: {}",
-                panic_text(&*panic)
-            )),
-        };
-        outbox.send(match &opened {
-            Ok(model) => ready(&**model),
-            Err(message) => Event::ModelFailed {
-                message: message.clone(),
-            },
-        });
+    /// A worker for this thread.
+    pub(super) fn new(shared: Arc<Shared>, outbox: Outbox, model: OpenedModel) -> Arc<Self> {
         Arc::new(Self {
             shared,
             outbox,
-            model: Mutex::new(opened),
+            model: Mutex::new(model),
             thread: std::thread::current().id(),
         })
     }
@@ -159,7 +163,7 @@ impl Worker {
     }
 
     /// Runs one job to its last event.
-    fn run_job(self: &Arc<Self>, (id, request, cancel): Job) {
+    fn run_job(self: &Arc<Self>, (id, request, cancel): Queued) {
         let event = self.outcome(id, request, &cancel);
         self.shared.finish();
         if let Some(event) = event {
@@ -174,36 +178,36 @@ impl Worker {
         cancel: &CancelToken,
     ) -> Option<Event> {
         let failed = |message| Some(Event::Failed { id, message });
-        let model = match self.model() {
-            Ok(model) => model,
-            Err(message) => return failed(message),
-        };
+        let (model, needs_model) = (self.model(), request.needs_model());
+        if let (Err(message), true) = (&model, needs_model) {
+            return failed(message.clone());
+        }
         if !matches!(request, Request::DropCaches) {
             self.outbox.send(Event::Started { id });
         }
         let worker = Arc::clone(self);
         let ctx = JobContext::new(cancel.clone(), self.throttled_progress(id))
             .giving_way(move || worker.run_more_urgent());
-        let job = AssertUnwindSafe(|| perform(&*model, id, request, &ctx));
+        let job = AssertUnwindSafe(|| perform(&model, id, request, &ctx));
         let ended = match catch_unwind(job) {
             Ok(ended) => ended,
             Err(panic) => {
                 let message = panic_text(&*panic);
                 tracing::error!(job = id.0, "panic in a job: {message}");
-                self.recover(&*model);
+                self.recover(&model);
+                let what = if needs_model { "model" } else { "job" };
                 return failed(format!(
-                    "the model stopped unexpectedly ({message}): try again"
+                    "the {what} stopped unexpectedly ({message}): try again"
                 ));
             }
         };
-        if let Err(message) = self.model() {
+        if let (Err(message), true) = (self.model(), needs_model) {
             // A job that went before this one broke the model.
             return failed(message);
         }
         match ended {
             _ if cancel.is_cancelled() => Some(Event::Cancelled { id }),
             Ok(event) => event,
-            Err(ModelError::Cancelled(_)) => Some(Event::Cancelled { id }),
             Err(e) => failed(e.to_string()),
         }
     }
@@ -229,7 +233,10 @@ impl Worker {
 
     /// After a panic: what was cached may be half written, so it goes. A model that cannot even do that is lost, and
     /// with it the jobs that gave way.
-    fn recover(&self, model: &dyn Segmenter) {
+    fn recover(&self, model: &OpenedModel) {
+        let Ok(model) = model else {
+            return;
+        };
         if catch_unwind(AssertUnwindSafe(|| model.drop_caches())).is_err() {
             let message = "the model stopped and cannot go on: restart Prosector".to_owned();
             *self.lock_model() = Err(message.clone());
@@ -243,7 +250,8 @@ impl Worker {
         let last = Mutex::new(None::<Instant>);
         move |fraction, stage| {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.is_some_and(|at| at.elapsed() < PROGRESS_INTERVAL) {
+            let is_early = last.is_some_and(|at| at.elapsed() < PROGRESS_INTERVAL);
+            if is_early && fraction < 1.0 {
                 return;
             }
             *last = Some(Instant::now());
@@ -266,27 +274,25 @@ fn ready(model: &dyn Segmenter) -> Event {
 
 /// Does what a request asks; the event that reports its result.
 fn perform(
-    model: &dyn Segmenter,
+    model: &OpenedModel,
     id: JobId,
     request: Request,
     ctx: &JobContext,
-) -> Result<Option<Event>, ModelError> {
+) -> Result<Option<Event>, Failure> {
+    let model = model.as_deref().map_err(Clone::clone);
     let start = Instant::now();
+    let seconds = || start.elapsed().as_secs_f64();
     match request {
         Request::Auto {
             scan,
             image,
             structures,
         } => {
-            model.card().check_automatic()?;
-            let mut result = model.segment_auto(&image, scan, structures.as_deref(), ctx)?;
-            background::clear_labels(&image, &mut result.labels);
-            result.warnings.extend(model.card().time_warning(&image));
-            let seconds = start.elapsed().as_secs_f64();
+            let result = model?.segment_auto(&image, scan, structures.as_deref(), ctx)?;
             Ok(Some(Event::FinishedAuto {
                 id,
                 result,
-                seconds,
+                seconds: seconds(),
             }))
         }
         Request::Prompt {
@@ -295,26 +301,23 @@ fn perform(
             prompts,
             prior,
         } => {
-            model.card().check_prompts(&prompts)?;
-            background::check_clicks(&image, &prompts)?;
-            let mut result =
-                model.segment_prompted(&image, scan, &prompts, prior.as_deref(), ctx)?;
-            background::clear_mask(&image, &mut result.mask);
-            result.warnings.extend(model.card().time_warning(&image));
-            let seconds = start.elapsed().as_secs_f64();
+            let prior = prior.as_deref();
+            let result = model?.segment_prompted(&image, scan, &prompts, prior, ctx)?;
             Ok(Some(Event::FinishedPrompt {
                 id,
                 result,
-                seconds,
+                seconds: seconds(),
             }))
         }
-        Request::Background { task } => {
+        Request::Background { task } | Request::Training { task } => {
             task.run(model, ctx)?;
-            let seconds = start.elapsed().as_secs_f64();
-            Ok(Some(Event::FinishedBackground { id, seconds }))
+            Ok(Some(Event::FinishedTask {
+                id,
+                seconds: seconds(),
+            }))
         }
         Request::DropCaches => {
-            model.drop_caches();
+            model?.drop_caches();
             Ok(None)
         }
     }

@@ -10,14 +10,15 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use rayon::prelude::*;
 
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use crate::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Modality, Rescale, VoxelData,
+};
 use crate::{map_voxels, with_voxels};
 
 use super::described::{Found, described};
-use super::scan::Assumed;
 use super::stored_type::StoredType;
 use super::whole::{in_bytes, label_map, named};
-use super::{IoError, OpenOptions, ScanInfo};
+use super::{IoError, Labels, OpenOptions, ScanInfo, Warning};
 
 /// Read at once, and between two looks at whether the user gave up.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -156,7 +157,7 @@ pub(super) struct Block {
     /// Number of frames.
     pub frames: usize,
     /// Doubts to show.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Block {
@@ -188,8 +189,7 @@ impl Block {
             ..ScanInfo::default()
         };
         if frames > 1 && options.frame.is_none() {
-            let text = format!("the scan has {frames} frames; frame 0 is used");
-            info.assume(Assumed::Frame, text);
+            info.warnings.push(Warning::FirstFrame { frames });
         }
         let voxels = match frames {
             1 => self.voxels,
@@ -211,17 +211,13 @@ impl Block {
     ///
     /// # Errors
     /// Several frames, and values that are no labels.
-    pub(super) fn into_labels(
-        self,
-        path: &Path,
-        table: LabelTable,
-    ) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+    pub(super) fn into_labels(self, path: &Path, table: LabelTable) -> Result<Labels, IoError> {
         if self.frames > 1 {
             return Err(IoError::several_frames(path, self.frames));
         }
         let labels = label_map(path, self.grid, self.voxels, Rescale::IDENTITY)?;
         let table = named(table, &labels);
-        Ok((labels, table, self.warnings))
+        Ok(Labels::plain(labels.into(), table, self.warnings))
     }
 }
 
@@ -230,6 +226,16 @@ pub(super) fn narrow(labels: &LabelMap) -> VoxelData {
     match in_bytes(labels) {
         Some(narrow) => VoxelData::U8(narrow),
         None => VoxelData::U16(labels.voxels.clone()),
+    }
+}
+
+/// The label maps of all layers, one after another, in the smallest type that holds them.
+pub(super) fn narrow_layers(layers: &LabelLayers) -> VoxelData {
+    let maps = layers.maps().iter();
+    let narrow: Option<Vec<Vec<u8>>> = maps.clone().map(|map| in_bytes(map)).collect();
+    match narrow {
+        Some(narrow) => VoxelData::U8(narrow.concat()),
+        None => VoxelData::U16(maps.flat_map(|map| map.voxels.iter().copied()).collect()),
     }
 }
 

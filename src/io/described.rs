@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::volume::ImageVolume;
 
 use super::nifti::guess_modality;
-use super::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
+use super::{IoError, OpenOptions, ScanInfo, TimeAxis, Warning};
 
 /// What the reader found out.
 pub(super) struct Found {
@@ -34,17 +34,13 @@ pub(super) fn described(
         return Err(IoError::damaged(path, "no voxel is a finite number"));
     }
     if non_finite > 0 {
-        info.warnings.push(format!(
-            "{non_finite} voxels are no finite numbers (NaN or infinite); they count as background"
-        ));
+        info.warnings
+            .push(Warning::NotFinite { voxels: non_finite });
     }
     let modality = options.modality.unwrap_or_else(|| guess_modality(&image));
     if options.modality.is_none() {
-        let name = modality.name();
-        info.assume(
-            Assumed::Modality,
-            format!("the kind of scan is guessed from the values: {name}"),
-        );
+        info.warnings
+            .push(Warning::ModalityGuessed { guess: modality });
     }
     let info = ScanInfo {
         dims: Some(grid.dims),

@@ -5,9 +5,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
-use super::{IoError, OpenOptions, ScanInfo, dicom, meta_image, nifti, nrrd, pictures};
+use super::{
+    Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti,
+    nrrd, pictures,
+};
 
 /// All formats, in the order in which they are tried.
 pub(super) static FORMATS: &[&Format] = &[
@@ -20,11 +23,9 @@ pub(super) static FORMATS: &[&Format] = &[
 
 /// What opening a scan gives; no volume where a series must be chosen.
 pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
-/// What opening a label map gives; the last are warnings.
-pub(super) type OpenedLabels = (LabelMap, LabelTable, Vec<String>);
-
-/// Opens a label map of a format.
-pub(super) type OpenLabels = fn(&Path, &JobContext) -> Result<OpenedLabels, IoError>;
+/// Opens a label map of a format; onto the grid of a scan where the format has none of its own.
+pub(super) type OpenLabels =
+    fn(&Path, Option<&LabelTarget>, &JobContext) -> Result<Labels, IoError>;
 
 /// One format.
 pub(super) struct Format {
@@ -71,6 +72,19 @@ pub(super) trait Save: Sync {
     /// It cannot be written or does not read back.
     fn labels(&self, path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError>;
 
+    /// Label layers with their names; `None`, and nothing is written, where a file of this name holds one map.
+    ///
+    /// # Errors
+    /// As [`Self::labels`].
+    fn layers(
+        &self,
+        _path: &Path,
+        _layers: &LabelLayers,
+        _table: &LabelTable,
+    ) -> Option<Result<(), IoError>> {
+        None
+    }
+
     /// A mask as 0 and 1.
     ///
     /// # Errors
@@ -89,6 +103,37 @@ pub(super) trait Save: Sync {
     /// # Errors
     /// As [`Self::labels`], and what the format cannot hold.
     fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError>;
+
+    /// Whether it refers to a DICOM series, and is written by [`Self::export`] alone.
+    fn needs_series(&self) -> bool {
+        false
+    }
+
+    /// Label layers as an object that refers to a series; gives what it could not keep.
+    ///
+    /// # Errors
+    /// As [`Self::labels`]; a format that refers to none does not do it.
+    fn export(
+        &self,
+        path: &Path,
+        _layers: &LabelLayers,
+        _table: &LabelTable,
+        _export: &Export,
+    ) -> Result<Vec<Warning>, IoError> {
+        Err(IoError::output(path, "it refers to no series"))
+    }
+}
+
+/// A file's name without, and the ending of a format that is written; the whole name and nothing where there is none.
+pub(super) fn split_ending(name: &str) -> (&str, &str) {
+    let lower = name.to_ascii_lowercase();
+    let endings = FORMATS.iter().flat_map(|f| f.endings);
+    let longest = endings
+        .filter(|e| lower.ends_with(**e))
+        .map(|e| e.len())
+        .max();
+    name.split_at_checked(name.len() - longest.unwrap_or(0))
+        .unwrap_or((name, ""))
 }
 
 /// The writer for a file of this name.

@@ -6,27 +6,39 @@
 pub mod atomic;
 mod block;
 mod described;
+mod details;
 mod dicom;
 mod error;
+mod export;
+mod figures;
 mod format;
 mod keep;
+mod layering;
 mod meta_image;
 mod nifti;
 mod nrrd;
+mod older_copies;
 mod pictures;
+mod provenance;
 mod scan;
 mod sniff;
 mod stored_type;
+mod warning;
 mod whole;
 
+pub use details::{Code, SegmentDetails};
 pub use error::IoError;
+pub use export::{DicomObject, Export, LabelTarget, Labels};
 pub use keep::{check_distinct, check_keeps};
-pub use scan::{Assumed, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use older_copies::keeping_older;
+pub use provenance::{Provenance, SourceSlice};
+pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use warning::{Choice, Quoted, Warning};
 
 use std::path::Path;
 
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask};
+use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
 use sniff::sniff;
 
@@ -66,20 +78,34 @@ pub fn inspect(
     let (mut info, image) = (format.inspect)(path, options, ctx)?;
     let is_assumed = image.as_ref().is_some_and(|i| i.grid().sides_assumed);
     if is_assumed && !format.says_sides {
-        info.warnings.push(scan::NO_SIDES.into());
+        info.warnings.push(Warning::SidesAssumed);
     }
     Ok((info, image))
 }
 
-/// Opens a label map: any NIfTI, NRRD or MetaImage map of whole numbers from 0 to 65535, with the names it carries.
-/// The last value holds warnings to show.
+/// Opens label maps with the names they carry: any NIfTI, NRRD or MetaImage map of whole numbers from 0 to 65535, and 3D
+/// Slicer's segmentations with the layers in which segments overlap. The last value holds warnings to show.
 ///
 /// # Errors
 /// Whatever cannot be read, and values that are no labels.
-pub fn open_labels(
+pub fn open_label_layers(
     path: &Path,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<(LabelLayers, LabelTable, Vec<Warning>), IoError> {
+    let read = open_labels_of(path, None, ctx)?;
+    Ok((read.layers, read.table, read.warnings))
+}
+
+/// As [`open_label_layers`], with all that is known of the labels. DICOM's label objects come on the grid of the scan
+/// `target`; other formats on their own.
+///
+/// # Errors
+/// As [`open_label_layers`], and a DICOM object of another frame of reference than the scan's.
+pub fn open_labels_of(
+    path: &Path,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
     let format = sniff(path)?;
     let open = format.open_labels.ok_or_else(|| {
         let name = format.name;
@@ -87,7 +113,19 @@ pub fn open_labels(
             format!("label maps are not read from {name}; convert it to NIfTI or NRRD first");
         IoError::not_labels(path, reason)
     })?;
-    open(path, ctx)
+    open(path, target, ctx)
+}
+
+/// As [`open_label_layers`], all layers as one map, for those who can do with no more; where labels overlap, that is a
+/// warning.
+///
+/// # Errors
+/// As [`open_label_layers`].
+pub fn open_labels(
+    path: &Path,
+    ctx: &JobContext,
+) -> Result<(LabelMap, LabelTable, Vec<Warning>), IoError> {
+    Ok(open_labels_of(path, None, ctx)?.flattened())
 }
 
 /// Saves a label map in the format that the name's end says, with its names where that has room for them: 8 bit if the
@@ -98,6 +136,26 @@ pub fn open_labels(
 pub fn save_labels(path: &Path, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
     check_output(path)?;
     format::writer_for(path)?.labels(path, labels, table)
+}
+
+/// Saves label layers as [`save_labels`] does. A format that has no room for labels that overlap gets one map, and it is
+/// said what was left out.
+///
+/// # Errors
+/// As [`save_labels`].
+pub fn save_label_layers(
+    path: &Path,
+    layers: &LabelLayers,
+    table: &LabelTable,
+) -> Result<Option<Warning>, IoError> {
+    check_output(path)?;
+    let writer = format::writer_for(path)?;
+    if let Some(written) = writer.layers(path, layers, table) {
+        return written.map(|()| None);
+    }
+    let (labels, voxels) = layers.flattened();
+    writer.labels(path, &labels, table)?;
+    Ok((voxels > 0).then_some(Warning::LayersFlattened { voxels }))
 }
 
 /// Saves a mask with values 0 and 1, as [`save_labels`] does.
@@ -119,12 +177,48 @@ pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
     format::writer_for(path)?.image(path, image)
 }
 
+/// Saves label layers as [`save_label_layers`] does, as a DICOM object too, which refers to the series `export.source`.
+/// Gives what the format could not keep.
+///
+/// # Errors
+/// As [`save_labels`], and a DICOM object without a series.
+pub fn export_labels(
+    path: &Path,
+    layers: &LabelLayers,
+    table: &LabelTable,
+    export: &Export,
+) -> Result<Vec<Warning>, IoError> {
+    check_export(path)?;
+    let writer = format::writer_for(path)?;
+    match writer.needs_series() {
+        true => writer.export(path, layers, table, export),
+        false => save_label_layers(path, layers, table).map(Vec::from_iter),
+    }
+}
+
 /// Whether a result could be written here, asked before the work starts: the name ends as those of a format that is
 /// written, the folder exists and can be written to, and the target is no folder or protected file.
 ///
 /// # Errors
 /// [`IoError::Output`] with what is in the way.
 pub fn check_output(path: &Path) -> Result<(), IoError> {
+    if format::writer_for(path)?.needs_series() {
+        let reason = "a DICOM object is made of finished labels: save them as .nii.gz, then `prosector labels` makes it";
+        return Err(IoError::output(path, reason));
+    }
+    atomic::check_target(path)
+}
+
+/// The same of labels whose DICOM series is known.
+///
+/// # Errors
+/// As [`check_output`].
+pub fn check_export(path: &Path) -> Result<(), IoError> {
     format::writer_for(path)?;
     atomic::check_target(path)
+}
+
+/// Whether a file of this name is a DICOM object.
+pub fn is_dicom_name(path: &Path) -> bool {
+    format::writer_for(path).is_ok_and(|writer| writer.needs_series())
 }

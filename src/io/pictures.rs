@@ -16,9 +16,8 @@ use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, luminance};
 
 use super::format::Format;
-use super::scan::COLOURS;
 use super::sniff::{head_of, is_picture};
-use super::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
+use super::{IoError, OpenOptions, Quoted, ScanInfo, TimeAxis, Warning};
 
 /// A folder of pictures without a DICOM file beside them.
 pub(super) static FORMAT: Format = Format {
@@ -62,11 +61,11 @@ pub(super) fn inspect(
     };
     let paths = chosen(folder, paths, options)?;
     if options.frame.is_none() {
-        warnings.push(time.warning(frames));
+        warnings.push(Warning::TimeAsThirdAxis { frames, time });
     }
     let image = read(&paths, ctx)?;
     if image.colours().is_some() {
-        warnings.push(COLOURS.into());
+        warnings.push(Warning::Colours);
     }
     let modality = options.modality.unwrap_or(Modality::Mr);
     let mut info = ScanInfo {
@@ -74,8 +73,7 @@ pub(super) fn inspect(
         ..ScanInfo::default()
     };
     if options.modality.is_none() {
-        let text = "pictures do not say what kind of scan they are: mr is taken";
-        info.assume(Assumed::Modality, text.to_owned());
+        info.warnings.push(Warning::ModalityOfPictures);
     }
     let over_time = options.frame.is_none();
     let mut image = image.with_modality(modality).with_sides_assumed();
@@ -125,7 +123,7 @@ fn chosen(
 }
 
 /// The pictures of a folder in the order of their names, and what is said of other files.
-fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), IoError> {
+fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<Warning>), IoError> {
     let entries = fs::read_dir(folder).map_err(|e| IoError::unreadable(folder, e))?;
     let files = entries.flatten().map(|entry| entry.path());
     let (mut pictures, mut others) = (Vec::new(), Vec::new());
@@ -138,11 +136,9 @@ fn pictures_in(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), IoError> {
     }
     pictures.sort_by(|a, b| by_number(&name_of(a), &name_of(b)));
     others.sort();
-    let warning = others.first().map(|first| {
-        let count = others.len();
-        format!(
-            "{count} files of the folder are no PNG or JPEG pictures and were left out: {first}"
-        )
+    let warning = others.first().map(|first| Warning::NoPictures {
+        files: others.len(),
+        first: Quoted(first.clone()),
     });
     Ok((pictures, warning.into_iter().collect()))
 }

@@ -1,18 +1,14 @@
 //! What opening a scan gives.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::util::short_debug;
 use crate::volume::statistics::SuvScale;
 use crate::volume::{ImageVolume, Modality};
 
-/// Said of scans in colour.
-pub(super) const COLOURS: &str =
-    "the voxels are colours; where a single value is needed, their luminance is used";
-
-/// Said of pictures and films, which lie in no patient.
-pub(super) const NO_SIDES: &str =
-    "nothing says where the patient's left is: right and left are assumed, not known";
+use super::{Provenance, Warning};
 
 /// What the caller chooses where a file leaves a choice.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -55,44 +51,44 @@ pub struct ScanInfo {
     /// What SUV the values stand for, or why that cannot be known; `None` where the file is no DICOM of PET.
     #[serde(skip)]
     pub suv: Option<Result<SuvScale, String>>,
-    /// Doubts to show: one line each.
-    pub warnings: Vec<String>,
-    /// What was assumed where the caller could have chosen, and which of the warnings tells it.
+    /// What tells the frames apart, where one of several was read and that is known.
     #[serde(skip)]
-    pub assumed: Vec<(Assumed, usize)>,
+    pub frames_apart: Option<FramesApart>,
+    /// What is to be told, in the words of whoever shows it.
+    #[serde(skip)]
+    pub warnings: Vec<Warning>,
+    /// Which DICOM images the scan was made of.
+    #[serde(skip)]
+    pub provenance: Option<Arc<Provenance>>,
     /// Every DICOM image series found.
     pub series: Vec<SeriesInfo>,
     /// What was found beside image series: RTSTRUCT, SEG, reports, localisers.
     pub other: Vec<OtherObject>,
 }
 
-impl ScanInfo {
-    /// Adds a warning that tells what was assumed.
-    pub(super) fn assume(&mut self, what: Assumed, warning: String) {
-        self.assumed.push((what, self.warnings.len()));
-        self.warnings.push(warning);
-    }
-
-    /// The warnings, those of what was assumed with a word on how to choose: `how` knows the words of whoever shows
-    /// them.
-    pub fn warnings_with(&self, how: impl Fn(Assumed) -> Option<&'static str>) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
-        for &(what, index) in &self.assumed {
-            if let (Some(warning), Some(how)) = (warnings.get_mut(index), how(what)) {
-                *warning = format!("{warning}, {how}");
-            }
-        }
-        warnings
-    }
+/// What tells images at the same place apart, which makes them frames.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FramesApart {
+    /// All of it, in words: `b-value (0, 500, 1000)`.
+    pub by: String,
+    /// The same of each frame, `b-value 500`; empty where it has no number.
+    pub frames: Vec<String>,
 }
 
-/// A choice of the caller's that was made for him.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Assumed {
-    /// The first frame of several.
-    Frame,
-    /// The kind of scan, guessed.
-    Modality,
+impl FramesApart {
+    /// Something that has no number for each frame.
+    pub(super) fn only(by: impl Into<String>) -> Self {
+        Self {
+            by: by.into(),
+            frames: Vec::new(),
+        }
+    }
+
+    /// What a frame is, in words; `None` where it has no number.
+    pub fn of(&self, frame: usize) -> Option<&str> {
+        let text = self.frames.get(frame)?;
+        (!text.is_empty()).then_some(text)
+    }
 }
 
 /// What a file says of a scan whose third axis is time.
@@ -111,27 +107,6 @@ short_debug! {
     ScanInfo: |info| format_args!("{:?} {:?}, {} series", info.dtype, info.dims, info.series.len());
     SeriesInfo: |series| format_args!("{} series {:?}", series.modality, series.dims);
     OtherObject: |object| format_args!("{} {}", object.count, object.kind);
-}
-
-impl TimeAxis {
-    /// What the user has to know, in one line.
-    pub(super) fn warning(&self, frames: usize) -> String {
-        let apart = match self.frame_ms {
-            Some(ms) => format!(
-                "{frames} frames, {} ms apart",
-                (ms * 1000.0).round() / 1000.0
-            ),
-            None => format!("{frames} frames; how far they are apart is not known"),
-        };
-        let scale = if self.has_scale {
-            ""
-        } else {
-            ", the size of a pixel is not known either"
-        };
-        format!(
-            "the third axis is time: {apart}; 1 mm stands for a frame there{scale}, so sizes are counted in voxels"
-        )
-    }
 }
 
 /// One DICOM image series.

@@ -41,7 +41,7 @@ impl Structure {
 }
 
 /// What a model is; one TOML file beside its weights.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
     /// Short name used with `--model`.
     pub id: String,
@@ -129,11 +129,8 @@ impl ModelCard {
         &self,
         network: &str,
     ) -> Result<S, CheckpointError> {
-        let misfit = |e: toml::de::Error| CheckpointError::Misfit {
-            network: network.to_owned(),
-            problems: vec![e.message().to_owned()],
-        };
-        self.config.clone().try_into().map_err(misfit)
+        let settings = self.config.clone().try_into();
+        settings.map_err(|e: toml::de::Error| CheckpointError::misfit(network, e.message()))
     }
 
     /// Refuses to look for structures with a model that needs a prompt.

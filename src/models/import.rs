@@ -1,6 +1,5 @@
 //! From the authors' checkpoint files to an installed model.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,8 +8,8 @@ use crate::volume::Modality;
 use super::checkpoint::{Precision, TensorFile};
 use super::classes::{read_classes, unnamed};
 use super::registry::is_boxed;
-use super::system::{ImportSource, System, system_named, systems};
-use super::{DeviceChoice, ModelCard, ModelError, installed};
+use super::system::{ImportSource, Importer, System, system_named, systems};
+use super::{DeviceChoice, ModelCard, ModelError, install_model};
 
 /// What to import, and as what.
 #[derive(Debug, Clone)]
@@ -49,7 +48,7 @@ pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
             options.id
         )));
     }
-    let system = known_system(&options.system)?;
+    let (system, import) = importable(&options.system)?;
     let open = |path: &PathBuf| TensorFile::open(path).map(Arc::new);
     let files = options
         .files
@@ -61,7 +60,7 @@ pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
         Some(path) => read_table(path)?,
         None => toml::Table::new(),
     };
-    let imported = (system.import)(&ImportSource {
+    let imported = import(&ImportSource {
         files: &files,
         base: base.as_ref(),
         preset: options.preset.as_deref(),
@@ -76,37 +75,34 @@ pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
         title: format!("{} ({})", system.title, options.id),
         system: system.name.to_owned(),
         description: imported.description,
-        weights: String::new(),
-        sha256: String::new(),
         automatic: imported.automatic,
         clicks: imported.clicks,
         boxes: imported.boxes,
         structures,
-        automatic_spacing_mm: BTreeMap::new(),
-        automatic_refined: Vec::new(),
-        measured_dice: BTreeMap::new(),
-        notices: Vec::new(),
         licence: Some(options.licence.clone().unwrap_or_else(|| {
             "not stated when it was imported: ask the authors before passing results or weights on".to_owned()
         })),
         config: imported.config,
+        ..ModelCard::default()
     };
     let precision = if options.half {
         Precision::Half
     } else {
         Precision::Single
     };
-    installed::install(card, &imported.weights, precision, |card, path| {
-        let weights = installed::weights_beside(path, card)?;
-        (system.open)(card.clone(), weights, DeviceChoice::Cpu).map(|_| ())
+    install_model(card, &imported.weights, precision, |stored| {
+        (system.open)(stored, DeviceChoice::Cpu)
     })
 }
 
-fn known_system(name: &str) -> Result<&'static System, ModelError> {
-    system_named(name).ok_or_else(|| {
-        let names: Vec<&str> = systems().iter().map(|s| s.name).collect();
+/// The system of a name, and how it imports.
+fn importable(name: &str) -> Result<(&'static System, Importer), ModelError> {
+    let found = system_named(name).and_then(|system| Some((system, system.import?)));
+    found.ok_or_else(|| {
+        let importing = systems().iter().filter(|s| s.import.is_some());
+        let names: Vec<&str> = importing.map(|s| s.name).collect();
         ModelError::Unsupported(format!(
-            "there is no system '{name}': choose one of {}",
+            "there is no system '{name}' to import: choose one of {}",
             names.join(", ")
         ))
     })

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checkpoint::{Precision, TensorFile, WeightMap, write_burnpack};
-use super::registry::checksum;
-use super::{ModelCard, ModelError};
+use super::checksum::checksum;
+use super::{ModelCard, ModelError, Segmenter, StoredModel};
 
 /// Where another folder is wanted, such as one that several users share.
 const FOLDER_VARIABLE: &str = "PROSECTOR_MODELS";
@@ -42,6 +42,12 @@ pub(super) fn cards() -> Vec<(PathBuf, ModelCard)> {
     cards
 }
 
+/// The card of an installed model.
+pub(super) fn card_path(id: &str) -> Option<PathBuf> {
+    let mut cards = cards().into_iter();
+    cards.find(|(_, card)| card.id == id).map(|(path, _)| path)
+}
+
 /// Refuses an id that cannot name a model, or that another has: what takes hours asks before it begins.
 ///
 /// # Errors
@@ -63,15 +69,15 @@ pub(crate) fn check_free(id: &str) -> Result<(), ModelError> {
     Ok(())
 }
 
-/// Installs a model under the card's id: the folder appears complete, or not at all. `check` opens what was written.
+/// Installs a model under the card's id: the folder appears complete, or not at all. `open` opens what was written.
 ///
 /// # Errors
-/// An id that is taken or no file name, weights that cannot be read or written, whatever `check` finds.
-pub(super) fn install(
+/// An id that is taken or no file name, weights that cannot be read or written, whatever `open` finds.
+pub(crate) fn install_model(
     mut card: ModelCard,
     weights: &WeightMap,
     precision: Precision,
-    check: impl FnOnce(&ModelCard, &Path) -> Result<(), ModelError>,
+    open: impl FnOnce(StoredModel) -> Result<Box<dyn Segmenter>, ModelError>,
 ) -> Result<ModelCard, ModelError> {
     check_free(&card.id)?;
     let folder = folder()?;
@@ -100,7 +106,8 @@ pub(super) fn install(
             .and_then(|f| f.sync_all())
             .map_err(failed)?;
     }
-    check(&card, &card_path)?;
+    let written = weights_beside(&card_path, &card)?;
+    open(StoredModel::new(card.clone(), written))?;
     std::fs::rename(parts.keep(), &target).map_err(failed)?;
     Ok(card)
 }
@@ -109,21 +116,6 @@ pub(super) fn install(
 pub(super) fn weights_beside(card_path: &Path, card: &ModelCard) -> Result<WeightMap, ModelError> {
     let file = TensorFile::open(&card_path.with_file_name(&card.weights))?;
     Ok(WeightMap::of_file(&Arc::new(file), ""))
-}
-
-/// Installs a trained model; `open` opens what was written.
-///
-/// # Errors
-/// An id that is taken or no file name, weights that cannot be written, whatever `open` finds.
-pub(crate) fn install_model(
-    card: ModelCard,
-    weights: &WeightMap,
-    precision: Precision,
-    open: impl FnOnce(&ModelCard, WeightMap) -> Result<(), ModelError>,
-) -> Result<ModelCard, ModelError> {
-    install(card, weights, precision, |card, path| {
-        open(card, weights_beside(path, card)?)
-    })
 }
 
 /// The card and the tensors of an installed model.

@@ -4,13 +4,13 @@
 //! lie in a folder of the user.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
-use super::prosector1::Prosector1;
+use super::checkpoint::{TensorFile, WeightMap};
+use super::checksum::verify;
 use super::system::system_named;
 use super::trust::Trust;
-use super::{DeviceChoice, ModelCard, ModelError, Segmenter, installed};
+use super::{DeviceChoice, ModelCard, ModelError, Segmenter, StoredModel, installed};
 
 /// A model that is part of the program.
 struct Boxed {
@@ -19,9 +19,6 @@ struct Boxed {
     /// What was learnt of the answers that these weights give.
     trust: &'static str,
 }
-
-/// The architecture of the model in the box, as on its card.
-const PROSECTOR1: &str = "prosector1";
 
 const BOXED: [Boxed; 1] = [Boxed {
     card: include_str!("../../weights/prosector1.toml"),
@@ -36,32 +33,20 @@ impl Boxed {
             reason: e.message().to_owned(),
         })
     }
-}
 
-/// SHA-256 in lower-case hex, as cards hold it.
-pub(crate) fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
-}
-
-fn verify(card: &ModelCard, weights: &[u8]) -> Result<(), ModelError> {
-    let found = checksum(weights);
-    if found == card.sha256 {
-        return Ok(());
+    fn stored(&self, card: ModelCard) -> Result<StoredModel, ModelError> {
+        let trust = Trust::of_weights(self.trust, &card);
+        let trust = trust.map_err(|reason| ModelError::Weights {
+            path: "calibration in the program".into(),
+            reason,
+        })?;
+        let file = TensorFile::of_burnpack(card.weights.as_ref(), self.weights.to_vec())?;
+        Ok(StoredModel {
+            card,
+            weights: WeightMap::of_file(&Arc::new(file), ""),
+            trust,
+        })
     }
-    Err(ModelError::Weights {
-        path: card.weights.clone().into(),
-        reason: format!(
-            "its checksum is {found}, the card says {}: the file is damaged or not the card's, install the model again",
-            card.sha256
-        ),
-    })
-}
-
-fn is_card(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e == "toml")
 }
 
 /// The cards of the installed models; the first is the one in the box.
@@ -87,19 +72,9 @@ fn find(id: Option<&str>) -> Result<(&'static Boxed, ModelCard), ModelError> {
     Err(ModelError::Unknown(id.unwrap_or_default().to_owned()))
 }
 
-/// Whether a model is opened with what was learnt of its answers.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Calibration {
-    Used,
-    LeftOut,
-}
-
 /// A model outside the program, such as one that was imported or that `prosector train` wrote: the path of its card.
-fn open_card(
-    path: &Path,
-    device: DeviceChoice,
-    calibration: Calibration,
-) -> Result<Box<dyn Segmenter>, ModelError> {
+/// Weights that are not the card's are refused.
+fn stored_at(path: &Path) -> Result<StoredModel, ModelError> {
     let failed = |path: &Path, reason: String| ModelError::Weights {
         path: path.to_owned(),
         reason,
@@ -110,29 +85,23 @@ fn open_card(
     let weights_path = path.with_file_name(&card.weights);
     let weights = std::fs::read(&weights_path).map_err(|e| failed(&weights_path, e.to_string()))?;
     verify(&card, &weights)?;
-    if card.system == PROSECTOR1 {
-        let trust = match calibration {
-            Calibration::Used => Trust::beside(path, &card)?,
-            Calibration::LeftOut => None,
-        };
-        let opened = Prosector1::open(card, weights, device)?;
-        return Ok(Box::new(opened.calibrated(trust)));
-    }
-    let system = system_named(&card.system).ok_or_else(|| {
-        let reason = format!("this program does not know the system '{}'", card.system);
-        failed(path, reason)
-    })?;
+    // Read again tensor by tensor, so that large models are not held twice.
     drop(weights);
-    let weights = installed::weights_beside(path, &card)?;
-    (system.open)(card, weights, device)
+    Ok(StoredModel {
+        weights: installed::weights_beside(path, &card)?,
+        trust: Trust::beside(path, &card)?,
+        card,
+    })
 }
 
-/// The card of an installed model.
-fn installed_card(id: &str) -> Option<PathBuf> {
-    let found = installed::cards()
-        .into_iter()
-        .find(|(_, card)| card.id == id);
-    found.map(|(path, _)| path)
+fn open(stored: StoredModel, device: DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError> {
+    let system = system_named(&stored.card.system).ok_or_else(|| {
+        ModelError::Unsupported(format!(
+            "the model '{}' is of the system '{}', which this program does not know: install a newer one",
+            stored.card.id, stored.card.system
+        ))
+    })?;
+    (system.open)(stored, device)
 }
 
 /// Opens a model by its id (`None`: the one in the box), or by the path of its card (`.toml`), on a device.
@@ -143,16 +112,14 @@ pub fn open_model(
     id: Option<&str>,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    if let Some(path) = id.and_then(card_of) {
-        return open_card(&path, device, Calibration::Used);
-    }
-    let (model, card) = find(id)?;
-    let trust = Trust::of_weights(model.trust, &card).map_err(|reason| ModelError::Weights {
-        path: "calibration in the program".into(),
-        reason,
-    })?;
-    let opened = Prosector1::open(card, model.weights.to_vec(), device)?;
-    Ok(Box::new(opened.calibrated(trust)))
+    let stored = match id.and_then(card_of) {
+        Some(path) => stored_at(&path)?,
+        None => {
+            let (model, card) = find(id)?;
+            model.stored(card)?
+        }
+    };
+    open(stored, device)
 }
 
 /// Opens the model of a card as if nothing had been learnt of its answers yet.
@@ -163,15 +130,20 @@ pub fn open_uncalibrated(
     card_path: &Path,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    open_card(card_path, device, Calibration::LeftOut)
+    let stored = StoredModel {
+        trust: None,
+        ..stored_at(card_path)?
+    };
+    open(stored, device)
 }
 
 /// The card that an id stands for, where it is no model of the program.
 fn card_of(id: &str) -> Option<PathBuf> {
-    if is_card(Path::new(id)) {
-        return Some(id.into());
+    let path = Path::new(id);
+    if path.extension().is_some_and(|e| e == "toml") {
+        return Some(path.to_owned());
     }
-    installed_card(id)
+    installed::card_path(id)
 }
 
 /// Checks that the weights of a model are those that its card names, and that they fit its network.
@@ -179,10 +151,9 @@ fn card_of(id: &str) -> Option<PathBuf> {
 /// # Errors
 /// No such model, or what is wrong with it.
 pub fn verify_model(id: &str) -> Result<(), ModelError> {
-    if let Some(path) = card_of(id) {
-        return open_card(&path, DeviceChoice::Cpu, Calibration::Used).map(|_| ());
+    if card_of(id).is_none() {
+        let (model, card) = find(Some(id))?;
+        verify(&card, model.weights)?;
     }
-    let (model, card) = find(Some(id))?;
-    verify(&card, model.weights)?;
-    Prosector1::open(card, model.weights.to_vec(), DeviceChoice::Cpu).map(|_| ())
+    open_model(Some(id), DeviceChoice::Cpu).map(|_| ())
 }

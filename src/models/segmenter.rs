@@ -63,8 +63,6 @@ pub struct AutoResult {
     pub warnings: Vec<String>,
 }
 
-/// What to say where none of the structures that are asked for is known in this kind of scan.
-const NONE_KNOWN: &str = "the model knows no such structure in this kind of scan";
 /// What to say where none of them is found.
 pub(super) const NONE_FOUND: &str = "no structure that the model knows was found";
 
@@ -80,9 +78,17 @@ impl AutoResult {
         }
     }
 
-    /// Nothing to look for in this kind of scan.
-    pub(super) fn none_known(grid: &Grid) -> Self {
-        Self::nothing(grid, NONE_KNOWN)
+    /// Nothing to look for in this kind of scan, among all structures or those that were `chosen`.
+    pub(super) fn none_known(grid: &Grid, chosen: bool) -> Self {
+        let which = if chosen {
+            "no such structure"
+        } else {
+            "no structure"
+        };
+        Self::nothing(
+            grid,
+            &format!("the model knows {which} in this kind of scan"),
+        )
     }
 
     /// What labels hold of the structures that were looked for, whose places on the card come first.
@@ -116,6 +122,28 @@ pub struct PromptedResult {
     pub insight: Option<Arc<Insight>>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
+}
+
+impl PromptedResult {
+    /// A mask on the scan's grid, of which nothing else is known.
+    pub(super) fn of_mask(mask: Mask) -> Self {
+        Self {
+            mask,
+            estimate: None,
+            insight: None,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Says that a model that does not refine made nothing of the mask so far, where there was one.
+    #[must_use]
+    pub(super) fn not_refining(mut self, prior: Option<&Mask>) -> Self {
+        if prior.is_some_and(|mask| mask.bounds().is_some()) {
+            let said = "the model does not refine: the mask so far was not used";
+            self.warnings.insert(0, said.to_owned());
+        }
+        self
+    }
 }
 
 /// A loaded model with its caches. Works on one thread, the engine's worker.

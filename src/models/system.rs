@@ -1,8 +1,9 @@
-//! The architectures that this program knows, beside the model in the box.
+//! The architectures that this program knows.
 
 use std::sync::Arc;
 
 use super::checkpoint::{CheckpointError, TensorFile, WeightMap};
+use super::trust::Trust;
 use super::{DeviceChoice, ModelCard, ModelError, Segmenter};
 
 /// What a system makes a model from.
@@ -15,6 +16,20 @@ pub struct ImportSource<'a> {
     pub preset: Option<&'a str>,
     /// Values that replace what was found out, over those of the preset.
     pub overrides: &'a toml::Table,
+}
+
+impl<'a> ImportSource<'a> {
+    /// The file of a system, called `title` in messages, whose models are one file each.
+    ///
+    /// # Errors
+    /// No file, or several.
+    pub(super) fn only_file(&self, title: &str) -> Result<&'a Arc<TensorFile>, CheckpointError> {
+        let [file] = self.files else {
+            let problem = format!("{} files are given: it is one file", self.files.len());
+            return Err(CheckpointError::misfit(title, problem));
+        };
+        Ok(file)
+    }
 }
 
 /// What a system made of checkpoint files: enough to open it again without them.
@@ -43,18 +58,43 @@ pub struct System {
     pub title: &'static str,
     /// Whether it looks at slices, or at some neighbours as a film: then the third axis may be time.
     pub slice_by_slice: bool,
-    /// Makes a model of checkpoint files.
-    pub import: fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>,
-    /// Opens a model from its card and its weights.
+    /// Makes a model of checkpoint files; `None` where there are none but ours, which open by their card.
+    pub import: Option<Importer>,
+    /// Opens a model.
     pub open: Opener,
 }
 
-/// Opens a model from its card and its weights, on a device.
-pub type Opener = fn(ModelCard, WeightMap, DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError>;
+/// Makes a model of checkpoint files.
+pub type Importer = fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>;
 
-/// All architectures, in the order of the README.
+/// Opens a model on a device.
+pub type Opener = fn(StoredModel, DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError>;
+
+/// A model as it is kept: all that opening it takes.
+pub struct StoredModel {
+    /// What it is, with the system's settings.
+    pub card: ModelCard,
+    /// Its tensors.
+    pub weights: WeightMap,
+    /// What was learnt of its answers, if anything.
+    pub trust: Option<Trust>,
+}
+
+impl StoredModel {
+    /// A model of whose answers nothing was learnt yet.
+    pub fn new(card: ModelCard, weights: WeightMap) -> Self {
+        Self {
+            card,
+            weights,
+            trust: None,
+        }
+    }
+}
+
+/// All architectures: the model in the box's, then the others in the order of the README.
 pub fn systems() -> &'static [System] {
     const ALL: &[System] = &[
+        super::prosector1::SYSTEM,
         super::sam::SYSTEM,
         super::masam::SYSTEM,
         super::threedsam::SYSTEM,

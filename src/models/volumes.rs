@@ -5,12 +5,12 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::{Affine, Axis, Orientation, VoxelIndex};
-use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, LabelMap, VolumeArray};
 
+use super::loaded::Query;
 use super::slices;
 use super::sliding_window::SlidingWindow;
-use super::{AutoResult, ModelCard, ModelError};
+use super::{AutoResult, ModelError, Structure};
 
 /// Which of a patient's axes are a network's first, second and third.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -289,21 +289,17 @@ pub(crate) fn channels(x: Tensor<5>) -> Result<Vec<Vec<f32>>, ModelError> {
     Ok(values.chunks(d * h * w).map(<[f32]>::to_vec).collect())
 }
 
-/// Finds a card's structures with windows over the whole scan; class 0 of the network's is the background.
+/// Finds structures with windows over the whole scan; class 0 of the network's is the background.
 ///
 /// # Errors
-/// A wanted structure that the card lacks, a device that fails, a job that was stopped.
+/// A device that fails, a job that was stopped.
 pub(crate) fn segment_windows(
-    (card, settings): (&ModelCard, &VolumeSettings),
-    (image, wanted): (&ImageVolume, Option<&[String]>),
-    device: &Device,
-    ctx: &JobContext,
+    query: Query<'_>,
+    structures: &[(usize, &Structure)],
+    (settings, device): (&VolumeSettings, &Device),
     predict: impl Fn(Tensor<5>) -> Tensor<5>,
 ) -> Result<AutoResult, ModelError> {
-    let structures = card.structures_in(image.modality(), wanted)?;
-    if structures.is_empty() {
-        return Ok(AutoResult::none_known(image.grid()));
-    }
+    let Query { image, ctx, .. } = query;
     ctx.step(0.0, "preparing the scan")?;
     let prepared = PreparedVolume::of(image, settings);
     let fields = settings.window.run(&prepared.array, |crop, (done, all)| {
@@ -333,7 +329,7 @@ pub(crate) fn segment_windows(
         }
     }
     let mut labels = LabelMap::empty(*image.grid());
-    for &(place, structure) in &structures {
+    for &(place, structure) in structures {
         let class = place as u16 + 1;
         for (label, &chosen) in labels.voxels.iter_mut().zip(&class_of) {
             if chosen == class {
@@ -341,5 +337,5 @@ pub(crate) fn segment_windows(
             }
         }
     }
-    Ok(AutoResult::of_labels(labels, &structures))
+    Ok(AutoResult::of_labels(labels, structures))
 }

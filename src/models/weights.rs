@@ -1,17 +1,17 @@
-//! Network weights on disk: one burnpack file, half precision.
+//! Weights of the model in the box on disk: one burnpack file, half precision.
 
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper, Param};
-use burn::store::ModuleRecord;
-use burn::tensor::{Bytes, DType, Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::io::IoError;
 use crate::io::atomic::replace_file;
 
-use super::prosector1::{NetConfig, ProsectorNet};
-use super::segmenter::ModelError;
+use super::checkpoint::{CheckpointError, Missing, TensorFile, WeightMap, fill};
+use super::prosector1::{NetConfig, ProsectorNet, TITLE};
 
 /// Writes the weights as f16.
 ///
@@ -26,7 +26,7 @@ pub fn save_net(path: &Path, net: ProsectorNet) -> Result<(), IoError> {
     replace_file(path, |file| file.write_all(&bytes), |_| Ok(()))
 }
 
-/// Reads a file of weights; see [`net_from_bytes`].
+/// Weights as a network of this configuration, f32, on `device`.
 ///
 /// # Errors
 /// A file that cannot be read, or whose tensors are not exactly this network's.
@@ -34,53 +34,22 @@ pub fn load_net(
     path: &Path,
     config: &NetConfig,
     device: &Device,
-) -> Result<ProsectorNet, ModelError> {
-    net_from_bytes(path, read(path)?, config, device)
+) -> Result<ProsectorNet, CheckpointError> {
+    let net = ProsectorNet::new(config, device);
+    fill(net, &tensors(path)?, Missing::Refused, TITLE)
 }
 
-/// Weights as a network of this configuration, f32, on `device`; `path` is named when they do not fit.
-///
-/// # Errors
-/// Bytes whose tensors are not exactly this network's.
-pub fn net_from_bytes(
-    path: &Path,
-    bytes: Bytes,
-    config: &NetConfig,
-    device: &Device,
-) -> Result<ProsectorNet, ModelError> {
-    fill(path, bytes, ProsectorNet::new(config, device), |r| r)
-}
-
-/// A network to train on: what the file at `path` holds of `net` replaces it, and the rest stays as it is, so that a
-/// network that has grown goes on from what it was.
+/// A network to train on: what the file at `path` holds of `net` replaces it, and the rest stays as it is.
 ///
 /// # Errors
 /// A file that cannot be read, or tensors that this network does not have.
-pub fn start_from(path: &Path, net: ProsectorNet) -> Result<ProsectorNet, ModelError> {
-    fill(path, read(path)?, net, |record| record.allow_partial(true))
+pub fn start_from(path: &Path, net: ProsectorNet) -> Result<ProsectorNet, CheckpointError> {
+    fill(net, &tensors(path)?, Missing::Kept, TITLE)
 }
 
-fn read(path: &Path) -> Result<Bytes, ModelError> {
-    let bytes = std::fs::read(path).map_err(|e| ModelError::Weights {
-        path: path.to_owned(),
-        reason: e.to_string(),
-    })?;
-    Ok(Bytes::from_bytes_vec(bytes))
-}
-
-fn fill(
-    path: &Path,
-    bytes: Bytes,
-    net: ProsectorNet,
-    how: impl FnOnce(ModuleRecord) -> ModuleRecord,
-) -> Result<ProsectorNet, ModelError> {
-    let failed = |reason: String| ModelError::Weights {
-        path: path.to_owned(),
-        reason,
-    };
-    let record = ModuleRecord::from_bytes(bytes).map_err(|e| failed(e.to_string()))?;
-    net.try_load_record(how(record.cast_to_module_dtype()))
-        .map_err(|e| failed(e.to_string()))
+fn tensors(path: &Path) -> Result<WeightMap, CheckpointError> {
+    let file = TensorFile::open(path)?;
+    Ok(WeightMap::of_file(&Arc::new(file), ""))
 }
 
 struct ToHalf;

@@ -4,8 +4,9 @@ use bytemuck::{Pod, Zeroable};
 use glam::DVec3;
 
 use crate::geometry::SliceView;
+use crate::volume::Interpolation;
 
-use super::scene::{Interpolation, Proposal, Scene, SliceStyle};
+use super::scene::{Proposal, Scene, SliceStyle};
 use super::shader::Stored;
 use super::texel::{Source, brightness_from_texel};
 
@@ -23,7 +24,7 @@ pub struct SliceUniforms {
     pub axis_across: [i32; 4],
     /// Unit vector of the voxel axis that runs down the screen.
     pub axis_down: [i32; 4],
-    /// Voxels along i, j, k.
+    /// Voxels along i, j, k, and the number of label layers.
     pub dims: [i32; 4],
     /// Voxel of the scan texture's first texel, and the binary logarithm of voxels per texel.
     pub image_texels: [i32; 4],
@@ -63,7 +64,7 @@ impl SliceUniforms {
             voxel_per_y: point(per_y),
             axis_across: unit(across),
             axis_down: unit(down),
-            dims: [ni, nj, nk, 0],
+            dims: [ni, nj, nk, scene.label_layers().len() as i32],
             image_texels: whole,
             label_texels: whole,
             proposal_texels: whole,
@@ -97,6 +98,7 @@ impl Variant {
     const FLAT: [u32; 3] = [8, 16, 32];
     const IN_COLOUR: u32 = 64;
     const TARGET_IS_SRGB: u32 = 128;
+    const HAS_LAYERS: u32 = 256;
 
     /// The variant for a scene whose scan, labels and proposal are flat or not.
     pub(super) fn new(
@@ -111,7 +113,8 @@ impl Variant {
                 style.interpolation == Interpolation::Linear,
                 Self::INTERPOLATE,
             ),
-            (scene.label_voxels().is_some(), Self::HAS_LABELS),
+            (!scene.label_layers().is_empty(), Self::HAS_LABELS),
+            (scene.label_layers().len() > 1, Self::HAS_LAYERS),
             (scene.proposal_voxels().is_some(), Self::HAS_PROPOSAL),
             (is_flat[0], flat_image),
             (is_flat[1], flat_labels),

@@ -34,7 +34,9 @@ pub use context::RenderContext;
 pub use error::RenderError;
 pub use gpu_types::SliceUniforms;
 pub use offscreen::Offscreen;
-pub use scene::{Interpolation, Proposal, Scene, SliceStyle};
+pub use scene::{Proposal, Scene, SliceStyle};
+
+pub use crate::volume::Interpolation;
 pub use screenshot::screenshot;
 pub use shader::{FILL_SOURCE, PICTURE_SOURCE, Stored, slice_source};
 pub use slice::SliceRenderer;

@@ -6,12 +6,12 @@ use image::RgbaImage;
 use rayon::prelude::*;
 
 use crate::geometry::SliceView;
-use crate::volume::Rgb;
+use crate::volume::{Interpolation, Rgb};
 use crate::with_voxels;
 
 use super::color_table::color_table;
 use super::gpu_types::SliceUniforms;
-use super::scene::{Interpolation, OverlayVoxels, Scene, SliceStyle};
+use super::scene::{OverlayVoxels, Scene, SliceStyle};
 use super::texel::StoredValue;
 
 /// Length of one dash of a proposal's outline, in pixels.
@@ -45,7 +45,9 @@ fn draw_typed<T: StoredValue>(
         interpolation: style.interpolation,
         voxels,
         colours: scene.image.colours(),
-        labels: scene.label_voxels().map(OverlayVoxels::Labels),
+        labels: (scene.label_layers().iter())
+            .map(|map| OverlayVoxels::Labels(&map.voxels))
+            .collect(),
         proposal: scene.proposal_voxels(),
         colors: color_table(scene.table),
     };
@@ -69,7 +71,8 @@ struct Twin<'a, T> {
     interpolation: Interpolation,
     voxels: &'a [T],
     colours: Option<&'a [Rgb]>,
-    labels: Option<OverlayVoxels<'a>>,
+    /// Of each layer, the lowest first.
+    labels: Vec<OverlayVoxels<'a>>,
     proposal: Option<OverlayVoxels<'a>>,
     colors: Vec<[u8; 4]>,
 }
@@ -93,10 +96,7 @@ impl<T: StoredValue> Twin<'_, T> {
             return Vec3::ZERO;
         }
         let base = self.brightness(voxel);
-        let labelled = match self.labels {
-            Some(labels) => self.with_labels(base, labels, pixel, voxel),
-            None => base,
-        };
+        let labelled = self.with_layers(base, pixel, voxel);
         match self.proposal {
             Some(proposal) => self.with_proposal(labelled, proposal, pixel, voxel),
             None => labelled,
@@ -174,17 +174,31 @@ impl<T: StoredValue> Twin<'_, T> {
         })
     }
 
-    fn with_labels(&self, base: Vec3, labels: OverlayVoxels<'_>, pixel: Vec2, voxel: Vec3) -> Vec3 {
-        let Some((label, color)) = self.shown_label(labels, voxel) else {
-            return base;
-        };
+    fn is_outlined(&self, layer: OverlayVoxels<'_>, label: u32, pixel: Vec2) -> bool {
         let u = &self.uniforms;
-        let is_active = label == u.active_label;
-        let reach = u.outline_px * if is_active { 2.0 } else { 1.0 };
-        if u.outline_px > 0.0 && self.is_edge(labels, label, pixel, reach) {
-            return color.lerp(Vec3::ONE, if is_active { 0.25 } else { 0.0 });
-        }
-        base.lerp(color, u.fill_opacity)
+        let reach = u.outline_px * if label == u.active_label { 2.0 } else { 1.0 };
+        u.outline_px > 0.0 && self.is_edge(layer, label, pixel, reach)
+    }
+
+    fn outline_color(&self, label: u32, color: Vec3) -> Vec3 {
+        let is_active = label == self.uniforms.active_label;
+        color.lerp(Vec3::ONE, if is_active { 0.25 } else { 0.0 })
+    }
+
+    /// The shader has a shorter way for one layer, to the same colour.
+    fn with_layers(&self, base: Vec3, pixel: Vec2, voxel: Vec3) -> Vec3 {
+        let shown = |&layer: &OverlayVoxels<'_>| self.shown_label(layer, voxel);
+        let fills = self.labels.iter().filter_map(shown);
+        let filled = fills.fold(base, |below, (_, color)| {
+            below.lerp(color, self.uniforms.fill_opacity)
+        });
+        // The uppermost outline hides those below it.
+        let mut outlines = self.labels.iter().rev().filter_map(|&layer| {
+            let (label, color) = self.shown_label(layer, voxel)?;
+            let is_outlined = self.is_outlined(layer, label, pixel);
+            is_outlined.then(|| self.outline_color(label, color))
+        });
+        outlines.next().unwrap_or(filled)
     }
 
     fn with_proposal(

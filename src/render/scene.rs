@@ -1,14 +1,19 @@
 //! What a view shows, and how: the input of the GPU renderer and of its CPU twin.
 
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Mask, Window};
+use std::sync::Arc;
+
+use crate::volume::{ImageVolume, Interpolation, LabelMap, LabelTable, Mask, Window};
 
 /// What there is to see. Labels and proposals whose dims are not the scan's are not drawn.
+///
+/// Label layers are drawn in order: first what fills the labels, the lowest layer first, then the outlines of all, so that
+/// one sees where labels overlap.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     /// The scan.
     pub image: &'a ImageVolume,
-    /// The label map on the scan's grid.
-    pub labels: Option<&'a LabelMap>,
+    /// The label layers on the scan's grid, the lowest first.
+    pub labels: &'a [Arc<LabelMap>],
     /// Names the labels' colours and which are shown; values that it lacks get the palette's colour.
     pub table: &'a LabelTable,
     /// An AI result that waits to be accepted.
@@ -27,16 +32,6 @@ pub enum Proposal<'a> {
     },
     /// Several structures; values as in the table.
     Labels(&'a LabelMap),
-}
-
-/// How the scan is sampled between voxel centres.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Interpolation {
-    /// Voxels are shown as the boxes they are.
-    Nearest,
-    /// Linear within the slice.
-    #[default]
-    Linear,
 }
 
 /// How a view is drawn.
@@ -68,11 +63,10 @@ impl SliceStyle {
 }
 
 impl<'a> Scene<'a> {
-    /// The label map, if it lies on the scan's voxels.
-    pub(super) fn label_voxels(&self) -> Option<&'a [u16]> {
-        let labels = self.labels?;
-        self.fits(labels.grid.dims)
-            .then_some(labels.voxels.as_slice())
+    /// The label layers, if they lie on the scan's voxels.
+    pub(super) fn label_layers(&self) -> &'a [Arc<LabelMap>] {
+        let fit = self.labels.iter().all(|map| self.fits(map.grid.dims));
+        if fit { self.labels } else { &[] }
     }
 
     /// The proposal, if it lies on the scan's voxels.

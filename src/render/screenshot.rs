@@ -1,5 +1,7 @@
 //! One picture with the three planes through a voxel, as the window shows them.
 
+use std::sync::Arc;
+
 use image::{Rgba, RgbaImage, imageops};
 
 use crate::geometry::{Convention, Plane, SliceView, VoxelIndex};
@@ -19,11 +21,11 @@ const FRAME: Rgba<u8> = Rgba([38, 40, 44, 255]);
 const GAP: u32 = 2;
 
 /// Draws the three planes through `at` (moved into the volume) in radiological convention, with cross-hair,
-/// letters and scale bars; returns the picture of `size` pixels (at least 64 x 64) and who drew it: the name
+/// letters and scale bars, and label layers, the lowest first; returns the picture of `size` pixels (at least 64 x 64) and who drew it: the name
 /// of the graphics adapter, or the CPU where there is none or it fails.
 pub fn screenshot(
     image: &ImageVolume,
-    labels: Option<(&LabelMap, &LabelTable)>,
+    labels: Option<(&[Arc<LabelMap>], &LabelTable)>,
     at: VoxelIndex,
     window: Window,
     size: (u32, u32),
@@ -31,7 +33,7 @@ pub fn screenshot(
     let no_names = LabelTable::default();
     let scene = Scene {
         image,
-        labels: labels.map(|(map, _)| map),
+        labels: labels.map_or(&[], |(layers, _)| layers),
         table: labels.map_or(&no_names, |(_, table)| table),
         proposal: None,
     };

@@ -10,7 +10,7 @@ use super::context::RenderContext;
 use super::gpu_types::{SliceUniforms, Variant};
 use super::picture::{Picture, PictureKey};
 use super::pipelines::{FillPipelines, PicturePipeline, SlicePipelines};
-use super::scene::{OverlayVoxels, Scene, SliceStyle};
+use super::scene::{Scene, SliceStyle};
 use super::texel::Source;
 use super::volume_texture::{Binding, Layer};
 
@@ -235,12 +235,8 @@ impl SliceRenderer {
         // Labels and proposal are counted even while there are none: they come with the first stroke.
         let bytes_per_voxel = image.bytes_per_texel() + 2 + 2;
         let may_be_whole = self.context.limits.hold(dims, bytes_per_voxel);
-        let overlays = [
-            scene.label_voxels().map(OverlayVoxels::Labels),
-            scene.proposal_voxels(),
-        ]
-        .map(|voxels| voxels.map(|v| Source::Overlay(v, dims)));
-        let [labels, proposal] = overlays;
+        let labels = Source::labels(scene.label_layers(), dims);
+        let proposal = scene.proposal_voxels().map(|v| Source::Overlay(v, dims));
         let sources = [
             (&mut self.image, Some(image)),
             (&mut self.labels, labels),

@@ -1,10 +1,12 @@
 //! Voxels as the textures hold them, exactly: colours as four bytes, integers up to 16 bits as signed 16-bit
 //! integers, everything else as 32-bit floats.
 
+use std::sync::Arc;
+
 use bytemuck::Pod;
 
 use crate::geometry::VoxelBox;
-use crate::volume::{ImageVolume, Rgb, Window};
+use crate::volume::{ImageVolume, LabelMap, Rgb, Window};
 use crate::with_voxels;
 
 use super::scene::OverlayVoxels;
@@ -105,13 +107,32 @@ impl Texels {
 pub(super) enum Source<'a> {
     Image(&'a ImageVolume),
     Overlay(OverlayVoxels<'a>, [usize; 3]),
+    /// Several label layers: a texture holds one slice of each, one behind the other.
+    Layers(&'a [Arc<LabelMap>], [usize; 3]),
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// Label layers; `None` where there is none.
+    pub(super) fn labels(layers: &'a [Arc<LabelMap>], dims: [usize; 3]) -> Option<Self> {
+        match layers {
+            [] => None,
+            [only] => Some(Self::Overlay(OverlayVoxels::Labels(&only.voxels), dims)),
+            several => Some(Self::Layers(several, dims)),
+        }
+    }
+
+    /// How many label maps lie one behind the other.
+    pub(super) fn slabs(&self) -> usize {
+        match self {
+            Self::Image(_) | Self::Overlay(..) => 1,
+            Self::Layers(layers, _) => layers.len(),
+        }
+    }
+
     pub(super) fn dims(&self) -> [usize; 3] {
         match self {
             Self::Image(image) => image.grid().dims,
-            Self::Overlay(_, dims) => *dims,
+            Self::Overlay(_, dims) | Self::Layers(_, dims) => *dims,
         }
     }
 
@@ -119,7 +140,9 @@ impl Source<'_> {
         match self {
             Self::Image(image) => image_format(image),
             Self::Overlay(OverlayVoxels::Mask(_), _) => wgpu::TextureFormat::R8Uint,
-            Self::Overlay(OverlayVoxels::Labels(_), _) => wgpu::TextureFormat::R16Uint,
+            Self::Overlay(OverlayVoxels::Labels(_), _) | Self::Layers(..) => {
+                wgpu::TextureFormat::R16Uint
+            }
         }
     }
 
@@ -131,7 +154,8 @@ impl Source<'_> {
         }
     }
 
-    /// Every `step`th voxel (on all axes) of a box that lies inside the dims, `i` fastest.
+    /// Every `step`th voxel (on all axes) of a box that lies inside the dims, `i` fastest; of several layers one after the
+    /// other.
     pub(super) fn texels(&self, of: VoxelBox, step: usize) -> Texels {
         let dims = self.dims();
         if let Self::Image(image) = self
@@ -154,6 +178,11 @@ impl Source<'_> {
             }
             Self::Overlay(OverlayVoxels::Labels(v), _) => {
                 Texels::U16(gather(v, dims, of, step, |x| x))
+            }
+            Self::Layers(layers, _) => {
+                let layers = layers.iter();
+                let texels = layers.flat_map(|map| gather(&map.voxels, dims, of, step, |x| x));
+                Texels::U16(texels.collect())
             }
         }
     }

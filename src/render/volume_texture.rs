@@ -3,7 +3,7 @@
 //! Where it fits, the whole volume is one 3D texture, uploaded a few megabytes per frame so that no frame
 //! waits for it. Until that is done, and always for volumes beyond the device's limits, each view has the
 //! slice that it shows as a texture of its own; a slice too large even for that is cut to the visible part
-//! and, if need be, thinned out.
+//! and, if need be, thinned out. Several label layers are always slices, one behind the other in the texture.
 
 use std::collections::HashMap;
 
@@ -164,7 +164,9 @@ impl Layer {
             self.clear();
         }
         self.is_shown = true;
-        if may_be_whole {
+        if source.slabs() > 1 {
+            self.whole = None;
+        } else if may_be_whole {
             self.upload_whole(context, source, UPLOAD_BYTES);
         }
         match &self.whole {
@@ -228,7 +230,7 @@ impl Layer {
     ) -> Binding {
         let part = visible_part(view, source.dims(), context.limits.side as usize);
         let axes = flat_axes(view.normal_axis());
-        let size = part.size(axes);
+        let size = texture_size(source, part, axes);
         let reusable = self.slices.remove(&view_id).filter(|slice| {
             let t = &slice.texture;
             t.format() == source.format()
@@ -289,6 +291,12 @@ fn visible_part(view: &SliceView, dims: [usize; 3], side: usize) -> Part {
     }
 }
 
+/// Texels of a part of the source along the texture's axes.
+fn texture_size(source: &Source<'_>, part: Part, axes: [usize; 3]) -> [usize; 3] {
+    let [width, height, depth] = part.size(axes);
+    [width, height, depth * source.slabs()]
+}
+
 fn create(
     context: &RenderContext,
     size: [usize; 3],
@@ -334,7 +342,7 @@ fn write(
     part: Part,
     axes: [usize; 3],
 ) {
-    let size = part.size(axes);
+    let size = texture_size(source, part, axes);
     let [x, y, z] = at.map(|v| v as u32);
     context.queue.write_texture(
         wgpu::TexelCopyTextureInfo {

@@ -1,6 +1,5 @@
 //! The model's work: jobs asked for, results that come back, accept and reject.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,10 +10,8 @@ use crate::volume::components::{Connectivity, Pieces};
 use crate::volume::morphology::Crop;
 use crate::volume::{Grid, Label, LabelMap, LabelTable, Mask, Runs, title_of};
 
-use super::change::{Delta, Locks};
+use super::document::{Adopted, Edit, PackedProposal};
 use super::effect::{Effect, Effects};
-use super::gain::adopted;
-use super::proposal::PackedProposal;
 use super::{AiCommand, Case, Proposal, Proposed, Ticket, Tools};
 
 /// Jobs whose results are expected.
@@ -31,7 +28,7 @@ impl Case {
         match command {
             AiCommand::RunAuto { structures } => {
                 self.cancel_auto_job(out);
-                let ticket = Ticket(self.number());
+                let ticket = Ticket(self.document.number());
                 self.jobs.auto = Some(ticket);
                 out.push(Effect::RunAuto { ticket, structures });
             }
@@ -48,7 +45,7 @@ impl Case {
             AiCommand::Accept => {
                 self.accept(tools, out);
             }
-            AiCommand::Reject => self.reject(out),
+            AiCommand::Reject => self.drop_target("reject", out),
             AiCommand::AcceptStructure(value) => self.accept_structure(value, tools, out),
             AiCommand::RejectStructure(value) => self.reject_structure(value, out),
         }
@@ -67,14 +64,14 @@ impl Case {
 
     /// Asks for the target of the prompts, if there are any.
     pub(super) fn run_prompts(&mut self, prior: Option<Arc<Mask>>, out: &mut Effects) {
-        if self.target.prompts.is_empty() {
+        if self.document.prompts().is_empty() {
             return;
         }
-        let ticket = Ticket(self.number());
+        let ticket = Ticket(self.document.number());
         self.jobs.prompt = Some(ticket);
         out.push(Effect::RunPrompt {
             ticket,
-            prompts: self.target.prompts.clone(),
+            prompts: self.document.prompts().clone(),
             prior,
         });
     }
@@ -92,20 +89,8 @@ impl Case {
         }
     }
 
-    /// The accepted voxels of the active label, as a prior.
-    pub(super) fn accepted_prior(&self) -> Option<Arc<Mask>> {
-        let active = self.target.active?;
-        (self.voxel_count(active) > 0).then(|| Arc::new(self.labels.mask_of(active)))
-    }
-
-    /// Whether the standing proposal was made from the prompts as they are now.
-    pub(super) fn proposal_answers_prompts(&self) -> bool {
-        let made_from = self.target.proposal.as_ref().map(|p| &p.packed.prompts);
-        made_from.unwrap_or(&PromptSet::default()) == &self.target.prompts
-    }
-
     fn propose_target(&mut self, result: PromptedResult, out: &mut Effects) {
-        let Some(label) = self.target.active else {
+        let Some(label) = self.document.target.active else {
             return;
         };
         if result.mask.grid.dims != self.grid().dims {
@@ -114,27 +99,22 @@ impl Case {
         }
         warn_of(&result.warnings, out);
         let mut mask = result.mask;
-        keep_untouched_pieces(&mut mask, &self.labels, label, &self.target.prompts);
-        let prompts = self.target.prompts.clone();
+        let prompts = self.document.prompts().clone();
+        keep_untouched_pieces(&mut mask, self.document.labels_with(label), label, &prompts);
         let certainty = result.insight.map(|i| i.certainty.clone());
         let proposal = Proposal::target(label, mask, result.estimate, certainty, prompts);
         if proposal.voxels() == 0 && !says_nothing_found(&result.warnings) {
             out.warn("the model found nothing there: click again, or draw a box around the target");
         }
-        let mark = self.mark();
-        self.target.proposal = Some(proposal);
-        if self.history.amend_target(self.target.record()) {
-            out.push(Effect::ProposalChanged);
-        } else {
-            self.commit("AI result", mark, None, out);
-        }
+        let mut edit = Edit::unsettled(self, out);
+        edit.target_mut().proposal = Some(proposal);
+        edit.commit_answer("AI result");
     }
 
     /// Makes an automatic result the proposal, as soon as nothing else is being decided.
     pub(super) fn show_waiting_structures(&mut self, out: &mut Effects) {
-        let busy = self.stroke.is_some()
-            || self.target.proposal.is_some()
-            || !self.target.prompts.is_empty();
+        let target = &self.document.target;
+        let busy = self.stroke.is_some() || target.proposal.is_some() || !target.prompts.is_empty();
         if busy {
             return;
         }
@@ -155,21 +135,14 @@ impl Case {
             }
             return;
         }
-        let mark = self.mark();
-        self.target.proposal = Some(proposal);
-        self.commit("automatic result", mark, None, out);
-    }
-
-    fn reject(&mut self, out: &mut Effects) {
-        self.cancel_prompt_job(out);
-        let mark = self.mark();
-        self.target.clear();
-        self.commit("reject", mark, None, out);
+        let mut edit = Edit::unsettled(self, out);
+        edit.target_mut().proposal = Some(proposal);
+        edit.commit("automatic result");
     }
 
     /// Writes the proposal into the labels. Returns whether nothing is left to decide.
     pub(super) fn accept(&mut self, tools: Tools, out: &mut Effects) -> bool {
-        let Some(proposal) = &self.target.proposal else {
+        let Some(proposal) = self.document.proposal() else {
             return true;
         };
         let packed = Arc::clone(&proposal.packed);
@@ -189,40 +162,25 @@ impl Case {
         tools: Tools,
         out: &mut Effects,
     ) -> bool {
-        if self.is_locked(label, out) {
+        if self.document.is_locked(label, out) {
             return false;
         }
         self.cancel_prompt_job(out);
-        let mark = self.mark();
-        let delta = self.write_one(label, target, tools, out);
-        self.target.clear();
-        self.commit("accept", mark, delta, out);
+        let mut edit = self.accepting(tools, out);
+        edit.accept(label, target);
+        edit.say_what_is_left();
+        edit.target_mut().clear();
+        edit.commit("accept");
         true
     }
 
-    /// Makes the runs the voxels of a label, as far as the other labels allow.
-    fn write_one(
-        &mut self,
-        label: u16,
-        target: &Runs<u16>,
-        tools: Tools,
-        out: &mut Effects,
-    ) -> Option<Delta> {
-        let mut kept = 0usize;
-        let delta = self.rewrite_proposed(target, |proposed, old, voxels| match proposed != 0 {
-            true if old == 0 || old == label || tools.take_from_others => label,
-            true => {
-                kept += voxels;
-                old
-            }
-            false if old == label => 0,
-            false => old,
-        });
-        if kept > 0 {
-            let size = self.size_text(kept);
-            out.info(format!("{size} stay with the labels that have them"));
+    /// A change that takes from other labels where the user wants that.
+    fn accepting<'a>(&'a mut self, tools: Tools, out: &'a mut Effects) -> Edit<'a> {
+        let mut edit = Edit::unsettled(self, out);
+        if tools.take_from_others {
+            edit.allow_from_all();
         }
-        delta
+        edit
     }
 
     fn accept_structure(&mut self, value: u16, tools: Tools, out: &mut Effects) {
@@ -230,40 +188,40 @@ impl Case {
             content: Proposed::Structures { table, .. },
             packed,
             ..
-        }) = &self.target.proposal
+        }) = self.document.proposal()
         else {
             return;
         };
         let (packed, names) = (Arc::clone(packed), Arc::clone(table));
-        let (adopted, value_of) = adopted(&self.table, &packed, &names);
-        let Some(label) = value_of.get(&value).and_then(|&v| adopted.get(v)).cloned() else {
+        let adopted = self.adopted(&packed, &names);
+        let label = adopted.value_of.get(&value);
+        let Some(label) = label.and_then(|&v| adopted.table.get(v)).cloned() else {
             return;
         };
-        if self.is_locked(label.value, out) {
+        if self.document.is_locked(label.value, out) {
             return;
         }
-        let mark = self.mark();
-        if self.table.get(label.value).is_none() {
-            self.table.insert(label.clone());
+        let mut edit = self.accepting(tools, out);
+        let value_of_label = label.value;
+        if edit.table().get(value_of_label).is_none() {
+            edit.table_mut().insert(label);
         }
-        let delta = self.write_one(label.value, &packed.runs_of(value), tools, out);
-        self.take_out(value);
-        self.commit("accept structure", mark, delta, out);
+        edit.accept(value_of_label, &packed.runs_of(value));
+        edit.say_what_is_left();
+        edit.target_mut().take_out(value);
+        edit.commit("accept structure");
     }
 
     fn reject_structure(&mut self, value: u16, out: &mut Effects) {
-        let mark = self.mark();
-        self.take_out(value);
-        self.commit("reject structure", mark, None, out);
+        let mut edit = Edit::unsettled(self, out);
+        edit.target_mut().take_out(value);
+        edit.commit("reject structure");
     }
 
-    /// Takes a structure out of the proposal; the proposal goes with the last.
-    fn take_out(&mut self, value: u16) {
-        let proposal = self.target.proposal.take();
-        self.target.proposal = match proposal {
-            Some(p) if p.mask().is_none() && p.packed.values().contains(&value) => p.without(value),
-            other => other,
-        };
+    /// The labels that proposed structures become.
+    fn adopted(&self, packed: &PackedProposal, names: &LabelTable) -> Adopted {
+        let document = &self.document;
+        Adopted::by(document.table(), document.active_layer(), packed, names)
     }
 
     fn accept_structures(
@@ -273,78 +231,31 @@ impl Case {
         tools: Tools,
         out: &mut Effects,
     ) {
-        let mark = self.mark();
-        let (table, value_of) = adopted(&self.table, proposed, names);
-        self.table = table;
-        let delta = self.write_structures(proposed.runs(), &value_of, tools);
-        let skipped: Vec<String> = value_of
-            .values()
-            .filter_map(|&v| self.table.get(v))
-            .filter(|l| l.locked)
-            .map(Label::title)
-            .collect();
+        let Adopted { table, value_of } = self.adopted(proposed, names);
+        let labels = value_of.values().filter_map(|&v| table.get(v));
+        let skipped: Vec<String> = labels.filter(|l| l.locked).map(Label::title).collect();
+        let mut edit = self.accepting(tools, out);
+        *edit.table_mut() = table;
+        edit.accept_several(proposed.runs(), &value_of);
         if !skipped.is_empty() {
-            out.info(format!("locked and left as before: {}", skipped.join(", ")));
+            edit.info(format!("locked and left as before: {}", skipped.join(", ")));
         }
-        self.target.clear();
-        self.commit("accept automatic result", mark, delta, out);
-    }
-
-    fn write_structures(
-        &mut self,
-        proposed: &Runs<u16>,
-        value_of: &BTreeMap<u16, u16>,
-        tools: Tools,
-    ) -> Option<Delta> {
-        let locks = Locks::of(&self.table);
-        let mut mine = vec![0u16; usize::from(u16::MAX) + 1];
-        let mut replaced = vec![false; usize::from(u16::MAX) + 1];
-        replaced[0] = true;
-        for (&theirs, &value) in value_of {
-            if !locks.holds(value) {
-                mine[usize::from(theirs)] = value;
-                replaced[usize::from(value)] = true;
-            }
-        }
-        self.rewrite_proposed(proposed, |proposed, old, _| {
-            let new = mine[usize::from(proposed)];
-            if replaced[usize::from(old)] || (new != 0 && tools.take_from_others) {
-                new
-            } else {
-                old
-            }
-        })
+        edit.target_mut().clear();
+        edit.commit("accept automatic result");
     }
 
     /// Accepts a standing proposal and drops unanswered prompts, because the user moves on. Returns whether
     /// the way is free; it is not when the proposal is for a locked label.
     pub(super) fn settle(&mut self, tools: Tools, out: &mut Effects) -> bool {
-        if self.target.proposal.is_some() {
+        if self.document.proposal().is_some() {
             if !self.accept(tools, out) {
                 return false;
             }
             out.info("the proposal was accepted");
-        } else if !self.target.prompts.is_empty() {
-            self.cancel_prompt_job(out);
-            let mark = self.mark();
-            self.target.clear();
-            self.commit("clear prompts", mark, None, out);
+        } else if !self.document.prompts().is_empty() {
+            self.drop_target("clear prompts", out);
         }
         true
-    }
-
-    /// Whether a label is locked; tells the user when it is.
-    pub(super) fn is_locked(&self, value: u16, out: &mut Effects) -> bool {
-        match self.table.get(value) {
-            Some(label) if label.locked => {
-                out.refuse(format!(
-                    "{} is locked: unlock it to change it",
-                    label.title()
-                ));
-                true
-            }
-            _ => false,
-        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! The open scan and everything drawn on it.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
@@ -12,7 +10,7 @@ use crate::prompt::PromptSet;
 use crate::volume::{Grid, ImageVolume, Label, LabelMap, LabelTable, Window};
 
 use super::ai::Jobs;
-use super::change::Target;
+use super::document::Document;
 use super::effect::Effects;
 use super::gain::KnownGain;
 use super::stroke::Stroke;
@@ -26,22 +24,9 @@ pub struct Case {
     pub(super) scan: OpenedScan,
     pub(super) window: Window,
     pub(super) cross_hair: VoxelIndex,
-    pub(super) labels: Arc<LabelMap>,
-    pub(super) table: LabelTable,
-    pub(super) counts: BTreeMap<u16, usize>,
-    pub(super) target: Target,
+    pub(super) document: Document,
     pub(super) jobs: Jobs,
     pub(super) stroke: Option<Stroke>,
-    pub(super) history: History,
-    pub(super) labels_path: Option<PathBuf>,
-    pub(super) revision: u64,
-    /// The revision that was on disk last.
-    pub(super) saved_revision: u64,
-    /// Revisions that the session gave to what was open before.
-    pub(super) earlier_revisions: Range<u64>,
-    /// The next revision or ticket; goes on counting over all scans of a session, so that late messages
-    /// about another scan mean nothing here.
-    pub(super) next_number: u64,
     pub(super) gain: Option<KnownGain>,
 }
 
@@ -68,19 +53,7 @@ impl Case {
 
     /// What the scan is called: the description of its DICOM series, else the name of its file or folder.
     pub fn title(&self) -> String {
-        let uid = match self.source() {
-            ScanSource::File { series, .. } => series.as_deref(),
-            ScanSource::Sample => None,
-        };
-        let series = &self.info().series;
-        let shown = match uid {
-            Some(uid) => series.iter().find(|s| s.uid == uid),
-            None => series.first().filter(|_| series.len() == 1),
-        };
-        shown
-            .map(|s| s.description.trim().to_owned())
-            .filter(|description| !description.is_empty())
-            .unwrap_or_else(|| self.source().title())
+        self.scan.title()
     }
 
     /// The grid of scan, labels and proposals.
@@ -88,51 +61,49 @@ impl Case {
         self.scan.image.grid()
     }
 
-    /// The labels. Cloning the `Arc` takes a snapshot, for saving in the background.
-    pub fn labels(&self) -> &Arc<LabelMap> {
-        &self.labels
+    /// What is edited: label layers, their table, and the history.
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 
-    /// Names and colours of the labels.
+    /// The labels of the active layer: those that clicks, strokes and operations work on.
+    pub fn labels(&self) -> &Arc<LabelMap> {
+        self.document.labels()
+    }
+
+    /// Names and colours of labels and layers.
     pub fn table(&self) -> &LabelTable {
-        &self.table
+        self.document.table()
     }
 
     /// The label that clicks and strokes go to.
     pub fn active(&self) -> Option<&Label> {
-        self.target.active.and_then(|v| self.table.get(v))
+        self.document.active()
     }
 
     /// Number of voxels of a label; a stroke in progress counts when it ends.
     pub fn voxel_count(&self, value: u16) -> usize {
-        self.counts.get(&value).copied().unwrap_or(0)
+        self.document.voxel_count(value)
     }
 
     /// Volume of a label in ml; means nothing where the third axis is time.
     pub fn volume_ml(&self, value: u16) -> f64 {
-        self.ml_of(self.voxel_count(value))
-    }
-
-    fn ml_of(&self, voxels: usize) -> f64 {
-        voxels as f64 * self.grid().affine.voxel_volume_mm3() / 1000.0
+        self.scan.ml_of(self.voxel_count(value))
     }
 
     /// How large something of this many voxels is, in words: its volume, or its voxels where time is an axis.
     pub fn size_text(&self, voxels: usize) -> String {
-        if self.image().third_axis().is_time() {
-            return format!("{voxels} voxels");
-        }
-        format!("{:.1} ml", self.ml_of(voxels))
+        self.scan.size_text(voxels)
     }
 
     /// What was pointed at for the active label.
     pub fn prompts(&self) -> &PromptSet {
-        &self.target.prompts
+        self.document.prompts()
     }
 
     /// The result that waits to be accepted, refined or rejected.
     pub fn proposal(&self) -> Option<&Proposal> {
-        self.target.proposal.as_ref()
+        self.document.proposal()
     }
 
     /// Whether a prompt job is expected to bring a result.
@@ -162,30 +133,22 @@ impl Case {
 
     /// What can be undone and redone.
     pub fn history(&self) -> &History {
-        &self.history
+        self.document.history()
     }
 
     /// The file that Save writes to, once there is one.
     pub fn labels_path(&self) -> Option<&Path> {
-        self.labels_path.as_deref()
+        self.document.labels_path()
     }
 
     /// Identifies the content of labels and names: equal revisions of one session mean equal content.
     pub fn revision(&self) -> u64 {
-        self.revision
-    }
-
-    /// The next revision or ticket.
-    pub(super) fn number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number - 1
+        self.document.revision()
     }
 
     /// Whether closing now would lose work: unsaved labels, or a proposal that is not decided.
     pub fn is_dirty(&self) -> bool {
-        self.revision != self.saved_revision
-            || self.target.proposal.is_some()
-            || self.stroke.is_some()
+        self.document.is_dirty() || self.stroke.is_some()
     }
 
     /// Commands on the open scan.
@@ -196,6 +159,7 @@ impl Case {
         }
         match command {
             Command::Label(c) => self.apply_label(c, tools, out),
+            Command::Layer(c) => self.apply_layer(c, tools, out),
             Command::Prompt(c) => self.apply_prompt(c, tools, out),
             Command::Ai(c) => self.apply_ai(c, tools, out),
             Command::Stroke(c) => self.apply_stroke(&c, tools, out),
@@ -212,11 +176,39 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Undo, redo, and jumps: any number of steps back or forward, told as one change.
+    fn apply_history(&mut self, command: HistoryCommand, out: &mut Effects) {
+        let history = self.document.history();
+        let (here, redo) = (history.undo_len(), history.redo_len());
+        let wanted = match command {
+            HistoryCommand::Undo => here.saturating_sub(1),
+            HistoryCommand::Redo => here + redo.min(1),
+            HistoryCommand::JumpTo(position) => position.min(here + redo),
+        };
+        let before = self.document.target.record();
+        if let Some(record) = self.document.go_to(wanted, out) {
+            self.document.restore_target(record);
+            self.document.target.record().announce(&before, out);
+            self.cancel_prompt_job(out);
+            self.answer_prompts(out);
+        }
+        self.document.forget_missing_active();
+    }
+
+    /// Asks for the target of prompts that stand without their answer.
+    pub(super) fn answer_prompts(&mut self, out: &mut Effects) {
+        if !self.document.target.proposal_answers_prompts() {
+            self.run_prompts(self.document.accepted_prior(), out);
+        }
+    }
+}
+
 /// Whether a command cannot go together with a stroke in progress and ends it first.
 fn interrupts(command: &Command) -> bool {
     use super::AiCommand::{Accept, AcceptStructure, Reject, RejectStructure};
     match command {
-        Command::Label(_) | Command::Prompt(_) | Command::Edit(_) => true,
+        Command::Label(_) | Command::Layer(_) | Command::Prompt(_) | Command::Edit(_) => true,
         Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
         Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(

@@ -9,7 +9,7 @@ use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
 use crate::util::short_debug;
-use crate::volume::Window;
+use crate::volume::{LayerId, Window};
 
 use super::journal::Replay;
 use super::operations::EditCommand;
@@ -27,6 +27,8 @@ pub enum Command {
     Tool(ToolCommand),
     /// The label table.
     Label(LabelCommand),
+    /// The label layers.
+    Layer(LayerCommand),
     /// What the user points at.
     Prompt(PromptCommand),
     /// The model's work.
@@ -154,6 +156,49 @@ pub enum LabelCommand {
     Remove(u16),
 }
 
+/// The label layers. Ids that name no layer are ignored.
+#[derive(Clone)]
+pub enum LayerCommand {
+    /// Adds a layer on top and makes it the active one; without a name it gets `layer_N`.
+    Add {
+        /// The name.
+        name: Option<String>,
+    },
+    /// Renames a layer.
+    Rename {
+        /// Which layer.
+        layer: LayerId,
+        /// Its new name.
+        name: String,
+    },
+    /// Removes a layer with its labels and their voxels; refused when one is locked, and for the only layer.
+    Remove(LayerId),
+    /// Shows or hides a layer.
+    Show {
+        /// Which layer.
+        layer: LayerId,
+        /// Shown.
+        visible: bool,
+    },
+    /// Moves a layer in the order in which they are drawn.
+    Reorder {
+        /// Which layer.
+        layer: LayerId,
+        /// Its new place, counted from the lowest.
+        to: usize,
+    },
+    /// Makes a layer the one that new labels begin in; an active label of another one is active no more.
+    Activate(LayerId),
+    /// Moves a label with its voxels to another layer. Refused when it is locked, and where labels of that layer have
+    /// voxels of it, unless it may take them ([`ToolCommand::TakeFromOthers`]).
+    MoveLabel {
+        /// Which label.
+        value: u16,
+        /// Where to.
+        layer: LayerId,
+    },
+}
+
 /// What the user points at.
 #[derive(Debug, Clone)]
 pub enum PromptCommand {
@@ -270,6 +315,7 @@ into_command!(
     View(ViewCommand),
     Tool(ToolCommand),
     Label(LabelCommand),
+    Layer(LayerCommand),
     Prompt(PromptCommand),
     Ai(AiCommand),
     Stroke(StrokeCommand),
@@ -296,6 +342,15 @@ short_debug! {
         LabelCommand::Lock { .. } => "lock",
         LabelCommand::Activate(_) => "activate",
         LabelCommand::Remove(_) => "remove",
+    };
+    LayerCommand: |command| match command {
+        LayerCommand::Add { .. } => "add layer",
+        LayerCommand::Rename { .. } => "rename layer",
+        LayerCommand::Remove(_) => "remove layer",
+        LayerCommand::Show { .. } => "show layer",
+        LayerCommand::Reorder { .. } => "reorder layer",
+        LayerCommand::Activate(_) => "choose layer",
+        LayerCommand::MoveLabel { .. } => "move label",
     };
     AiCommand: |command| match command {
         AiCommand::RunAuto { .. } => "run",

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::geometry::VoxelBox;
-use crate::volume::{LabelTable, Runs};
+use crate::volume::{LabelMap, LabelTable, LayerId, Runs};
 
-use super::change::{Locks, box_of_runs};
-use super::proposal::PackedProposal;
+use super::document::{Adopted, Document, Locks, PackedProposal, box_of_runs};
 use super::{Case, Proposed, Tools};
 
 /// What accepting would give. Kept in step with labels, locks and tools, so that what is shown is what one gets.
@@ -36,11 +35,31 @@ pub struct StructureGain {
     pub bounds: VoxelBox,
 }
 
+impl Gain {
+    /// Proposed structures in the values of the labels that they become.
+    pub fn as_labels(&self, proposed: &Arc<LabelMap>) -> Arc<LabelMap> {
+        if self.structures.iter().all(|s| s.becomes == s.proposed) {
+            return Arc::clone(proposed);
+        }
+        let mut new_value: Vec<u16> = (0..=u16::MAX).collect();
+        for structure in &self.structures {
+            new_value[usize::from(structure.proposed)] = structure.becomes;
+        }
+        let drawn = proposed.voxels.iter().map(|&v| new_value[usize::from(v)]);
+        Arc::new(LabelMap {
+            grid: proposed.grid,
+            voxels: drawn.collect(),
+        })
+    }
+}
+
 /// A gain, and all that it depends on.
 #[derive(Debug)]
 pub(super) struct KnownGain {
     of: Arc<PackedProposal>,
     revision: u64,
+    /// Where new labels begin.
+    layer: LayerId,
     locked: Vec<u16>,
     take_from_others: bool,
     pub gain: Gain,
@@ -54,11 +73,12 @@ impl Case {
 
     /// Brings [`Case::gain`] up to date; cheap when nothing that it depends on has changed.
     pub(super) fn update_gain(&mut self, tools: Tools) {
-        let Some(proposal) = &self.target.proposal else {
+        let Some(proposal) = &self.document.target.proposal else {
             self.gain = None;
             return;
         };
-        let locked: Vec<u16> = self
+        let document = &self.document;
+        let locked: Vec<u16> = document
             .table
             .labels()
             .iter()
@@ -67,7 +87,8 @@ impl Case {
             .collect();
         let is_known = self.gain.as_ref().is_some_and(|known| {
             Arc::ptr_eq(&known.of, &proposal.packed)
-                && known.revision == self.revision
+                && known.revision == document.revision()
+                && known.layer == document.active_layer()
                 && known.locked == locked
                 && known.take_from_others == tools.take_from_others
         });
@@ -76,28 +97,37 @@ impl Case {
         }
         let gain = match &proposal.content {
             Proposed::Target { label, .. } => {
-                self.gain_of_target(*label, proposal.packed.runs(), tools)
+                document.gain_of_target(*label, proposal.packed.runs(), tools)
             }
             Proposed::Structures { table, .. } => {
-                self.gain_of_structures(&proposal.packed, table, tools)
+                document.gain_of_structures(&proposal.packed, table, tools)
             }
         };
         self.gain = Some(KnownGain {
             of: Arc::clone(&proposal.packed),
-            revision: self.revision,
+            revision: document.revision(),
+            layer: document.active_layer(),
             locked,
             take_from_others: tools.take_from_others,
             gain,
         });
     }
+}
 
+impl Document {
     fn gain_of_target(&self, label: u16, runs: &Runs<u16>, tools: Tools) -> Gain {
         let locks = Locks::of(&self.table);
         let mut voxels = 0;
-        self.visit(runs, |_, old, len| {
-            let taken = old == 0 || old == label || (tools.take_from_others && !locks.holds(old));
-            voxels += if taken && !locks.holds(label) { len } else { 0 };
-        });
+        let labels = self.labels_with(label);
+        visit(
+            runs,
+            |_| Some(&**labels),
+            |_, old, len| {
+                let taken =
+                    old == 0 || old == label || (tools.take_from_others && !locks.holds(old));
+                voxels += if taken && !locks.holds(label) { len } else { 0 };
+            },
+        );
         Gain {
             voxels,
             left: runs.voxels() - voxels,
@@ -113,7 +143,8 @@ impl Case {
         tools: Tools,
     ) -> Gain {
         let locks = Locks::of(&self.table);
-        let (table, value_of) = adopted(&self.table, packed, names);
+        let Adopted { table, value_of } =
+            Adopted::by(&self.table, self.active_layer(), packed, names);
         let replaced: Vec<u16> = value_of
             .values()
             .copied()
@@ -122,7 +153,15 @@ impl Case {
         let may_take = |old: u16| old == 0 || (tools.take_from_others && !locks.holds(old));
         let mut alone: BTreeMap<u16, usize> = BTreeMap::new();
         let mut voxels = 0;
-        self.visit(packed.runs(), |proposed, old, len| {
+        // The layer that a structure goes to; a label that is new has none of its voxels yet.
+        let labels_for: BTreeMap<u16, &LabelMap> = value_of
+            .iter()
+            .filter_map(|(&proposed, &mine)| {
+                Some((proposed, &**self.layers.get(table.layer_of(mine))?))
+            })
+            .collect();
+        let labels_for = |proposed| labels_for.get(&proposed).copied();
+        visit(packed.runs(), labels_for, |proposed, old, len| {
             let Some(&mine) = value_of.get(&proposed).filter(|&&mine| !locks.holds(mine)) else {
                 return;
             };
@@ -150,42 +189,21 @@ impl Case {
             table,
         }
     }
-
-    /// Calls `visit(proposed, old, voxels)` for each piece of the runs that lies in one label.
-    fn visit(&self, runs: &Runs<u16>, mut visit: impl FnMut(u16, u16, usize)) {
-        for run in runs.iter() {
-            for same in self.labels.voxels[run.range()].chunk_by(|a, b| a == b) {
-                visit(run.value, same[0], same.len());
-            }
-        }
-    }
 }
 
-/// The table with the labels that proposed structures become, and the value that each gets: that of the label with its
-/// name, else its own, else a free one.
-pub(super) fn adopted(
-    table: &LabelTable,
-    packed: &PackedProposal,
-    names: &LabelTable,
-) -> (LabelTable, BTreeMap<u16, u16>) {
-    let mut table = table.clone();
-    let mut value_of = BTreeMap::new();
-    for value in packed.values() {
-        let name = names
-            .get(value)
-            .map_or_else(|| format!("structure_{value}"), |l| l.name.clone());
-        let known = table.by_title(&name).map(|l| l.value);
-        let free = || match table.get(value) {
-            None => Some(value),
-            Some(_) => table.next_free_value(),
-        };
-        let Some(mine) = known.or_else(free) else {
+/// Calls `visit(proposed, old, voxels)` for each piece of the runs that lies in one label of the layer that `labels_for`
+/// has for the proposed value.
+fn visit<'a>(
+    runs: &Runs<u16>,
+    labels_for: impl Fn(u16) -> Option<&'a LabelMap>,
+    mut visit: impl FnMut(u16, u16, usize),
+) {
+    for run in runs.iter() {
+        let Some(labels) = labels_for(run.value) else {
             continue;
         };
-        if known.is_none() {
-            table.add(mine, &name);
+        for same in labels.voxels[run.range()].chunk_by(|a, b| a == b) {
+            visit(run.value, same[0], same.len());
         }
-        value_of.insert(value, mine);
     }
-    (table, value_of)
 }

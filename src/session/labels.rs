@@ -2,7 +2,7 @@
 
 use crate::volume::{LabelTable, title_of};
 
-use super::edit::Edit;
+use super::document::{Edit, unused_name};
 use super::effect::{Effect, Effects};
 use super::{Case, LabelCommand, Tools};
 
@@ -10,33 +10,32 @@ impl Case {
     pub(super) fn apply_label(&mut self, command: LabelCommand, tools: Tools, out: &mut Effects) {
         match command {
             LabelCommand::Add { name } => {
-                let name = name.unwrap_or_else(|| unused_name(&self.table, "label"));
+                let name = name.unwrap_or_else(|| unused_name(self.table(), "label"));
                 self.add_label("add label", &name, tools, out);
             }
             LabelCommand::StartNextLesion => {
-                let name = unused_name(&self.table, "lesion");
+                let name = unused_name(self.table(), "lesion");
                 self.add_label("next lesion", &name, tools, out);
             }
             LabelCommand::Rename { value, name } => self.rename(value, &name, out),
             LabelCommand::Recolor { value, color } => {
-                let mark = self.mark();
-                if let Some(label) = self.table.get_mut(value) {
+                let mut edit = Edit::unsettled(self, out);
+                if let Some(label) = edit.table_mut().get_mut(value) {
                     label.color = color;
-                    self.commit_merging("label colour", Some(value), mark, None, out);
+                    edit.commit_merging("label colour", Some(value));
                 }
             }
             LabelCommand::Show { value, visible } => {
-                if let Some(label) = self.table.get_mut(value) {
+                if let Some(label) = self.document.table.get_mut(value) {
                     label.visible = visible;
                     out.push(Effect::TableChanged);
                 }
             }
             LabelCommand::Lock { value, locked } => {
-                let mark = self.mark();
-                if let Some(label) = self.table.get_mut(value) {
+                let mut edit = Edit::unsettled(self, out);
+                if let Some(label) = edit.table_mut().get_mut(value) {
                     label.locked = locked;
-                    let name = if locked { "lock label" } else { "unlock label" };
-                    self.commit(name, mark, None, out);
+                    edit.commit(if locked { "lock label" } else { "unlock label" });
                 }
             }
             LabelCommand::Activate(value) => self.activate(value, tools, out),
@@ -56,7 +55,7 @@ impl Case {
                 edit.activate(value);
                 edit.commit(step);
             }
-            Err(error) => edit.refuse(&error),
+            Err(error) => edit.refuse(error.to_string()),
         }
     }
 
@@ -64,10 +63,10 @@ impl Case {
         if self.is_bad_name(Some(value), name, out) {
             return;
         }
-        let mark = self.mark();
-        if let Some(label) = self.table.get_mut(value) {
+        let mut edit = Edit::unsettled(self, out);
+        if let Some(label) = edit.table_mut().get_mut(value) {
             label.name = name.trim().to_owned();
-            self.commit("rename label", mark, None, out);
+            edit.commit("rename label");
         }
     }
 
@@ -75,7 +74,7 @@ impl Case {
     fn is_bad_name(&self, of: Option<u16>, name: &str, out: &mut Effects) -> bool {
         let name = name.trim();
         let taken = self
-            .table
+            .table()
             .by_title(name)
             .is_some_and(|l| Some(l.value) != of);
         if name.is_empty() {
@@ -90,19 +89,19 @@ impl Case {
     }
 
     fn activate(&mut self, value: u16, tools: Tools, out: &mut Effects) {
-        let same = self.target.active == Some(value);
-        if same || self.table.get(value).is_none() || !self.settle(tools, out) {
+        let same = self.document.target.active == Some(value);
+        if same || self.table().get(value).is_none() || !self.settle(tools, out) {
             return;
         }
-        self.target.active = Some(value);
+        self.document.activate(value);
         out.push(Effect::TableChanged);
     }
 
     fn remove_label(&mut self, value: u16, out: &mut Effects) {
-        if self.table.get(value).is_none() || self.is_locked(value, out) {
+        if self.table().get(value).is_none() || self.document.is_locked(value, out) {
             return;
         }
-        if self.target.active == Some(value) {
+        if self.document.target.active == Some(value) {
             self.cancel_prompt_job(out);
         }
         let mut edit = Edit::unsettled(self, out);
@@ -122,25 +121,13 @@ impl Case {
             };
         }
         // A click accepts standing structures first, and those take names and values.
-        let table = self.gain().map_or(&self.table, |gain| &gain.table);
+        let table = self.gain().map_or(self.table(), |gain| &gain.table);
         Receiver {
             title: title_of(&unused_name(table, "lesion")),
             color: LabelTable::palette_color(table.next_free_value().unwrap_or(0)),
             is_new: true,
             is_locked: false,
         }
-    }
-
-    /// The active label, if it may be changed; without one, a new `lesion_N` (part of the step that is
-    /// being made).
-    pub(super) fn editable_label(&mut self, out: &mut Effects) -> Option<u16> {
-        if let Some(active) = self.target.active {
-            return (!self.is_locked(active, out)).then_some(active);
-        }
-        let value = self.table.next_free_value()?;
-        self.table.add(value, &unused_name(&self.table, "lesion"));
-        self.target.active = Some(value);
-        Some(value)
     }
 }
 
@@ -167,12 +154,4 @@ impl Receiver {
         };
         format!("{}{state}", self.title)
     }
-}
-
-/// `{stem}_N` with the smallest N from 1 that no label has.
-pub(super) fn unused_name(table: &LabelTable, stem: &str) -> String {
-    (1u32..)
-        .map(|n| format!("{stem}_{n}"))
-        .find(|name| table.by_title(name).is_none())
-        .expect("a table has fewer labels than there are numbers")
 }

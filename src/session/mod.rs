@@ -28,6 +28,12 @@
 //! stands, accepts it first, as a step of its own with a notice. So does a click while an automatic result
 //! stands. Nothing is lost: undo brings the proposal back.
 //!
+//! # Layers
+//! Labels lie in one or more layers ([`LayerCommand`]). Inside a layer a voxel has one label; labels of different layers
+//! may overlap. A label value means the same label in every layer, so choosing a label finds its layer. Clicks, strokes,
+//! operations and accepted results act on the layer of the label that they are for; labels that are new begin in the
+//! active layer. Each change of a layer, the choice of the active one and what is shown of them included, is a step.
+//!
 //! # Who may overwrite what
 //! - A **locked** label never gains or loses a voxel, whatever the command, undo and redo included.
 //! - An accepted **AI result** takes background only, and replaces the voxels of the label it is for. With
@@ -46,18 +52,15 @@
 
 mod ai;
 mod case;
-mod change;
 mod command;
-mod edit;
+mod document;
 mod effect;
 mod gain;
-mod history;
-pub mod journal;
 mod labels;
+mod layers;
 mod open;
 pub mod operations;
 mod prompts;
-mod proposal;
 mod readout;
 pub mod recovery;
 mod scan;
@@ -68,20 +71,20 @@ mod view;
 
 pub use case::Case;
 pub use command::{
-    AiCommand, Command, HistoryCommand, LabelCommand, PromptCommand, ScanCommand, StrokeCommand,
-    StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Command, HistoryCommand, LabelCommand, LayerCommand, PromptCommand, ScanCommand,
+    StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
-pub use edit::Edit;
+pub use document::{Document, Edit, History, Proposal, Proposed, Step, journal};
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
-pub use history::{History, Step};
 pub use labels::Receiver;
 pub use operations::EditCommand;
-pub use proposal::{Proposal, Proposed};
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
 pub use tool::{Brush, BrushShape, ToolId, Tools};
-pub use view::{Display, Interpolation};
+pub use view::Display;
+
+pub use crate::volume::Interpolation;
 
 use std::sync::Arc;
 
@@ -178,7 +181,7 @@ impl Session {
         }
         if let Some(case) = &mut self.case {
             case.update_gain(self.tools);
-            case.tell_status();
+            case.document.tell_status(&case.scan.source);
         }
         out.0
     }
@@ -191,7 +194,7 @@ impl Session {
             ToolCommand::HistoryBudget(bytes) => {
                 self.history_budget_bytes = Some(bytes);
                 if let Some(case) = &mut self.case {
-                    case.history.set_budget(bytes);
+                    case.document.history.set_budget(bytes);
                 }
             }
         }

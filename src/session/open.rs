@@ -1,16 +1,16 @@
 //! Opening and closing: scans, label maps, recovery files.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
-use crate::volume::{Grid, LabelMap, LabelTable, Reordering};
+use crate::volume::{Grid, LabelLayers, LabelTable, Reordering};
 
 use super::ai::Jobs;
-use super::change::Target;
+use super::document::Document;
 use super::effect::{Effect, Effects};
-use super::journal::{Record, Replay};
+use super::journal::Replay;
 use super::recovery::Snapshot;
 use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
 
@@ -39,7 +39,7 @@ impl Session {
         if let Some(mut case) = self.case.take() {
             case.cancel_prompt_job(out);
             case.cancel_auto_job(out);
-            self.next_number = case.next_number;
+            self.next_number = case.document.next_number;
         }
     }
 }
@@ -51,22 +51,13 @@ impl Case {
         let case = Self {
             window: scan.window,
             cross_hair: VoxelIndex(grid.dims.map(|n| (n / 2) as i64)),
-            labels: Arc::new(LabelMap::empty(grid)),
-            table: LabelTable::default(),
-            counts: BTreeMap::new(),
-            target: Target::default(),
+            document: Document::new(grid, history, earlier),
             jobs: Jobs::default(),
             stroke: None,
-            history,
-            labels_path: None,
-            revision: earlier.end,
-            saved_revision: earlier.end,
-            next_number: earlier.end + 1,
-            earlier_revisions: earlier,
             gain: None,
             scan,
         };
-        case.tell_begin();
+        case.document.tell_begin(&case.scan.source);
         case
     }
 
@@ -76,14 +67,10 @@ impl Case {
             ScanCommand::OpenLabels(opened) => self.open_labels(*opened, out),
             ScanCommand::Restore(snapshot) => self.restore(*snapshot, out),
             ScanCommand::Resume(replay) => self.resume(*replay, out),
-            ScanCommand::MarkSaved { revision, path }
-                if !self.earlier_revisions.contains(&revision) =>
-            {
-                self.saved_revision = revision;
-                self.labels_path = Some(path.clone());
-                self.history.tell_record(|| Record::saved(revision, path));
+            ScanCommand::MarkSaved { revision, path } => {
+                self.document.mark_saved(revision, path);
             }
-            ScanCommand::MarkSaved { .. } | ScanCommand::Open(_) | ScanCommand::Close => {}
+            ScanCommand::Open(_) | ScanCommand::Close => {}
         }
     }
 
@@ -104,94 +91,75 @@ impl Case {
         self.scan = scan;
         out.push(Effect::ScanChanged);
         if asked {
-            self.run_prompts(self.accepted_prior(), out);
+            self.run_prompts(self.document.accepted_prior(), out);
         }
     }
 
     fn open_labels(&mut self, opened: OpenedLabels, out: &mut Effects) {
-        let Some(labels) = self.on_grid(opened.labels, out) else {
-            return;
-        };
-        self.replace_labels(labels, opened.table, out);
-        self.saved_revision = self.revision;
-        self.labels_path = Some(opened.path);
-        self.tell_begin();
+        if let Some(layers) = self.on_grid(opened.layers, out) {
+            self.replace_labels(layers, opened.table, Some(opened.path), out);
+            self.document.tell_begin(&self.scan.source);
+        }
     }
 
     fn restore(&mut self, snapshot: Snapshot, out: &mut Effects) {
         let active = snapshot.active;
-        let Some(labels) = self.on_grid(Arc::unwrap_or_clone(snapshot.labels), out) else {
+        let Some(layers) = self.on_grid(Arc::unwrap_or_clone(snapshot.labels).into(), out) else {
             return;
         };
-        self.replace_labels(labels, snapshot.table, out);
-        self.target.active = active;
-        self.forget_missing_active();
-        self.labels_path = snapshot.labels_path;
-        self.tell_begin();
+        self.replace_labels(layers, snapshot.table, None, out);
+        self.document.target.active = active;
+        self.document.forget_missing_active();
+        self.document.set_labels_path(snapshot.labels_path);
+        self.document.tell_begin(&self.scan.source);
     }
 
     fn resume(&mut self, replay: Replay, out: &mut Effects) {
         let is_same_grid = replay.fits(self.grid());
-        let Some(labels) = self.on_grid(replay.labels, out) else {
+        let Replay {
+            layers,
+            table,
+            labels_path,
+            past,
+            ..
+        } = replay;
+        let Some(layers) = self.on_grid(layers, out) else {
             return;
         };
-        if !is_same_grid {
+        self.replace_labels(layers, table, None, out);
+        if is_same_grid {
+            self.document.resume(past, labels_path);
+            self.answer_prompts(out);
+        } else {
             out.warn("the steps of the earlier session lie on other voxels: undo begins anew");
-            self.replace_labels(labels, replay.table, out);
-            self.labels_path = replay.labels_path;
-            self.tell_begin();
-            return;
-        }
-        let (archive, budget) = (self.history.archive().cloned(), self.history.budget_bytes());
-        self.replace_labels(labels, replay.table, out);
-        self.history = replay.history;
-        self.history.continue_in(archive, budget);
-        self.revision = replay.revision;
-        self.saved_revision = replay.saved_revision;
-        self.labels_path = replay.labels_path;
-        self.next_number = self.next_number.max(replay.highest_revision + 1);
-        self.restore_target(replay.target);
-        self.forget_missing_active();
-        if !self.proposal_answers_prompts() {
-            self.run_prompts(self.accepted_prior(), out);
+            self.document.set_labels_path(labels_path);
+            self.document.tell_begin(&self.scan.source);
         }
     }
 
-    /// Takes over other labels; history and prompts begin anew.
-    fn replace_labels(&mut self, labels: LabelMap, mut table: LabelTable, out: &mut Effects) {
-        self.counts = labels.counts().into_iter().collect();
-        for &value in self.counts.keys() {
-            if table.get(value).is_none() {
-                table.add(value, &format!("label_{value}"));
-            }
-        }
-        self.labels = Arc::new(labels);
-        self.table = table;
-        self.target = Target::default();
+    /// Takes over other labels, in the file if one is given; history and prompts begin anew.
+    fn replace_labels(
+        &mut self,
+        layers: LabelLayers,
+        table: LabelTable,
+        file: Option<PathBuf>,
+        out: &mut Effects,
+    ) {
         self.stroke = None;
         self.cancel_prompt_job(out);
-        self.history = History::new(self.history.budget_bytes(), self.history.archive().cloned());
-        self.revision = self.number();
-        self.earlier_revisions.end = self.revision;
-        out.push(Effect::LabelsChanged(self.grid().bounds()));
-        out.push(Effect::TableChanged);
-        out.push(Effect::PromptsChanged);
-        out.push(Effect::ProposalChanged);
+        self.document.replace(layers, table, file, out);
     }
 
     /// The labels on the scan's grid, with a word where they had to be brought there; refused where they lie elsewhere.
-    fn on_grid(&self, labels: LabelMap, out: &mut Effects) -> Option<LabelMap> {
-        let Some(reordering) = Reordering::between(&labels.grid, self.grid()) else {
-            out.refuse(grid_mismatch(self.grid(), &labels.grid));
+    fn on_grid(&self, layers: LabelLayers, out: &mut Effects) -> Option<LabelLayers> {
+        let Some(reordering) = Reordering::between(layers.grid(), self.grid()) else {
+            out.refuse(grid_mismatch(self.grid(), layers.grid()));
             return None;
         };
         for doubt in reordering.doubts() {
             out.warn(format!("the label map: {doubt}"));
         }
-        Some(LabelMap {
-            grid: *self.grid(),
-            voxels: reordering.apply(labels.voxels),
-        })
+        Some(layers.reordered(&reordering, *self.grid()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::prompt::{PromptError, PromptSet};
 use crate::volume::Mask;
 
-use super::change::Target;
+use super::document::Edit;
 use super::effect::Effects;
 use super::{Case, PromptCommand, Proposal, Proposed, Tools};
 
@@ -32,12 +32,9 @@ impl Case {
             }
             PromptCommand::RemoveLast => self.remove_last_prompt(out),
             PromptCommand::Clear => {
-                self.cancel_prompt_job(out);
-                let mark = self.mark();
-                if !self.target.prompts.is_empty() {
-                    self.target.clear();
+                if !self.document.prompts().is_empty() {
+                    self.drop_target("clear prompts", out);
                 }
-                self.commit("clear prompts", mark, None, out);
             }
         }
     }
@@ -51,7 +48,7 @@ impl Case {
     ) -> Result<(), PromptError> {
         let added = added.on_grid(self.grid())?;
         let structures_stand = matches!(
-            self.target.proposal,
+            self.document.target.proposal,
             Some(Proposal {
                 content: Proposed::Structures { .. },
                 ..
@@ -60,65 +57,43 @@ impl Case {
         if structures_stand && !self.settle(tools, out) {
             return Ok(());
         }
-        let mark = self.mark();
-        let Some(_) = self.editable_label(out) else {
+        let mut edit = Edit::unsettled(self, out);
+        if edit.receiving_label().is_none() {
             return Ok(());
-        };
-        let prior = if added.target_box.is_some() {
-            self.accepted_prior()
-        } else {
-            self.standing_mask().or_else(|| self.accepted_prior())
-        };
-        let name = if added.target_box.is_some() {
-            "box"
-        } else {
-            "click"
-        };
-        self.target.add(added);
-        self.commit(name, mark, None, out);
+        }
+        let is_box = added.target_box.is_some();
+        edit.target_mut().add(added);
+        edit.commit(if is_box { "box" } else { "click" });
+        let standing = self.standing_mask().filter(|_| !is_box);
+        let prior = standing.or_else(|| self.document.accepted_prior());
         self.run_prompts(prior, out);
         Ok(())
     }
 
     /// The proposed target; `None` also when it is empty and says nothing.
     fn standing_mask(&self) -> Option<Arc<Mask>> {
-        let proposal = self.target.proposal.as_ref()?;
+        let proposal = self.document.proposal()?;
         (proposal.voxels() > 0)
             .then(|| proposal.mask().cloned())
             .flatten()
     }
 
     fn remove_last_prompt(&mut self, out: &mut Effects) {
-        if self.target.prompts.is_empty() {
+        if self.document.prompts().is_empty() {
             return;
         }
         self.cancel_prompt_job(out);
-        let mark = self.mark();
-        self.target.remove_last();
-        if self.target.prompts.is_empty() {
-            self.target.clear();
-        }
-        self.commit("remove prompt", mark, None, out);
-        self.run_prompts(self.accepted_prior(), out);
-    }
-}
-
-impl Target {
-    fn add(&mut self, added: PromptSet) {
-        self.prompts.clicks.extend(added.clicks);
-        if added.target_box.is_some() {
-            self.prompts.target_box = added.target_box;
-            self.clicks_before_box = self.prompts.clicks.len();
-        }
+        let mut edit = Edit::unsettled(self, out);
+        edit.target_mut().remove_last();
+        edit.commit("remove prompt");
+        self.run_prompts(self.document.accepted_prior(), out);
     }
 
-    fn remove_last(&mut self) {
-        let box_is_last = self.prompts.target_box.is_some()
-            && self.clicks_before_box == self.prompts.clicks.len();
-        if box_is_last {
-            self.prompts.target_box = None;
-        } else {
-            self.prompts.clicks.pop();
-        }
+    /// Drops prompts and proposal, as a step.
+    pub(super) fn drop_target(&mut self, step: &'static str, out: &mut Effects) {
+        self.cancel_prompt_job(out);
+        let mut edit = Edit::unsettled(self, out);
+        edit.target_mut().clear();
+        edit.commit(step);
     }
 }

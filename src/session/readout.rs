@@ -22,7 +22,7 @@ pub struct Readout {
     pub colour: Option<Rgb>,
     /// `HU` for CT; empty where the unit is not known.
     pub unit: &'static str,
-    /// Name of the label there, as users read it.
+    /// Name of the label there, as users read it; of those of several layers, the uppermost first.
     pub label: Option<String>,
 }
 
@@ -30,7 +30,10 @@ impl Case {
     /// What is at a voxel; `None` outside the volume.
     pub fn readout(&self, voxel: VoxelIndex) -> Option<Readout> {
         let offset = self.grid().offset_of(voxel)?;
-        let label = self.table.get(self.labels.voxels[offset]);
+        // The upper layers first, as they are drawn.
+        let maps = self.document.layers().maps().iter().rev();
+        let labels = maps.filter_map(|map| self.table().get(map.voxels[offset]));
+        let labels: Vec<String> = labels.map(Label::title).collect();
         let image = self.image();
         let colour = image.colours().map(|colours| colours[offset]);
         let (world, time_ms) = match image.third_axis() {
@@ -47,7 +50,7 @@ impl Case {
                 Modality::Ct if colour.is_none() => "HU",
                 _ => "",
             },
-            label: label.map(Label::title),
+            label: (!labels.is_empty()).then(|| labels.join(", ")),
         })
     }
 }

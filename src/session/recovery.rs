@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::geometry::Affine;
 use crate::io::IoError;
 use crate::util::short_debug;
-use crate::volume::{Grid, Label, LabelMap, LabelTable, Run};
+use crate::volume::{Grid, Label, LabelMap, LabelTable, LayerId, Run};
 
 use super::ScanSource;
 
@@ -131,6 +131,7 @@ impl LabelEntry {
             color: self.color,
             visible: self.visible,
             locked: self.locked,
+            layer: LayerId::default(),
         }
     }
 }

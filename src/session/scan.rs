@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::io::ScanInfo;
 use crate::models::ScanKey;
 use crate::util::short_debug;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, Window};
+use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality, Window};
 
 /// Where a scan came from: enough to open it again.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ short_debug! {
         ScanSource::Sample => "the sample",
         ScanSource::File { .. } => "a file",
     };
-    OpenedLabels: |opened| format_args!("{:?}", opened.labels);
+    OpenedLabels: |opened| format_args!("{:?}", opened.layers);
 }
 
 impl ScanSource {
@@ -69,11 +69,43 @@ pub struct OpenedScan {
     pub window: Window,
 }
 
+impl OpenedScan {
+    /// What the scan is called: the description of its DICOM series, else the name of its file or folder.
+    pub(super) fn title(&self) -> String {
+        let uid = match &self.source {
+            ScanSource::File { series, .. } => series.as_deref(),
+            ScanSource::Sample => None,
+        };
+        let series = &self.info.series;
+        let shown = match uid {
+            Some(uid) => series.iter().find(|s| s.uid == uid),
+            None => series.first().filter(|_| series.len() == 1),
+        };
+        shown
+            .map(|s| s.description.trim().to_owned())
+            .filter(|description| !description.is_empty())
+            .unwrap_or_else(|| self.source.title())
+    }
+
+    /// The volume of so many voxels in ml.
+    pub(super) fn ml_of(&self, voxels: usize) -> f64 {
+        voxels as f64 * self.image.grid().affine.voxel_volume_mm3() / 1000.0
+    }
+
+    /// How large something of this many voxels is, in words: its volume, or its voxels where time is an axis.
+    pub(super) fn size_text(&self, voxels: usize) -> String {
+        if self.image.third_axis().is_time() {
+            return format!("{voxels} voxels");
+        }
+        format!("{:.1} ml", self.ml_of(voxels))
+    }
+}
+
 /// A label map that was read.
 #[derive(Clone)]
 pub struct OpenedLabels {
     /// The voxels.
-    pub labels: LabelMap,
+    pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
     /// The file; Save writes to it.

@@ -35,6 +35,8 @@ pub struct Settings {
     pub brush: Brush,
     /// The model that computes; `None`: the one in the box.
     pub model: Option<String>,
+    /// How many older versions of a saved file stay beside it.
+    pub older_copies: usize,
     /// How much of the undo history stays in memory, in MiB; the rest is on disk.
     pub history_mib: usize,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             take_from_others: false,
             brush: Brush::default(),
             model: None,
+            older_copies: 0,
             history_mib: History::DEFAULT_BUDGET_BYTES >> 20,
         }
     }

@@ -1,11 +1,9 @@
 //! Drawing by hand, with the brush or by an outline: a stroke is a transaction that becomes one step, or leaves no trace.
 
-use std::sync::Arc;
-
 use crate::geometry::{Orientation, Plane, VoxelBox, VoxelPoint};
-use crate::volume::{BrushTip, Grid, Runs, fill_outline, sweep};
+use crate::volume::{BrushTip, Grid, LayerId, Runs, fill_outline, sweep};
 
-use super::change::{Delta, Locks, Mark};
+use super::document::{Delta, Locks, Mark};
 use super::effect::{Effect, Effects};
 use super::{Brush, BrushShape, Case, StrokeCommand, StrokeMode, Tools};
 
@@ -13,6 +11,8 @@ use super::{Brush, BrushShape, Case, StrokeCommand, StrokeMode, Tools};
 pub(super) struct Stroke {
     mode: StrokeMode,
     label: u16,
+    /// The layer that the label is in.
+    layer: LayerId,
     step_name: &'static str,
     /// The brush and where it is; an outline has none.
     brush: Option<(BrushTip, VoxelPoint)>,
@@ -75,27 +75,26 @@ impl Case {
         if !self.settle(tools, out) {
             return false;
         }
-        if mode == StrokeMode::Erase && self.target.active.is_none() {
+        if mode == StrokeMode::Erase && self.document.target.active.is_none() {
             out.refuse("no label is chosen: choose the label to erase from in the list");
             return false;
         }
-        let mark = self.mark();
-        let Some(label) = self.editable_label(out) else {
+        let document = &mut self.document;
+        let mark = document.mark();
+        let Some(label) = document.receiving_label(out) else {
             return false;
         };
-        if let Some(active) = self.table.get_mut(label)
-            && !active.visible
-        {
-            active.visible = true;
+        if document.show_label(label) {
             out.push(Effect::TableChanged);
         }
         self.stroke = Some(Stroke {
             mode,
             label,
+            layer: document.table().layer_of(label),
             step_name,
             brush: None,
             mark,
-            protected: Locks::of_locked_or_hidden(&self.table),
+            protected: Locks::of_locked_or_hidden(document.table()),
             changed: Vec::new(),
             bounds: None,
         });
@@ -159,8 +158,11 @@ impl Case {
         let Some(stroke) = &mut self.stroke else {
             return;
         };
-        let labels = Arc::make_mut(&mut self.labels);
-        let (grid, voxels) = (labels.grid, &mut labels.voxels);
+        let layers = &mut self.document.layers;
+        let grid = *layers.grid();
+        let Some(voxels) = layers.voxels_mut(stroke.layer) else {
+            return;
+        };
         let before = stroke.changed.len();
         let touched = visit_all(&grid, &mut |offset| {
             let old = voxels[offset];
@@ -182,24 +184,36 @@ impl Case {
             return;
         };
         stroke.changed.sort_unstable_by_key(|&(offset, _)| offset);
+        let new = match stroke.mode {
+            StrokeMode::Paint => stroke.label,
+            StrokeMode::Erase => 0,
+        };
         let mut runs = Runs::default();
         for &(offset, old) in &stroke.changed {
-            runs.push(offset, (old, self.labels.voxels[offset]));
+            runs.push(offset, (old, new));
         }
         runs.shrink();
-        let delta = stroke.bounds.map(|bounds| Delta { bounds, runs });
-        self.commit(stroke.step_name, stroke.mark, delta, out);
+        let layer = stroke.layer;
+        let delta = stroke.bounds.map(|bounds| Delta {
+            layer,
+            bounds,
+            runs,
+        });
+        let deltas = delta.into_iter().collect();
+        self.document
+            .commit(stroke.step_name, stroke.mark, deltas, out);
     }
 
     fn abort_stroke(&mut self, out: &mut Effects) {
         let Some(stroke) = self.stroke.take() else {
             return;
         };
-        let labels = Arc::make_mut(&mut self.labels);
-        for &(offset, old) in &stroke.changed {
-            labels.voxels[offset] = old;
+        if let Some(voxels) = self.document.layers.voxels_mut(stroke.layer) {
+            for &(offset, old) in &stroke.changed {
+                voxels[offset] = old;
+            }
         }
-        self.reset_to(stroke.mark, out);
+        self.document.reset_to(stroke.mark, out);
         if let Some(bounds) = stroke.bounds {
             out.push(Effect::LabelsChanged(bounds));
         }

@@ -1,23 +1,11 @@
 //! How the scan is shown: cross-hair, window, overlay. Not part of the history.
 
-use serde::{Deserialize, Serialize};
-
 use crate::geometry::{Convention, Grid, Orientation, VoxelIndex};
+use crate::volume::Interpolation;
 use crate::volume::morphology::label_bounds;
 
 use super::effect::{Effect, Effects};
 use super::{Case, Session, ViewCommand};
-
-/// How pixels between voxel centres are drawn.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interpolation {
-    /// As little squares.
-    Nearest,
-    /// Smoothly.
-    #[default]
-    Linear,
-}
 
 /// Display settings that hold for every scan.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,7 +74,7 @@ impl Case {
                 self.cross_hair = clamped(self.grid(), voxel);
             }
             ViewCommand::GoToLabel(value) => {
-                if let Some(b) = label_bounds(&self.labels, *value) {
+                if let Some(b) = label_bounds(self.document.labels_with(*value), *value) {
                     self.cross_hair =
                         VoxelIndex(std::array::from_fn(|d| (b.min[d] + b.max[d]) / 2));
                 }

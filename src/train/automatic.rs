@@ -11,7 +11,7 @@ use crate::models::prosector1::region::{SIDE, Span, anatomical_axes, on_voxels_o
 use crate::volume::resample;
 
 use super::augment::{jitter, log_uniform, rotated, vary_values};
-use super::cases::{Case, Dataset};
+use super::cases::{Dataset, TrainingCase};
 
 /// A region and how much of each of its voxels the structures cover.
 pub(super) struct AutomaticSample {
@@ -142,7 +142,7 @@ fn mirror_channel(structures: &[Structure], channel: usize) -> usize {
 }
 
 /// Near a labelled structure three times in four, anywhere in the scan otherwise.
-fn centre(rng: &mut ChaCha8Rng, case: &Case, extent_mm: f64) -> WorldPoint {
+fn centre(rng: &mut ChaCha8Rng, case: &TrainingCase, extent_mm: f64) -> WorldPoint {
     let grid = case.grid();
     let near_target = rng.random_bool(0.75);
     let target = case.targets.choose(rng).filter(|_| near_target);

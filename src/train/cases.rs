@@ -13,6 +13,7 @@ use crate::volume::{Grid, ImageVolume, LabelMap, Mask, Modality};
 
 use super::TrainError;
 use super::config::{DatasetConfig, LabelMapsConfig, TrainConfig};
+use super::giving_way::meanwhile;
 use super::source::{LabelledScan, Source};
 
 /// All training cases, by dataset name, and label maps without scans.
@@ -35,13 +36,13 @@ pub(super) struct Dataset {
     /// Its part of the recipe.
     pub config: DatasetConfig,
     /// Its training cases; never empty.
-    pub cases: Vec<Case>,
+    pub cases: Vec<TrainingCase>,
     /// Voxels of all their scans.
     voxels: f64,
 }
 
 /// One scan.
-pub(super) struct Case {
+pub(super) struct TrainingCase {
     /// The scan.
     pub image: ImageVolume,
     /// Its labels on the same grid; all zero where nobody labelled it.
@@ -75,7 +76,7 @@ impl Cases {
 
     /// A scan of any dataset; a dataset is as likely as the square root of its voxels says, so that neither the many nor
     /// the large scans are all that is seen.
-    pub fn any_scan(&self, rng: &mut ChaCha8Rng) -> Option<&Case> {
+    pub fn any_scan(&self, rng: &mut ChaCha8Rng) -> Option<&TrainingCase> {
         let datasets: Vec<&Dataset> = self.datasets.values().collect();
         let dataset = datasets.choose_weighted(rng, |d| d.voxels.sqrt()).ok()?;
         dataset.cases.choose(rng)
@@ -87,7 +88,11 @@ impl Cases {
     }
 
     /// A labelled lesion in a scan of this modality.
-    pub fn any_lesion(&self, rng: &mut ChaCha8Rng, modality: Modality) -> Option<(&Case, &Target)> {
+    pub fn any_lesion(
+        &self,
+        rng: &mut ChaCha8Rng,
+        modality: Modality,
+    ) -> Option<(&TrainingCase, &Target)> {
         let fits = |d: &&Dataset| d.config.lesions && d.config.modality == modality;
         let case = self.datasets.values().filter(fits).choose(rng)?;
         let case = case.cases.choose(rng)?;
@@ -107,7 +112,7 @@ pub(super) fn load(
             index as f32 / config.datasets.len() as f32,
             &format!("reading {}", dataset.name),
         )?;
-        let dataset = load_dataset(config, dataset, source)?;
+        let dataset = meanwhile(ctx, || load_dataset(config, dataset, source))??;
         tracing::info!(
             "{}: {} training cases",
             dataset.config.name,
@@ -118,7 +123,7 @@ pub(super) fn load(
     let label_maps = config
         .label_maps
         .iter()
-        .map(|maps| load_label_maps(maps, source))
+        .map(|maps| meanwhile(ctx, || load_label_maps(maps, source))?)
         .collect::<Result<_, _>>()?;
     Ok(Cases {
         datasets,
@@ -147,13 +152,13 @@ fn load_dataset(
         let name = dataset.structures.get(&value.to_string())?;
         config.structures.iter().position(|s| &s.name == name)
     };
-    let case = |scan: LabelledScan| Case {
+    let case = |scan: LabelledScan| TrainingCase {
         targets: targets(&scan.labels, channel),
         image: scan.image.into_image(dataset.modality),
         labels: scan.labels,
     };
     let scans = source.scans(dataset)?.into_par_iter();
-    let cases: Vec<Case> = scans.map(case).collect();
+    let cases: Vec<TrainingCase> = scans.map(case).collect();
     Ok(Dataset {
         config: dataset.clone(),
         voxels: cases.iter().map(|c| c.grid().len() as f64).sum(),
@@ -218,7 +223,7 @@ fn parts(mask: &Mask, bounds: VoxelBox) -> Vec<VoxelBox> {
     found.into_iter().map(|(_, part)| part).collect()
 }
 
-impl Case {
+impl TrainingCase {
     /// The scan's grid.
     pub fn grid(&self) -> &Grid {
         self.image.grid()

@@ -1,4 +1,4 @@
-//! What a run leaves on disk: enough to go on exactly, and the averaged weights to ship.
+//! What a run leaves on disk: enough to go on exactly.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -7,43 +7,26 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::store::ModuleRecord;
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::io;
 use crate::io::atomic::replace_file;
-use crate::models::prosector1::{NetConfig, ProsectorNet};
-use crate::models::registry::checksum;
-use crate::models::weights::{load_net, save_net};
 
 use super::TrainError;
-use super::config::TrainConfig;
 
 /// File name of the shipped weights.
-const WEIGHTS: &str = "model.bpk";
+pub(super) const WEIGHTS: &str = "model.bpk";
 /// File name of their card.
-const CARD: &str = "model.toml";
+pub(super) const CARD: &str = "model.toml";
 /// File that names the last complete checkpoint.
 const PROGRESS: &str = "progress.toml";
-
-/// The state of a run between two steps.
-pub(super) struct RunState {
-    /// The weights being trained.
-    pub net: ProsectorNet,
-    /// Their running average.
-    pub average: ProsectorNet,
-    /// The optimiser's moments.
-    pub optimizer: ModuleOptimizer,
-    /// Steps done.
-    pub step: usize,
-}
 
 /// What the last complete checkpoint says of itself.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Progress {
-    /// Steps done, or epochs where the run counts those.
+    /// Optimiser steps done.
     pub step: usize,
-    /// The epochs so far, where the run counts those.
+    /// The epochs so far.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub epochs: Vec<EpochRecord>,
 }
@@ -153,33 +136,8 @@ pub(super) fn load_optimizer(
     into.load(path).map_err(|e| failed(path, e))
 }
 
-/// Writes the state of a run of the model in the box.
-pub(super) fn save(config: &TrainConfig, state: &RunState) -> Result<(), TrainError> {
-    let folder = config.checkpoints.as_path();
-    let progress = Progress {
-        step: state.step,
-        epochs: Vec::new(),
-    };
-    replace(folder, &progress, |step| {
-        save_module(&state.net, &step.join("net.bpk"))?;
-        save_module(&state.average, &step.join("average.bpk"))?;
-        save_optimizer(&state.optimizer, &step.join("optimizer.bpk"))?;
-        save_model(folder, config, state.average.clone())
-    })
-}
-
-/// Writes the averaged weights in the form that is shipped, with their card.
-fn save_model(folder: &Path, config: &TrainConfig, net: ProsectorNet) -> Result<(), TrainError> {
-    let weights = folder.join(WEIGHTS);
-    save_net(&weights, net)?;
-    let bytes = std::fs::read(&weights).map_err(|e| failed(&weights, e))?;
-    let card_path = folder.join(CARD);
-    let card = config.model_card(WEIGHTS, checksum(&bytes));
-    let text = toml::to_string(&card).map_err(|e| failed(&card_path, e))?;
-    write_text(&card_path, &text)
-}
-
-fn write_text(path: &Path, text: &str) -> Result<(), TrainError> {
+/// Writes a small file, complete or not at all.
+pub(super) fn write_text(path: &Path, text: &str) -> Result<(), TrainError> {
     use std::io::Write as _;
     Ok(replace_file(
         path,
@@ -198,21 +156,4 @@ fn remove_others(folder: &Path, keep: &Path) {
             tracing::warn!("an old checkpoint could not be removed");
         }
     }
-}
-
-/// Reads the last state of a run of the model in the box. `fresh` gives the structure to load into.
-pub(super) fn load(folder: &Path, fresh: RunState) -> Result<RunState, TrainError> {
-    let (step_folder, progress) = last(folder)?;
-    Ok(RunState {
-        net: load_module(fresh.net, &step_folder.join("net.bpk"))?,
-        average: load_module(fresh.average, &step_folder.join("average.bpk"))?,
-        optimizer: load_optimizer(fresh.optimizer, &step_folder.join("optimizer.bpk"))?,
-        step: progress.step,
-    })
-}
-
-/// Checks that the shipped form can be read back.
-pub(super) fn verify(folder: &Path, net: &NetConfig, device: &Device) -> Result<(), TrainError> {
-    load_net(&folder.join(WEIGHTS), net, device)?;
-    Ok(())
 }

@@ -217,10 +217,8 @@ impl TrainConfig {
                 .filter(|d| d.refined)
                 .map(|d| d.modality.name().to_owned())
                 .collect(),
-            measured_dice: BTreeMap::new(),
             notices: self.card.notices.clone(),
-            licence: None,
-            config: toml::Table::new(),
+            ..ModelCard::default()
         }
     }
 

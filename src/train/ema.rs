@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-use crate::models::prosector1::ProsectorNet;
-
 /// Moves `average` towards `latest`, keeping a share `keep` of the old average.
-pub(super) fn update(average: ProsectorNet, latest: &ProsectorNet, keep: f64) -> ProsectorNet {
+pub(super) fn update<M: Module>(average: M, latest: &M, keep: f64) -> M {
     let mut collected = Collect(HashMap::new());
     latest.visit(&mut collected);
     average.map(&mut Blend {

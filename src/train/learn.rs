@@ -1,7 +1,6 @@
 //! What a batch teaches: losses of both paths, and their gradients.
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
@@ -10,10 +9,13 @@ use rayon::prelude::*;
 use crate::models::prosector1::prompt_channels::{self, RegionPrompts};
 use crate::models::prosector1::region::SIDE;
 use crate::models::prosector1::{ImageEmbedding, ProsectorNet};
+use crate::util::{Cancelled, JobContext};
 
 use super::automatic::AutomaticSample;
 use super::batch::{Batch, random};
 use super::config::{Learner, TrainConfig};
+use super::driver::Learnt;
+use super::giving_way::side_by_side;
 use super::losses::{CrossEntropy, image_tensors, mask_losses, region_tensor};
 use super::prompted::PromptedSample;
 use super::user;
@@ -24,67 +26,45 @@ const TARGET: CrossEntropy = CrossEntropy {
     weight: 1.0,
 };
 
-/// What the samples of step `step` teach `net`; up to `at_once` of a kind go through it together.
+/// What the samples of step `step` teach `net`, group by group; up to `at_once` of a kind go through it together.
+///
+/// # Errors
+/// Cancelled.
 pub(super) fn learn(
     net: &ProsectorNet,
     batch: &Batch,
     config: &TrainConfig,
-    step: usize,
-    at_once: usize,
-) -> Vec<Learnt> {
+    (step, at_once): (usize, usize),
+    ctx: &JobContext,
+) -> Result<Vec<GroupLearnt>, Cancelled> {
     let alike = batch
         .automatic
         .chunk_by(|(_, a), (_, b)| a.is_refined() == b.is_refined());
-    let automatic = alike.flat_map(|samples| samples.chunks(at_once).map(Part::Automatic));
-    let prompted = batch.prompted.chunks(at_once).map(Part::Prompted);
-    let parts: Vec<Part<'_>> = automatic.chain(prompted).collect();
-    side_by_side(&parts, |index, part| {
+    let automatic = alike.flat_map(|samples| samples.chunks(at_once).map(SampleGroup::Automatic));
+    let prompted = batch.prompted.chunks(at_once).map(SampleGroup::Prompted);
+    let groups: Vec<SampleGroup<'_>> = automatic.chain(prompted).collect();
+    side_by_side(&groups, ctx, |index, group| {
         let rng = random(config, u64::MAX - (step << 16 | index) as u64);
-        // Its own parameters to the autodiff graph, else all parts would wait for each other in one.
+        // Its own parameters to the autodiff graph, else all groups would wait for each other in one.
         let net = net.valid().train();
         let net = match config.learner {
             Learner::Network => net,
             Learner::Refiner => net.learning_to_refine(),
         };
-        part.learn(net, config, rng)
-    })
-}
-
-/// Applies `work` to each item and its index on threads of their own, as many as there are cores.
-///
-/// Not on Rayon's, whose kernels wait by taking up other work: the next item's while this one's graph is locked.
-fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
-    let share = items.len().div_ceil(rayon::current_num_threads()).max(1);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let running: Vec<_> = items
-            .chunks(share)
-            .enumerate()
-            .map(|(chunk, items)| {
-                let run = move |(at, item)| work(chunk * share + at, item);
-                scope.spawn(move || items.iter().enumerate().map(run).collect::<Vec<R>>())
-            })
-            .collect();
-        running
-            .into_iter()
-            .flat_map(|thread| {
-                let done = thread.join();
-                done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
+        group.learn(net, config, rng)
     })
 }
 
 /// Samples of one kind that go through the network together.
-enum Part<'a> {
+enum SampleGroup<'a> {
     Automatic(&'a [(String, AutomaticSample)]),
     Prompted(&'a [PromptedSample]),
 }
 
-/// What a part of a batch teaches.
-pub(super) struct Learnt {
-    /// Its share in the gradients of the batch.
-    pub gradients: GradientsParams,
+/// What a group of a batch teaches.
+pub(super) struct GroupLearnt {
+    /// Its share in the gradients and in the loss of the batch.
+    pub learnt: Learnt,
     /// For the progress line.
     pub seen: Vec<Seen>,
 }
@@ -95,15 +75,15 @@ pub(super) enum Seen {
     Prompted { first: f32, last: f32 },
 }
 
-impl Part<'_> {
-    fn learn(&self, net: ProsectorNet, config: &TrainConfig, rng: ChaCha8Rng) -> Learnt {
+impl SampleGroup<'_> {
+    fn learn(&self, net: ProsectorNet, config: &TrainConfig, rng: ChaCha8Rng) -> GroupLearnt {
         let (losses, seen) = match self {
             Self::Automatic(samples) => automatic_losses(&net, samples, config),
             Self::Prompted(samples) => prompted_losses(&net, samples, rng),
         };
         let loss = losses.sum() / config.schedule.batch as f64;
-        Learnt {
-            gradients: GradientsParams::from_grads(loss.backward(), &net),
+        GroupLearnt {
+            learnt: Learnt::of(&loss, &net),
             seen,
         }
     }

@@ -1,7 +1,4 @@
-//! Training the model in the box: from labelled scans and a recipe to weights.
-//!
-//! Every random choice of a step comes from the seed and the step's number alone, so a run that is resumed goes
-//! on exactly as it would have.
+//! Training: from labelled scans and a recipe to weights.
 
 mod augment;
 mod automatic;
@@ -12,19 +9,20 @@ mod checkpoint;
 mod clipping;
 mod condense;
 mod config;
+mod driver;
 mod ema;
-mod epochs;
 mod field;
+mod giving_way;
 mod learn;
 mod losses;
-pub mod masam;
 pub mod parity;
 mod prompted;
+mod prosector1;
+mod published;
 mod sample_stream;
 mod slices;
 mod source;
 mod targets;
-mod trainer;
 mod user;
 mod volumes;
 
@@ -78,6 +76,11 @@ pub enum TrainError {
         /// The epoch.
         epoch: usize,
     },
+    /// An epoch without a step.
+    #[error(
+        "the training cases hold nothing to learn from: check the label values that the recipe names against those of the label maps"
+    )]
+    NothingToLearn,
     /// The device cannot be had.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -100,44 +103,74 @@ pub struct PackReport {
     pub bytes: usize,
 }
 
-/// Trains by the recipe at `config`, on `device`; with `resume`, from the last checkpoint on. The data come from `cache`,
-/// as [`pack`] wrote it, or from the recipe's folders; samples are the same from both.
+/// What is to be trained.
+#[derive(Clone)]
+pub struct TrainRequest {
+    /// The recipe.
+    pub recipe: PathBuf,
+    /// Training data as [`pack`] wrote them; the recipe's folders where there is none. Samples are the same from both.
+    pub cache: Option<PathBuf>,
+    /// Where it computes.
+    pub device: DeviceChoice,
+    /// Whether to go on from the last checkpoint.
+    pub resume: bool,
+}
+
+/// How the models of a system are trained.
+struct Trainer {
+    system: &'static str,
+    train: fn(&TrainRequest, &JobContext) -> Result<(), TrainError>,
+    /// Whether it reads packed caches.
+    caches: bool,
+}
+
+/// The model in the box's, for recipes that name no system, then the others'.
+const TRAINERS: &[Trainer] = &[
+    Trainer {
+        system: "prosector1",
+        train: prosector1::train,
+        caches: true,
+    },
+    Trainer::of("3dsam", volumes::train),
+    Trainer::of("autoprosam", volumes::train),
+    Trainer::of("autosam", slices::train),
+    Trainer::of("desam", slices::train),
+    Trainer::of("masam", slices::train),
+    Trainer::of("swinunetr", volumes::train),
+];
+
+impl Trainer {
+    const fn of(
+        system: &'static str,
+        train: fn(&TrainRequest, &JobContext) -> Result<(), TrainError>,
+    ) -> Self {
+        Self {
+            system,
+            train,
+            caches: false,
+        }
+    }
+}
+
+/// Trains by a recipe. Progress is reported through `ctx`, and what is more urgent goes first between two steps, or two
+/// samples.
 ///
-/// Progress is reported through `ctx`. The checkpoint folder of the recipe ends up holding the weights
-/// (`model.bpk`, f16, with its card `model.toml`) and what is needed to resume. Recipes with a `system` end in an
-/// installed model instead.
+/// The checkpoint folder of the recipe ends up holding the weights (`model.bpk`, f16, with its card `model.toml`) and what
+/// is needed to resume. Recipes with a `system` end in an installed model instead.
 ///
 /// # Errors
 /// A bad recipe, unreadable data, a cache of other data, a checkpoint that cannot be written.
-pub fn run(
-    config: &Path,
-    cache: Option<&Path>,
-    device: DeviceChoice,
-    resume: bool,
-    ctx: &JobContext,
-) -> Result<(), TrainError> {
-    let table = table_of(config)?;
-    if let Some(cache) = cache
-        && table.contains_key("system")
+pub fn run(request: &TrainRequest, ctx: &JobContext) -> Result<(), TrainError> {
+    let trainer = trainer_of(&request.recipe)?;
+    if let Some(cache) = &request.cache
+        && !trainer.caches
     {
         return Err(TrainError::Cache {
-            path: cache.to_owned(),
+            path: cache.clone(),
             reason: "only the model in the box trains from a cache".to_owned(),
         });
     }
-    if slices::is_recipe(&table) {
-        return slices::run(config, device, resume, ctx);
-    }
-    if volumes::is_recipe(&table) {
-        return volumes::run(config, device, resume, ctx);
-    }
-    let recipe = config;
-    let config = TrainConfig::load(recipe)?;
-    let read = [Some(recipe), cache].into_iter().flatten();
-    let read: Vec<&Path> = read.chain(config.files_read()).collect();
-    checkpoint::check_keeps(&config.checkpoints, &read)?;
-    let cases = cases::load(&config, &Source::open(&config, cache)?, ctx)?;
-    trainer::train(&config, &cases, device, resume, ctx)
+    (trainer.train)(request, ctx)
 }
 
 /// Packs all that the recipe at `config` trains on into one file at `out`, for [`run`] on a machine without the data;
@@ -172,12 +205,21 @@ pub fn write_samples(
     sample_stream::write(&config, &cases, steps, out, ctx)
 }
 
-/// A recipe's text, to see which system it is for.
-fn table_of(path: &Path) -> Result<toml::Table, TrainError> {
-    let error = |reason: String| TrainError::Config {
-        path: path.to_owned(),
-        reason,
+/// Whose recipe it is.
+fn trainer_of(recipe: &Path) -> Result<&'static Trainer, TrainError> {
+    let table: toml::Table = published::read_recipe(recipe)?;
+    let Some(system) = table.get("system") else {
+        return Ok(&TRAINERS[0]);
     };
-    let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-    toml::from_str(&text).map_err(|e| error(e.message().to_owned()))
+    let named = |trainer: &&Trainer| system.as_str() == Some(trainer.system);
+    TRAINERS[1..].iter().find(named).ok_or_else(|| {
+        let known: Vec<&str> = TRAINERS[1..].iter().map(|t| t.system).collect();
+        TrainError::Config {
+            path: recipe.to_owned(),
+            reason: format!(
+                "no model of the system {system} can be trained: choose one of {}, or leave it out for the model in the box",
+                known.join(", ")
+            ),
+        }
+    })
 }

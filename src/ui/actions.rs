@@ -13,7 +13,8 @@ use crate::geometry::Convention;
 use crate::prompt::Click;
 use crate::session::{
     AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
-    LabelCommand, PromptCommand, Session, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    LabelCommand, LayerCommand, PromptCommand, Session, StrokeCommand, StrokeMode, ToolCommand,
+    ViewCommand,
 };
 use crate::volume::window::auto_window;
 
@@ -108,6 +109,7 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
         Action::Accept => case?.proposal().map(|_| AiCommand::Accept.into())?,
         Action::Reject => reject(case?)?,
         Action::NextLesion => LabelCommand::StartNextLesion.into(),
+        Action::NewLayer => LayerCommand::Add { name: None }.into(),
         Action::PreviousLabel => LabelCommand::Activate(neighbour(case?, -1)?).into(),
         Action::NextLabel => LabelCommand::Activate(neighbour(case?, 1)?).into(),
         Action::Tool(id) => ToolCommand::Select(id).into(),

@@ -1,5 +1,7 @@
 //! What the mouse and the keyboard do: one table each, used by the views, the menus and the help alike.
 
+use std::sync::LazyLock;
+
 use egui::{Key, KeyboardShortcut, Modifiers, PointerButton};
 use serde::{Deserialize, Serialize};
 
@@ -115,6 +117,8 @@ pub enum Action {
     Accept,
     Reject,
     NextLesion,
+    /// Adds a label layer.
+    NewLayer,
     PreviousLabel,
     NextLabel,
     Tool(ToolId),
@@ -205,6 +209,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenSample: ;
     OpenLabels: ;
     ChooseSeries: ;
+    NewLayer: ;
     ToggleConvention: ;
     ShowAbout: ;
 };
@@ -215,9 +220,9 @@ pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
         action: Action::Tool(tool.id),
         keys: tool.keys,
     });
-    let operations = OPERATIONS.iter().map(|operation| Shortcut {
+    let operations = OPERATION_KEYS.iter().map(|(operation, keys)| Shortcut {
         action: Action::Operation(operation),
-        keys: &[],
+        keys,
     });
     let layouts = LAYOUTS.iter().map(|layout| Shortcut {
         action: Action::Layout(layout.id),
@@ -227,6 +232,24 @@ pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
         .chain(SHORTCUTS.iter().copied())
         .chain(layouts)
         .chain(operations)
+}
+
+/// The operations with the keys that they name.
+static OPERATION_KEYS: LazyLock<Vec<(&Operation, Vec<KeyboardShortcut>)>> = LazyLock::new(|| {
+    let keys = |operation: &Operation| Vec::from_iter(operation.key.and_then(keys_named));
+    OPERATIONS.iter().map(|&o| (o, keys(o))).collect()
+});
+
+/// Keys as operations name them, such as `Ctrl+H`; `None` where it names none.
+fn keys_named(text: &str) -> Option<KeyboardShortcut> {
+    let mut names = text.rsplit('+');
+    let logical_key = Key::from_name(names.next()?)?;
+    let modifiers = names.try_fold(NONE, |held, name| match name {
+        "Ctrl" => Some(held.plus(CTRL)),
+        "Shift" => Some(held.plus(Modifiers::SHIFT)),
+        _ => None,
+    });
+    Some(key(modifiers?, logical_key))
 }
 
 impl Action {
@@ -255,6 +278,7 @@ impl Action {
             Self::Accept => "Accept proposal",
             Self::Reject => "Reject proposal",
             Self::NextLesion => "Next lesion",
+            Self::NewLayer => "New label layer",
             Self::PreviousLabel => "Previous label",
             Self::NextLabel => "Next label",
             Self::Tool(id) => Tool::of(id).title,
@@ -302,6 +326,7 @@ impl Action {
             | Self::Accept
             | Self::Reject
             | Self::NextLesion
+            | Self::NewLayer
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,
@@ -422,4 +447,23 @@ pub fn pressed_actions(input: &mut egui::InputState) -> Vec<Action> {
         }
     }
     actions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_have_the_keys_that_they_name_and_no_two_actions_the_same() {
+        for operation in OPERATIONS {
+            let named = usize::from(operation.key.is_some());
+            assert_eq!(Action::Operation(operation).keys().len(), named);
+        }
+        assert_eq!(keys_named("Ctrl+Shift+F3"), Some(key(CTRL_SHIFT, Key::F3)));
+        assert_eq!(keys_named("Hyper+H"), None);
+        let all: Vec<KeyboardShortcut> = shortcuts().flat_map(|s| s.keys).copied().collect();
+        for (at, keys) in all.iter().enumerate() {
+            assert!(!all[..at].contains(keys), "{keys:?} twice");
+        }
+    }
 }

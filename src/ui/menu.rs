@@ -85,9 +85,30 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, open, Action::OpenLabels, out);
     entry(ui, open, Action::Save, out);
     entry(ui, open, Action::SaveAs, out);
+    ui.menu_button("Older versions when saving", |ui| {
+        older_copies(ui, model, out);
+    });
     ui.separator();
     entry(ui, true, Action::Quit, out);
 }
+
+/// How many versions of a file that is saved over stay beside it.
+fn older_copies(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    for most in OLDER_COPIES {
+        let text = match most {
+            0 => "Keep none".to_owned(),
+            1 => "Keep the last one".to_owned(),
+            _ => format!("Keep the last {most}"),
+        };
+        if ui.radio(model.older_copies == most, text).clicked() {
+            out.push(UiRequest::KeepOlderCopies(most));
+            ui.close();
+        }
+    }
+}
+
+/// The numbers offered; the settings file takes others too.
+const OLDER_COPIES: [usize; 4] = [0, 1, 3, 10];
 
 /// Whether the file or folder of the scan has more than one series.
 fn has_other_series(case: &Case) -> bool {
@@ -133,6 +154,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::Reject, out);
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
+    entry(ui, case.is_some(), Action::NewLayer, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
     ui.menu_button("Operations", |ui| {
         for operation in OPERATIONS {

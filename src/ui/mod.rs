@@ -25,8 +25,9 @@ pub mod tools;
 pub mod view;
 mod workspace;
 
+pub use crate::session::Severity;
 pub use input::MouseProfile;
-pub use notify::{Message, Messages, Severity};
+pub use notify::{Message, Messages};
 pub use preferences::Preferences;
 pub use root::show;
 pub use state::UiState;

@@ -74,6 +74,8 @@ pub struct UiModel<'a> {
     pub jobs: &'a [Job],
     /// The scans opened last.
     pub recent: &'a [PathBuf],
+    /// How many older versions of a saved file stay beside it.
+    pub older_copies: usize,
     /// The adapter that draws the views; `None` without one.
     pub drawing_on: Option<&'a str>,
 }
@@ -154,6 +156,8 @@ pub enum UiRequest {
     ChooseModality(Modality),
     /// Compute with another model (its id).
     ChooseModel(String),
+    /// Keep so many older versions of a saved file.
+    KeepOlderCopies(usize),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

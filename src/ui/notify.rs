@@ -2,18 +2,9 @@
 
 use egui::{Align2, Area, Context, Frame, Id, Order, RichText, Stroke, vec2};
 
-use super::theme;
+use crate::session::Severity;
 
-/// How much a message matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// Something was done.
-    Done,
-    /// The user should know.
-    Warning,
-    /// Something was refused or failed.
-    Error,
-}
+use super::theme;
 
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +130,7 @@ impl Message {
         /// Slower than most people read.
         const CHARACTERS_PER_S: f64 = 12.0;
         let least = match self.severity {
-            Severity::Done => 4.0,
+            Severity::Info => 4.0,
             Severity::Warning => 8.0,
             Severity::Error => 12.0,
         };
@@ -150,7 +141,7 @@ impl Message {
 impl Severity {
     fn color(self) -> egui::Color32 {
         match self {
-            Self::Done => theme::GOOD,
+            Self::Info => theme::GOOD,
             Self::Warning => theme::WARNING,
             Self::Error => theme::ERROR,
         }
@@ -166,7 +157,7 @@ fn message_ui(ui: &mut egui::Ui, message: &Message) -> bool {
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 let text = RichText::new(&message.text).color(match message.severity {
-                    Severity::Done => theme::TEXT,
+                    Severity::Info => theme::TEXT,
                     other => other.color(),
                 });
                 ui.add(egui::Label::new(text).wrap());

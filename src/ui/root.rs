@@ -3,12 +3,12 @@
 use egui::{CentralPanel, Frame, Margin, Panel, Rect, Shape, Ui};
 
 use super::model::{UiModel, UiRequest};
-use super::notify::Severity;
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
     actions, help, menu, operation_form, palette, panel, question, status, theme, view, workspace,
 };
+use crate::session::Severity;
 
 /// Draws one frame and returns what the user asked for, in order.
 pub fn show(

@@ -2,6 +2,7 @@
 
 use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
+use crate::volume::LayerId;
 
 use super::input::MouseProfile;
 use super::model::Question;
@@ -13,6 +14,15 @@ use super::panes::PaneId;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, DrawnLabels};
 use super::workspace::Workspace;
+
+/// What is given another name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renamed {
+    /// The label of a value.
+    Label(u16),
+    /// A layer of labels.
+    Layer(LayerId),
+}
 
 /// State of the window.
 #[derive(Debug, Default)]
@@ -65,8 +75,8 @@ pub struct UiState {
     pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
-    /// The label whose name is being edited, and the text so far.
-    pub renaming: Option<(u16, String)>,
+    /// The label or layer whose name is being edited, and the text so far.
+    pub renaming: Option<(Renamed, String)>,
 }
 
 impl UiState {

@@ -1,5 +1,6 @@
 //! Label maps: one structure per voxel, and the table that names the structures.
 
+use super::layers::{LabelLayers, Layer, LayerId};
 use super::{Grid, Mask};
 use crate::util::short_debug;
 
@@ -16,12 +17,26 @@ pub struct Label {
     pub visible: bool,
     /// Never overwritten.
     pub locked: bool,
+    /// The layer that it is in.
+    pub layer: LayerId,
 }
 
-/// The structures of a label map, in the order shown; values are unique.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The structures of a label map, in the order shown, and the layers that they are in; values are unique over all layers.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelTable {
     labels: Vec<Label>,
+    /// The lowest first; never empty.
+    layers: Vec<Layer>,
+}
+
+impl Default for LabelTable {
+    /// No labels; one layer.
+    fn default() -> Self {
+        Self {
+            labels: Vec::new(),
+            layers: vec![Layer::first()],
+        }
+    }
 }
 
 impl Label {
@@ -100,6 +115,108 @@ impl LabelTable {
         &self.labels
     }
 
+    /// No labels, and these layers, the lowest first; `None` where there is none, or an id comes twice.
+    pub fn of_layers(layers: Vec<Layer>) -> Option<Self> {
+        let is_new = |n: usize| layers[..n].iter().all(|l| l.id != layers[n].id);
+        let is_sound = !layers.is_empty() && (0..layers.len()).all(is_new);
+        is_sound.then_some(Self {
+            labels: Vec::new(),
+            layers,
+        })
+    }
+
+    /// The layers, the lowest first; at least one.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// Whether there is nothing but the layer that there is at first.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.layers.as_slice(), [only] if *only == Layer::first())
+    }
+
+    /// The layer of an id.
+    pub fn layer(&self, id: LayerId) -> Option<&Layer> {
+        self.layers.iter().find(|l| l.id == id)
+    }
+
+    /// The layer of an id, to change.
+    pub fn layer_mut(&mut self, id: LayerId) -> Option<&mut Layer> {
+        self.layers.iter_mut().find(|l| l.id == id)
+    }
+
+    /// The layer that a label is in; the lowest for a value without a label.
+    pub fn layer_of(&self, value: u16) -> LayerId {
+        let label = self.get(value);
+        label.map_or(self.layers[0].id, |l| l.layer)
+    }
+
+    /// The labels of a layer, in display order.
+    pub fn labels_in(&self, layer: LayerId) -> impl Iterator<Item = &Label> {
+        self.labels.iter().filter(move |l| l.layer == layer)
+    }
+
+    /// Whether a label can be seen: it is visible, and so is its layer.
+    pub fn is_shown(&self, label: &Label) -> bool {
+        label.visible && self.layer(label.layer).is_none_or(|l| l.visible)
+    }
+
+    /// The table with labels of hidden layers hidden themselves.
+    pub fn with_layers_hidden(&self) -> Self {
+        let mut table = self.clone();
+        for label in &mut table.labels {
+            label.visible &= self.layer(label.layer).is_none_or(|l| l.visible);
+        }
+        table
+    }
+
+    /// The labels of one layer alone, in that layer.
+    pub fn of_layer(&self, id: LayerId) -> Option<Self> {
+        let mut alone = Self::of_layers(vec![self.layer(id)?.clone()])?;
+        alone.labels.extend(self.labels_in(id).cloned());
+        Some(alone)
+    }
+
+    /// All labels in one layer.
+    pub fn flattened(self) -> Self {
+        let mut flat = Self::default();
+        self.labels.into_iter().for_each(|label| flat.insert(label));
+        flat
+    }
+
+    /// Adds a layer on top of all; `None` where there are as many as there may be.
+    pub fn add_layer(&mut self, name: &str) -> Option<LayerId> {
+        if self.layers.len() >= LabelLayers::MOST {
+            return None;
+        }
+        let id = (0..=u16::MAX).map(LayerId);
+        let id = id.into_iter().find(|&id| self.layer(id).is_none())?;
+        self.layers.push(Layer {
+            id,
+            name: name.to_owned(),
+            visible: true,
+        });
+        Some(id)
+    }
+
+    /// Removes a layer and its labels; `false`, and nothing, where it is the last or there is none.
+    pub fn remove_layer(&mut self, id: LayerId) -> bool {
+        if self.layers.len() == 1 || self.layer(id).is_none() {
+            return false;
+        }
+        self.layers.retain(|l| l.id != id);
+        self.labels.retain(|l| l.layer != id);
+        true
+    }
+
+    /// Moves a layer to a place of the order, counted from the lowest; beyond the highest, there.
+    pub fn move_layer(&mut self, id: LayerId, to: usize) {
+        if let Some(from) = self.layers.iter().position(|l| l.id == id) {
+            let layer = self.layers.remove(from);
+            self.layers.insert(to.min(self.layers.len()), layer);
+        }
+    }
+
     /// The label of a value.
     pub fn get(&self, value: u16) -> Option<&Label> {
         self.labels.iter().find(|l| l.value == value)
@@ -127,22 +244,31 @@ impl LabelTable {
         hidden.map(|l| l.value).collect()
     }
 
-    /// Adds or replaces the label of this value.
-    pub fn insert(&mut self, label: Label) {
+    /// Adds or replaces the label of this value; one of a layer that there is not goes to the lowest.
+    pub fn insert(&mut self, mut label: Label) {
+        if self.layer(label.layer).is_none() {
+            label.layer = self.layers[0].id;
+        }
         match self.get_mut(label.value) {
             Some(existing) => *existing = label,
             None => self.labels.push(label),
         }
     }
 
-    /// Adds a visible, unlocked label with the palette's colour for its value.
+    /// Adds a visible, unlocked label with the palette's colour for its value, in the lowest layer.
     pub fn add(&mut self, value: u16, name: &str) {
+        self.add_in(self.layers[0].id, value, name);
+    }
+
+    /// As [`Self::add`], in another layer.
+    pub fn add_in(&mut self, layer: LayerId, value: u16, name: &str) {
         self.insert(Label {
             value,
             name: name.to_owned(),
             color: Self::palette_color(value),
             visible: true,
             locked: false,
+            layer,
         });
     }
 

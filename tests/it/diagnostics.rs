@@ -190,7 +190,7 @@ fn what_can_be_printed_for_debugging_hides_its_content() {
     let mut settings = Settings::default();
     settings.push_recent(&path);
     let opened = OpenedLabels {
-        labels: labels.clone(),
+        layers: labels.clone().into(),
         table: table.clone(),
         path: path.clone(),
     };

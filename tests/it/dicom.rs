@@ -10,7 +10,7 @@ use prosector::util::{CancelToken, JobContext};
 use prosector::volume::{Grid, Modality};
 use serde::Deserialize;
 
-use crate::support::shared;
+use crate::support::{shared, told};
 
 /// A row of `tests/data/dicom_expectations.json`, made by `tests/make_dicom_expectations.py`.
 #[derive(Deserialize)]
@@ -282,7 +282,7 @@ fn a_tilted_uneven_stack_is_sheared_and_interpolated_and_says_so() {
         return;
     };
     let Scan { image, info } = open_plain(&folder);
-    let text = info.warnings.join("\n");
+    let text = told(&info.warnings).join("\n");
     assert!(text.contains("lean by 18.50 degrees"), "{text}");
     assert!(text.contains("28 slices were interpolated to 56"), "{text}");
     let grid = image.grid();
@@ -317,7 +317,11 @@ fn frames_at_the_same_positions_are_told_apart() {
         (first.info.frames, first.info.frame, second.info.frame),
         (Some(2), 0, 1)
     );
-    assert!(first.info.warnings[0].contains("b-value (0, 1000); frame 0 is used"));
+    assert!(
+        first.info.warnings[0]
+            .to_string()
+            .contains("b-value (0, 1000); frame 0 is used")
+    );
     let by_hand = open_plain(&folder.join("IM-0001-0076-0001.dcm"));
     let pixels = by_hand.image.grid().len();
     assert!((0..pixels).all(|o| second.image.value(o) == by_hand.image.value(o)));

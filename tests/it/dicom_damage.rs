@@ -56,7 +56,9 @@ fn copies_of_files_count_once_and_two_series_need_a_choice() {
     let scan = open(copy.path(), &OpenOptions::default()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(scan.info.dims, Some([256, 256, 4]));
     assert!(
-        scan.info.warnings[0].contains("1 files are exact copies"),
+        scan.info.warnings[0]
+            .to_string()
+            .contains("1 files are exact copies"),
         "{:?}",
         scan.info.warnings
     );

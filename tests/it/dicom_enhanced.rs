@@ -21,13 +21,13 @@ fn put_macro(item: &mut InMemDicomObject, sequence: Tag, tag: Tag, vr: VR, value
 }
 
 /// A frame at a height, at a time, with a rescale slope; frame `n` is filled with `n + 1`.
-struct Frame {
+pub struct Frame {
     z_mm: f64,
     time: u32,
     slope: &'static str,
 }
 
-fn enhanced(frames: &[Frame]) -> InMemDicomObject {
+pub fn enhanced(frames: &[Frame]) -> InMemDicomObject {
     let mut object = slice(0.0, [0; 12]);
     for tag in [
         tags::IMAGE_POSITION_PATIENT,
@@ -105,7 +105,7 @@ fn enhanced(frames: &[Frame]) -> InMemDicomObject {
     object
 }
 
-fn at(z_mm: f64, time: u32, slope: &'static str) -> Frame {
+pub fn at(z_mm: f64, time: u32, slope: &'static str) -> Frame {
     Frame { z_mm, time, slope }
 }
 
@@ -127,7 +127,11 @@ fn frames_are_sorted_by_position_and_split_by_time() {
         assert_eq!(by_slice(&scan), expected);
         assert_eq!(scan.info.frames, Some(2));
         assert_eq!(scan.info.spacing_mm, Some([1.0, 2.0, 5.0]));
-        assert!(scan.info.warnings[0].contains("temporal position (1, 2)"));
+        assert!(
+            scan.info.warnings[0]
+                .to_string()
+                .contains("temporal position (1, 2)")
+        );
     }
 }
 

@@ -8,12 +8,13 @@ use dicom_core::value::{DataSetSequence, PixelFragmentSequence};
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
-use prosector::io::{self, IoError, OpenOptions, Scan};
+use prosector::io::{self, Choice, IoError, OpenOptions, Scan};
 use prosector::util::JobContext;
 use tempfile::TempDir;
 
 use crate::dicom::open;
 use crate::dicom_made::{by_slice, folder_of, set_number, set_text, slice, values};
+use crate::support::told;
 
 fn opened(folder: &Path) -> Scan {
     open(folder, &OpenOptions::default()).unwrap_or_else(|e| panic!("{e}"))
@@ -35,7 +36,7 @@ fn refusal(folder: &Path) -> String {
 }
 
 fn said(scan: &Scan) -> String {
-    scan.info.warnings.join("\n")
+    told(&scan.info.warnings).join("\n")
 }
 
 /// A slice filled with a number, with an instance number.
@@ -899,10 +900,20 @@ fn what_is_assumed_is_told_without_words_of_the_command_line() {
     let context = JobContext::silent();
     let (info, _) = io::inspect(folder.path(), &OpenOptions::default(), &context)
         .unwrap_or_else(|e| panic!("{e}"));
-    assert!(info.warnings[0].ends_with("told apart by b-value (0, 500, 1000); frame 0 is used"));
-    let asked = info.warnings_with(|_| Some("choose another"));
     assert!(
-        asked[0].ends_with("frame 0 is used, choose another"),
-        "{asked:?}"
+        info.warnings[0]
+            .to_string()
+            .ends_with("told apart by b-value (0, 500, 1000); frame 0 is used")
     );
+    assert_eq!(info.warnings[0].choice(), Some(Choice::Frame));
+    let apart = info.frames_apart.expect("there are several");
+    assert_eq!(apart.frames, ["b-value 0", "b-value 500", "b-value 1000"]);
+    let options = OpenOptions {
+        frame: Some(2),
+        ..OpenOptions::default()
+    };
+    let (info, _) =
+        io::inspect(folder.path(), &options, &context).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(info.warnings[0].choice(), None, "it was chosen");
+    assert!(info.warnings[0].to_string().ends_with("frame 2 is used"));
 }

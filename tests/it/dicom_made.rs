@@ -10,6 +10,7 @@ use prosector::util::JobContext;
 use tempfile::TempDir;
 
 use crate::dicom::open;
+use crate::support::told;
 
 const COLUMNS: usize = 4;
 const ROWS: usize = 3;
@@ -92,7 +93,7 @@ fn refused(objects: Vec<InMemDicomObject>) -> String {
 }
 
 /// Slices at these heights; slice `n` is filled with `n`.
-fn stack_at(heights: &[f64]) -> Vec<InMemDicomObject> {
+pub fn stack_at(heights: &[f64]) -> Vec<InMemDicomObject> {
     let filled = |(n, &z): (usize, &f64)| slice(z, [n as u16; 12]);
     heights.iter().enumerate().map(filled).collect()
 }
@@ -119,7 +120,7 @@ fn slices_are_sorted_along_the_normal_and_lps_becomes_ras() {
         [0.0, 0.0, 0.0, 1.0],
     ];
     assert_eq!(scan.info.affine, Some(expected));
-    assert_eq!(scan.info.warnings, Vec::<String>::new());
+    assert_eq!(scan.info.warnings, Vec::new());
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn monochrome1_is_told_and_not_inverted_and_padding_is_counted() {
     set_number(&mut object, tags::PIXEL_PADDING_VALUE, 0xF830);
     let scan = opened(vec![object]);
     assert_eq!(values(&scan)[..3], [1.0, 2.0, 3.0]);
-    let text = scan.info.warnings.join("\n");
+    let text = told(&scan.info.warnings).join("\n");
     assert!(text.contains("MONOCHROME1"), "{text}");
     assert!(
         text.contains("2 voxels are padding") && text.contains("-2000"),
@@ -178,7 +179,9 @@ fn different_rescales_become_floats_and_a_slope_of_zero_is_refused() {
 fn spacing_that_is_not_even_is_tolerated_interpolated_or_refused() {
     let small = opened(stack_at(&[0.0, 5.1, 10.0]));
     assert!(
-        small.info.warnings[0].contains("0.100 mm from even spacing"),
+        small.info.warnings[0]
+            .to_string()
+            .contains("0.100 mm from even spacing"),
         "{:?}",
         small.info.warnings
     );
@@ -191,7 +194,11 @@ fn spacing_that_is_not_even_is_tolerated_interpolated_or_refused() {
     let along = by_slice(&regions);
     assert_eq!(along[..6], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
     assert_eq!((along[7], along[15]), (6.0, 10.0));
-    assert!(regions.info.warnings[0].contains("11 slices were interpolated to 16"));
+    assert!(
+        regions.info.warnings[0]
+            .to_string()
+            .contains("11 slices were interpolated to 16")
+    );
 
     let missing = refused(stack_at(&[0.0, 2.0, 4.0, 8.0, 10.0, 16.0]));
     assert!(
@@ -217,7 +224,9 @@ fn slices_off_a_straight_line_are_refused_and_tilt_is_kept() {
     let affine = tilted.info.affine.expect("there is an affine");
     assert_eq!([affine[0][2], affine[1][2], affine[2][2]], [0.0, -1.0, 5.0]);
     assert!(
-        tilted.info.warnings[0].contains("lean by 11.31 degrees"),
+        tilted.info.warnings[0]
+            .to_string()
+            .contains("lean by 11.31 degrees"),
         "{:?}",
         tilted.info.warnings
     );
@@ -242,13 +251,17 @@ fn a_fourth_axis_must_tell_every_position_apart() {
         (Some([4, 3, 3]), Some(3))
     );
     assert!(
-        scan.info.warnings[0].contains("trigger time (0, 20, 40)"),
+        scan.info.warnings[0]
+            .to_string()
+            .contains("trigger time (0, 20, 40)"),
         "{:?}",
         scan.info.warnings
     );
     let numbered = opened(series(&["0", "0"]));
     assert!(
-        numbered.info.warnings[0].contains("instance numbers"),
+        numbered.info.warnings[0]
+            .to_string()
+            .contains("instance numbers"),
         "{:?}",
         numbered.info.warnings
     );
@@ -345,7 +358,12 @@ fn colours_become_luminance_and_palettes_are_refused_by_name() {
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
     let scan = opened(vec![object]);
     assert_eq!(values(&scan), [124.0; 12]);
-    assert!(scan.info.warnings.iter().any(|w| w.contains("luminance")));
+    assert!(
+        scan.info
+            .warnings
+            .iter()
+            .any(|w| w.to_string().contains("luminance"))
+    );
 
     let mut palette = slice(0.0, [0; 12]);
     set_text(

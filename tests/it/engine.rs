@@ -181,7 +181,7 @@ impl Bench {
                 Event::Started { id } => return format!("started {}", id.0),
                 Event::FinishedAuto { id, .. } => return format!("auto {}", id.0),
                 Event::FinishedPrompt { id, .. } => return format!("prompt {}", id.0),
-                Event::FinishedBackground { id, .. } => return format!("background {}", id.0),
+                Event::FinishedTask { id, .. } => return format!("background {}", id.0),
                 Event::Failed { id, message } => return format!("failed {}: {message}", id.0),
                 Event::Cancelled { id } => return format!("cancelled {}", id.0),
             }
@@ -249,22 +249,37 @@ fn auto_by_pieces() -> Request {
     }
 }
 
-/// Teaching, in small: steps that go on until `is_over` holds after one, and are told to `steps`.
-fn background(
-    steps: Sender<u32>,
+/// Steps that go on until `is_over` holds after one, and are told to `steps`.
+fn steps_until(
     is_over: impl Fn(u32) -> bool + Send + Sync + 'static,
-) -> Request {
-    let task = Task::new(move |_, ctx| {
+    steps: Sender<u32>,
+) -> impl Fn(&JobContext) -> Result<(), ModelError> + Send + Sync + 'static {
+    move |ctx| {
         let mut step = 0;
         while !is_over(step) {
-            ctx.step(0.5, "teaching")?;
+            ctx.step(0.5, "going on")?;
             step += 1;
             // The test may not listen.
             let _ = steps.send(step);
         }
         Ok(())
-    });
+    }
+}
+
+/// What is computed ahead, in small.
+fn background(
+    steps: Sender<u32>,
+    is_over: impl Fn(u32) -> bool + Send + Sync + 'static,
+) -> Request {
+    let go_on = steps_until(is_over, steps);
+    let task = Task::new(move |_, ctx| go_on(ctx));
     Request::Background { task }
+}
+
+/// Training, in small.
+fn training(steps: Sender<u32>, is_over: impl Fn(u32) -> bool + Send + Sync + 'static) -> Request {
+    let task = Task::without_model(steps_until(is_over, steps));
+    Request::Training { task }
 }
 
 #[test]
@@ -507,8 +522,8 @@ fn everything_goes_before_background_work() {
     let (steps, stepped) = crossbeam_channel::unbounded();
     let over = Arc::new(AtomicUsize::new(0));
     let is_over = over.clone();
-    let teaching = background(steps, move |_| is_over.load(Ordering::SeqCst) > 0);
-    bench.engine.submit(teaching);
+    let ahead = background(steps, move |_| is_over.load(Ordering::SeqCst) > 0);
+    bench.engine.submit(ahead);
     assert_eq!(bench.told(), "started 1");
     // A prompt in an automatic job in the background work.
     bench.engine.submit(auto_by_pieces());
@@ -537,18 +552,78 @@ fn everything_goes_before_background_work() {
 }
 
 #[test]
+fn everything_goes_before_training() {
+    let bench = Bench::new(false);
+    bench.told();
+    let (steps, stepped) = crossbeam_channel::unbounded();
+    let over = Arc::new(AtomicUsize::new(0));
+    let is_over = over.clone();
+    let is_over = move |_| is_over.load(Ordering::SeqCst) > 0;
+    bench.engine.submit(training(steps.clone(), is_over));
+    assert_eq!(bench.told(), "started 1");
+    for (id, request, end) in [
+        (2, background(steps, |step| step > 2), "background 2"),
+        (3, auto(), "auto 3"),
+        (4, prompt(DO_ANSWER), "prompt 4"),
+    ] {
+        bench.engine.submit(request);
+        assert_eq!(
+            bench.told_many(2),
+            [format!("started {id}"), end.to_owned()]
+        );
+    }
+    stepped.recv_timeout(PATIENCE).expect("it goes on");
+    over.store(1, Ordering::SeqCst);
+    assert_eq!(bench.told(), "background 1");
+}
+
+#[test]
+fn training_needs_no_model_and_everything_else_does() {
+    let engine = Engine::without_model(|| {});
+    let (steps, stepped) = crossbeam_channel::unbounded();
+    engine.submit(training(steps.clone(), |step| step == 2));
+    engine.submit(auto());
+    engine.submit(background(steps, |_| true));
+    let failing = Task::without_model(|_| Err(ModelError::Unknown("nothing".to_owned())));
+    engine.submit(Request::Training { task: failing });
+    let breaking = Task::without_model(|_| -> Result<(), ModelError> { panic!("a bad recipe") });
+    engine.submit(Request::Training { task: breaking });
+    let mut ends = Vec::new();
+    while ends.len() < 5 {
+        match engine.events().recv_timeout(PATIENCE).expect("an event") {
+            Event::FinishedTask { id, .. } => ends.push((id.0, String::new())),
+            Event::Failed { id, message } => ends.push((id.0, message)),
+            Event::Started { .. } | Event::Progress { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    ends.sort();
+    let none = "no model is open here".to_owned();
+    assert_eq!(
+        ends[..3],
+        [(1, String::new()), (2, none.clone()), (3, none)]
+    );
+    assert!(ends[3].1.starts_with("no model 'nothing' is installed"));
+    assert_eq!(
+        ends[4].1,
+        "the job stopped unexpectedly (a bad recipe): try again"
+    );
+    assert_eq!(stepped.try_iter().collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
 fn models_run_on_the_engines_thread_only() {
     let bench = Bench::new(false);
     bench.told();
     let (polled, has_polled) = crossbeam_channel::bounded(0);
-    let task = Task::new(move |_, ctx| {
+    let task = Task::without_model(move |ctx| {
         // To say that it has begun, and then that it has polled on another thread.
         polled.send(()).expect("the test listens");
         std::thread::scope(|scope| {
             scope.spawn(|| ctx.check());
         });
         polled.send(()).expect("the test listens");
-        Ok(())
+        Ok::<_, ModelError>(())
     });
     bench.engine.submit(Request::Background { task });
     assert_eq!(bench.told(), "started 1");
@@ -600,10 +675,17 @@ fn queue_rules() {
 #[test]
 fn a_job_gives_way_to_what_is_more_urgent_and_to_nothing_else() {
     let (steps, _) = crossbeam_channel::unbounded();
-    let teaching = || background(steps.clone(), |_| true);
-    let by_urgency = [teaching(), auto(), prompt(DO_ANSWER), Request::DropCaches];
+    let train = || training(steps.clone(), |_| true);
+    let by_urgency = [
+        train(),
+        background(steps.clone(), |_| true),
+        auto(),
+        prompt(DO_ANSWER),
+        Request::DropCaches,
+    ];
     assert!(by_urgency.iter().map(Request::priority).is_sorted());
-    assert_eq!(by_urgency[0].priority(), Priority::Background);
+    assert_eq!(by_urgency[0].priority(), Priority::Training);
+    assert_eq!(by_urgency[1].priority(), Priority::Background);
     for (under_way, first) in by_urgency.iter().enumerate() {
         for (waiting, second) in by_urgency.iter().enumerate() {
             let mut queue = Queue::default();
@@ -623,7 +705,7 @@ fn a_job_gives_way_to_what_is_more_urgent_and_to_nothing_else() {
     }
 
     let mut queue = Queue::default();
-    queue.push(JobId(1), teaching());
+    queue.push(JobId(1), train());
     let (_, _, outer) = queue.take().expect("a job waits");
     queue.push(JobId(2), auto());
     let (_, _, inner) = queue.take().expect("it goes first");

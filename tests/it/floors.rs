@@ -2,12 +2,16 @@
 //! weights of the same shape do not.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::Module as _;
 use burn::tensor::Device;
 use prosector::io::{OpenOptions, open_labels, open_scan};
-use prosector::models::prosector1::{NetConfig, Prosector1, ProsectorNet};
-use prosector::models::{DeviceChoice, ModelCard, ScanKey, Segmenter, open_model};
+use prosector::models::checkpoint::{TensorFile, WeightMap};
+use prosector::models::prosector1::{NetConfig, ProsectorNet};
+use prosector::models::{
+    DeviceChoice, ModelCard, ScanKey, Segmenter, StoredModel, open_model, system_named,
+};
 use prosector::prompt::{PromptSet, correcting_click};
 use prosector::util::JobContext;
 use prosector::volume::metrics::dice;
@@ -202,8 +206,11 @@ fn random_weights_of_the_same_shape_do_not() {
     device.seed(1);
     let net = ProsectorNet::new(&NetConfig::new(card.structures.len()), &device);
     let weights = net.into_record().into_bytes().expect("weights");
-    let random = Prosector1::open(card, weights.to_vec(), DeviceChoice::Cpu);
-    let Some(rows) = measured(&random.expect("a model")) else {
+    let file = TensorFile::of_burnpack("random.bpk".as_ref(), weights.to_vec());
+    let weights = WeightMap::of_file(&Arc::new(file.expect("tensors")), "");
+    let system = system_named(&card.system).expect("the system of the model in the box");
+    let random = (system.open)(StoredModel::new(card, weights), DeviceChoice::Cpu);
+    let Some(rows) = measured(&*random.expect("a model")) else {
         return;
     };
     let passed: Vec<&Row> = rows

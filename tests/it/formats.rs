@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use glam::DVec3;
 use prosector::geometry::Affine;
 use prosector::io::{
-    IoError, OpenOptions, Scan, check_keeps, open_labels, open_scan, save_image, save_labels,
+    IoError, OpenOptions, Scan, Warning, check_keeps, open_label_layers, open_labels, open_scan,
+    save_image, save_label_layers, save_labels,
 };
 use prosector::util::JobContext;
-use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
+use prosector::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, LayerId, Modality, Rescale, VoxelData,
+};
 
 use crate::support::shared;
 
@@ -107,10 +110,7 @@ fn labels_keep_names_and_colours_in_nrrd_and_values_in_meta_image() {
     let path = folder.path().join("labels.seg.nrrd");
     save_labels(&path, &labels, &table).expect("saved");
     let (read, names, warnings) = open_labels(&path, &JobContext::silent()).expect("opened");
-    assert_eq!(
-        (read.voxels, warnings),
-        (labels.voxels.clone(), Vec::<String>::new())
-    );
+    assert_eq!((read.voxels, warnings), (labels.voxels.clone(), Vec::new()));
     for label in table.labels() {
         let found = names.get(label.value).expect("every label is there");
         assert_eq!((&found.name, found.color), (&label.name, label.color));
@@ -122,17 +122,147 @@ fn labels_keep_names_and_colours_in_nrrd_and_values_in_meta_image() {
     assert_eq!(names.get(700).expect("named").name, "label_700");
 }
 
-#[test]
-fn slicers_layers_become_one_map_and_overlap_is_said() {
-    let folder = tempfile::tempdir().expect("a folder");
+/// Two segments in two layers, as Slicer writes them; `voxels` are those of both layers, voxel by voxel.
+fn two_segments(folder: &Path, voxels: [u8; 12]) -> PathBuf {
     let header = "NRRD0004\ntype: unsigned char\ndimension: 4\nspace: left-posterior-superior\n\
         sizes: 2 3 2 1\nspace directions: none (1,0,0) (0,1,0) (0,0,2)\n\
         kinds: list domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n\
         Segment0_ID:=a\nSegment0_Name:=GTV in\nSegment0_LabelValue:=1\nSegment0_Layer:=0\nSegment0_Color:=1 0 0\n\
         Segment1_ID:=b\nSegment1_Name:=organ\nSegment1_LabelValue:=1\nSegment1_Layer:=1\nSegment1_Color:=0 0.5 1\n\n";
-    // Voxel by voxel: layer 0, layer 1.
-    let voxels = [1, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0];
-    let path = write(folder.path(), "two.seg.nrrd", header, &voxels);
+    write(folder, "two.seg.nrrd", header, &voxels)
+}
+
+/// In one voxel both segments.
+const OVERLAP: [u8; 12] = [1, 0, 1, 1, 0, 1, 0, 0, 0, 1, 0, 0];
+
+type Opened = (LabelLayers, LabelTable, Vec<Warning>);
+
+fn opened_layers(path: &Path) -> Opened {
+    open_label_layers(path, &JobContext::silent()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn voxels_of(layers: &LabelLayers) -> Vec<Vec<u16>> {
+    layers.maps().iter().map(|map| map.voxels.clone()).collect()
+}
+
+#[test]
+fn overlapping_segments_open_as_layers_and_come_back_from_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (layers, table, warnings) = opened_layers(&two_segments(folder.path(), OVERLAP));
+    let expected = [vec![1, 1, 0, 0, 0, 0], vec![0, 2, 2, 0, 2, 0]];
+    assert_eq!((voxels_of(&layers), warnings.len()), (expected.to_vec(), 0));
+    let segments = |table: &LabelTable| {
+        let labels = table.labels().iter();
+        let labels = labels.map(|l| (l.value, l.name.clone(), l.color, l.layer.0));
+        labels.collect::<Vec<_>>()
+    };
+    let (gtv, organ) = ("GTV in".to_owned(), "organ".to_owned());
+    assert_eq!(
+        segments(&table),
+        [(1, gtv, [255, 0, 0], 0), (2, organ, [0, 128, 255], 1)]
+    );
+    let path = folder.path().join("again.seg.nrrd");
+    assert_eq!(
+        save_label_layers(&path, &layers, &table).expect("saved"),
+        None
+    );
+    let bytes = fs::read(&path).expect("there");
+    let header = String::from_utf8_lossy(&bytes[..400]).into_owned();
+    for line in [
+        "sizes: 2 3 2 1",
+        "kinds: list domain domain domain",
+        "dimension: 4",
+    ] {
+        assert!(header.contains(line), "{header}");
+    }
+    let (again, names, warnings) = opened_layers(&path);
+    assert_eq!(
+        (again, segments(&names), warnings.len()),
+        (layers, segments(&table), 0)
+    );
+}
+
+#[test]
+fn a_format_of_one_map_gets_the_upper_labels_and_says_what_it_lacks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (layers, table, _) = opened_layers(&two_segments(folder.path(), OVERLAP));
+    for name in ["flat.nii.gz", "flat.nrrd", "flat.mha"] {
+        let path = folder.path().join(name);
+        let flattened = save_label_layers(&path, &layers, &table).expect("saved");
+        let expected = Warning::LayersFlattened { voxels: 1 };
+        assert_eq!(flattened, Some(expected), "{name}");
+        let (read, names, _) = opened_layers(&path);
+        assert_eq!(voxels_of(&read), [[1, 2, 2, 0, 2, 0]], "{name}");
+        assert_eq!(names.labels().len(), 2);
+    }
+}
+
+#[test]
+fn segments_that_do_not_overlap_are_one_layer_unless_the_file_names_its_layers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let apart = [1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0];
+    let (layers, table, _) = opened_layers(&two_segments(folder.path(), apart));
+    assert_eq!(voxels_of(&layers), [[1, 1, 2, 0, 2, 0]]);
+    assert!(table.is_plain());
+    // Ours: three layers, one without labels, one of a name that needs care.
+    let mut named = LabelTable::default();
+    named.add(5, "organ");
+    let upper = named.add_layer("target \\ \u{e9}").expect("room");
+    let empty = named.add_layer("empty").expect("room");
+    named.add_in(upper, 300, "lesion");
+    let mut layers = LabelLayers::empty(grid());
+    layers.follow(&named);
+    layers.voxels_mut(LayerId(0)).expect("there")[3..9].fill(5);
+    layers.voxels_mut(upper).expect("there")[20..25].fill(300);
+    let path = folder.path().join("ours.seg.nrrd");
+    save_label_layers(&path, &layers, &named).expect("saved");
+    let (again, names, warnings) = opened_layers(&path);
+    assert_eq!((voxels_of(&again), warnings.len()), (voxels_of(&layers), 0));
+    assert_eq!(names.layers(), named.layers());
+    assert_eq!(
+        (names.layer_of(5), names.layer_of(300)),
+        (LayerId(0), upper)
+    );
+    assert_eq!(names.labels_in(empty).count(), 0);
+}
+
+#[test]
+fn more_layers_than_there_may_be_become_one_and_overlap_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = LabelLayers::MOST + 6;
+    let mut header = format!(
+        "NRRD0004\ntype: unsigned char\ndimension: 4\nspace: left-posterior-superior\n\
+         sizes: {count} {count} 1 1\nspace directions: none (1,0,0) (0,1,0) (0,0,2)\n\
+         kinds: list domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n"
+    );
+    for n in 0..count {
+        header.push_str(&format!(
+            "Segment{n}_ID:=s{n}\nSegment{n}_LabelValue:=1\nSegment{n}_Layer:={n}\n"
+        ));
+    }
+    header.push('\n');
+    // Segment n has voxel n, and with overlap the last one has voxel 0 too.
+    for overlap in [0, 1] {
+        let mut voxels = vec![0; count * count];
+        (0..count).for_each(|n| voxels[n * count + n] = 1);
+        voxels[count - 1] = overlap;
+        let path = write(folder.path(), "many.seg.nrrd", &header, &voxels);
+        let (layers, table, warnings) = opened_layers(&path);
+        let mut expected: Vec<u16> = (1..=count as u16).collect();
+        if overlap == 1 {
+            expected[0] = count as u16;
+        }
+        assert_eq!(voxels_of(&layers), [expected]);
+        assert!(table.is_plain());
+        let told = [Warning::SegmentsOverlap { voxels: 1 }];
+        assert_eq!(warnings, told[..usize::from(overlap)]);
+    }
+}
+
+#[test]
+fn slicers_layers_become_one_map_and_overlap_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = two_segments(folder.path(), OVERLAP);
     let (labels, table, warnings) = open_labels(&path, &JobContext::silent()).expect("opened");
     assert_eq!(labels.voxels, [1, 2, 2, 0, 2, 0]);
     let named: Vec<_> = table
@@ -146,7 +276,9 @@ fn slicers_layers_become_one_map_and_overlap_is_said() {
     );
     assert_eq!(warnings.len(), 1);
     assert!(
-        warnings[0].starts_with("1 voxels belong to segments that overlap"),
+        warnings[0]
+            .to_string()
+            .starts_with("1 voxels belong to segments that overlap"),
         "{warnings:?}"
     );
 }

@@ -98,6 +98,6 @@ fn desam() {
         preset: None,
         overrides: &toml::from_str(settings).expect("TOML"),
     };
-    let imported = (system.import)(&source).expect("the authors' file");
+    let imported = system.import.expect("an importer")(&source).expect("the authors' file");
     assert_unchanged(opened(system, imported), scan([24, 20, 6]), 2, 4);
 }

@@ -233,7 +233,7 @@ fn forms_that_disagree_are_told_apart_in_voxels() {
         bytes[268..272].copy_from_slice(&(apart_mm as f32).to_ne_bytes());
         fs::write(&path, bytes).unwrap();
         let warnings = opened(&path).info.warnings;
-        let disagree = warnings.iter().any(|w| w.contains("disagree"));
+        let disagree = warnings.iter().any(|w| w.to_string().contains("disagree"));
         assert_eq!(disagree, told, "{spacing_mm} mm: {warnings:?}");
     }
 }
@@ -268,7 +268,10 @@ fn sizes_below_one_count_as_one_where_nothing_follows_them() {
             (Some(dims), Some(frames)),
             "{dim:?}"
         );
-        let said = info.warnings.iter().any(|w| w.contains("read as 1"));
+        let said = info
+            .warnings
+            .iter()
+            .any(|w| w.to_string().contains("read as 1"));
         assert!(said, "{dim:?}: {:?}", info.warnings);
     }
     for dim in [
@@ -363,7 +366,12 @@ fn voxels_that_are_no_number_are_counted_and_kept() {
     let (_, missing) = scan.image.finite_range();
     assert!(missing > 0);
     let told = format!("{missing} voxels are no finite numbers");
-    assert!(scan.info.warnings.iter().any(|w| w.contains(&told)));
+    assert!(
+        scan.info
+            .warnings
+            .iter()
+            .any(|w| w.to_string().contains(&told))
+    );
     let (low, high) = scan.info.value_range.unwrap();
     assert!(low.is_finite() && high.is_finite());
     let folder = tempfile::tempdir().unwrap();

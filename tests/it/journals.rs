@@ -258,7 +258,7 @@ fn a_full_disk_is_told_once_work_goes_on_and_arrives_when_there_is_room() {
     writer.flush(PATIENCE).expect("there is room again");
     assert_eq!(writer.events(), [Event::WorksAgain]);
     let (labels, ..) = list(folder.path())[0].labels().expect("whole");
-    assert_eq!(labels, **desk.case().labels());
+    assert_eq!(labels, *desk.case().document().layers());
     assert_eq!(list(folder.path())[0].kept.as_ref().map(|k| k.steps), Ok(5));
 }
 
@@ -312,7 +312,7 @@ fn a_journal_that_somebody_deletes_is_written_again() {
     writer.flush(PATIENCE).expect("there is room");
     assert!(journal.exists());
     let (labels, ..) = list(folder.path())[0].labels().expect("whole");
-    assert_eq!(labels, **desk.case().labels());
+    assert_eq!(labels, *desk.case().document().layers());
 }
 
 #[test]

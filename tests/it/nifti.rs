@@ -185,7 +185,7 @@ fn doubts_are_said() {
         ("sheared_sform.nii.gz", "right angles"),
     ] {
         let (info, _) = inspect(&root.join(name), None).unwrap();
-        let said = info.warnings.iter().any(|w| w.contains(word));
+        let said = info.warnings.iter().any(|w| w.to_string().contains(word));
         assert!(said, "{name}: {:?}", info.warnings);
     }
     let quiet = OpenOptions {

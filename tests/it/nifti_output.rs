@@ -10,7 +10,7 @@ use prosector::geometry::Affine;
 use prosector::io::{self, IoError, OpenOptions, atomic};
 use prosector::util::JobContext;
 use prosector::volume::{
-    Grid, ImageVolume, Label, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData,
+    Grid, ImageVolume, Label, LabelMap, LabelTable, LayerId, Mask, Modality, Rescale, VoxelData,
 };
 
 fn affine(columns: DMat3, origin: [f64; 3]) -> Affine {
@@ -69,6 +69,7 @@ fn labels(affine: Affine, largest: u16) -> (LabelMap, LabelTable) {
         color: [1, 128, 254],
         visible: true,
         locked: false,
+        layer: LayerId::default(),
     });
     table.add(largest, "last");
     (map, table)

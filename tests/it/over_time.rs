@@ -39,7 +39,10 @@ fn frames_of(slice: usize) -> OpenOptions {
 }
 
 fn says(scan: &Scan, what: &str) -> bool {
-    scan.info.warnings.iter().any(|w| w.contains(what))
+    scan.info
+        .warnings
+        .iter()
+        .any(|w| w.to_string().contains(what))
 }
 
 /// The colour of a pixel of a frame.
@@ -247,7 +250,7 @@ fn the_sides_of_a_film_are_not_known_in_one_frame_of_it_either() {
         };
         let scan = open(folder.path(), &options).unwrap_or_else(|e| panic!("{e}"));
         assert!(scan.image.grid().sides_assumed, "{frame:?}");
-        let said = |w: &&String| w.contains("right and left are assumed");
+        let said = |w: &&io::Warning| w.to_string().contains("right and left are assumed");
         assert_eq!(scan.info.warnings.iter().filter(said).count(), 1);
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
 use prosector::models::checkpoint::TensorFile;
 use prosector::models::{
-    DeviceChoice, ImportSource, Imported, ModelCard, ModelError, ScanKey, Segmenter, System,
-    system_named,
+    DeviceChoice, ImportSource, Imported, ModelCard, ModelError, ScanKey, Segmenter, StoredModel,
+    System, system_named,
 };
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::util::{CancelToken, JobContext};
@@ -48,7 +48,7 @@ fn imported(system: &System, names: [&str; 2], settings: &str) -> Option<Result<
         preset: None,
         overrides: &toml::from_str(settings).unwrap(),
     };
-    Some((system.import)(&source).map_err(|e| e.to_string()))
+    Some(system.import.unwrap()(&source).map_err(|e| e.to_string()))
 }
 
 pub(super) fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> {
@@ -62,7 +62,8 @@ pub(super) fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> 
     );
     let mut card: ModelCard = toml::from_str(&card).unwrap();
     card.config = imported.config;
-    (system.open)(card, imported.weights, DeviceChoice::Cpu).unwrap()
+    let stored = StoredModel::new(card, imported.weights);
+    (system.open)(stored, DeviceChoice::Cpu).unwrap()
 }
 
 fn sam() -> Option<Box<dyn Segmenter>> {
@@ -196,7 +197,7 @@ fn preset(file: &Arc<TensorFile>, preset: Option<&str>) -> Result<Imported, Stri
         preset,
         overrides: &toml::from_str(settings).unwrap(),
     };
-    (system.import)(&source).map_err(|e| e.to_string())
+    system.import.unwrap()(&source).map_err(|e| e.to_string())
 }
 
 /// A slice of the network's own size in three greys of the CT window.

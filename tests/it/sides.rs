@@ -56,7 +56,12 @@ fn letters_that_nobody_knows_have_a_question_mark() {
         border_texts(grid, Plane::Sagittal),
         ["A?", "P?", "S?", "I?"]
     );
-    let warned = |scan: &Scan| scan.info.warnings.iter().any(|w| w.contains("left-right"));
+    let warned = |scan: &Scan| {
+        scan.info
+            .warnings
+            .iter()
+            .any(|w| w.to_string().contains("left-right"))
+    };
     assert!(warned(&unknown) && !warned(&known));
 }
 
@@ -131,7 +136,7 @@ fn pictures_lie_in_no_patient() {
         let scan = open(folder.path(), frame);
         assert!(scan.image.grid().sides_assumed, "frame {frame:?}");
         let said = scan.info.warnings.iter();
-        let said = said.filter(|w| w.contains("right and left are assumed"));
+        let said = said.filter(|w| w.to_string().contains("right and left are assumed"));
         assert_eq!(said.count(), 1, "{:?}", scan.info.warnings);
     }
 }

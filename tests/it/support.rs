@@ -45,3 +45,8 @@ pub fn assert_refused(output: &Output, reason: &str) {
     assert!(said.contains(reason), "{said} does not say {reason}");
     assert!(output.stdout.is_empty());
 }
+
+/// Warnings as the facts that they tell.
+pub fn told(warnings: &[prosector::io::Warning]) -> Vec<String> {
+    warnings.iter().map(ToString::to_string).collect()
+}

@@ -2,12 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use burn::module::Module as _;
 use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor, TensorData};
+use prosector::engine::{Engine, Event, Request, Task};
+use prosector::geometry::VoxelBox;
+use prosector::io::{OpenOptions, open_scan};
 use prosector::models::prosector1::{NetConfig, ProsectorNet};
+use prosector::models::{DeviceChoice, ScanKey, open_model};
+use prosector::prompt::PromptSet;
+use prosector::train::{self, TrainRequest};
+use prosector::util::JobContext;
+use prosector::volume::Modality;
 
 use super::support::shared;
 
@@ -362,6 +371,127 @@ fn threedsam_resumes_with_its_clicks() {
 #[test]
 fn swinunetr_resumes_from_nothing_but_its_crops() {
     resumes("swinunetr", &swinunetr(), 0.0);
+}
+
+/// What tells [`trains_and_answers`] its recipe, and the model that answers meanwhile.
+const RECIPE: &str = "PROSECTOR_TEST_RECIPE";
+const ANSWERING: &str = "PROSECTOR_TEST_ANSWERING";
+
+/// A program that trains and answers at the same time; nothing to test by itself.
+#[test]
+#[ignore = "run by the test that says where models lie"]
+fn trains_and_answers() {
+    let (Ok(recipe), Ok(answering)) = (std::env::var(RECIPE), std::env::var(ANSWERING)) else {
+        return;
+    };
+    let recipe = PathBuf::from(recipe);
+    let scan = recipe.with_file_name(format!("images/{}.nii.gz", CASES[2]));
+    let options = OpenOptions {
+        modality: Some(Modality::Mr),
+        ..OpenOptions::default()
+    };
+    let image = open_scan(&scan, &options, &JobContext::silent())
+        .unwrap()
+        .image;
+    let image = Arc::new(image);
+    let prompts = PromptSet {
+        clicks: Vec::new(),
+        target_box: Some(VoxelBox {
+            min: [8, 10, 12],
+            max: [20, 30, 18],
+        }),
+    };
+    let open = move || open_model(Some(&answering), DeviceChoice::Cpu);
+    let alone = open().unwrap();
+    let alone = alone.segment_prompted(&image, ScanKey(1), &prompts, None, &JobContext::silent());
+    let alone = alone.unwrap().mask.voxels;
+
+    let engine = Engine::start(open, || {});
+    let request = TrainRequest {
+        recipe,
+        cache: None,
+        device: DeviceChoice::Cpu,
+        resume: false,
+    };
+    let task = Task::without_model(move |ctx| train::run(&request, ctx));
+    let training = engine.submit(Request::Training { task });
+    let click = || {
+        engine.submit(Request::Prompt {
+            scan: ScanKey(1),
+            image: Arc::clone(&image),
+            prompts: prompts.clone(),
+            prior: None,
+        })
+    };
+    let mut answers = 0;
+    loop {
+        match engine.events().recv_timeout(Duration::from_secs(300)) {
+            Ok(Event::Started { id }) if id == training => drop(click()),
+            Ok(Event::FinishedPrompt { result, .. }) => {
+                assert_eq!(result.mask.voxels, alone);
+                answers += 1;
+                // The user looks at it.
+                std::thread::sleep(Duration::from_millis(30));
+                click();
+            }
+            Ok(Event::FinishedTask { id, .. }) if id == training => break,
+            Ok(Event::Failed { message, .. } | Event::ModelFailed { message }) => {
+                panic!("{message}")
+            }
+            Ok(_) => {}
+            Err(e) => panic!("{e}"),
+        }
+    }
+    assert!(answers >= 3, "{answers} answers");
+}
+
+#[test]
+fn clicks_are_answered_while_it_trains_and_change_nothing() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.succeed(&workshop.recipe("quiet", &desam()), &[]);
+    let busy = workshop.recipe("busy", &desam());
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "training::trains_and_answers", "--ignored"])
+        .env("PROSECTOR_MODELS", workshop.path("models"))
+        .env(RECIPE, &busy)
+        .env(ANSWERING, "quiet")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(workshop.curve("busy"), workshop.curve("quiet"));
+    assert!(workshop.weights("busy") == workshop.weights("quiet"));
+}
+
+#[test]
+fn a_system_that_is_not_trained_here_is_named() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = workshop.recipe("plain", "system = \"sam\"");
+    let output = workshop.train(&recipe, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("can be trained: choose one of 3dsam"),
+        "{said}"
+    );
+}
+
+#[test]
+fn label_values_that_no_label_map_has_are_noticed() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = workshop.recipe("none", &desam());
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    std::fs::write(&recipe, text.replace("{ 1 = ", "{ 77 = ")).unwrap();
+    let output = workshop.train(&recipe, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("nothing to learn from"), "{said}");
 }
 
 /// The cache keeps half precision; beyond that it changes nothing.

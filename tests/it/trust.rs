@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use prosector::geometry::Affine;
 use prosector::io::{OpenOptions, open_scan, save_image, save_labels};
 use prosector::models::trust::{
-    DiceCurve, Evidence, Familiarity, Foretold, JudgedAnswer, Lesson, Lessons, Traits, Trust,
+    DiceCurve, Evidence, Example, Examples, Familiarity, Foretold, JudgedAnswer, Traits, Trust,
     log_odds, mean_absolute_error, share_of,
 };
 use prosector::models::{Certainty, ModelCard};
@@ -106,13 +106,13 @@ fn what_is_unlike_the_known_is_strange() {
     assert!(Familiarity::learn(&known, &[]).is_none());
 }
 
-fn lessons() -> Lessons {
+fn examples() -> Examples {
     let mut rng = rng();
-    let mut some = |count: usize| -> Vec<Lesson> {
+    let mut some = |count: usize| -> Vec<Example> {
         (0..count)
             .map(|n| {
                 let answer = made_up_answer(&mut rng, n / 5);
-                Lesson {
+                Example {
                     evidence: Evidence {
                         traits: answer.traits,
                         look: look(&mut rng, 0.1),
@@ -124,10 +124,10 @@ fn lessons() -> Lessons {
             })
             .collect()
     };
-    Lessons {
+    Examples {
         known_targets: some(60),
         new_targets: some(60),
-        ..Lessons::default()
+        ..Examples::default()
     }
 }
 
@@ -148,7 +148,7 @@ fn what_was_learnt_holds_for_its_weights_alone() {
         None
     );
 
-    let trust = Trust::learn("a1", &lessons()).expect("lessons");
+    let trust = Trust::learn("a1", &examples()).expect("examples");
     let path = Trust::path_beside(&card_path, &card("a1"));
     assert_eq!(path, folder.path().join("toy.trust.toml"));
     trust.save(&path).expect("a file");

@@ -6,22 +6,23 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::io::{OpenOptions, open_scan};
+use crate::io::{LabelTarget, OpenOptions, open_scan};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 
 use super::Refusal;
 use super::inputs::labels_on_grid;
+use super::words::plain;
 
 #[derive(Debug, Deserialize)]
 struct CaseFile {
     #[serde(default)]
-    case: Vec<Case>,
+    case: Vec<EvaluationCase>,
 }
 
 /// One scan with its truth.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Case {
+pub(super) struct EvaluationCase {
     /// Name in the report.
     pub(super) id: String,
     /// The scan; made absolute by [`read_cases`].
@@ -62,7 +63,7 @@ pub(super) struct OpenedCase {
 }
 
 /// Reads a file of cases; paths in it are relative to the file.
-pub(super) fn read_cases(path: &Path) -> Result<Vec<Case>, Refusal> {
+pub(super) fn read_cases(path: &Path) -> Result<Vec<EvaluationCase>, Refusal> {
     let refuse = |reason: String| Refusal::Other(format!("{}: {reason}", path.display()));
     let text = std::fs::read_to_string(path)
         .map_err(|e| refuse(format!("the cases cannot be read: {e}; check the path")))?;
@@ -90,7 +91,7 @@ pub(super) fn read_cases(path: &Path) -> Result<Vec<Case>, Refusal> {
     Ok(cases)
 }
 
-impl Case {
+impl EvaluationCase {
     /// Reads the scan and its truth.
     pub(super) fn open(&self) -> Result<OpenedCase, Refusal> {
         let ctx = JobContext::silent();
@@ -99,12 +100,16 @@ impl Case {
             ..OpenOptions::default()
         };
         let scan = open_scan(&self.image, &options, &ctx)?;
-        let (truth, table, doubts) = labels_on_grid(&self.truth, scan.image.grid(), &ctx)?;
+        let target = LabelTarget {
+            grid: *scan.image.grid(),
+            source: scan.info.provenance.as_deref(),
+        };
+        let (truth, table, doubts) = labels_on_grid(&self.truth, &target, &ctx)?;
         Ok(OpenedCase {
             labels: self.labels(&truth, &table),
             image: Arc::new(scan.image),
             truth,
-            warnings: [scan.info.warnings, doubts].concat(),
+            warnings: [plain(&scan.info.warnings), doubts].concat(),
         })
     }
 

@@ -16,7 +16,7 @@ pub(super) fn run(args: &ConvertArgs) -> Result<(), Refusal> {
     let console = Console::new(false);
     check_results(&[&args.output], &[&args.scan.path])?;
     let scan = inputs::open(&args.scan, args.modality.modality, &console.context())?;
-    let mut warnings = scan.info.warnings;
+    let mut warnings = scan.warnings;
     let image = if args.right_angles && scan.image.grid().is_sheared() {
         resampled(&scan.image, &mut warnings)?
     } else {

@@ -180,7 +180,7 @@ fn draw(made: &Phantom, organs: &LabelMap, lesion: &Mask, path: &Path) -> Result
     }
     let (picture, drawn_by) = render::screenshot(
         &made.image,
-        Some((&shown, &made.table)),
+        Some((&[Arc::new(shown)], &made.table)),
         made.lesion_click(),
         default_window(&made.image),
         PICTURE_SIZE,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::EditArgs;
-use crate::io::save_labels;
+use crate::io::{LabelTarget, save_label_layers};
 use crate::models::ScanKey;
 use crate::session::operations::OperationError;
 use crate::session::{
@@ -15,7 +15,7 @@ use crate::volume::window::default_window;
 use super::Refusal;
 use super::console::Console;
 use super::inputs;
-use super::outputs::{check_results, export_doubts};
+use super::outputs::{asked_layers, check_results, export_doubts};
 
 pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
     let console = Console::new(false);
@@ -36,9 +36,12 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
         desk.apply(command)?;
     }
     let case = desk.case()?;
-    save_labels(&args.output, case.labels(), case.table())?;
+    let layers = case.document().layers();
+    let (layers, table) = asked_layers(layers, case.table(), args.layers)?;
+    let flattened = save_label_layers(&args.output, &layers, &table)?;
     let result = format!("{}: {}", args.output.display(), contents(case));
     desk.warnings.extend(export_doubts(case.grid()));
+    desk.warnings.extend(flattened.map(|f| f.to_string()));
     console.warnings(&desk.warnings);
     console.notes(&desk.notes);
     console.line(&result);
@@ -58,9 +61,9 @@ impl Desk {
     fn open(&mut self, args: &EditArgs, console: Console) -> Result<(), Refusal> {
         let ctx = console.context();
         let scan = inputs::open(&args.scan, None, &ctx)?;
-        self.warnings.clone_from(&scan.info.warnings);
+        self.warnings.clone_from(&scan.warnings);
         self.warnings.extend(inputs::one_map_for_frames(&scan.info));
-        let grid = *scan.image.grid();
+        let (grid, source) = (*scan.image.grid(), scan.info.provenance.clone());
         let opened = OpenedScan {
             window: default_window(&scan.image),
             image: scan.image,
@@ -78,10 +81,14 @@ impl Desk {
         let Some(path) = &args.labels else {
             return Ok(());
         };
-        let (labels, table, warnings) = inputs::labels_on_grid(path, &grid, &ctx)?;
+        let target = LabelTarget {
+            grid,
+            source: source.as_deref(),
+        };
+        let (layers, table, warnings) = inputs::layers_on_grid(path, &target, &ctx)?;
         self.warnings.extend(warnings);
         self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
-            labels,
+            layers,
             table,
             path: path.clone(),
         })))

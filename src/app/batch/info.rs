@@ -2,20 +2,34 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use crate::cli::InfoArgs;
 use crate::io::{ScanInfo, inspect};
 
 use super::Refusal;
 use super::console::Console;
-use super::inputs::{in_words_of_the_line, open_options};
+use super::inputs::open_options;
+use super::words::with_options;
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    info: &'a ScanInfo,
+    warnings: Vec<String>,
+}
 
 pub(super) fn run(args: &InfoArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
     let options = open_options(&args.scan, None);
     let (info, _) = inspect(&args.scan.path, &options, &console.context())?;
-    let info = in_words_of_the_line(info);
-    console.warnings(&info.warnings);
-    console.result(&info, || describe(&info));
+    let report = Report {
+        info: &info,
+        warnings: with_options(&info.warnings),
+    };
+    console.warnings(&report.warnings);
+    console.result(&report, || describe(&info));
     Ok(())
 }
 

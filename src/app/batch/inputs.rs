@@ -8,18 +8,34 @@ use rayon::prelude::*;
 
 use crate::cli::{BoxArg, ClickArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::io::{Assumed, IoError, OpenOptions, Scan, ScanInfo, open_labels, open_scan};
+use crate::io::{
+    IoError, LabelTarget, Labels, OpenOptions, Scan, ScanInfo, open_labels_of, open_scan,
+};
 use crate::prompt::{Click, Polarity, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Reordering};
+use crate::volume::{
+    Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Mask, Modality, Reordering,
+};
 use crate::with_voxels;
 
-use super::Refusal;
+use super::{Refusal, words};
 
 /// A scan ready for the engine.
 pub(super) struct OpenedScan {
     pub(super) image: Arc<ImageVolume>,
     pub(super) info: ScanInfo,
+    /// What is to be told of it.
+    pub(super) warnings: Vec<String>,
+}
+
+impl OpenedScan {
+    /// What labels of it lie on.
+    pub(super) fn target(&self) -> LabelTarget<'_> {
+        LabelTarget {
+            grid: *self.image.grid(),
+            source: self.info.provenance.as_deref(),
+        }
+    }
 }
 
 /// What the arguments say about how to open the scan.
@@ -41,37 +57,47 @@ pub(super) fn open(
     let scan = open_scan(&args.path, &open_options(args, modality), ctx)?;
     Ok(OpenedScan {
         image: Arc::new(scan.image),
-        info: in_words_of_the_line(scan.info),
+        warnings: words::with_options(&scan.info.warnings),
+        info: scan.info,
     })
 }
 
-/// What was assumed, with the option that chooses otherwise.
-pub(super) fn in_words_of_the_line(info: ScanInfo) -> ScanInfo {
-    let option = |assumed| match assumed {
-        Assumed::Frame => Some("choose another with --frame"),
-        Assumed::Modality => Some("set it with --modality if that is wrong"),
-    };
-    ScanInfo {
-        warnings: info.warnings_with(option),
-        ..info
-    }
-}
-
-/// Opens a label map whose voxels must be those of `grid`, be it in another order; they are then said to lie exactly there.
-/// The last value holds what the user should know.
+/// Opens a label map whose voxels must be those of the scan, be it in another order; they are then said to lie exactly
+/// there. The last value holds what the user should know.
 pub(super) fn labels_on_grid(
     path: &Path,
-    grid: &Grid,
+    target: &LabelTarget,
     ctx: &JobContext,
 ) -> Result<(LabelMap, LabelTable, Vec<String>), Refusal> {
-    let (labels, table, mut warnings) = open_labels(path, ctx)?;
-    let reordering = same_voxels(path, &labels.grid, grid)?;
+    let (read, warnings) = labels_of_scan(path, target, ctx)?;
+    let told = read.warnings.len();
+    let (labels, table, all) = read.flattened();
+    let overlap = told_of(path, words::plain(&all[told..]));
+    Ok((labels, table, [warnings, overlap].concat()))
+}
+
+/// The same with all that is known of the labels.
+pub(super) fn labels_of_scan(
+    path: &Path,
+    target: &LabelTarget,
+    ctx: &JobContext,
+) -> Result<(Labels, Vec<String>), Refusal> {
+    let mut read = open_labels_of(path, Some(target), ctx)?;
+    let mut warnings = words::plain(&read.warnings);
+    let reordering = same_voxels(path, read.layers.grid(), &target.grid)?;
     warnings.extend(told_of(path, reordering.doubts()));
-    let labels = LabelMap {
-        grid: *grid,
-        voxels: reordering.apply(labels.voxels),
-    };
-    Ok((labels, table, warnings))
+    read.layers = read.layers.reordered(&reordering, target.grid);
+    Ok((read, warnings))
+}
+
+/// As [`labels_on_grid`], with the layers that the file has.
+pub(super) fn layers_on_grid(
+    path: &Path,
+    target: &LabelTarget,
+    ctx: &JobContext,
+) -> Result<(LabelLayers, LabelTable, Vec<String>), Refusal> {
+    let (read, warnings) = labels_of_scan(path, target, ctx)?;
+    Ok((read.layers, read.table, warnings))
 }
 
 /// Opens a mask whose voxels must be those of `grid`: whatever is not zero belongs to it, be it a label, a probability
@@ -91,7 +117,10 @@ pub(super) fn mask_on_grid(
         return Err(IoError::several_frames(path, frames).into());
     }
     let reordering = same_voxels(path, image.grid(), grid)?;
-    let doubts = told_of(path, [info.warnings, reordering.doubts()].concat());
+    let doubts = told_of(
+        path,
+        [words::plain(&info.warnings), reordering.doubts()].concat(),
+    );
     let rescale = image.rescale();
     let voxels = with_voxels!(image.voxels(), v => v
         .par_iter()

@@ -13,6 +13,7 @@ mod edit;
 mod evaluate;
 mod info;
 mod inputs;
+mod labels;
 mod model_run;
 mod models;
 mod operations;
@@ -23,6 +24,7 @@ mod screenshot;
 mod segment;
 mod statistics;
 mod train;
+mod words;
 
 use std::process::ExitCode;
 
@@ -98,6 +100,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Segment(args) => segment::run(&args),
         Command::Operations(args) => operations::run(&args),
         Command::Edit(args) => edit::run(&args),
+        Command::Labels(args) => labels::run(&args),
         Command::Statistics(args) => statistics::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),

@@ -168,6 +168,24 @@ impl ModelRun {
     }
 }
 
+/// Does a task that needs no model, on an engine's thread.
+pub(super) fn run_alone(request: Request, report: impl Fn(f32, &str)) -> Result<(), Refusal> {
+    let engine = Engine::without_model(|| {});
+    engine.submit(request);
+    loop {
+        match next_event(&engine)? {
+            Event::Progress {
+                fraction, stage, ..
+            } => report(fraction, &stage),
+            Event::FinishedTask { .. } => return Ok(()),
+            event @ (Event::Failed { .. } | Event::Cancelled { .. }) => {
+                return Err(unfinished(event));
+            }
+            _ => {}
+        }
+    }
+}
+
 fn next_event(engine: &Engine) -> Result<Event, Refusal> {
     let gone = |_| Refusal::Other("the engine stopped: start the command again".to_owned());
     engine.events().recv().map_err(gone)

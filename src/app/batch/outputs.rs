@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use crate::cli::LayersArg;
 use crate::io::{check_distinct, check_keeps, check_output};
-use crate::volume::Grid;
+use crate::volume::{Grid, LabelLayers, LabelTable};
 
 use super::Refusal;
 
@@ -15,6 +16,29 @@ pub(super) fn check_results(results: &[&Path], inputs: &[&Path]) -> Result<(), R
         check_keeps(result, inputs)?;
     }
     Ok(check_distinct(results)?)
+}
+
+/// The layers that are to be written.
+pub(super) fn asked_layers(
+    layers: &LabelLayers,
+    table: &LabelTable,
+    asked: LayersArg,
+) -> Result<(LabelLayers, LabelTable), Refusal> {
+    let LayersArg::One(number) = asked else {
+        return Ok((layers.clone(), table.clone()));
+    };
+    let one = table.layers().get(number).and_then(|layer| {
+        let alone = table.of_layer(layer.id)?;
+        let mut kept = layers.clone();
+        kept.follow(&alone);
+        Some((kept, alone))
+    });
+    one.ok_or_else(|| {
+        let count = table.layers().len();
+        Refusal::Usage(format!(
+            "there is no layer {number}; there are {count}, counted from 0, the lowest"
+        ))
+    })
 }
 
 /// What other programs will make of a file on this grid, where that is nothing.

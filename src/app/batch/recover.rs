@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::app::desktop::data_folder;
 use crate::app::journal::{self, Kept, KeptWork};
 use crate::cli::RecoverArgs;
-use crate::io::save_labels;
+use crate::io::save_label_layers;
 use crate::session::ScanSource;
 
 use super::Refusal;
@@ -126,8 +126,9 @@ fn export(work: &[KeptWork], id: &str, output: &Path, console: Console) -> Resul
             kept.steps
         )));
     }
-    save_labels(output, &labels, &table)?;
-    let warnings: Vec<String> = export_doubts(&labels.grid).into_iter().collect();
+    let flattened = save_label_layers(output, &labels, &table)?;
+    let doubts = export_doubts(labels.grid()).into_iter();
+    let warnings: Vec<String> = doubts.chain(flattened.map(|f| f.to_string())).collect();
     console.warnings(&warnings);
     console.result(&Entry::of(one, kept), || {
         format!("{}: the labels of {id}", output.display())

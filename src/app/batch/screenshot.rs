@@ -11,7 +11,7 @@ use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::io::{IoError, atomic, check_keeps};
 use crate::render;
 use crate::volume::window::default_window;
-use crate::volume::{Grid, LabelMap};
+use crate::volume::{Grid, LabelLayers};
 
 use super::Refusal;
 use super::console::Console;
@@ -26,23 +26,25 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = scan.image.grid();
-    let mut warnings = scan.info.warnings.clone();
+    let mut warnings = scan.warnings.clone();
     let labels = match &args.labels {
         Some(path) => {
-            let (map, table, more) = inputs::labels_on_grid(path, grid, &ctx)?;
+            let (layers, table, more) = inputs::layers_on_grid(path, &scan.target(), &ctx)?;
             warnings.extend(more);
             warnings.extend(inputs::one_map_for_frames(&scan.info));
-            Some((map, table))
+            Some((layers, table))
         }
         None => None,
     };
     let at = match args.at {
         Some(at) => inside(VoxelIndex(at.0), grid)?,
-        None => middle(labels.as_ref().map(|(map, _)| map), grid),
+        None => middle(labels.as_ref().map(|(layers, _)| layers), grid),
     };
     let (picture, drawn_by) = render::screenshot(
         &scan.image,
-        labels.as_ref().map(|(map, table)| (map, table)),
+        labels
+            .as_ref()
+            .map(|(layers, table)| (layers.maps(), table)),
         at,
         default_window(&scan.image),
         (args.size.width, args.size.height),
@@ -97,8 +99,10 @@ fn inside(at: VoxelIndex, grid: &Grid) -> Result<VoxelIndex, Refusal> {
 }
 
 /// The middle of what is labelled, or else of the scan.
-fn middle(labels: Option<&LabelMap>, grid: &Grid) -> VoxelIndex {
-    let labelled = labels.and_then(|map| map.foreground().bounds());
+fn middle(labels: Option<&LabelLayers>, grid: &Grid) -> VoxelIndex {
+    let maps = labels.map_or(&[][..], LabelLayers::maps).iter();
+    let bounds = maps.filter_map(|map| map.foreground().bounds());
+    let labelled = bounds.reduce(VoxelBox::union);
     let VoxelBox { min, max } = labelled.unwrap_or(grid.bounds());
     VoxelIndex(std::array::from_fn(|d| (min[d] + max[d]) / 2))
 }

@@ -36,10 +36,10 @@ struct Report {
 }
 
 #[derive(Debug, Serialize)]
-struct LabelReport {
-    value: u16,
-    name: String,
-    voxels: usize,
+pub(super) struct LabelReport {
+    pub(super) value: u16,
+    pub(super) name: String,
+    pub(super) voxels: usize,
     /// `None` where the third axis is time.
     volume_ml: Option<f64>,
 }
@@ -104,7 +104,7 @@ fn segment_auto(
         let none = format!("{none}: the label map is empty");
         told.splice(..told.len().min(1), [none]);
     }
-    let warnings = [scan.info.warnings.clone(), told].concat();
+    let warnings = [scan.warnings.clone(), told].concat();
     let certainty = result.insight.as_ref().map(|i| &i.certainty);
     save_uncertainty(args, scan.image.grid(), certainty, &model.card)?;
     save_labels(&args.output, &result.labels, &result.table)?;
@@ -130,7 +130,7 @@ fn segment_prompted(
         Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
         None => model.click_by_click(&scan.image, SCAN, prompts)?,
     };
-    let mut warnings = [scan.info.warnings.clone(), result.warnings].concat();
+    let mut warnings = [scan.warnings.clone(), result.warnings].concat();
     let voxels = result.mask.count();
     if voxels == 0 {
         warnings.push("nothing was found at the prompts: the mask is empty".to_owned());
@@ -185,7 +185,11 @@ fn in_space(third_axis: ThirdAxis, volume_ml: f64) -> Option<f64> {
 }
 
 /// The labels that occur, by value.
-fn report_labels(labels: &LabelMap, table: &LabelTable, third_axis: ThirdAxis) -> Vec<LabelReport> {
+pub(super) fn report_labels(
+    labels: &LabelMap,
+    table: &LabelTable,
+    third_axis: ThirdAxis,
+) -> Vec<LabelReport> {
     let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;
     let one = |(value, voxels): (u16, usize)| LabelReport {
         value,

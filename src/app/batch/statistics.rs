@@ -9,7 +9,7 @@ use crate::io::ScanInfo;
 use crate::volume::statistics::{
     Asked, LabelStatistics, Recist, Suv, SuvAsked, bounds_by_label, measure,
 };
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
+use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality};
 
 use super::Refusal;
 use super::console::Console;
@@ -25,7 +25,7 @@ struct Report {
 struct Row {
     value: u16,
     name: Option<String>,
-    /// One label map is one layer.
+    /// The number of its layer, the lowest being 0.
     layer: usize,
     voxels: usize,
     volume_ml: Option<f64>,
@@ -45,9 +45,9 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
     let ctx = console.context();
     let scan = inputs::open(&args.scan, None, &ctx)?;
-    let mut warnings = scan.info.warnings.clone();
+    let mut warnings = scan.warnings.clone();
     warnings.extend(inputs::one_map_for_frames(&scan.info));
-    let (labels, table, doubts) = inputs::labels_on_grid(&args.labels, scan.image.grid(), &ctx)?;
+    let (labels, table, doubts) = inputs::layers_on_grid(&args.labels, &scan.target(), &ctx)?;
     warnings.extend(doubts);
     let suv = suv_asked(&scan.image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
         warnings.push(reason);
@@ -94,25 +94,32 @@ fn suv_asked(
 
 fn report(
     image: &ImageVolume,
-    (labels, table): (&LabelMap, &LabelTable),
+    (layers, table): (&LabelLayers, &LabelTable),
     asked: &Asked,
     mut warnings: Vec<String>,
     console: Console,
 ) -> Report {
-    let found = bounds_by_label(labels);
+    let maps = layers.maps().iter().enumerate();
+    let found: Vec<_> = maps
+        .flat_map(|(layer, map)| {
+            bounds_by_label(map)
+                .into_iter()
+                .map(move |l| (layer, map, l))
+        })
+        .collect();
     if found.is_empty() {
         warnings.push("the label map is empty: no voxel is labelled".to_owned());
     }
     let mut rows = Vec::with_capacity(found.len());
     let mut not_finite = 0;
-    for (n, &label) in found.iter().enumerate() {
+    for (n, &(layer, labels, label)) in found.iter().enumerate() {
         console.progress(n as f32 / found.len() as f32, "measuring");
         let Some(statistics) = measure(image, labels, label, asked) else {
             continue;
         };
         not_finite += statistics.not_finite;
         let name = table.get(label.0).map(|l| l.name.clone());
-        rows.push(Row::new(label.0, name, &statistics));
+        rows.push(Row::new(label.0, name, layer, &statistics));
     }
     if not_finite > 0 {
         warnings.push(format!(
@@ -126,12 +133,12 @@ fn report(
 }
 
 impl Row {
-    fn new(value: u16, name: Option<String>, measured: &LabelStatistics) -> Self {
+    fn new(value: u16, name: Option<String>, layer: usize, measured: &LabelStatistics) -> Self {
         let (intensity, shape) = (measured.intensity, measured.shape);
         Self {
             value,
             name,
-            layer: 0,
+            layer,
             voxels: measured.voxels,
             volume_ml: shape.map(|s| s.volume_ml),
             mean: intensity.map(|i| i.mean),

@@ -154,13 +154,16 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
         PathPurpose::OpenLabels => dialog
             .add_filter(
                 "Label maps",
-                &["nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd"],
+                &[
+                    "nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd", "dcm",
+                ],
             )
             .add_filter("All files", &["*"]),
         PathPurpose::SaveLabels => dialog
             .add_filter("NIfTI labels", &["nii.gz", "nii"])
             .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
-            .add_filter("MetaImage (without names)", &["mha"]),
+            .add_filter("MetaImage (without names)", &["mha"])
+            .add_filter("DICOM SEG", &["dcm"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use egui::Context;
 use futures_lite::{StreamExt, future};
 
 use crate::app::journal::Writer;
+
+use super::waker::Waker;
 
 /// How long the last steps may take to reach the disk.
 const WRITING_PATIENCE: Duration = Duration::from_secs(5);
@@ -41,7 +42,7 @@ const ENDING: [Signal; 1] = [Signal::Int];
 pub fn heed_signals(
     journal: Option<Arc<Writer>>,
     end: EndRequest,
-    context: Context,
+    waker: Waker,
 ) -> std::io::Result<()> {
     let mut signals = Signals::new(ENDING)?;
     std::thread::Builder::new()
@@ -54,7 +55,7 @@ pub fn heed_signals(
                     write(journal);
                 }
                 end.0.store(true, Ordering::Relaxed);
-                context.request_repaint();
+                waker.wake();
                 end_at_last(signal);
             }
         })?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::journal::FoundWork;
-use crate::io::OpenOptions;
+use crate::io::{OpenOptions, Warning};
 use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session};
 use crate::ui::Severity;
 use crate::ui::model::Question;
@@ -16,6 +16,7 @@ use super::files::{self, FileOutcome};
 use super::jobs::Owner;
 use super::recovery_flow::Restoring;
 use super::window::Window;
+use super::words;
 use super::worker::{WorkEvent, WorkId};
 
 /// Something that would lose unsaved work, so that it may have to wait for an answer.
@@ -165,8 +166,12 @@ impl Window {
             }
             Goal::Show(scan) => self.show_scan(*scan),
             Goal::OpenLabels(path) => {
-                self.run("Opening labels", Purpose::Other, true, |ctx| {
-                    files::open_labels(path, ctx)
+                let Some(case) = self.session.case() else {
+                    return;
+                };
+                let (grid, source) = (*case.grid(), case.info().provenance.clone());
+                self.run("Opening labels", Purpose::Other, true, move |ctx| {
+                    files::open_labels(path, grid, source.as_deref(), ctx)
                 });
             }
             Goal::TakeLabels(labels) => {
@@ -335,10 +340,20 @@ impl Window {
                 self.state.question = Some(Question::Series { path, info });
             }
             Some(FileOutcome::LabelsOpened { labels, warnings }) => {
-                self.warn(&warnings);
+                self.warn_of(&warnings);
                 self.reach(Goal::TakeLabels(labels));
             }
-            Some(FileOutcome::Saved { path, revision }) => self.labels_saved(path, revision),
+            Some(FileOutcome::Saved {
+                path,
+                revision,
+                warnings,
+            }) => {
+                let (flattened, told): (Vec<Warning>, Vec<Warning>) = warnings
+                    .into_iter()
+                    .partition(|w| matches!(w, Warning::LayersFlattened { .. }));
+                self.labels_saved(path, revision, flattened.into_iter().next());
+                self.warn_of(&told);
+            }
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();
                 self.state.messages.push(Severity::Error, text);
@@ -358,6 +373,11 @@ impl Window {
         }
     }
 
+    fn warn_of(&mut self, warnings: &[Warning]) {
+        let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
+        self.warn(&told);
+    }
+
     /// What was to replace the unsaved work is not there: nothing is given up any more.
     fn not_opened(&mut self, purpose: &Purpose) {
         self.flow.keep_all();
@@ -369,9 +389,11 @@ impl Window {
     fn scan_opened(&mut self, purpose: Purpose, scan: Box<OpenedScan>) {
         match purpose {
             Purpose::Replace => {
-                let warnings = scan.info.warnings.clone();
+                let known = self.session.case().map(|case| words::of_scan(case.info()));
+                let mut told = words::of_scan(&scan.info);
+                told.retain(|text| !known.iter().flatten().any(|k| k == text));
                 self.apply(ScanCommand::ReplaceImage(scan));
-                self.warn(&warnings);
+                self.warn(&told);
             }
             Purpose::Recover(found) => self.read_work(scan, found),
             Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
@@ -391,18 +413,25 @@ impl Window {
             self.settings.push_recent(path);
             self.save_settings();
         }
-        let warnings = scan.info.warnings.clone();
+        let warnings = words::of_scan(&scan.info);
         self.apply(ScanCommand::Open(Box::new(scan)));
         self.warn(&warnings);
         self.flow.keep_all();
     }
 
-    fn labels_saved(&mut self, path: PathBuf, revision: u64) {
+    fn labels_saved(&mut self, path: PathBuf, revision: u64, flattened: Option<Warning>) {
         let text = format!("Saved and read back: {}", path.display());
-        self.state.messages.push_on_scan(Severity::Done, text);
+        self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
-        self.apply(ScanCommand::MarkSaved { revision, path });
+        match flattened {
+            None => self.apply(ScanCommand::MarkSaved { revision, path }),
+            // What the file does not have is not to be lost, so the work counts as unsaved.
+            Some(flattened) => {
+                let text = format!("{flattened}. The layers themselves are not saved yet");
+                self.warn(&[text]);
+            }
+        }
         let doubts = self.session.case().map(|case| export_doubts(case.grid()));
         self.warn(&doubts.unwrap_or_default());
     }

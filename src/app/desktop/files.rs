@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::{self, Assumed, IoError, OpenOptions, OtherObject, ScanInfo};
+use crate::io::{
+    self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
+    Warning,
+};
 use crate::models::ScanKey;
-use crate::session::{OpenedLabels, OpenedScan, ScanSource};
+use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
-use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality, phantom::phantom};
+use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
 
@@ -30,7 +33,7 @@ pub enum FileOutcome {
         /// The voxels, their names and the file.
         labels: Box<OpenedLabels>,
         /// What the user should know.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// Labels were saved and read back.
     Saved {
@@ -38,6 +41,8 @@ pub enum FileOutcome {
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
+        /// What the user should know.
+        warnings: Vec<Warning>,
     },
     /// Something that the user is not told about was done.
     Done,
@@ -137,8 +142,8 @@ pub fn read_as(
 ) -> FileOutcome {
     info.modality = Some(modality);
     info.modality_guessed = false;
-    info.warnings.clear();
-    info.assumed.clear();
+    info.warnings
+        .retain(|w| w.choice() != Some(Choice::Modality));
     let source = match source {
         ScanSource::Sample => ScanSource::Sample,
         ScanSource::File {
@@ -158,8 +163,7 @@ pub fn read_as(
     opened(source, image.clone().with_modality(modality), info)
 }
 
-fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOutcome {
-    in_words_of_the_window(&mut info);
+fn opened(source: ScanSource, image: ImageVolume, info: ScanInfo) -> FileOutcome {
     FileOutcome::Opened(Box::new(OpenedScan {
         window: default_window(&image),
         image: Arc::new(image),
@@ -167,21 +171,6 @@ fn opened(source: ScanSource, image: ImageVolume, mut info: ScanInfo) -> FileOut
         key: next_key(),
         source,
     }))
-}
-
-/// What was assumed, with where the window lets the user choose; the frame is on a slider that needs no word.
-fn in_words_of_the_window(info: &mut ScanInfo) {
-    info.warnings = info.warnings_with(|assumed| match assumed {
-        Assumed::Frame => None,
-        Assumed::Modality => Some("if that is wrong, choose under Display"),
-    });
-    info.assumed.clear();
-    info.warnings.extend(left_out(&info.other));
-    if let Some(frames) = info.frames.filter(|&n| n > 1) {
-        info.warnings.push(format!(
-            "The scan has {frames} frames: one label map stands for all of them"
-        ));
-    }
 }
 
 /// A message without those of its parts that name an option of the command line.
@@ -193,60 +182,64 @@ fn without_options(text: &str) -> String {
     if kept.is_empty() { text } else { kept }.to_owned()
 }
 
-/// What a folder holds besides image series, in one line; `None` where that is nothing.
-fn left_out(other: &[OtherObject]) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for object in other {
-        *counts.entry(object.kind.as_str()).or_default() += object.count;
-    }
-    let parts: Vec<String> = counts
-        .into_iter()
-        .map(|(kind, count)| match (kind, count) {
-            ("localizer", 1) => "1 localiser image".to_owned(),
-            ("localizer", n) => format!("{n} localiser images"),
-            (kind, n) => format!("{n} {kind}"),
-        })
-        .collect();
-    (!parts.is_empty()).then(|| format!("left out, being no image series: {}", parts.join(", ")))
-}
-
-/// Reads a label map.
-pub fn open_labels(path: PathBuf, ctx: &JobContext) -> FileOutcome {
-    match io::open_labels(&path, ctx) {
+/// Reads a label map of the scan that has this grid and comes from `source`.
+pub fn open_labels(
+    path: PathBuf,
+    grid: Grid,
+    source: Option<&Provenance>,
+    ctx: &JobContext,
+) -> FileOutcome {
+    match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => FileOutcome::refused(error),
-        Ok((labels, table, warnings)) => FileOutcome::LabelsOpened {
+        Ok(read) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
-                labels,
-                table,
+                layers: read.layers,
+                table: read.table,
                 path,
             }),
+            warnings: read.warnings,
+        },
+    }
+}
+
+/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
+/// that they are of, which comes from `source`.
+pub fn save_labels(
+    path: PathBuf,
+    scan: Option<&Path>,
+    layers: &LabelLayers,
+    table: &LabelTable,
+    source: Option<&Provenance>,
+    revision: u64,
+    older: usize,
+) -> FileOutcome {
+    let inputs: Vec<&Path> = scan.into_iter().collect();
+    let export = Export {
+        source,
+        details: &BTreeMap::new(),
+        object: DicomObject::Seg,
+    };
+    let saved = io::check_keeps(&path, &inputs).and_then(|()| {
+        io::keeping_older(&path, older, || {
+            io::export_labels(&path, layers, table, &export)
+        })
+    });
+    match saved {
+        Err(error) => FileOutcome::refused(error),
+        Ok(warnings) => FileOutcome::Saved {
+            path,
+            revision,
             warnings,
         },
     }
 }
 
-/// Saves labels, atomically and read back; never over a file of the `scan` that they are of.
-pub fn save_labels(
-    path: PathBuf,
-    scan: Option<&Path>,
-    labels: &LabelMap,
-    table: &LabelTable,
-    revision: u64,
-) -> FileOutcome {
-    let inputs: Vec<&Path> = scan.into_iter().collect();
-    let saved =
-        io::check_keeps(&path, &inputs).and_then(|()| io::save_labels(&path, labels, table));
-    match saved {
-        Err(error) => FileOutcome::refused(error),
-        Ok(()) => FileOutcome::Saved { path, revision },
-    }
-}
-
-/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`.
-pub fn suggested_name(source: &ScanSource) -> String {
-    let name = match source {
+/// The name to suggest for the labels of a scan: `ct.nii.gz` gives `ct_labels.nii.gz`, or `ct_labels.seg.nrrd` where they
+/// lie in several layers.
+pub fn suggested_name(case: &Case) -> String {
+    let name = match case.source() {
         ScanSource::Sample => "phantom".to_owned(),
-        ScanSource::File { .. } => source.title(),
+        ScanSource::File { .. } => case.source().title(),
     };
     const ENDINGS: [&str; 10] = [
         ".nii.gz", ".nii", ".hdr", ".img", ".dcm", ".ima", ".nrrd", ".nhdr", ".mha", ".mhd",
@@ -259,7 +252,11 @@ pub fn suggested_name(source: &ScanSource) -> String {
             end.eq_ignore_ascii_case(ending).then_some(stem)
         })
         .unwrap_or(&name);
-    format!("{stem}_labels.nii.gz")
+    let ending = match case.table().layers().len() {
+        1 => "nii.gz",
+        _ => "seg.nrrd",
+    };
+    format!("{stem}_labels.{ending}")
 }
 
 /// A name without an ending gets the usual one.

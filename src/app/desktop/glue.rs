@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::{Event, JobId, Request};
 use crate::models::{AutoResult, PromptedResult};
-use crate::session::{self, AiCommand, Command, Effect, Proposed, Ticket};
+use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
 
@@ -64,9 +64,7 @@ impl Window {
                 }
             }
             Effect::Notice { severity, text } => {
-                self.state
-                    .messages
-                    .push_on_scan(severity_of(severity), sentence(&text));
+                self.state.messages.push_on_scan(severity, sentence(&text));
             }
             Effect::PromptsChanged | Effect::ViewChanged => {}
         }
@@ -143,7 +141,7 @@ impl Window {
                 seconds,
             } => self.prompt_finished(id, result, seconds),
             Event::Failed { id, message } => self.job_ended(id, Some(message)),
-            Event::Cancelled { id } | Event::FinishedBackground { id, .. } => {
+            Event::Cancelled { id } | Event::FinishedTask { id, .. } => {
                 self.job_ended(id, None);
             }
         }
@@ -183,14 +181,6 @@ impl Window {
             let (severity, text) = (Severity::Warning, sentence(text));
             self.state.messages.push_on_scan(severity, text);
         }
-    }
-}
-
-fn severity_of(severity: session::Severity) -> Severity {
-    match severity {
-        session::Severity::Info => Severity::Done,
-        session::Severity::Warning => Severity::Warning,
-        session::Severity::Error => Severity::Error,
     }
 }
 

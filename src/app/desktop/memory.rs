@@ -178,7 +178,7 @@ impl Window {
     pub(super) fn remember_in_background(&mut self) {
         self.settings.remember(&self.session);
         self.save_settings();
-        self.memory.take(&self.state, &self.context);
+        self.memory.take(&self.state, &self.waker.context());
         if let Some((file, entries)) = self.memory.changed() {
             self.memory.written = entries.clone();
             self.write_in_background(move || entries.save(&file));
@@ -188,7 +188,7 @@ impl Window {
     /// Writes the same at once: the window is closing.
     pub(super) fn remember_at_the_end(&mut self) {
         self.settings.remember(&self.session);
-        self.memory.take(&self.state, &self.context);
+        self.memory.take(&self.state, &self.waker.context());
         let settings = self.settings_file.as_deref();
         let outcomes = [
             settings.map(|file| self.settings.save(file)),

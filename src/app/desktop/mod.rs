@@ -6,27 +6,33 @@ mod file_flow;
 mod files;
 mod glue;
 mod jobs;
+mod lost_device;
 mod memory;
 mod model_choice;
 mod path_flow;
 mod recovery_flow;
 mod requests;
+mod waker;
 mod wheel;
 mod window;
+mod words;
 mod worker;
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 use egui::ViewportBuilder;
 use winit::event_loop::EventLoop;
+use winit::platform::run_on_demand::EventLoopExtRunOnDemand;
 
 use crate::models::{ModelError, Segmenter};
 use crate::render::device_descriptor;
 
+use lost_device::{Guarded, Held, Loss, Losses};
 use memory::WindowMemory;
 use wheel::OnceANotch;
 
@@ -67,10 +73,85 @@ pub const APP_ID: &str = "prosector";
 /// Opens the window and returns when it is closed.
 ///
 /// # Errors
-/// There is no display, or no graphics adapter that can draw on it.
+/// There is no display, or no graphics adapter that can draw on it, or no longer one.
 pub fn run(options: WindowOptions) -> Result<(), WindowError> {
-    let memory = WindowMemory::read(options.data_folder.as_deref());
-    let native = eframe::NativeOptions {
+    let failed = |error: &dyn std::fmt::Display| WindowError {
+        reason: error.to_string(),
+    };
+    let mut event_loop = EventLoop::<eframe::UserEvent>::with_user_event()
+        .build()
+        .map_err(|e| failed(&e))?;
+    let data_folder = options.data_folder.clone();
+    let mut behind = Behind::Options(Box::new(options));
+    let mut losses = Losses::default();
+    loop {
+        let loss = Loss::default();
+        // Why the window did not come about; what eframe itself says of it goes to the log only.
+        let outcome = Rc::new(RefCell::new(Err(NO_ADAPTER.to_owned())));
+        let told = Rc::clone(&outcome);
+        let lost = loss.clone();
+        let created = Box::new(move |cc: &eframe::CreationContext<'_>| {
+            let window = behind.window(cc);
+            *told.borrow_mut() = window.as_ref().map(Rc::clone).map_err(ToString::to_string);
+            let window = window?;
+            if let Some(state) = &cc.wgpu_render_state {
+                lost.watch(state);
+            }
+            Ok(Box::new(Held(window)) as Box<dyn eframe::App>)
+        });
+        let native = native_options(data_folder.as_deref());
+        let app = eframe::create_native(APP_ID, native, created, &event_loop);
+        let app = OnceANotch::new(app, &event_loop);
+        let mut app = Guarded::new(app, loss);
+        event_loop
+            .run_app_on_demand(&mut app)
+            .map_err(|e| failed(&e))?;
+        let window = outcome
+            .replace(Err(String::new()))
+            .map_err(|reason| WindowError { reason })?;
+        if !app.was_lost() {
+            return Ok(());
+        }
+        window.borrow_mut().device_was_lost();
+        if !losses.count(Instant::now()) {
+            eframe::App::on_exit(&mut *window.borrow_mut());
+            return Err(failed(&LOST_AGAIN));
+        }
+        behind = Behind::Window(window);
+    }
+}
+
+/// What a window is made of: what it starts with, or one that has lost its device.
+enum Behind {
+    Options(Box<WindowOptions>),
+    Window(Rc<RefCell<Window>>),
+}
+
+impl Behind {
+    /// The window, drawing on eframe's device.
+    fn window(self, cc: &eframe::CreationContext<'_>) -> std::io::Result<Rc<RefCell<Window>>> {
+        match self {
+            Self::Window(window) => {
+                window.borrow_mut().draw_with(cc);
+                Ok(window)
+            }
+            Self::Options(options) => {
+                let window = Window::new(cc, *options)?;
+                let (journal, end, waker) = window.farewell();
+                if let Some(journal) = &journal {
+                    farewell::heed_exit(Arc::clone(journal));
+                }
+                if let Err(error) = farewell::heed_signals(journal, end, waker) {
+                    tracing::warn!(kind = ?error.kind(), "signals end the program without a word");
+                }
+                Ok(Rc::new(RefCell::new(window)))
+            }
+        }
+    }
+}
+
+fn native_options(data_folder: Option<&Path>) -> eframe::NativeOptions {
+    eframe::NativeOptions {
         viewport: ViewportBuilder::default()
             .with_app_id(APP_ID)
             .with_title("Prosector")
@@ -79,48 +160,18 @@ pub fn run(options: WindowOptions) -> Result<(), WindowError> {
             .with_drag_and_drop(true),
         wgpu_options: graphics(),
         // A window that has been somewhere comes back there.
-        centered: !memory.has_place(),
+        centered: !WindowMemory::read(data_folder).has_place(),
         persist_window: false,
-        persistence_path: options
-            .data_folder
-            .as_ref()
-            .map(|f| f.join(memory::FILE_NAME)),
+        persistence_path: data_folder.map(|f| f.join(memory::FILE_NAME)),
         ..Default::default()
-    };
-    // Why the window did not come about; what eframe itself says of it goes to the log only.
-    let outcome = Rc::new(RefCell::new(Some(NO_ADAPTER.to_owned())));
-    let told = Rc::clone(&outcome);
-    let created = Box::new(move |cc: &eframe::CreationContext<'_>| {
-        let window = Window::new(cc, options).inspect_err(|error| {
-            told.replace(Some(error.to_string()));
-        })?;
-        let (journal, end) = window.farewell();
-        if let Some(journal) = &journal {
-            farewell::heed_exit(Arc::clone(journal));
-        }
-        if let Err(error) = farewell::heed_signals(journal, end, cc.egui_ctx.clone()) {
-            tracing::warn!(kind = ?error.kind(), "signals end the program without a word");
-        }
-        told.replace(None);
-        Ok(Box::new(window) as Box<dyn eframe::App>)
-    });
-    let failed = |error: &dyn std::fmt::Display| WindowError {
-        reason: error.to_string(),
-    };
-    let event_loop = EventLoop::<eframe::UserEvent>::with_user_event()
-        .build()
-        .map_err(|e| failed(&e))?;
-    let app = eframe::create_native(APP_ID, native, created, &event_loop);
-    let mut app = OnceANotch::new(app, &event_loop);
-    event_loop.run_app(&mut app).map_err(|e| failed(&e))?;
-    match outcome.take() {
-        Some(reason) => Err(WindowError { reason }),
-        None => Ok(()),
     }
 }
 
 /// Why there is no window where eframe never came to ask for its contents.
 const NO_ADAPTER: &str = "no graphics adapter can draw on this display";
+/// Why there is none any more.
+const LOST_AGAIN: &str =
+    "the graphics device was lost again and again; unsaved work is offered at the next start";
 
 /// The folder where the system keeps what the window remembers; `None` where there is none.
 pub fn data_folder() -> Option<PathBuf> {

@@ -11,12 +11,13 @@ use crate::ui::model::EngineStatus;
 
 use super::ModelOpener;
 use super::jobs::Owner;
-use super::window::{Window, wake};
+use super::waker::Waker;
+use super::window::Window;
 
 /// An engine on the model of this id that wakes the window.
-pub(super) fn start_engine(opener: &ModelOpener, id: Option<String>, ctx: &Context) -> Engine {
-    let (opener, ctx) = (Arc::clone(opener), ctx.clone());
-    Engine::start(move || opener(id.as_deref()), move || wake(&ctx))
+pub(super) fn start_engine(opener: &ModelOpener, id: Option<String>, waker: &Waker) -> Engine {
+    let (opener, waker) = (Arc::clone(opener), waker.clone());
+    Engine::start(move || opener(id.as_deref()), move || waker.wake())
 }
 
 impl Window {
@@ -30,7 +31,7 @@ impl Window {
                 failure: None,
             });
         }
-        let fresh = start_engine(&self.open_model, Some(id.clone()), &self.context);
+        let fresh = start_engine(&self.open_model, Some(id.clone()), &self.waker);
         let old = std::mem::replace(&mut self.engine, fresh);
         // Stopping waits for the job that runs, which no frame may.
         let ending = std::thread::Builder::new().name("engine-end".to_owned());

@@ -1,10 +1,10 @@
 //! Saving, and everything that asks the user for a path.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use egui::Context;
 
+use crate::io::is_dicom_name;
 use crate::session::ScanSource;
 use crate::ui::Severity;
 use crate::ui::model::Question;
@@ -25,8 +25,9 @@ impl Window {
             self.state.messages.push(Severity::Warning, text);
         }
         match case.labels_path().map(Path::to_path_buf) {
-            Some(path) => self.save_to(path),
-            None => self.ask_path(PathPurpose::SaveLabels),
+            // A DICOM object is never changed: its UID names what it was.
+            Some(path) if !is_dicom_name(&path) => self.save_to(path),
+            _ => self.ask_path(PathPurpose::SaveLabels),
         }
     }
 
@@ -39,10 +40,21 @@ impl Window {
             ScanSource::File { path, .. } => Some(path.clone()),
             ScanSource::Sample => None,
         };
-        let (labels, table) = (Arc::clone(case.labels()), case.table().clone());
+        let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
+        let older = self.settings.older_copies;
+        let source = case.info().provenance.clone();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            files::save_labels(path, scan.as_deref(), &labels, &table, revision)
+            let source = source.as_deref();
+            files::save_labels(
+                path,
+                scan.as_deref(),
+                &layers,
+                &table,
+                source,
+                revision,
+                older,
+            )
         });
         self.flow.saving = Some(id);
     }
@@ -53,7 +65,7 @@ impl Window {
             .session
             .case()
             .filter(|_| purpose == PathPurpose::SaveLabels)
-            .map(|case| files::suggested_name(case.source()));
+            .map(files::suggested_name);
         let start = self.settings.last_folder.clone();
         self.dialogs.ask(purpose, start.as_deref(), name.as_deref());
     }
@@ -65,7 +77,7 @@ impl Window {
         let text = match (typed, purpose, self.session.case()) {
             (Some((_, path)), ..) => path.display().to_string(),
             (None, PathPurpose::SaveLabels, Some(case)) => folder
-                .join(files::suggested_name(case.source()))
+                .join(files::suggested_name(case))
                 .display()
                 .to_string(),
             _ => String::new(),

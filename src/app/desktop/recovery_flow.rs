@@ -13,7 +13,8 @@ use crate::volume::Reordering;
 
 use super::file_flow::{Goal, Purpose};
 use super::files::{self, FileOutcome};
-use super::window::{Window, wake};
+use super::waker::Waker;
+use super::window::Window;
 
 /// How long the end of a window waits for the last steps to reach the disk.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(10);
@@ -30,12 +31,9 @@ short_debug! {
 }
 
 /// The journal of a window that keeps its data in this folder. Without one, the reason.
-pub fn start_journal(
-    folder: &std::path::Path,
-    context: &egui::Context,
-) -> Result<Arc<Writer>, String> {
-    let context = context.clone();
-    let writer = Writer::start(folder, move || wake(&context));
+pub fn start_journal(folder: &std::path::Path, waker: &Waker) -> Result<Arc<Writer>, String> {
+    let waker = waker.clone();
+    let writer = Writer::start(folder, move || waker.wake());
     writer
         .map(Arc::new)
         .map_err(|error| format!("unsaved work cannot be kept against a crash: {error}"))
@@ -66,7 +64,7 @@ impl Window {
             description: work.description(),
         });
         // The button that answered the question before has the focus still, and this one looks the same.
-        self.context.memory_mut(|memory| {
+        self.waker.context().memory_mut(|memory| {
             if let Some(focused) = memory.focused() {
                 memory.surrender_focus(focused);
             }
@@ -86,7 +84,7 @@ impl Window {
                     ),
                 ),
                 Event::WorksAgain => (
-                    Severity::Done,
+                    Severity::Info,
                     "Unsaved work is kept against a crash again".to_owned(),
                 ),
             };
@@ -164,7 +162,7 @@ impl Window {
         let Restoring { scan, found, work } = restoring;
         let grid = *scan.image.grid();
         let labels = match &work {
-            Work::Steps(replay) => &replay.labels.grid,
+            Work::Steps(replay) => replay.layers.grid(),
             Work::Labels(snapshot) => &snapshot.labels.grid,
         };
         if Reordering::between(labels, &grid).is_none() {
@@ -197,7 +195,7 @@ impl Window {
             }
         }
         let text = "The work of an earlier session is back; it is not saved yet";
-        self.state.messages.push(Severity::Done, text);
+        self.state.messages.push(Severity::Info, text);
     }
 
     /// Deletes the file of work that a new journal holds, as soon as that is on the disk.

@@ -20,6 +20,10 @@ impl Window {
             UiRequest::FramesOfSlice(slice) => self.show_frames_of(slice),
             UiRequest::ChooseModality(modality) => self.read_as(modality),
             UiRequest::ChooseModel(id) => self.choose_model(id),
+            UiRequest::KeepOlderCopies(most) => {
+                self.settings.older_copies = most;
+                self.save_settings();
+            }
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
                 Some(Owner::Engine(id, _)) => self.engine.cancel(id),

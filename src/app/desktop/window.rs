@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use eframe::egui_wgpu::RenderState;
 use egui::{Context, ViewportCommand};
 
 use crate::app::journal::{FoundWork, LeftOver, Writer};
@@ -26,6 +25,7 @@ use super::jobs::Jobs;
 use super::memory::WindowMemory;
 use super::model_choice::start_engine;
 use super::recovery_flow::start_journal;
+use super::waker::Waker;
 use super::worker::Worker;
 use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
@@ -42,7 +42,7 @@ pub struct Window {
     /// The models that can be chosen.
     pub(super) models: Vec<ModelCard>,
     /// For whoever must wake the window from another thread.
-    pub(super) context: Context,
+    pub(super) waker: Waker,
     pub(super) engine_status: EngineStatus,
     pub(super) files: Worker<FileOutcome>,
     pub(super) flow: FileFlow,
@@ -72,18 +72,15 @@ impl Window {
     /// # Errors
     /// The system gives no thread.
     pub fn new(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> std::io::Result<Self> {
-        let ctx = &cc.egui_ctx;
-        ui::theme::apply(ctx);
         let memory = WindowMemory::read(options.data_folder.as_deref());
-        let state = memory.state();
-        ctx.set_zoom_factor(state.scale);
-        let waker = |ctx: &Context| {
-            let ctx = ctx.clone();
-            move || wake(&ctx)
+        let waker = Waker::new(&cc.egui_ctx);
+        let waking = || {
+            let waker = waker.clone();
+            move || waker.wake()
         };
         let dialogs = match options.dialogs {
             Some(dialogs) => dialogs,
-            None => Box::new(NativeDialogs::new(waker(ctx))?),
+            None => Box::new(NativeDialogs::new(waking())?),
         };
         let settings_file = options
             .data_folder
@@ -95,14 +92,13 @@ impl Window {
         };
         let mut window = Self {
             session: Session::new(&settings),
-            state,
-            canvas: cc.wgpu_render_state.as_ref().map(canvas),
-            engine: start_engine(&options.open_model, settings.model.clone(), ctx),
+            state: memory.state(),
+            canvas: None,
+            engine: start_engine(&options.open_model, settings.model.clone(), &waker),
             open_model: options.open_model,
             models: installed_models(),
-            context: ctx.clone(),
             engine_status: EngineStatus::default(),
-            files: Worker::start("files", waker(ctx))?,
+            files: Worker::start("files", waking())?,
             flow: FileFlow::default(),
             dialogs,
             jobs: Jobs::default(),
@@ -117,16 +113,15 @@ impl Window {
             closing: false,
             title: String::new(),
             pace: ui::pace::Pace::default(),
+            waker,
         };
-        if window.draws_in_software() {
-            ui::pace::calm(ctx);
-        }
+        window.draw_with(cc);
         if let Some(text) = unusable {
             window.state.messages.push(Severity::Warning, text);
         }
         if let Some(folder) = &options.data_folder {
             window.find_left_over(folder);
-            match start_journal(folder, ctx) {
+            match start_journal(folder, &window.waker) {
                 Ok(journal) => window.keep_in(journal),
                 Err(text) => window.state.messages.push(Severity::Warning, text),
             }
@@ -134,6 +129,28 @@ impl Window {
         window.ask_next_question();
         window.open_at_start(options.paths, options.open_sample);
         Ok(window)
+    }
+
+    /// Draws on the device that eframe made, and in its context, from now on; everything else stays as it is.
+    pub(super) fn draw_with(&mut self, cc: &eframe::CreationContext<'_>) {
+        let ctx = &cc.egui_ctx;
+        ui::theme::apply(ctx);
+        ctx.set_zoom_factor(self.state.scale);
+        self.canvas = cc.wgpu_render_state.as_ref().map(Canvas::new);
+        if self.draws_in_software() {
+            ui::pace::calm(ctx);
+        }
+        self.title.clear();
+        self.waker.renew(ctx);
+    }
+
+    /// What was drawn on is gone; another window is about to be made in the same place.
+    pub(super) fn device_was_lost(&mut self) {
+        self.canvas = None;
+        self.remember_at_the_end();
+        let text =
+            "the graphics device was lost: the picture is drawn anew, and nothing else changed";
+        self.state.messages.push(Severity::Warning, text);
     }
 
     /// The state of the application, for tests and scripts.
@@ -174,8 +191,8 @@ impl Window {
     }
 
     /// What must be on the disk when the window ends without being closed, and how to make it close.
-    pub(super) fn farewell(&self) -> (Option<Arc<Writer>>, EndRequest) {
-        (self.journal.clone(), self.end.clone())
+    pub(super) fn farewell(&self) -> (Option<Arc<Writer>>, EndRequest, Waker) {
+        (self.journal.clone(), self.end.clone(), self.waker.clone())
     }
 
     fn open_at_start(&mut self, paths: Vec<PathBuf>, sample: bool) {
@@ -214,16 +231,6 @@ impl Window {
     }
 }
 
-/// Lets the window take over what another thread has done. One frame is enough for that; a repaint without delay means
-/// three.
-pub(super) fn wake(ctx: &Context) {
-    ctx.request_repaint_after(Duration::from_millis(1));
-}
-
-fn canvas(state: &RenderState) -> Canvas {
-    Canvas::new(state)
-}
-
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
         self.memory.follow(ctx, frame.winit_window());
@@ -250,6 +257,7 @@ impl eframe::App for Window {
             models: &self.models,
             jobs: self.jobs.shown(),
             recent: &self.settings.recent_files,
+            older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),
         };
         let requests = ui::show(ui, &model, self.canvas.as_ref(), &mut self.state);

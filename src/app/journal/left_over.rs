@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::session::ScanSource;
-use crate::session::journal::{MARK, Replay, ReplayError, Summary};
+use crate::session::journal::{MARK, Replay, ReplayError, Summary, is_mark};
 use crate::session::recovery::Snapshot;
 use crate::util::short_debug;
 
@@ -173,7 +173,7 @@ fn look_at_journal(claim: &Claim) -> Result<Option<(ScanSource, String)>, Unusab
         is_for_good: false,
     })?;
     // Its window ended before anything was written.
-    if bytes.len() <= MARK.len() && MARK.starts_with(&bytes) {
+    if bytes.len() <= MARK.len() && is_mark(&bytes) {
         return Ok(None);
     }
     let summary = Summary::of(&bytes).map_err(Unusable::of)?;

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::session::ScanSource;
 use crate::session::journal::{Replay, Summary};
 use crate::session::recovery::Snapshot;
 use crate::util::short_debug;
-use crate::volume::{LabelMap, LabelTable};
+use crate::volume::{LabelLayers, LabelTable};
 
 use super::claim::{self, Claim};
 use super::snapshots::{self, SnapshotLock};
@@ -79,13 +80,14 @@ impl KeptWork {
     ///
     /// # Errors
     /// One line for the user.
-    pub fn labels(&self) -> Result<(LabelMap, LabelTable, bool), String> {
+    pub fn labels(&self) -> Result<(LabelLayers, LabelTable, bool), String> {
         if !self.is_journal {
             let snapshot = load(&self.path)?;
-            return Ok(((*snapshot.labels).clone(), snapshot.table, false));
+            let labels = Arc::unwrap_or_clone(snapshot.labels);
+            return Ok((labels.into(), snapshot.table, false));
         }
         let replay = Replay::of(read(&self.path)?, 0).map_err(|e| e.to_string())?;
-        Ok((replay.labels, replay.table, replay.is_damaged))
+        Ok((replay.layers, replay.table, replay.is_damaged))
     }
 }
 

@@ -36,7 +36,12 @@ impl<'a> Attributes<'a> {
 
     /// A text in the characters that the data set declares.
     pub fn decoded_text(self, tag: Tag) -> Option<String> {
-        let declared = self.texts(tags::SPECIFIC_CHARACTER_SET);
+        self.decoded_text_of(tag, self)
+    }
+
+    /// A text of an item in the characters that its data set `root` declares.
+    pub fn decoded_text_of(self, tag: Tag, root: Self) -> Option<String> {
+        let declared = root.texts(tags::SPECIFIC_CHARACTER_SET);
         let set = declared
             .iter()
             .find_map(|code| SpecificCharacterSet::from_code(code));

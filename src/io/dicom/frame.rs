@@ -14,6 +14,7 @@ use super::format::PixelFormat;
 use super::header::Room;
 use super::mosaic::{self, Mosaic};
 use super::stacked;
+use crate::io::Warning;
 use crate::volume::Rescale;
 
 /// Frames that one file may claim; more is not a scan.
@@ -116,7 +117,7 @@ pub(super) struct Frames {
     /// Every plane.
     pub frames: Result<Vec<Frame>, String>,
     /// What to tell.
-    pub notes: Vec<String>,
+    pub notes: Vec<Warning>,
 }
 
 /// All frames of an object; those of a film lie where it says. `stored` is how a stored frame is laid out.
@@ -158,21 +159,26 @@ fn count(
     root: Attributes,
     stored: &Result<PixelFormat, String>,
     room: &Room,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Warning>,
 ) -> Result<usize, String> {
     let claimed = root.integer(tags::NUMBER_OF_FRAMES).unwrap_or(1);
     if claimed == 0 {
-        notes.push("NumberOfFrames is 0; one frame is read".to_owned());
+        notes.push(Warning::NoFrames);
         return Ok(1);
     }
     if !(1..=MAX_FRAMES).contains(&claimed) {
         return Err(format!("NumberOfFrames is {claimed}"));
     }
-    let frame_bytes = match stored {
-        Ok(format) if room.is_native() => format.frame_bytes() as u64,
-        _ => FRAGMENT_BYTES,
+    let frames = claimed as u64;
+    let needed = match stored {
+        Ok(format) if room.is_native() => (format.frame_bytes() as u64).saturating_mul(frames),
+        // A segmentation's frames of one bit a pixel share bytes.
+        Err(_) if room.is_native() && root.integer(tags::BITS_ALLOCATED) == Some(1) => {
+            let along = |tag| root.integer(tag).map_or(1, |n| n.clamp(1, 65535) as u64);
+            (along(tags::ROWS) * along(tags::COLUMNS)).saturating_mul(frames) / 8
+        }
+        _ => FRAGMENT_BYTES.saturating_mul(frames),
     };
-    let needed = frame_bytes.saturating_mul(claimed as u64);
     if claimed > 1 && needed > room.bytes() {
         return Err(format!(
             "its pixels break off: {needed} bytes are needed, {} are there; copy the file again from its source",
@@ -195,7 +201,7 @@ fn each_frame(
     root: Attributes,
     cine: Option<&Cine>,
     count: usize,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Warning>,
 ) -> Result<Vec<Frame>, String> {
     let own = root.items(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     let shared = root.item(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE);

@@ -5,6 +5,8 @@ use glam::DVec3;
 use super::frame::Placement;
 use super::refusal::Refusal;
 use crate::geometry::Affine;
+use crate::io::Warning;
+use crate::io::figures::{digits, precise};
 
 /// Deviations of slice positions up to this are what rounding in headers makes, in mm.
 const ROUNDING_MM: f64 = 0.01;
@@ -42,7 +44,7 @@ pub(super) struct Layout {
     /// third axis, ascending, in grid slices.
     pub resampled_from: Option<Vec<f64>>,
     /// What to tell.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Lays out slices that are sorted ascending along their normal.
@@ -71,19 +73,13 @@ pub(super) fn lay_out(slices: &[Placement]) -> Result<Layout, Refusal> {
         )));
     }
     if across_mm > quiet {
-        warnings.push(format!(
-            "slices shift sideways by up to {} mm from a straight line; treated as straight",
-            digits(across_mm, 3)
-        ));
+        warnings.push(Warning::NearlyStraight { mm: across_mm });
     }
     if along_mm > TOLERATED_MM.min(TOLERATED_SHARE * step_mm).max(quiet) {
         return uneven(&first, &positions, warnings);
     }
     if along_mm > quiet {
-        warnings.push(format!(
-            "slice positions deviate by up to {} mm from even spacing; treated as even",
-            digits(along_mm, 3)
-        ));
+        warnings.push(Warning::NearlyEven { mm: along_mm });
     }
     layout(&first, step, slices.len(), None, warnings)
 }
@@ -100,26 +96,22 @@ fn residuals(positions: &[DVec3], step: DVec3) -> (f64, f64) {
     all.fold((0.0, 0.0), |m, r| (f64::max(m.0, r.0), f64::max(m.1, r.1)))
 }
 
-fn tilt_warning(first: &Placement, whole: DVec3) -> Option<String> {
+fn tilt_warning(first: &Placement, whole: DVec3) -> Option<Warning> {
     let normal = first.normal();
     let height = whole.dot(normal);
     let drift_mm = (whole - normal * height).length();
     let degrees = drift_mm.atan2(height).to_degrees();
     let pixel_mm = first.spacing_mm[0].min(first.spacing_mm[1]);
-    (drift_mm > TILT_DRIFT_MM.min(TILT_PIXELS * pixel_mm)).then(|| {
-        format!(
-            "tilted gantry: slices lean by {degrees:.2} degrees, and so does the grid (its affine is sheared)"
-        )
-    })
+    let is_tilted = drift_mm > TILT_DRIFT_MM.min(TILT_PIXELS * pixel_mm);
+    is_tilted.then_some(Warning::Tilted { degrees })
 }
 
 fn single(first: &Placement) -> Result<Layout, Refusal> {
     let thickness_mm = first.nominal_step_mm.unwrap_or(ASSUMED_THICKNESS_MM);
-    let source = match first.nominal_step_mm {
-        Some(_) => "the header's slice thickness",
-        None => "an assumption",
+    let warning = Warning::SingleSlice {
+        thickness_mm,
+        is_stated: first.nominal_step_mm.is_some(),
     };
-    let warning = format!("a single slice: its {thickness_mm} mm along the normal are {source}");
     let step = first.normal() * thickness_mm;
     layout(first, step, 1, None, vec![warning])
 }
@@ -128,7 +120,7 @@ fn single(first: &Placement) -> Result<Layout, Refusal> {
 fn uneven(
     first: &Placement,
     positions: &[DVec3],
-    mut warnings: Vec<String>,
+    mut warnings: Vec<Warning>,
 ) -> Result<Layout, Refusal> {
     let direction = (positions[positions.len() - 1] - positions[0]).normalize();
     let along: Vec<f64> = positions
@@ -156,13 +148,12 @@ fn uneven(
     let finest = total / (2 * positions.len() - 1) as f64;
     let slices = (total / narrowest.max(finest)).round() as usize + 1;
     let step_mm = total / (slices - 1) as f64;
-    warnings.push(format!(
-        "uneven slices: distances run from {} to {} mm, so the {} slices were interpolated to {slices} slices {} mm apart",
-        digits(narrowest, 2),
-        digits(widest, 2),
-        positions.len(),
-        digits(step_mm, 3)
-    ));
+    warnings.push(Warning::Uneven {
+        distances_mm: [narrowest, widest],
+        stored: positions.len(),
+        slices,
+        step_mm,
+    });
     let on_grid = along.iter().map(|mm| mm / step_mm).collect();
     layout(first, direction * step_mm, slices, Some(on_grid), warnings)
 }
@@ -210,21 +201,6 @@ fn missing_refusal(missing: &[(usize, usize)], along: &[f64], start: f64, cosine
     ))
 }
 
-/// A length with so many decimals, or more where it would vanish.
-fn digits(mm: f64, decimals: usize) -> String {
-    precise(mm, mm, decimals)
-}
-
-/// A number with so many decimals, or as many as show a length of `size_mm` by two digits.
-fn precise(mm: f64, size_mm: f64, decimals: usize) -> String {
-    let needed = (1.0 - size_mm.abs().max(1e-9).log10().floor()).max(0.0) as usize;
-    let decimals = match size_mm.abs() < 0.1 {
-        true => decimals.max(needed),
-        false => decimals,
-    };
-    format!("{mm:.decimals$}")
-}
-
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -237,7 +213,7 @@ fn layout(
     step: DVec3,
     slices: usize,
     resampled_from: Option<Vec<f64>>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 ) -> Result<Layout, Refusal> {
     let [row_distance, column_distance] = first.spacing_mm;
     let ras_from_lps = DVec3::new(-1.0, -1.0, 1.0);

@@ -16,8 +16,10 @@ use super::stream::{Head, Stream, head_of_gzip};
 use super::syntax::{Encoding, Syntax};
 use super::uptake::Uptake;
 use super::walk::{Extent, NeedMore, PixelElement, guess_encoding, is_dicom, preface, walk};
-use crate::io::IoError;
 use crate::io::sniff::{GZIP_MAGIC, HEAD_BYTES, head_of};
+use crate::io::{IoError, Warning};
+
+const BREAKS_OFF: &str = "the header breaks off; copy the file again from its source";
 
 /// One DICOM file: one object, of any kind.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(super) struct Instance {
     /// Every plane, or why they cannot be told.
     pub frames: Result<Vec<Frame>, String>,
     /// What to tell of how it was read.
-    pub notes: Vec<String>,
+    pub notes: Vec<Warning>,
     /// Offsets and lengths of frames in compressed pixels (extended offset table).
     pub frame_offsets: Vec<u64>,
     /// The header breaks off or contradicts itself.
@@ -123,10 +125,32 @@ pub(super) fn read_object(path: &Path, is_gzipped: bool) -> Result<Instance, IoE
     };
     let located = locate(stream, file_bytes).map_err(failed)?;
     let Some(located) = located else {
-        let reason = "the header breaks off; copy the file again from its source";
-        return Err(IoError::damaged(path, reason));
+        return Err(IoError::damaged(path, BREAKS_OFF));
     };
     Ok(describe(file_bytes, located))
+}
+
+/// What `read` takes from the header of an object that was read before.
+///
+/// # Errors
+/// Its file is not there any more, or another.
+pub(super) fn with_attributes<T>(
+    stream: &Stream,
+    read: impl FnOnce(Attributes) -> T,
+) -> Result<T, IoError> {
+    let path = &stream.path;
+    let failed = |e| IoError::unreadable(path, e);
+    let file_bytes = std::fs::metadata(path).map_err(failed)?.len();
+    let whole = Stream {
+        deflated_from: None,
+        ..stream.clone()
+    };
+    let Some(located) = locate(whole, file_bytes).map_err(failed)? else {
+        return Err(IoError::damaged(path, BREAKS_OFF));
+    };
+    let bytes = located.head.bytes.get(located.start..located.extent.end);
+    let (dataset, _) = DataSet::parse(bytes.unwrap_or_default(), located.encoding);
+    Ok(read(Attributes(&dataset)))
 }
 
 /// Where things are in a stream.

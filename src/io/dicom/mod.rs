@@ -1,4 +1,4 @@
-//! DICOM in: a file or a folder to one volume on its true grid.
+//! DICOM: a file or a folder to one volume on its true grid; label maps in and out (`labels.rs`).
 //!
 //! - Headers are read first, without pixels, and checked before any length in them is trusted. Then
 //!   the geometry is decided, then every slice is decoded straight into its place.
@@ -18,7 +18,7 @@
 //! - The frames of an object that gives no position for each, but says how they follow each other in time or is in
 //!   colour, are the third axis of a 2D+time scan. Several such objects of a series are listed as several.
 //! - One series that holds several orientations or sizes is listed as several, `UID#1`, `UID#2`, ...
-//! - No attribute of the patient is read but, of PET, the weight (`uptake.rs`).
+//! - Attributes of the patient are read for derived objects only (`origin.rs`), and, of PET, the weight (`uptake.rs`).
 
 mod attributes;
 mod axis;
@@ -30,6 +30,7 @@ mod copies;
 mod csa;
 mod dataset;
 mod decode;
+mod derived;
 mod element;
 mod format;
 mod frame;
@@ -37,11 +38,15 @@ mod geometry;
 mod header;
 mod jpeg_ls;
 mod kind;
+mod labels;
 mod mosaic;
+mod origin;
 mod refusal;
 mod resample;
+mod rtstruct;
 mod samples;
 mod scan;
+mod seg;
 mod series;
 mod source;
 mod stack;
@@ -60,7 +65,7 @@ pub(super) use stream::head_of_gzip;
 pub(super) use walk::is_dicom;
 
 use crate::io::format::Format;
-use crate::io::{IoError, OpenOptions, ScanInfo};
+use crate::io::{IoError, OpenOptions, ScanInfo, Warning};
 use crate::util::JobContext;
 use crate::volume::ImageVolume;
 
@@ -71,8 +76,11 @@ use series::{Group, Sorted, sort};
 /// DICOM: a file with or without preamble, or a folder.
 pub(super) static FORMAT: Format = Format {
     name: "DICOM",
+    endings: &[".dcm"],
     recognises: |_, head| is_dicom(head),
     inspect,
+    open_labels: Some(labels::open),
+    save: Some(&labels::DicomLabels),
     has_series: true,
     ..Format::NONE
 };
@@ -136,10 +144,10 @@ fn single_file(path: &Path) -> Result<Instance, IoError> {
     }
 }
 
-fn nothing_found(path: &Path, files: usize, warnings: &[String]) -> IoError {
+fn nothing_found(path: &Path, files: usize, warnings: &[Warning]) -> IoError {
     match (files, warnings.first()) {
         (0, _) => IoError::not_a_scan(path, "the folder is empty; give a folder of DICOM files"),
-        (_, Some(warning)) => IoError::not_a_scan(path, warning.as_str()),
+        (_, Some(warning)) => IoError::not_a_scan(path, warning.to_string()),
         _ => IoError::not_a_scan(
             path,
             format!(

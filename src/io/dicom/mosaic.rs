@@ -8,6 +8,7 @@ use super::axis::SIEMENS_MR;
 use super::csa;
 use super::format::PixelFormat;
 use super::frame::Placement;
+use crate::io::Warning;
 
 const SIEMENS_CSA: &str = "SIEMENS CSA HEADER";
 
@@ -51,7 +52,7 @@ pub(super) struct Tiles {
     /// Where each tile lies.
     pub placements: Vec<Placement>,
     /// What to tell.
-    pub notes: Vec<String>,
+    pub notes: Vec<Warning>,
 }
 
 /// The tiles of a mosaic; `None` for other images. `sheet` tells where the whole sheet claims to lie.
@@ -141,7 +142,7 @@ fn place(
     sheet: &Placement,
     [stored, tile]: [&PixelFormat; 2],
     tiles: usize,
-) -> Result<(Vec<Placement>, Vec<String>), String> {
+) -> Result<(Vec<Placement>, Vec<Warning>), String> {
     let mut notes = Vec::new();
     let [row_distance, column_distance] = sheet.spacing_mm;
     let half = |whole: usize, part: usize| (whole - part) as f64 / 2.0;
@@ -152,9 +153,7 @@ fn place(
     let direction = match csa::numbers(csa, "SliceNormalVector").as_deref() {
         Some(&[x, y, z]) => normal.dot(glam::DVec3::new(x, y, z)),
         _ => {
-            notes.push(
-                "the mosaic does not say in which direction its slices follow each other; compare the volume with another series".to_owned(),
-            );
+            notes.push(Warning::MosaicDirection);
             1.0
         }
     };
@@ -167,9 +166,7 @@ fn place(
     let stated = root.number(tags::SPACING_BETWEEN_SLICES).map(f64::abs);
     let step_mm = stated.filter(above_zero).or_else(|| {
         let thickness_mm = root.number(tags::SLICE_THICKNESS).filter(above_zero)?;
-        notes.push(format!(
-            "the mosaic does not say how far its slices are apart; {thickness_mm} mm are their thickness"
-        ));
+        notes.push(Warning::MosaicStep { thickness_mm });
         Some(thickness_mm)
     });
     let Some(step_mm) = step_mm else {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::header::{self, Instance};
-use crate::io::IoError;
+use crate::io::{IoError, Quoted, Warning};
 use crate::util::JobContext;
 
 /// Share of the whole job that headers take.
@@ -21,7 +21,7 @@ pub(super) struct Found {
     /// Every object, in the order of the file names.
     pub instances: Vec<Instance>,
     /// What to tell about files that could not be used.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
     /// Number of files looked at.
     pub files: usize,
 }
@@ -56,16 +56,15 @@ pub(super) fn read_folder(folder: &Path, ctx: &JobContext) -> Result<Found, IoEr
     if found.instances.is_empty() {
         unreadable.extend(read_gzipped(&gzipped, &mut found, ctx)?);
     } else if !gzipped.is_empty() {
-        found.warnings.push(format!(
-            "{} gzipped DICOM files beside plain ones were left out; unpack them to have them read",
-            gzipped.len()
-        ));
+        found.warnings.push(Warning::GzippedFiles {
+            files: gzipped.len(),
+        });
     }
     if let Some(first) = unreadable.first() {
-        let count = unreadable.len();
-        found
-            .warnings
-            .push(format!("{count} files could not be read: {first}"));
+        found.warnings.push(Warning::UnreadableFiles {
+            files: unreadable.len(),
+            first: Quoted(first.clone()),
+        });
     }
     drop_copies(&mut found);
     Ok(found)
@@ -125,8 +124,9 @@ fn drop_copies(found: &mut Found) {
     }
     found.instances = kept;
     if copies > 0 {
-        let text = format!("{copies} files are exact copies of others and were left out");
-        found.warnings.push(text);
+        found
+            .warnings
+            .push(Warning::CopiesOfFiles { files: copies });
     }
 }
 

@@ -6,7 +6,7 @@ use super::frame::{Frame, Placement};
 use super::header::Instance;
 use super::kind::{Kind, is_declared_localizer, looks_like_localizer};
 use super::stack::distinct_positions;
-use crate::io::{OtherObject, SeriesInfo};
+use crate::io::{OtherObject, SeriesInfo, Warning};
 
 /// Directions and pixel distances of one volume may differ by what moves a corner of the image by less than this, in
 /// pixels.
@@ -51,7 +51,7 @@ pub(super) struct Group<'a> {
     pub uid: String,
     pub planes: Vec<Plane<'a>>,
     /// What to tell of how it was put together.
-    pub notes: Vec<String>,
+    pub notes: Vec<Warning>,
 }
 
 impl Group<'_> {
@@ -113,12 +113,10 @@ pub(super) fn sort(instances: &[Instance], keep_scouts: bool) -> Sorted<'_> {
     let all: Vec<&Instance> = by_series.values().flatten().copied().collect();
     if by_series.values().all(|members| members.len() == 1) && torn_apart(&all) {
         sorted.add_series(&all[0].series, &all, keep_scouts);
-        let note =
-            "every image names a series of its own, as after anonymising; they are taken as one";
         sorted
             .groups
             .iter_mut()
-            .for_each(|g| g.notes.push(note.into()));
+            .for_each(|g| g.notes.push(Warning::SeriesOfEachImage));
         return sorted;
     }
     for ((_, uid), members) in by_series {
@@ -257,7 +255,7 @@ fn lies_across(group: &Group, stack: &Group) -> bool {
 struct Series {
     /// Frames of reference mean nothing.
     ignores_frame_of_reference: bool,
-    notes: Vec<String>,
+    notes: Vec<Warning>,
 }
 
 impl Series {
@@ -273,29 +271,24 @@ impl Series {
         let mut series = Self::default();
         if singles && distinct(|i| &i.frame_of_reference) == members.len() {
             series.ignores_frame_of_reference = true;
-            series.notes.push(
-                "every image names a frame of reference of its own, as after anonymising; they are taken as one".into(),
-            );
+            series.notes.push(Warning::SpaceOfEachImage);
         }
         if members.len() > 1 && distinct(|i| &i.study) > 1 {
-            series.notes.push(
-                "images of the series name different studies, as after anonymising; they are taken as one".into(),
-            );
+            series.notes.push(Warning::SeveralStudies);
         }
         series
     }
 }
 
 /// What to tell of directions that differ a little within a volume.
-fn jitter(planes: &[Plane]) -> Option<String> {
+fn jitter(planes: &[Plane]) -> Option<Warning> {
     let first = &planes[0].placement;
     let largest = planes
         .iter()
         .map(|p| difference(first, &p.placement))
         .fold(0.0, f64::max);
-    (largest > QUIET).then(|| {
-        let degrees = largest.to_degrees();
-        format!("orientations of the images differ by up to {degrees:.3} degrees; that of the first is used")
+    (largest > QUIET).then(|| Warning::OrientationsDiffer {
+        degrees: largest.to_degrees(),
     })
 }
 

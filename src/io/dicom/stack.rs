@@ -4,6 +4,7 @@ use super::copies::without_copies;
 use super::refusal::Refusal;
 use super::series::Plane;
 use super::tell_apart::{by_axes, by_rank};
+use crate::io::{FramesApart, Warning};
 
 /// Planes closer than this along the normal are at the same position.
 const SAME_POSITION_MM: f64 = 0.01;
@@ -13,10 +14,10 @@ const SAME_POSITION_MM: f64 = 0.01;
 pub(super) struct Stack<'a> {
     /// For each frame of the fourth axis its slices, ascending along the normal.
     pub frames: Vec<Vec<Plane<'a>>>,
-    /// What tells the frames apart, in words; `None` for a 3D series.
-    pub axis: Option<String>,
+    /// What tells the frames apart; `None` for a 3D series.
+    pub apart: Option<FramesApart>,
     /// What to tell.
-    pub notes: Vec<String>,
+    pub notes: Vec<Warning>,
 }
 
 /// Number of different slice positions.
@@ -52,7 +53,7 @@ pub(super) fn stack<'a>(planes: &[Plane<'a>]) -> Result<Stack<'a>, Refusal> {
     if planes.first().is_some_and(|p| p.instance.cine.is_some()) {
         return Ok(Stack {
             frames: planes.iter().map(|&frame| vec![frame]).collect(),
-            axis: Some("time".to_owned()),
+            apart: Some(FramesApart::only("time")),
             notes: Vec::new(),
         });
     }
@@ -73,7 +74,7 @@ fn single<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
     let is_single = positions.iter().all(|p| p.len() == 1);
     is_single.then(|| Stack {
         frames: vec![positions.concat()],
-        axis: None,
+        apart: None,
         notes: Vec::new(),
     })
 }
@@ -95,10 +96,7 @@ fn told_apart<'a>(positions: &[Vec<Plane<'a>>]) -> Option<Stack<'a>> {
             let mut stack = single(&kept)
                 .or_else(|| by_axes(&kept, |_| true))
                 .or_else(|| by_rank(&kept))?;
-            stack.notes.push(match copies {
-                1 => "1 image is a copy of another at the same place and was left out".to_owned(),
-                n => format!("{n} images are copies of others at the same place and were left out"),
-            });
+            stack.notes.push(Warning::CopiesOfImages { images: copies });
             Some(stack)
         })?
     };

@@ -7,6 +7,7 @@ use glam::DVec3;
 use super::attributes::Attributes;
 use super::axis::{Axis, Key};
 use super::frame::{Placement, unit_vectors};
+use crate::io::Warning;
 
 /// What an object says when frames have no position and it describes no stack either.
 pub(super) const NO_POSITIONS: &str = "it has several frames without a position for each";
@@ -37,7 +38,7 @@ pub(super) fn read(
     root: Attributes,
     shared: Option<Attributes>,
     count: usize,
-) -> Result<(Vec<Stacked>, String), String> {
+) -> Result<(Vec<Stacked>, Warning), String> {
     let is_nuclear = root.text(tags::MODALITY).as_deref() == Some("NM");
     if is_nuclear {
         check_reconstructed(root)?;
@@ -62,10 +63,7 @@ pub(super) fn read(
         let keys = vectors.iter().map(|(axis, n)| (*axis, Key::number(n[i])));
         (Placement { position, ..base }, keys.collect())
     });
-    let note = format!(
-        "its frames have no positions of their own: they are stacked along their normal by {source}; compare the volume with another series"
-    );
-    Ok((stacked.collect(), note))
+    Ok((stacked.collect(), Warning::StackedByHeader { by: source }))
 }
 
 /// Refuses what nuclear medicine keeps beside reconstructed slices.

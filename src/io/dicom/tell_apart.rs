@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::axis::{Axis, Key};
 use super::series::Plane;
 use super::stack::Stack;
+use crate::io::{FramesApart, Warning};
 
 /// More attributes than this are not combined.
 const MOST_AXES: usize = 4;
@@ -135,10 +136,10 @@ fn split<'a>(positions: &[Vec<Plane<'a>>], chosen: &[&Column], is_even: bool) ->
         if is_even || !is_stopped(chosen, &ids(&whole), &ids(&broken)) {
             return None;
         }
-        notes.push(stopped(
-            broken.iter().map(|f| f.1.len()).sum(),
-            broken.len(),
-        ));
+        notes.push(Warning::Stopped {
+            images: broken.iter().map(|f| f.1.len()).sum(),
+            frames: broken.len(),
+        });
     }
     let values: Vec<Vec<&Option<Key>>> = whole
         .iter()
@@ -152,7 +153,7 @@ fn split<'a>(positions: &[Vec<Plane<'a>>], chosen: &[&Column], is_even: bool) ->
         .collect();
     Some(Stack {
         // A single frame is a volume, of which there is no choice.
-        axis: (whole.len() > 1).then(|| describe(chosen, &values)),
+        apart: (whole.len() > 1).then(|| describe(chosen, &values)),
         frames: whole.into_iter().map(|f| f.1).collect(),
         notes,
     })
@@ -172,16 +173,8 @@ fn is_stopped(chosen: &[&Column], whole: &[Vec<usize>], broken: &[Vec<usize>]) -
     (0..chosen.len()).any(is_last_on)
 }
 
-fn stopped(images: usize, frames: usize) -> String {
-    let frames = match frames {
-        1 => "the last frame, which is".to_owned(),
-        n => format!("the last {n} frames, which are"),
-    };
-    format!("the scan was stopped: {images} images of {frames} incomplete, were left out")
-}
-
-/// "b-value (50, 400, 800)"; texts and times are named but not quoted.
-fn describe(chosen: &[&Column], values: &[Vec<&Option<Key>>]) -> String {
+/// "b-value (50, 400, 800)", and "b-value 50" for the first; texts and times are named but not quoted.
+fn describe(chosen: &[&Column], values: &[Vec<&Option<Key>>]) -> FramesApart {
     let one = |(i, column): (usize, &&Column)| {
         let numbers = values.iter().map(|v| match v[i] {
             Some(Key::Number(n)) => Some(n.to_string()),
@@ -199,7 +192,18 @@ fn describe(chosen: &[&Column], values: &[Vec<&Option<Key>>]) -> String {
         }
     };
     let names: Vec<_> = chosen.iter().enumerate().map(one).collect();
-    names.join(" and ")
+    let value = |(column, key): (&&Column, &&Option<Key>)| match key {
+        Some(Key::Number(n)) => Some(format!("{} {n}", column.axis.name())),
+        _ => None,
+    };
+    let frame = |keys: &Vec<&Option<Key>>| {
+        let values: Vec<_> = chosen.iter().zip(keys).filter_map(value).collect();
+        values.join(", ")
+    };
+    FramesApart {
+        by: names.join(" and "),
+        frames: values.iter().map(frame).collect(),
+    }
 }
 
 /// The `k`-th image of every position becomes frame `k`, by instance number or else by time. Where some positions have
@@ -301,11 +305,14 @@ fn whole_frames<'a>(
         if frames.len() < FEWEST_WHOLE {
             return None;
         }
-        notes.push(stopped(left, all - frames.len()));
+        notes.push(Warning::Stopped {
+            images: left,
+            frames: all - frames.len(),
+        });
     }
     Some(Stack {
         frames,
-        axis: Some(axis),
+        apart: Some(FramesApart::only(axis)),
         notes,
     })
 }

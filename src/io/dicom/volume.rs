@@ -1,18 +1,19 @@
 //! From a group of image planes to the volume and what is to be said about it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::decode::{Voxels, decode_stack};
 use super::format::{Photometric, PixelFormat};
 use super::geometry::{Layout, lay_out};
+use super::origin::provenance;
 use super::refusal::Refusal;
 use super::resample::even_slices;
 use super::series::{Group, Plane};
 use super::stack::{Stack, stack};
 use super::uptake::suv_scale;
 use crate::io::nifti::guess_modality;
-use crate::io::scan::COLOURS;
-use crate::io::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
+use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis, Warning};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality, VoxelData, grid_over_time};
 
@@ -40,12 +41,10 @@ pub(super) fn load(
     info.warnings.extend(remarks(path, group, slices, format));
     let mut voxels = decode_stack(slices, ctx)?;
     if voxels.was_rescaled {
-        info.warnings.push(
-            "slices have different rescales; their physical values are kept as floating point"
-                .into(),
-        );
+        info.warnings.push(Warning::RescalesDiffer);
     }
     note_padding(&voxels, format, &mut info.warnings);
+    let was_interpolated = layout.resampled_from.is_some();
     if let Some(positions) = &layout.resampled_from {
         let padding = format.padding.filter(|_| !voxels.was_rescaled);
         voxels.data = even_slices(voxels.data, positions, layout.slices, padding);
@@ -78,11 +77,13 @@ pub(super) fn load(
         stack.frames.len()
     });
     info.frame = part.frame;
+    info.frames_apart = stack.apart.filter(|_| part.time.is_none());
     info.time = part.time;
     info.spacing_mm = Some(grid.spacing_mm());
     info.affine = Some(grid.affine.to_rows());
     info.dtype = Some(format.dtype().to_owned());
     info.suv = suv_scale(slices, &group.planes);
+    info.provenance = Some(Arc::new(provenance(slices, !was_interpolated)?));
     Ok((info, image))
 }
 
@@ -146,14 +147,13 @@ fn one_frame<'a>(
             frames,
         });
     }
-    if let Some(axis) = &stack.axis {
-        let warning = format!(
-            "the series has {frames} images at every slice position, told apart by {axis}; frame {frame} is used"
-        );
-        match options.frame {
-            Some(_) => info.warnings.push(warning),
-            None => info.assume(Assumed::Frame, warning),
-        }
+    if let Some(apart) = &stack.apart {
+        info.warnings.push(Warning::FrameOfSeries {
+            frames,
+            by: apart.by.clone(),
+            frame,
+            is_chosen: options.frame.is_some(),
+        });
     }
     Ok(Part {
         slices: stack.frames[frame].clone(),
@@ -166,7 +166,7 @@ fn frames_of<'a>(
     path: &Path,
     stack: &Stack<'a>,
     slice: usize,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Part<'a>, IoError> {
     let (slices, frames) = (stack.frames[0].len(), stack.frames.len());
     if slice >= slices || frames < 2 {
@@ -188,11 +188,13 @@ fn frames_of<'a>(
         |cine| cine.time,
     );
     if first.cine.is_none()
-        && let Some(axis) = &stack.axis
+        && let Some(apart) = &stack.apart
     {
-        warnings.push(format!("the frames are told apart by {axis}"));
+        warnings.push(Warning::FramesInTurn {
+            by: apart.by.clone(),
+        });
     }
-    warnings.push(time.warning(frames));
+    warnings.push(Warning::TimeAsThirdAxis { frames, time });
     Ok(Part {
         slices: planes,
         frame: 0,
@@ -201,8 +203,8 @@ fn frames_of<'a>(
 }
 
 /// What to tell of how the series was put together and its headers were read, each thing once.
-fn notes(group: &Group, stack: &Stack, slices: &[Plane]) -> Vec<String> {
-    let mut notes: Vec<String> = group.notes.iter().chain(&stack.notes).cloned().collect();
+fn notes(group: &Group, stack: &Stack, slices: &[Plane]) -> Vec<Warning> {
+    let mut notes: Vec<Warning> = group.notes.iter().chain(&stack.notes).cloned().collect();
     for note in slices.iter().flat_map(|p| &p.instance.notes) {
         if !notes.contains(note) {
             notes.push(note.clone());
@@ -212,31 +214,25 @@ fn notes(group: &Group, stack: &Stack, slices: &[Plane]) -> Vec<String> {
 }
 
 /// What to tell about the pixels themselves.
-fn remarks(path: &Path, group: &Group, slices: &[Plane], format: &PixelFormat) -> Vec<String> {
+fn remarks(path: &Path, group: &Group, slices: &[Plane], format: &PixelFormat) -> Vec<Warning> {
     let mut remarks = Vec::new();
     if path.is_file() && group.planes.len() == 1 {
-        remarks.push("only this one file was opened; open its folder for the whole series".into());
+        remarks.push(Warning::OnlyThisFile);
     }
     if format.photometric == Photometric::Monochrome1 {
-        remarks.push(
-            "MONOCHROME1: the maker displays large values dark; the values are kept as they are"
-                .into(),
-        );
+        remarks.push(Warning::LargeIsDark);
     }
     if format.is_colour() {
-        remarks.push(COLOURS.into());
+        remarks.push(Warning::Colours);
     }
     if slices.iter().any(|p| p.instance.cut_short) {
-        remarks.push(
-            "a header breaks off or holds elements that make no sense; what was needed was found"
-                .into(),
-        );
+        remarks.push(Warning::HeaderDamaged);
     }
     remarks
 }
 
 /// Tells how many voxels hold the padding value, which is no measurement.
-fn note_padding(voxels: &Voxels, format: &PixelFormat, warnings: &mut Vec<String>) {
+fn note_padding(voxels: &Voxels, format: &PixelFormat, warnings: &mut Vec<Warning>) {
     let Some((low, high)) = format.padding.filter(|_| !voxels.was_rescaled) else {
         return;
     };
@@ -250,10 +246,10 @@ fn note_padding(voxels: &Voxels, format: &PixelFormat, warnings: &mut Vec<String
         _ => 0,
     };
     if count > 0 {
-        let value = voxels.rescale.apply(low as f64);
-        warnings.push(format!(
-            "{count} voxels are padding outside the field of view (value {value}), not measurements"
-        ));
+        warnings.push(Warning::Padding {
+            voxels: count,
+            value: voxels.rescale.apply(low as f64),
+        });
     }
 }
 
@@ -271,9 +267,8 @@ fn name_modality(
 ) -> Result<ImageVolume, IoError> {
     let (value_range, non_finite) = image.finite_range();
     if non_finite > 0 {
-        info.warnings.push(format!(
-            "{non_finite} voxels are no finite numbers (NaN or infinite); they count as background"
-        ));
+        info.warnings
+            .push(Warning::NotFinite { voxels: non_finite });
     }
     let from_header = match code {
         "CT" => Some(Modality::Ct),
@@ -284,11 +279,10 @@ fn name_modality(
     let modality = options.modality.or(from_header).unwrap_or_else(|| {
         let guess = guess_modality(&image);
         info.modality_guessed = true;
-        let warning = format!(
-            "the modality {code:?} is none of ct, mr, pet: {} is guessed from the values",
-            guess.name()
-        );
-        info.assume(Assumed::Modality, warning);
+        info.warnings.push(Warning::ModalityUnknown {
+            code: code.to_owned(),
+            guess,
+        });
         guess
     });
     info.value_range = value_range;

@@ -6,6 +6,7 @@ use std::io::{BufRead, Read};
 use glam::DVec3;
 
 use crate::geometry::Affine;
+use crate::io::Warning;
 use crate::io::block::Packing;
 use crate::io::stored_type::StoredType;
 use crate::volume::Grid;
@@ -31,7 +32,7 @@ pub(super) struct Header {
     pub place: Place,
     /// Bytes before the voxels; `None`: they are at the end of the file.
     pub header_bytes: Option<u64>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Whether a file that begins so is a MetaImage: lines of `Key = value`, `NDims` among the first.
@@ -147,7 +148,7 @@ impl Keys {
     }
 
     /// The grid, by the rules of the file's version: version 1 places the image by `ElementOrigin` and `ElementDirection`.
-    fn grid(&self, sizes: &[usize], warnings: &mut Vec<String>) -> Result<Grid, String> {
+    fn grid(&self, sizes: &[usize], warnings: &mut Vec<Warning>) -> Result<Grid, String> {
         let dimensions = sizes.len();
         let is_newer = self.get(&["FileFormatVersion"]) == Some("1");
         let (places, turns): (&[&str], &[&str]) = if is_newer {
@@ -160,8 +161,9 @@ impl Keys {
         };
         let spacing = self.numbers(&["ElementSpacing", "ElementSize"])?;
         if spacing.is_none() {
-            warnings
-                .push("its header does not say the size of a voxel; 1 mm is assumed".to_owned());
+            warnings.push(Warning::VoxelSize {
+                on_some_axis: false,
+            });
         }
         let mut spacing = spacing.unwrap_or_default();
         if spacing.len() < dimensions || dimensions == 2 {

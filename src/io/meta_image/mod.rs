@@ -13,8 +13,8 @@ use crate::util::JobContext;
 use crate::volume::LabelTable;
 
 use super::block::{Block, BlockLayout, Packing};
-use super::format::{Format, Opened, OpenedLabels};
-use super::{IoError, OpenOptions};
+use super::format::{Format, Opened};
+use super::{IoError, LabelTarget, Labels, OpenOptions};
 
 use header::Place;
 
@@ -34,7 +34,7 @@ fn inspect(path: &Path, options: &OpenOptions, ctx: &JobContext) -> Result<Opene
     read(path, ctx)?.into_scan(path, options)
 }
 
-fn open_labels(path: &Path, ctx: &JobContext) -> Result<OpenedLabels, IoError> {
+fn open_labels(path: &Path, _: Option<&LabelTarget>, ctx: &JobContext) -> Result<Labels, IoError> {
     read(path, ctx)?.into_labels(path, LabelTable::default())
 }
 

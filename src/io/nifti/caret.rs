@@ -6,7 +6,7 @@ use std::fmt::Write;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::volume::{Label, LabelTable};
+use crate::volume::{Label, LabelTable, LayerId};
 
 /// The extension code of Caret XML.
 pub(super) const CARET_CODE: i32 = 30;
@@ -124,5 +124,6 @@ fn label_of(element: &BytesStart<'_>) -> Result<Option<Label>, String> {
         color: color.unwrap_or_else(|| LabelTable::palette_color(value)),
         visible: true,
         locked: false,
+        layer: LayerId::default(),
     }))
 }

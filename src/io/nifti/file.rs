@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::io::IoError;
+use crate::io::{IoError, Warning};
 use crate::util::JobContext;
 
 use super::header::{Header, Version};
@@ -49,7 +49,7 @@ pub(super) struct NiftiFile {
     /// Volumes in the file.
     pub(super) frames: usize,
     /// Doubts about the file itself.
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
     voxels: Source,
 }
 
@@ -73,12 +73,11 @@ impl NiftiFile {
         let (dims, frames) = extents(&header, path, &mut warnings)?;
         let offset = voxel_offset(&header, path)?;
         if usize::try_from(header.bitpix).ok() != Some(8 * stored_type.bytes()) {
-            warnings.push(format!(
-                "the header gives {} bits per voxel, but {} has {}; the type is believed",
-                header.bitpix,
-                stored_type.name(),
-                8 * stored_type.bytes()
-            ));
+            warnings.push(Warning::BitsPerVoxel {
+                stated: i64::from(header.bitpix),
+                voxel_type: stored_type.name(),
+                bits: 8 * stored_type.bytes(),
+            });
         }
         let extensions = source.read_extensions(&header, offset)?;
         let mut voxels = if header.single_file {
@@ -229,8 +228,7 @@ impl NiftiFile {
             return Err(self.voxels.too_short());
         }
         if extra > 0 {
-            self.warnings
-                .push(format!("{extra} bytes after the voxels are ignored"));
+            self.warnings.push(Warning::BytesLeft { bytes: extra });
         }
         Ok(())
     }
@@ -241,7 +239,7 @@ impl NiftiFile {
 fn extents(
     header: &Header,
     path: &Path,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<([usize; 3], usize), IoError> {
     let damaged = |reason: String| IoError::damaged(path, reason);
     let n = match header.dim[0] {
@@ -272,10 +270,7 @@ fn extents(
         )));
     }
     if dim != stored {
-        warnings.push(format!(
-            "the header gives the dimensions {}; sizes below 1 are read as 1",
-            shown()
-        ));
+        warnings.push(Warning::Dimensions { stored: shown() });
     }
     let product = dim
         .iter()

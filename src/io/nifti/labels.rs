@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use crate::io::IoError;
 use crate::io::whole::{label_map, named};
+use crate::io::{IoError, LabelTarget, Labels, Quoted, Warning};
 use crate::util::JobContext;
-use crate::volume::{LabelMap, LabelTable};
 
 use super::caret;
 use super::file::{NiftiFile, Part};
@@ -15,8 +14,9 @@ use super::volume::{read_part, rescale};
 /// Reads a map of whole numbers from 0 to 65535 in any stored type, with the names it carries.
 pub(in crate::io) fn open_labels(
     path: &Path,
+    _: Option<&LabelTarget>,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<Labels, IoError> {
     let mut file = NiftiFile::open(path)?;
     if file.frames > 1 {
         return Err(IoError::several_frames(path, file.frames));
@@ -31,9 +31,11 @@ pub(in crate::io) fn open_labels(
     warnings.append(&mut file.warnings);
     let labels = label_map(path, grid, stored, rescale)?;
     let table = caret::find(&file.extensions).unwrap_or_else(|reason| {
-        warnings.push(format!("its label names cannot be read ({reason})"));
+        warnings.push(Warning::LabelNames {
+            reason: Quoted(reason),
+        });
         None
     });
     let table = named(table.unwrap_or_default(), &labels);
-    Ok((labels, table, warnings))
+    Ok(Labels::plain(labels.into(), table, warnings))
 }

@@ -3,6 +3,7 @@
 use glam::{DMat3, DQuat, DVec3};
 
 use crate::geometry::Affine;
+use crate::io::Warning;
 use crate::volume::Grid;
 
 use super::header::{Header, Version};
@@ -14,16 +15,12 @@ const AGREEMENT_VOXELS: f64 = 1e-3;
 /// near half a turn cannot always be closer; what shear moves is far more.
 const ROUNDING_VOXELS: f64 = 0.02;
 
-/// What is said where no form is given.
-const NO_ORIENTATION: &str = "the file has no orientation (qform and sform codes 0): left-right is assumed, not known, \
-     and so are the other directions";
-
 /// The position of a volume, as nibabel chooses it: the sform if its code says so, else the qform, else
 /// the spacing alone, centred, with x flipped: its sides are assumed then. The second value holds doubts to show.
 ///
 /// # Errors
 /// A reason, when the chosen form is no position in space and no other form is there.
-pub(super) fn read(header: &Header, dims: [usize; 3]) -> Result<(Grid, Vec<String>), String> {
+pub(super) fn read(header: &Header, dims: [usize; 3]) -> Result<(Grid, Vec<Warning>), String> {
     let mut warnings = Vec::new();
     let mm = mm_per_unit(header, &mut warnings);
     let spacing = checked_spacing(header, &mut warnings);
@@ -44,13 +41,13 @@ pub(super) fn read(header: &Header, dims: [usize; 3]) -> Result<(Grid, Vec<Strin
         }
         (Ok(Some(s)), _) => known(s),
         (Err(reason), Ok(Some(q))) => {
-            warnings.push(format!("{reason}; the qform is used instead"));
+            warnings.push(Warning::SformUnusable { reason });
             known(q)
         }
         (Ok(None), Ok(Some(q))) => known(q),
         (Err(reason), _) | (Ok(None), Err(reason)) => return Err(reason),
         (Ok(None), Ok(None)) => {
-            warnings.push(NO_ORIENTATION.into());
+            warnings.push(Warning::NoOrientation);
             known(centred(dims, spacing, mm)?).with_sides_assumed(true)
         }
     };
@@ -104,15 +101,13 @@ const MILLIMETRE: i32 = 2;
 const MICROMETRE: i32 = 3;
 const SECOND: i32 = 8;
 
-fn mm_per_unit(header: &Header, warnings: &mut Vec<String>) -> f64 {
+fn mm_per_unit(header: &Header, warnings: &mut Vec<Warning>) -> f64 {
     let (unit, mm) = match header.xyzt_units & 7 {
         METRE => ("metres", 1000.0),
         MICROMETRE => ("micrometres", 1e-3),
         _ => return 1.0,
     };
-    warnings.push(format!(
-        "positions are stored in {unit}; read as millimetres"
-    ));
+    warnings.push(Warning::Unit { unit });
     mm
 }
 
@@ -126,7 +121,7 @@ fn spacing_fields(header: &Header) -> [f64; 3] {
 }
 
 /// The spacings with nibabel's repairs: 0 (or no number) means 1, a negative one its absolute value.
-fn checked_spacing(header: &Header, warnings: &mut Vec<String>) -> [f64; 3] {
+fn checked_spacing(header: &Header, warnings: &mut Vec<Warning>) -> [f64; 3] {
     let used = header.dim[0].clamp(0, 3) as usize;
     let stored = spacing_fields(header);
     let repaired = stored.map(|v| {
@@ -137,10 +132,10 @@ fn checked_spacing(header: &Header, warnings: &mut Vec<String>) -> [f64; 3] {
         }
     });
     if stored[..used] != repaired[..used] {
-        warnings.push(format!(
-            "the header's voxel spacing {stored:?} is impossible; the position comes from the \
-             other fields, or with spacing {repaired:?}"
-        ));
+        warnings.push(Warning::Spacing {
+            stored,
+            used: repaired,
+        });
     }
     repaired
 }
@@ -184,13 +179,11 @@ fn centred(dims: [usize; 3], spacing: [f64; 3], mm: f64) -> Result<Affine, Strin
     .map_err(|e| e.to_string())
 }
 
-fn disagreement(header: &Header, dims: [usize; 3], s: &Affine, q: &Affine) -> Option<String> {
+fn disagreement(header: &Header, dims: [usize; 3], s: &Affine, q: &Affine) -> Option<Warning> {
     let shift_voxels = Grid::new(dims, *s).shift_voxels(&Grid::new(dims, *q));
     let rounding = shift_voxels <= ROUNDING_VOXELS && has_quaternion_of(header, s);
-    (shift_voxels > AGREEMENT_VOXELS && !rounding).then(|| {
-        let distance_mm = corner_distance_mm(dims, s, q);
-        let decimals = if distance_mm < 0.1 { 6 } else { 3 };
-        format!("sform and qform disagree by up to {distance_mm:.decimals$} mm; the sform is used")
+    (shift_voxels > AGREEMENT_VOXELS && !rounding).then(|| Warning::FormsDisagree {
+        mm: corner_distance_mm(dims, s, q),
     })
 }
 

@@ -6,8 +6,7 @@ use bytemuck::Pod;
 use rayon::prelude::*;
 
 use crate::io::described::{Found, described};
-use crate::io::scan::COLOURS;
-use crate::io::{Assumed, IoError, OpenOptions, ScanInfo, TimeAxis};
+use crate::io::{IoError, OpenOptions, ScanInfo, TimeAxis, Warning};
 use crate::util::JobContext;
 use crate::volume::{
     Grid, ImageVolume, Modality, Rescale, Rgb, VoxelData, grid_over_time, luminance,
@@ -28,11 +27,7 @@ pub(in crate::io) fn inspect(
     let (volume_grid, mut warnings) = placement::read(&file.header, file.dims)
         .map_err(|reason| IoError::damaged(path, reason))?;
     if volume_grid.is_sheared() {
-        warnings.push(
-            "the voxel axes are not at right angles (sheared); positions follow the file, other \
-             programs may refuse it"
-                .into(),
-        );
+        warnings.push(Warning::Sheared);
     }
     let rescale = rescale(&file.header, file.stored_type).map_err(|r| IoError::damaged(path, r))?;
     let part = match options.frames_of_slice {
@@ -44,18 +39,22 @@ pub(in crate::io) fn inspect(
         ..ScanInfo::default()
     };
     if file.frames > 1 && part == Part::Frame(0) && options.frame.is_none() {
-        let text = format!("the scan has {} frames; frame 0 is used", file.frames);
-        info.assume(Assumed::Frame, text);
+        info.warnings.push(Warning::FirstFrame {
+            frames: file.frames,
+        });
     }
     if file.stored_type.is_color() {
-        info.warnings.push(COLOURS.into());
+        info.warnings.push(Warning::Colours);
     }
     let (grid, time) = placed(&file, volume_grid, part);
     let mut image = read_image(&mut file, part, grid, rescale, ctx)?;
     info.warnings.append(&mut file.warnings);
     if let Some(time) = time {
         image = image.over_time(time.frame_ms);
-        info.warnings.push(time.warning(file.frames));
+        info.warnings.push(Warning::TimeAsThirdAxis {
+            frames: file.frames,
+            time,
+        });
     }
     let found = Found {
         frames: if time.is_some() { 1 } else { file.frames },

@@ -6,6 +6,7 @@ use std::io::{BufRead, Read};
 use glam::DVec3;
 
 use crate::geometry::Affine;
+use crate::io::Warning;
 use crate::io::block::Packing;
 use crate::io::stored_type::StoredType;
 use crate::volume::Grid;
@@ -28,7 +29,7 @@ pub(super) struct Header {
     pub byte_skip: Option<u64>,
     /// The `key:=value` lines.
     pub keys: BTreeMap<String, String>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Where the axis is that is no direction in space.
@@ -184,7 +185,7 @@ impl Fields {
         &self,
         sizes: &[usize],
         frames: Option<FrameAxis>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Grid, String> {
         let in_space = match frames {
             Some(FrameAxis::First) => &sizes[1..],
@@ -203,9 +204,10 @@ impl Fields {
                 let mut columns = vectors(text).ok_or("its space directions are unreadable")?;
                 if columns.len() == 2 && columns.len() == in_space.len() {
                     columns.push(columns[0].cross(columns[1]).normalize_or_zero());
-                    warnings.push(
-                        "a single slice: its 1 mm along the normal are an assumption".to_owned(),
-                    );
+                    warnings.push(Warning::SingleSlice {
+                        thickness_mm: 1.0,
+                        is_stated: false,
+                    });
                 }
                 columns
             }
@@ -232,7 +234,7 @@ impl Fields {
     fn along_axes(
         &self,
         frames: Option<FrameAxis>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Vec<DVec3>, String> {
         let mut spacings: Vec<f64> = match self.get(&["spacings"]) {
             Some(text) => {
@@ -253,10 +255,7 @@ impl Fields {
         spacings.resize(3, 1.0);
         let is_known = |mm: &f64| mm.is_finite() && *mm > 0.0;
         if known < 3 || !spacings.iter().all(is_known) {
-            warnings.push(
-                "its header does not say the size of a voxel on every axis; 1 mm is assumed there"
-                    .to_owned(),
-            );
+            warnings.push(Warning::VoxelSize { on_some_axis: true });
         }
         let axes = [DVec3::X, DVec3::Y, DVec3::Z];
         let along = |(axis, mm): (DVec3, f64)| axis * if is_known(&mm) { mm } else { 1.0 };

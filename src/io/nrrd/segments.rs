@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::io::IoError;
 use crate::io::block::Block;
-use crate::io::whole::{label_map, named};
+use crate::io::whole::label_map;
+use crate::io::{IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
 use crate::volume::morphology::label_bounds;
-use crate::volume::{Label, LabelMap, LabelTable, Rescale};
+use crate::volume::{LabelLayers, LabelMap, LabelTable, Layer, LayerId, Rescale};
 
 use super::read;
 
@@ -20,18 +21,46 @@ struct Segment {
     layer: usize,
 }
 
-/// Opens a label map with the names that it carries. Layers that overlap become one map, later segments over earlier ones,
-/// and that is said.
+/// Opens label layers with the names that they carry. Layers whose segments do not overlap are one: versions of Slicer
+/// wrote each segment as a layer of its own. Files that name their layers are ours, and keep them. More layers than there
+/// may be become one, later segments over earlier ones, and that is said.
 pub(super) fn open_labels(
     path: &Path,
+    _: Option<&LabelTarget>,
     ctx: &JobContext,
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<Labels, IoError> {
     let (header, block) = read::read(path, ctx)?;
     let segments = segments(&header.keys);
-    if segments.is_empty() {
+    let are_ours = header.keys.contains_key(&layer_key(0));
+    if segments.is_empty() && !are_ours {
         return block.into_labels(path, LabelTable::default());
     }
-    flattened(path, block, &segments)
+    let read = layered(path, block, &header.keys, &segments)?;
+    let are_too_many = read.layers.maps().len() > LabelLayers::MOST;
+    if are_ours && !are_too_many {
+        return Ok(read);
+    }
+    let (flat, voxels) = read.layers.flattened();
+    if voxels > 0 && !are_too_many {
+        return Ok(read);
+    }
+    let Labels {
+        layers,
+        table,
+        mut warnings,
+        ..
+    } = read;
+    drop(layers);
+    if voxels > 0 {
+        warnings.push(Warning::SegmentsOverlap { voxels });
+    }
+    let flat = Arc::unwrap_or_clone(flat);
+    Ok(Labels::plain(flat.into(), table.flattened(), warnings))
+}
+
+/// The key of a layer's name; Slicer leaves out what it does not know.
+fn layer_key(layer: usize) -> String {
+    format!("Prosector_Layer{layer}_Name")
 }
 
 /// The segments, counted until an id is missing.
@@ -63,73 +92,108 @@ fn color_of(text: &str) -> Option<[u8; 3]> {
     Some([r, g, b].map(|c| (c * 255.0).round().clamp(0.0, 255.0) as u8))
 }
 
-/// All layers as one map: segments keep their values where those are distinct.
-fn flattened(
+/// The layers as they are stored; segments keep their values where those are distinct.
+fn layered(
     path: &Path,
     block: Block,
+    keys: &BTreeMap<String, String>,
     segments: &[Segment],
-) -> Result<(LabelMap, LabelTable, Vec<String>), IoError> {
+) -> Result<Labels, IoError> {
     let Block {
         grid,
         voxels,
         frames,
-        mut warnings,
+        warnings,
     } = block;
-    let len = grid.len();
     // Frames lie one after another: a map of them all, cut up below.
     let mut whole_grid = grid;
     whole_grid.dims[2] *= frames;
     let stored = label_map(path, whole_grid, voxels, Rescale::IDENTITY)?.voxels;
-    let mut table = LabelTable::default();
-    let mut labels = vec![0u16; len];
-    let mut overlapping = 0usize;
+    let mut table = table_of_layers(frames, keys);
     let mut value_of = BTreeMap::new();
     for segment in segments {
         let is_free = segment.value != 0 && table.get(segment.value).is_none();
-        let value = if is_free {
-            Some(segment.value)
-        } else {
-            table.next_free_value()
+        let value = is_free.then_some(segment.value).or(table.next_free_value());
+        let value = value.ok_or_else(|| too_many(path))?;
+        let name = match segment.name.is_empty() {
+            true => format!("label_{value}"),
+            false => segment.name.clone(),
         };
-        let value =
-            value.ok_or_else(|| IoError::not_labels(path, "it has more than 65535 segments"))?;
-        let color = segment
-            .color
-            .unwrap_or_else(|| LabelTable::palette_color(value));
-        table.insert(Label {
-            value,
-            name: segment.name.clone(),
-            color,
-            visible: true,
-            locked: false,
-        });
+        table.add_in(layer_id(segment.layer), value, &name);
+        if let (Some(label), Some(color)) = (table.get_mut(value), segment.color) {
+            label.color = color;
+        }
         value_of.insert((segment.layer, segment.value), value);
     }
-    for (layer, stored) in stored.chunks_exact(len).enumerate() {
-        for (label, &v) in labels.iter_mut().zip(stored).filter(|(_, v)| **v != 0) {
-            overlapping += usize::from(*label != 0);
-            *label = value_of.get(&(layer, v)).copied().unwrap_or(v);
+    let mut maps = Vec::with_capacity(frames);
+    for (layer, stored) in stored.chunks_exact(grid.len()).enumerate() {
+        let mut labels = LabelMap {
+            grid,
+            voxels: stored.to_vec(),
+        };
+        let mut new_value: Vec<u16> = (0..=u16::MAX).collect();
+        for (stored, _) in labels.counts() {
+            let value = match value_of.get(&(layer, stored)) {
+                Some(&value) => value,
+                None => nameless(path, &mut table, layer, stored)?,
+            };
+            new_value[usize::from(stored)] = value;
         }
+        for voxel in &mut labels.voxels {
+            *voxel = new_value[usize::from(*voxel)];
+        }
+        maps.push((layer_id(layer), labels));
     }
-    if overlapping > 0 {
-        warnings.push(format!(
-            "{overlapping} voxels belong to segments that overlap; the later segment has them"
-        ));
-    }
-    let labels = LabelMap {
-        grid,
-        voxels: labels,
-    };
-    let table = named(table, &labels);
-    Ok((labels, table, warnings))
+    let layers = LabelLayers::of_maps(maps);
+    let layers = layers.ok_or_else(|| IoError::not_labels(path, "it has no voxels"))?;
+    Ok(Labels::plain(layers, table, warnings))
 }
 
-/// The lines that name the labels.
-pub(super) fn lines_of(labels: &LabelMap, table: &LabelTable) -> String {
+/// A label for a value of a layer that no segment names.
+fn nameless(
+    path: &Path,
+    table: &mut LabelTable,
+    layer: usize,
+    stored: u16,
+) -> Result<u16, IoError> {
+    let own = table.get(stored).is_none().then_some(stored);
+    let value = own.or(table.next_free_value());
+    let value = value.ok_or_else(|| too_many(path))?;
+    table.add_in(layer_id(layer), value, &format!("label_{value}"));
+    Ok(value)
+}
+
+fn too_many(path: &Path) -> IoError {
+    IoError::not_labels(path, "it has more than 65535 segments")
+}
+
+fn layer_id(layer: usize) -> LayerId {
+    LayerId(u16::try_from(layer).unwrap_or(u16::MAX))
+}
+
+/// No labels yet, and as many layers, by the names that the file gives them.
+fn table_of_layers(count: usize, keys: &BTreeMap<String, String>) -> LabelTable {
+    let layers = (0..count).map(|n| Layer {
+        id: layer_id(n),
+        name: keys
+            .get(&layer_key(n))
+            .cloned()
+            .unwrap_or_else(|| format!("layer_{}", n + 1)),
+        visible: true,
+    });
+    LabelTable::of_layers(layers.collect()).unwrap_or_default()
+}
+
+/// The lines that name labels and layers; `maps` are those of the table's layers.
+pub(super) fn lines_of(maps: &[&LabelMap], table: &LabelTable) -> String {
     let mut lines = String::new();
     for (n, label) in table.labels().iter().enumerate() {
+        let mut layers = table.layers().iter();
+        let layer = layers.position(|l| l.id == label.layer).unwrap_or(0);
         let [r, g, b] = label.color.map(|c| f64::from(c) / 255.0);
-        let bounds = label_bounds(labels, label.value);
+        let bounds = maps
+            .get(layer)
+            .and_then(|map| label_bounds(map, label.value));
         let extent: Vec<String> = match bounds {
             Some(b) => (0..3)
                 .flat_map(|d| [b.min[d], b.max[d]])
@@ -142,7 +206,7 @@ pub(super) fn lines_of(labels: &LabelMap, table: &LabelTable) -> String {
                 .map(str::to_owned)
                 .collect(),
         };
-        let name = label.name.replace('\\', "\\\\").replace('\n', "\\n");
+        let name = escaped(&label.name);
         let mut line =
             |key: &str, value: &str| lines.push_str(&format!("Segment{n}_{key}:={value}\n"));
         line("Color", &format!("{r} {g} {b}"));
@@ -150,15 +214,28 @@ pub(super) fn lines_of(labels: &LabelMap, table: &LabelTable) -> String {
         line("Extent", &extent.join(" "));
         line("ID", &format!("Segment_{}", label.value));
         line("LabelValue", &label.value.to_string());
-        line("Layer", "0");
+        line("Layer", &layer.to_string());
         line("Name", &name);
         line("NameAutoGenerated", "0");
         line("Tags", "");
     }
-    if !lines.is_empty() {
+    for (n, layer) in table
+        .layers()
+        .iter()
+        .enumerate()
+        .filter(|_| !table.is_plain())
+    {
+        lines.push_str(&format!("{}:={}\n", layer_key(n), escaped(&layer.name)));
+    }
+    if !table.labels().is_empty() {
         lines.push_str("Segmentation_ContainedRepresentationNames:=Binary labelmap|\n");
         lines.push_str("Segmentation_MasterRepresentation:=Binary labelmap\n");
         lines.push_str("Segmentation_ReferenceImageExtentOffset:=0 0 0\n");
     }
     lines
+}
+
+/// A value on one line.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\n', "\\n")
 }

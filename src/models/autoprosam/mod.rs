@@ -13,17 +13,17 @@ pub use prompt_generator::PromptGenerator;
 pub use settings::{AutoProSamSettings, import, volume_settings};
 
 use crate::models::System;
+use crate::models::loaded::open;
 use crate::models::window_model::WindowModel;
+
+/// Its name, for people.
+const TITLE: &str = "AutoProSAM";
 
 /// AutoProSAM among the systems.
 pub(crate) const SYSTEM: System = System {
     name: "autoprosam",
-    title: "AutoProSAM",
+    title: TITLE,
     slice_by_slice: false,
-    import,
-    open: |card, weights, device| {
-        Ok(Box::new(WindowModel::<AutoProSamNet>::open(
-            card, weights, device,
-        )?))
-    },
+    import: Some(import),
+    open: open::<WindowModel<AutoProSamNet>>,
 };

@@ -9,6 +9,7 @@ use crate::models::trace::Trace;
 use crate::models::volumes::VolumeSettings;
 use crate::models::window_model::WindowNet;
 
+use super::TITLE;
 use super::config::AutoProSamConfig;
 use super::prompt_generator::PromptGenerator;
 use super::settings::AutoProSamSettings;
@@ -38,10 +39,10 @@ impl AutoProSamNet {
         config: &AutoProSamConfig,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        config.net.checked("AutoProSAM")?;
+        config.net.checked(TITLE)?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
-        loader.finish("AutoProSAM", |_| false)?;
+        loader.finish(TITLE, |_| false)?;
         Ok(net)
     }
 
@@ -63,7 +64,7 @@ impl AutoProSamNet {
 
 impl WindowNet for AutoProSamNet {
     type Settings = AutoProSamSettings;
-    const TITLE: &'static str = "AutoProSAM";
+    const TITLE: &'static str = TITLE;
 
     fn load(
         weights: WeightMap,

@@ -9,6 +9,7 @@ use crate::models::threedsam::{canonical, without_masks};
 use crate::models::volumes::{AxisOrder, Blended, Intensity, IntensityRange, VolumeSettings};
 use crate::models::{ImportSource, Imported};
 
+use super::TITLE;
 use super::config::AutoProSamConfig;
 
 /// Everything on an AutoProSAM model's card.
@@ -84,18 +85,13 @@ pub fn volume_settings(preset: Option<&str>, side: usize) -> Result<VolumeSettin
 /// # Errors
 /// A file that is not AutoProSAM's; settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "AutoProSAM".to_owned(),
-        problems: vec![problem],
-    };
-    let [file] = source.files else {
-        return Err(misfit("it takes one checkpoint file".to_owned()));
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
+    let file = source.only_file(TITLE)?;
     let weights = canonical(WeightMap::of_file(file, ""));
     let network = AutoProSamConfig::infer(&weights)?;
     let volume = volume_settings(source.preset, network.net.crop).map_err(misfit)?;
     let settings = AutoProSamSettings { volume, network };
-    let (settings, config) = with_overrides("AutoProSAM", &settings, source.overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, source.overrides)?;
     Ok(Imported {
         weights: without_masks(weights),
         config,

@@ -1,6 +1,8 @@
 //! AutoSAM: a frozen SAM encoder and a decoder for each class without prompts (Hu et al. 2023).
 
 use crate::models::System;
+use crate::models::loaded::open;
+use model::AutoSamModel;
 
 mod cnn_head;
 mod config;
@@ -17,18 +19,20 @@ pub use cnn_head::CnnHead;
 pub use config::{AutoSamConfig, CnnHeadConfig, HeadConfig, LinearHeadConfig, VitHeadConfig};
 pub use linear_head::LinearHead;
 pub use losses::{Loss, one_hot, soft_dice};
-pub use model::AutoSamModel;
 pub use names::{full_names, is_trained};
 pub use net::{AutoSam, ClassLogits, SegmentationHead};
 pub use preparation::{network_slice, resize_labels, volume_to_png};
 pub use settings::{AutoSamSettings, beneath, import};
 pub use vit_head::{ClassMasks, VitHead};
 
+/// Its name, for people.
+const TITLE: &str = "AutoSAM";
+
 /// AutoSAM among the systems.
 pub(crate) const SYSTEM: System = System {
     name: "autosam",
-    title: "AutoSAM",
+    title: TITLE,
     slice_by_slice: true,
-    import,
-    open: |card, weights, device| Ok(Box::new(AutoSamModel::open(card, weights, device)?)),
+    import: Some(import),
+    open: open::<AutoSamModel>,
 };

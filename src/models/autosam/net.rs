@@ -11,7 +11,7 @@ use crate::models::trace::Trace;
 use super::cnn_head::CnnHead;
 use super::linear_head::LinearHead;
 use super::vit_head::VitHead;
-use super::{AutoSamConfig, HeadConfig};
+use super::{AutoSamConfig, HeadConfig, TITLE};
 
 /// One of the three heads.
 #[allow(
@@ -118,7 +118,7 @@ impl AutoSam {
             image_side: config.encoder.image_side,
             input_side: config.input_side,
         };
-        Ok((net, loader.finish("AutoSAM", |_| false)?))
+        Ok((net, loader.finish(TITLE, |_| false)?))
     }
 
     /// Slices of 0..=1 `[b, 3, input side, input side]`, without any mean or deviation, to embeddings.

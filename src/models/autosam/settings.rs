@@ -6,7 +6,7 @@ use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::slices::with_overrides;
 use crate::models::{ImportSource, Imported};
 
-use super::{AutoSamConfig, HeadConfig, full_names};
+use super::{AutoSamConfig, HeadConfig, TITLE, full_names};
 
 /// Everything on an AutoSAM model's card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,16 +22,8 @@ pub struct AutoSamSettings {
 /// # Errors
 /// Files that are not AutoSAM's; settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "AutoSAM".to_owned(),
-        problems: vec![problem],
-    };
-    let [file] = source.files else {
-        return Err(misfit(format!(
-            "{} files are given: a model is made of one, and of --base",
-            source.files.len()
-        )));
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
+    let file = source.only_file(TITLE)?;
     if let Some(preset) = source.preset {
         return Err(misfit(format!(
             "there is no preset '{preset}': leave it out"
@@ -59,7 +51,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         kept.then(|| name.to_owned())
     });
     let settings = AutoSamSettings { network };
-    let (settings, config) = with_overrides("AutoSAM", &settings, source.overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, source.overrides)?;
     let head = match settings.network.head {
         HeadConfig::Vit(_) => "ViT",
         HeadConfig::Cnn(_) => "CNN",

@@ -64,8 +64,16 @@ fn encoded(tensor: &HostTensor, precision: Precision) -> Vec<u8> {
 
 /// The tensors of a file, their values still on disk.
 pub(super) fn read_burnpack(path: &Path) -> Result<Vec<Tensor>, CheckpointError> {
-    Reader::from_file_exact(path)
-        .and_then(Reader::into_tensors)
+    tensors_of(path, Reader::from_file_exact(path))
+}
+
+/// The tensors of a file that was read already; `path` names it in messages.
+pub(super) fn unpack(path: &Path, bytes: Vec<u8>) -> Result<Vec<Tensor>, CheckpointError> {
+    tensors_of(path, Reader::from_bytes(Bytes::from_bytes_vec(bytes)))
+}
+
+fn tensors_of(path: &Path, file: Result<Reader, Error>) -> Result<Vec<Tensor>, CheckpointError> {
+    file.and_then(Reader::into_tensors)
         .map_err(|e| CheckpointError::file(path, format!("not a whole burnpack file: {e}")))
 }
 

@@ -5,6 +5,7 @@
 
 mod burnpack;
 mod export;
+mod fill;
 mod loader;
 mod pickle_globals;
 mod tensor_file;
@@ -12,6 +13,7 @@ mod weight_map;
 
 pub use burnpack::{Precision, write_burnpack};
 pub use export::export;
+pub use fill::{Missing, fill};
 pub(crate) use loader::normal;
 pub use loader::{Init, Loader, ParamEntry, Scope};
 pub use tensor_file::{HostTensor, TensorFile};
@@ -42,6 +44,14 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
+    /// What is wrong with tensors or settings for a network.
+    pub(crate) fn misfit(network: &str, problem: impl Into<String>) -> Self {
+        Self::Misfit {
+            network: network.to_owned(),
+            problems: vec![problem.into()],
+        }
+    }
+
     pub(crate) fn file(path: &Path, reason: impl Into<String>) -> Self {
         Self::File {
             path: path.to_owned(),

@@ -106,13 +106,27 @@ impl TensorFile {
     }
 
     fn open_burnpack(path: &Path) -> Result<Self, CheckpointError> {
-        let tensors = burnpack::read_burnpack(path)?.into_iter();
-        Ok(Self {
+        let tensors = burnpack::read_burnpack(path)?;
+        Ok(Self::of_pack(path, tensors))
+    }
+
+    /// The tensors of a burnpack file's bytes; `path` names it in messages.
+    ///
+    /// # Errors
+    /// Bytes that are no whole burnpack file.
+    pub fn of_burnpack(path: &Path, bytes: Vec<u8>) -> Result<Self, CheckpointError> {
+        let tensors = burnpack::unpack(path, bytes)?;
+        Ok(Self::of_pack(path, tensors))
+    }
+
+    fn of_pack(path: &Path, tensors: Vec<burn::store::burn_pack::Tensor>) -> Self {
+        let tensors = tensors.into_iter();
+        Self {
             path: path.to_owned(),
             entries: tensors.map(|t| (t.name.clone(), Entry::Pack(t))).collect(),
             bytes: Arc::default(),
             metadata: BTreeMap::new(),
-        })
+        }
     }
 
     fn open_torch(path: &Path) -> Result<Self, CheckpointError> {

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::sam::{DecoderConfig, EncoderConfig, PromptConfig, SamConfig, count};
 
+use super::TITLE;
+
 /// Sizes of PIMM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PimmConfig {
@@ -63,7 +65,7 @@ impl DeSamConfig {
         if stages == 0 || feature_blocks.len() != stages {
             let blocks = feature_blocks.len();
             return Err(CheckpointError::Misfit {
-                network: "DeSAM".to_owned(),
+                network: TITLE.to_owned(),
                 problems: vec![format!(
                     "mask_decoder.pimm has {stages} stages and the image encoder {blocks} features"
                 )],

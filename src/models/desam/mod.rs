@@ -1,6 +1,8 @@
 //! DeSAM: SAM whose masks are decoded from image features, decoupled from the prompt (Gao et al., MICCAI 2024).
 
 use crate::models::System;
+use crate::models::loaded::open;
+use model::DeSamModel;
 
 mod config;
 mod losses;
@@ -20,7 +22,6 @@ pub use config::{DeSamConfig, DeSamDecoderConfig, PimmConfig};
 pub use losses::{IouError, LossConfig, cross_entropy, dice_loss, iou_loss, mask_loss};
 pub use mask_selection::{Candidate, SelectionConfig, finished, passing, select, without_overlaps};
 
-pub use model::DeSamModel;
 pub use net::{DeSam, DeSamDecoder, Decoded, ImageFeatures, PreparedImage, is_unused};
 pub use pimm::{ContextBlock, ImageContext, Pimm, UpBlock};
 pub use preparation::{encoder_input, resize_grey, resize_labels, volume_to_grey};
@@ -30,11 +31,14 @@ pub use resampling::UpAndDown;
 pub use residual::{ChannelGate, GatedResidual, SkipTerms};
 pub use settings::{AutomaticMode, DeSamSettings, import};
 
+/// Its name, for people.
+const TITLE: &str = "DeSAM";
+
 /// DeSAM among the systems.
 pub(crate) const SYSTEM: System = System {
     name: "desam",
-    title: "DeSAM",
+    title: TITLE,
     slice_by_slice: true,
-    import,
-    open: |card, weights, device| Ok(Box::new(DeSamModel::open(card, weights, device)?)),
+    import: Some(import),
+    open: open::<DeSamModel>,
 };

@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::models::checkpoint::{Loader, WeightMap};
+use crate::models::checkpoint::Loader;
+use crate::models::loaded::{Pipeline, Query};
 use crate::models::recent::Recent;
 use crate::models::sam::{ImageEncoder, NoAdaptation};
 use crate::models::slices;
 use crate::models::trace::Trace;
-use crate::models::{
-    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, compute,
-};
+use crate::models::{AutoResult, ModelError, PromptedResult, ScanKey, StoredModel, Structure};
 use crate::prompt::PromptSet;
-use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
 use super::settings::DeSamSettings;
 use super::{
-    DeSamDecoder, ImageFeatures, PreparedImage, encoder_input, is_unused, resize_grey,
+    DeSamDecoder, ImageFeatures, PreparedImage, TITLE, encoder_input, is_unused, resize_grey,
     volume_to_grey,
 };
 
@@ -28,8 +25,6 @@ const CACHE_BYTES: usize = 1 << 30;
 
 /// One encoder, and a decoder for each structure.
 pub struct DeSamModel {
-    card: ModelCard,
-    compute: ComputeDevice,
     pub(super) settings: DeSamSettings,
     pub(super) device: Device,
     encoder: ImageEncoder,
@@ -39,40 +34,6 @@ pub struct DeSamModel {
 }
 
 impl DeSamModel {
-    /// Opens a model from its card and the tensors that importing left.
-    ///
-    /// # Errors
-    /// Settings or tensors that do not fit, a device that cannot be had.
-    pub fn open(
-        card: ModelCard,
-        weights: WeightMap,
-        device: DeviceChoice,
-    ) -> Result<Self, ModelError> {
-        let (compute, device) = compute::open(device)?;
-        let settings: DeSamSettings = card.settings("DeSAM")?;
-        let network = &settings.network;
-        let loader = Loader::new(weights, &device).with_fresh(0, is_unused);
-        let root = loader.root();
-        let prompts = root.child("prompt_encoder");
-        let organ = |number: usize| {
-            let scope = root.child("organs").child(number).child("mask_decoder");
-            DeSamDecoder::load(&prompts, &scope, &network.decoder)
-        };
-        let organs: Vec<DeSamDecoder> = (0..settings.organs).map(organ).collect();
-        let encoder = ImageEncoder::load(&root.child("image_encoder"), &network.encoder);
-        loader.finish("DeSAM", is_unused)?;
-        Ok(Self {
-            card,
-            compute,
-            cache: Recent::within(prepared_bytes(&settings), CACHE_BYTES),
-            settings,
-            device,
-            encoder,
-            organs,
-            grey: Recent::new(1),
-        })
-    }
-
     /// The scan as 8-bit grey.
     pub(super) fn grey(&self, image: &ImageVolume, scan: ScanKey) -> Arc<Vec<u8>> {
         let grey = || Arc::new(volume_to_grey(&slices::values(image)));
@@ -121,34 +82,46 @@ fn prepared_bytes(settings: &DeSamSettings) -> usize {
     settings.organs * size_of::<f32>() * (maps + decoder.pimm.width * decoder.grid.pow(2))
 }
 
-impl Segmenter for DeSamModel {
-    fn card(&self) -> &ModelCard {
-        &self.card
+impl Pipeline for DeSamModel {
+    fn load(stored: &StoredModel, device: &Device) -> Result<Self, ModelError> {
+        let settings: DeSamSettings = stored.card.settings(TITLE)?;
+        let network = &settings.network;
+        let loader = Loader::new(stored.weights.clone(), device).with_fresh(0, is_unused);
+        let root = loader.root();
+        let prompts = root.child("prompt_encoder");
+        let organ = |number: usize| {
+            let scope = root.child("organs").child(number).child("mask_decoder");
+            DeSamDecoder::load(&prompts, &scope, &network.decoder)
+        };
+        let organs: Vec<DeSamDecoder> = (0..settings.organs).map(organ).collect();
+        let encoder = ImageEncoder::load(&root.child("image_encoder"), &network.encoder);
+        loader.finish(TITLE, is_unused)?;
+        Ok(Self {
+            cache: Recent::within(prepared_bytes(&settings), CACHE_BYTES),
+            settings,
+            device: device.clone(),
+            encoder,
+            organs,
+            grey: Recent::new(1),
+        })
     }
 
-    fn device(&self) -> &ComputeDevice {
-        &self.compute
-    }
-
-    fn segment_auto(
+    fn automatic(
         &self,
-        image: &ImageVolume,
-        key: ScanKey,
-        structures: Option<&[String]>,
-        ctx: &JobContext,
+        query: Query<'_>,
+        structures: &[(usize, &Structure)],
     ) -> Result<AutoResult, ModelError> {
-        super::segmentation::automatic(self, image, key, structures, ctx)
+        super::segmentation::automatic(self, query, structures)
     }
 
-    fn segment_prompted(
+    fn prompted(
         &self,
-        image: &ImageVolume,
-        key: ScanKey,
+        query: Query<'_>,
         prompts: &PromptSet,
         prior: Option<&Mask>,
-        ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        super::segmentation::prompted(self, image, key, prompts, prior, ctx)
+        let found = super::segmentation::prompted(self, query, prompts)?;
+        Ok(found.not_refining(prior))
     }
 
     fn drop_caches(&self) {

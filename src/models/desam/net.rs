@@ -9,7 +9,7 @@ use crate::models::trace::Trace;
 
 use super::pimm::{ImageContext, Pimm};
 use super::prim::Prim;
-use super::{DeSamConfig, DeSamDecoderConfig};
+use super::{DeSamConfig, DeSamDecoderConfig, TITLE};
 
 /// What the encoder makes of an image: what the authors compute once and train from.
 #[derive(Debug, Clone)]
@@ -134,7 +134,7 @@ impl DeSam {
             ),
             feature_blocks: config.feature_blocks.clone(),
         };
-        Ok((net, loader.finish("DeSAM", is_unused)?))
+        Ok((net, loader.finish(TITLE, is_unused)?))
     }
 
     /// Normalised images `[b, 3, side, side]`.

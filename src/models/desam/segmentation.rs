@@ -2,14 +2,15 @@
 
 use burn::tensor::{Tensor, TensorData};
 
+use crate::models::loaded::Query;
 use crate::models::ops::{Beyond, Spline, resize_slice};
 use crate::models::sam::Prompts;
 use crate::models::slices::host;
 use crate::models::trace::Trace;
-use crate::models::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter as _};
+use crate::models::{AutoResult, Estimate, ModelError, PromptedResult, Structure};
 use crate::prompt::PromptSet;
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, Mask};
+use crate::volume::{LabelMap, Mask};
 
 use super::model::DeSamModel;
 use super::settings::AutomaticMode;
@@ -46,15 +47,12 @@ impl Beliefs {
 /// Finds the structures; see [`crate::models::Segmenter::segment_auto`].
 pub(super) fn automatic(
     model: &DeSamModel,
-    image: &ImageVolume,
-    scan: ScanKey,
-    wanted: Option<&[String]>,
-    ctx: &JobContext,
+    query: Query<'_>,
+    structures: &[(usize, &Structure)],
 ) -> Result<AutoResult, ModelError> {
-    let structures = model.card().structures_in(image.modality(), wanted)?;
-    if structures.is_empty() {
-        return Ok(AutoResult::none_known(image.grid()));
-    }
+    let Query {
+        image, scan, ctx, ..
+    } = query;
     let mut labels = LabelMap::empty(*image.grid());
     let [ni, nj, nk] = image.grid().dims;
     let plane = ni * nj;
@@ -86,7 +84,7 @@ pub(super) fn automatic(
             }
         }
     }
-    let mut result = AutoResult::of_labels(labels, &structures);
+    let mut result = AutoResult::of_labels(labels, structures);
     let found = structures.iter().zip(&beliefs);
     let found: Vec<_> = found
         .filter(|((_, s), _)| result.table.get(s.value).is_some())
@@ -101,14 +99,15 @@ pub(super) fn automatic(
 /// Segments what a box is drawn around; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn prompted(
     model: &DeSamModel,
-    image: &ImageVolume,
-    scan: ScanKey,
+    query: Query<'_>,
     prompts: &PromptSet,
-    prior: Option<&Mask>,
-    ctx: &JobContext,
 ) -> Result<PromptedResult, ModelError> {
-    model.card().check_prompts(prompts)?;
-    let prompts = prompts.on_grid(image.grid())?;
+    let Query {
+        card,
+        image,
+        scan,
+        ctx,
+    } = query;
     let target = prompts
         .target_box
         .ok_or(crate::prompt::PromptError::Empty)?;
@@ -145,22 +144,15 @@ pub(super) fn prompted(
             }
         }
     }
-    let mut warnings = Vec::new();
-    if prior.is_some_and(|p| p.bounds().is_some()) {
-        warnings.push("the model does not refine: the mask so far was not used".to_owned());
-    }
     let chosen = most_inside(&masks, corners);
+    let mut result = PromptedResult::of_mask(masks.swap_remove(chosen));
     if organs > 1
-        && let Some(structure) = model.card().structures.get(chosen)
+        && let Some(structure) = card.structures.get(chosen)
     {
-        warnings.push(format!("the box was taken for {}", structure.name));
+        let said = format!("the box was taken for {}", structure.name);
+        result.warnings.push(said);
     }
-    Ok(PromptedResult {
-        mask: masks.swap_remove(chosen),
-        estimate: None,
-        insight: None,
-        warnings,
-    })
+    Ok(result)
 }
 
 /// The mask that agrees best with a box: Dice of the two.

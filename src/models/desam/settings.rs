@@ -6,7 +6,7 @@ use crate::models::checkpoint::{CheckpointError, TensorFile, WeightMap};
 use crate::models::slices::{same_tensors, with_overrides};
 use crate::models::{ImportSource, Imported};
 
-use super::{DeSamConfig, SelectionConfig, is_unused};
+use super::{DeSamConfig, SelectionConfig, TITLE, is_unused};
 
 /// What prompts the network where the user does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +65,7 @@ const WHOLE_BOX: &str = "whole-box";
 /// # Errors
 /// Files that are not DeSAM's, or whose encoders differ; settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "DeSAM".to_owned(),
-        problems: vec![problem],
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
     let base = source.base.map(plain_names).unwrap_or_default();
     let mut shared: Option<WeightMap> = None;
     let mut weights = WeightMap::default();
@@ -111,7 +108,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
             )));
         }
     }
-    let (settings, config) = with_overrides("DeSAM", &settings, source.overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, source.overrides)?;
     Ok(Imported {
         weights: shared.with(weights),
         config,

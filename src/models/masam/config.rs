@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::sam::{SamConfig, dims, shape_of};
 
+use super::TITLE;
+
 /// Where in a block its adapters are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdapterPlaces {
@@ -63,7 +65,7 @@ impl MasamConfig {
         } else {
             "image_encoder.blocks.0.adapter_linear_down_2.weight"
         };
-        let [adapter_width] = dims(shape_of(weights, down, "MA-SAM")?, [0]);
+        let [adapter_width] = dims(shape_of(weights, down, TITLE)?, [0]);
         let rank = weights
             .shape("image_encoder.FacTu.weight")
             .map_or(0, |s| s[0]);

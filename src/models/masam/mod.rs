@@ -2,6 +2,8 @@
 //! that look along the third axis.
 
 use crate::models::System;
+use crate::models::loaded::open;
+use model::MasamModel;
 
 mod adaptation;
 mod adapter;
@@ -10,7 +12,7 @@ pub mod intensity;
 pub mod losses;
 mod model;
 pub mod names;
-mod network;
+mod net;
 mod segmentation;
 mod settings;
 pub mod tables;
@@ -21,15 +23,17 @@ pub use adapter::SliceAdapter;
 pub use config::{AdapterPlaces, MasamConfig};
 pub use intensity::Intensity;
 pub use losses::{MasamLoss, masam_loss};
-pub use model::MasamModel;
-pub use network::MaSam;
+pub use net::MaSam;
 pub use settings::{MasamSettings, import};
+
+/// Its name, for people.
+const TITLE: &str = "MA-SAM";
 
 /// MA-SAM among the systems.
 pub(crate) const SYSTEM: System = System {
     name: "masam",
-    title: "MA-SAM",
+    title: TITLE,
     slice_by_slice: true,
-    import,
-    open: |card, weights, device| Ok(Box::new(MasamModel::open(card, weights, device)?)),
+    import: Some(import),
+    open: open::<MasamModel>,
 };

@@ -2,54 +2,25 @@
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
-use crate::models::checkpoint::{Loader, WeightMap};
+use crate::models::checkpoint::Loader;
+use crate::models::loaded::{Pipeline, Query};
 use crate::models::slices::host;
-use crate::models::{
-    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, compute,
-};
+use crate::models::{AutoResult, ModelError, PromptedResult, StoredModel, Structure};
 use crate::prompt::PromptSet;
-use crate::util::JobContext;
-use crate::volume::{ImageVolume, Mask};
+use crate::volume::Mask;
 
 use super::settings::MasamSettings;
-use super::{MaSam, Mode, names};
+use super::{MaSam, Mode, TITLE, names};
 
 /// A MA-SAM.
 #[derive(Debug)]
 pub struct MasamModel {
-    card: ModelCard,
-    compute: ComputeDevice,
     device: Device,
     network: MaSam,
     pub(super) settings: MasamSettings,
 }
 
 impl MasamModel {
-    /// Opens a model from its card and the tensors that importing or training left.
-    ///
-    /// # Errors
-    /// Settings or tensors that do not fit, a device that cannot be had.
-    pub fn open(
-        card: ModelCard,
-        weights: WeightMap,
-        device: DeviceChoice,
-    ) -> Result<Self, ModelError> {
-        let (compute, device) = compute::open(device)?;
-        let settings: MasamSettings = card.settings("MA-SAM")?;
-        settings.check()?;
-        let loader = Loader::new(names::renamed(weights), &device).with_trainable(|_| false);
-        let network = MaSam::load(&loader.root(), &settings.network);
-        loader.finish("MA-SAM", |_| false)?;
-        Ok(Self {
-            card,
-            compute,
-            device,
-            network,
-            settings,
-        })
-    }
-
     /// Class probabilities of a window `[1 or 3 channels, slices, side, side]` of values of 0..=1, with the same box on
     /// every slice where there is one: `[slices, classes + 1, side, side]`.
     pub(super) fn probabilities(
@@ -76,41 +47,36 @@ impl MasamModel {
     }
 }
 
-impl Segmenter for MasamModel {
-    fn card(&self) -> &ModelCard {
-        &self.card
+impl Pipeline for MasamModel {
+    fn load(stored: &StoredModel, device: &Device) -> Result<Self, ModelError> {
+        let settings: MasamSettings = stored.card.settings(TITLE)?;
+        settings.check()?;
+        let weights = names::renamed(stored.weights.clone());
+        let loader = Loader::new(weights, device).with_trainable(|_| false);
+        let network = MaSam::load(&loader.root(), &settings.network);
+        loader.finish(TITLE, |_| false)?;
+        Ok(Self {
+            device: device.clone(),
+            network,
+            settings,
+        })
     }
 
-    fn device(&self) -> &ComputeDevice {
-        &self.compute
-    }
-
-    fn segment_auto(
+    fn automatic(
         &self,
-        image: &ImageVolume,
-        _: ScanKey,
-        structures: Option<&[String]>,
-        ctx: &JobContext,
+        query: Query<'_>,
+        structures: &[(usize, &Structure)],
     ) -> Result<AutoResult, ModelError> {
-        if self.settings.boxes {
-            return Err(ModelError::Unsupported(format!(
-                "the model '{}' needs a box around the target",
-                self.card.id
-            )));
-        }
-        super::segmentation::automatic(self, image, structures, ctx)
+        super::segmentation::automatic(self, query, structures)
     }
 
-    fn segment_prompted(
+    fn prompted(
         &self,
-        image: &ImageVolume,
-        _: ScanKey,
+        query: Query<'_>,
         prompts: &PromptSet,
         prior: Option<&Mask>,
-        ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        super::segmentation::prompted(self, image, prompts, prior, ctx)
+        let found = super::segmentation::prompted(self, query, prompts)?;
+        Ok(found.not_refining(prior))
     }
-
-    fn drop_caches(&self) {}
 }

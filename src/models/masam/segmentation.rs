@@ -2,12 +2,12 @@
 
 use std::ops::RangeInclusive;
 
+use crate::models::loaded::Query;
 use crate::models::ops::{SplineOrder, spline_zoom};
 use crate::models::slices::channels;
-use crate::models::{AutoResult, ModelError, PromptedResult, Segmenter as _};
+use crate::models::{AutoResult, ModelError, PromptedResult, Structure};
 use crate::prompt::{PromptError, PromptSet};
-use crate::util::JobContext;
-use crate::volume::{ImageVolume, LabelMap, Mask};
+use crate::volume::{LabelMap, Mask};
 
 use super::intensity::scale_window;
 use super::model::MasamModel;
@@ -16,71 +16,52 @@ use super::windows::{SliceStack, WindowAverage, most_probable};
 /// Finds the card's structures; see [`crate::models::Segmenter::segment_auto`].
 pub(super) fn automatic(
     model: &MasamModel,
-    image: &ImageVolume,
-    wanted: Option<&[String]>,
-    ctx: &JobContext,
+    query: Query<'_>,
+    structures: &[(usize, &Structure)],
 ) -> Result<AutoResult, ModelError> {
-    let structures = model.card().structures_in(image.modality(), wanted)?;
-    if structures.is_empty() {
-        return Ok(AutoResult::none_known(image.grid()));
-    }
+    let image = query.image;
     let mut value_of = vec![0; model.settings.network.classes() + 1];
-    for &(place, structure) in &structures {
+    for &(place, structure) in structures {
         if let Some(value) = value_of.get_mut(place + 1) {
             *value = structure.value;
         }
     }
     let slices = image.grid().dims[2];
-    let classes = classes(model, image, 0..=slices.saturating_sub(1), None, ctx)?;
+    let classes = classes(model, query, 0..=slices.saturating_sub(1), None)?;
     let mut labels = LabelMap::empty(*image.grid());
     for (voxel, class) in labels.voxels.iter_mut().zip(classes) {
         *voxel = value_of.get(usize::from(class)).copied().unwrap_or(0);
     }
-    Ok(AutoResult::of_labels(labels, &structures))
+    Ok(AutoResult::of_labels(labels, structures))
 }
 
 /// Segments what lies in a box: the same rectangle prompts each slice of its range, the rest stays empty.
 pub(super) fn prompted(
     model: &MasamModel,
-    image: &ImageVolume,
+    query: Query<'_>,
     prompts: &PromptSet,
-    prior: Option<&Mask>,
-    ctx: &JobContext,
 ) -> Result<PromptedResult, ModelError> {
-    model.card().check_prompts(prompts)?;
-    let prompts = prompts.on_grid(image.grid())?;
     let target = prompts.target_box.ok_or(PromptError::Empty)?;
     let [low, high] = [target.min, target.max].map(|corner| corner.map(|v| v as usize));
     let corners = [low[0], low[1], high[0] + 1, high[1] + 1];
     let range = low[2]..=high[2];
-    let classes = classes(model, image, range, Some(corners), ctx)?;
-    let mut warnings = Vec::new();
-    if prior.is_some_and(|mask| mask.bounds().is_some()) {
-        warnings.push("the model does not refine: the mask so far was not used".to_owned());
-    }
-    Ok(PromptedResult {
-        mask: Mask {
-            grid: *image.grid(),
-            voxels: classes
-                .into_iter()
-                .map(|class| u8::from(class > 0))
-                .collect(),
-        },
-        estimate: None,
-        insight: None,
-        warnings,
-    })
+    let classes = classes(model, query, range, Some(corners))?;
+    let classes = classes.into_iter();
+    Ok(PromptedResult::of_mask(Mask {
+        grid: *query.image.grid(),
+        voxels: classes.map(|class| u8::from(class > 0)).collect(),
+    }))
 }
 
 /// The class of each voxel of the slices of `range`; others are background. `corners`: i0, j0, i1, j1, the second ones
 /// beyond the box.
 fn classes(
     model: &MasamModel,
-    image: &ImageVolume,
+    query: Query<'_>,
     range: RangeInclusive<usize>,
     corners: Option<[usize; 4]>,
-    ctx: &JobContext,
 ) -> Result<Vec<u16>, ModelError> {
+    let Query { image, ctx, .. } = query;
     let settings = &model.settings;
     let (side, window) = (
         settings.network.sam.encoder.image_side,

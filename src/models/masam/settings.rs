@@ -8,7 +8,7 @@ use crate::models::slices::with_overrides;
 use crate::models::{ImportSource, Imported};
 
 use super::tables::resample_positions;
-use super::{Intensity, MasamConfig, names};
+use super::{Intensity, MasamConfig, TITLE, names};
 
 /// Settings of a MA-SAM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,16 +35,8 @@ const SIDE: &str = "image_side";
 /// # Errors
 /// Files that are not MA-SAM's or do not belong together, settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "MA-SAM".to_owned(),
-        problems: vec![problem],
-    };
-    let [file] = source.files else {
-        return Err(misfit(format!(
-            "{} files are given: MA-SAM is one file, and the SAM file under it",
-            source.files.len()
-        )));
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
+    let file = source.only_file(TITLE)?;
     let mut overrides = source.overrides.clone();
     let side = match overrides.remove(SIDE) {
         None => PUBLISHED_SIDE,
@@ -85,7 +77,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         intensity,
         network,
     };
-    let (settings, config) = with_overrides("MA-SAM", &settings, &overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, &overrides)?;
     settings.check()?;
     Ok(Imported {
         weights,
@@ -132,9 +124,6 @@ impl MasamSettings {
         } else {
             return Ok(());
         };
-        Err(CheckpointError::Misfit {
-            network: "MA-SAM".to_owned(),
-            problems: vec![problem.to_owned()],
-        })
+        Err(CheckpointError::misfit(TITLE, problem))
     }
 }

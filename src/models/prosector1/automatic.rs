@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::models::loaded::Query;
 use crate::models::segmenter::NONE_FOUND;
 use crate::models::trust::{AutoInsight, Evidence, FoundStructure, anatomy};
-use crate::models::{AutoResult, Estimate, ModelError, Segmenter as _, Structure};
-use crate::util::JobContext;
+use crate::models::{AutoResult, Estimate, ModelError, Structure};
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::morphology::{self, Crop};
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, resample};
@@ -28,25 +28,21 @@ const LEAST_EXPECTED_DICE: f32 = 0.2;
 /// Finds the structures; see [`crate::models::Segmenter::segment_auto`].
 pub(super) fn segment(
     model: &Prosector1,
-    image: &ImageVolume,
-    wanted: Option<&[String]>,
-    ctx: &JobContext,
+    query: Query<'_>,
+    wanted: &[(usize, &Structure)],
 ) -> Result<AutoResult, ModelError> {
-    let card = model.card();
-    let wanted = card.structures_in(image.modality(), wanted)?;
+    let Query {
+        card, image, ctx, ..
+    } = query;
     let Some(spacing_mm) = card.automatic_spacing_mm(image.modality()) else {
-        let why = "the model knows no structure in this kind of scan";
-        return Ok(AutoResult::nothing(image.grid(), why));
+        return Ok(AutoResult::none_known(image.grid(), false));
     };
-    if wanted.is_empty() {
-        return Ok(AutoResult::none_known(image.grid()));
-    }
     let is_wanted = |o: &Output<'_>| wanted.iter().any(|&(channel, _)| channel == o.channel);
     // All are looked for, as the one tells of the other.
     let all = card.structures_in(image.modality(), None)?;
     let output = |(channel, structure)| Output { structure, channel };
     let structures: Vec<Output<'_>> = all.into_iter().map(output).collect();
-    let Some(canvas) = search::search(model, image, spacing_mm, &structures, ctx)? else {
+    let Some(canvas) = search::search(model, query, spacing_mm, &structures)? else {
         return Ok(AutoResult::nothing(image.grid(), NONE_FOUND));
     };
     ctx.step(0.9, "writing the labels")?;
@@ -59,7 +55,7 @@ pub(super) fn segment(
         remove(structure.value, &mut labels, &mut table);
     }
     let logits = structures.iter().zip(&canvas.logits);
-    let found = found_structures((model, image), &labels, &table, logits, ctx)?;
+    let found = found_structures(model, query, (&labels, &table), logits)?;
     let doubted = remove_doubted(model, &found, &mut labels, &mut table);
     let kept: Vec<f32> = found
         .iter()
@@ -133,13 +129,15 @@ fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
 
 /// What each structure of `labels` can be judged by: the encoder looks once more at a region around it.
 fn found_structures<'a>(
-    (model, image): (&Prosector1, &ImageVolume),
-    labels: &LabelMap,
-    table: &LabelTable,
+    model: &Prosector1,
+    query: Query<'_>,
+    (labels, table): (&LabelMap, &LabelTable),
     logits: impl Iterator<Item = (&'a Output<'a>, &'a Vec<f32>)>,
-    ctx: &JobContext,
 ) -> Result<Vec<FoundStructure>, ModelError> {
-    let Some(spacing_mm) = model.card().automatic_spacing_mm(image.modality()) else {
+    let Query {
+        card, image, ctx, ..
+    } = query;
+    let Some(spacing_mm) = card.automatic_spacing_mm(image.modality()) else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();

@@ -1,9 +1,9 @@
 //! What the encoder makes of a target, in a few numbers: by these the model tells whether it has seen the like.
 
 use crate::models::ModelError;
+use crate::models::slices::host;
 
 use super::image_encoder::ImageEmbedding;
-use super::model::Prosector1;
 use super::region::SIDE;
 
 /// The level at which the target itself is looked at: 6³ cells a region.
@@ -32,7 +32,7 @@ fn means(
 ) -> Result<Vec<f32>, ModelError> {
     let tensor = embedding.levels[level].clone();
     let [_, side, _, _, channels] = tensor.dims();
-    let values = Prosector1::values(tensor)?;
+    let values = host(tensor)?;
     Ok(mean(&values, channels, &weights(side)))
 }
 

@@ -29,5 +29,19 @@ mod windows;
 pub use config::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, REGION_MULTIPLE};
 pub use image_encoder::ImageEmbedding;
 pub use intensity::RegionImage;
-pub use model::Prosector1;
 pub use net::ProsectorNet;
+
+use crate::models::System;
+use crate::models::loaded::open;
+
+/// Its name, for people.
+pub(crate) const TITLE: &str = "Prosector 1";
+
+/// The model in the box among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "prosector1",
+    title: TITLE,
+    slice_by_slice: false,
+    import: None,
+    open: open::<model::Prosector1>,
+};

@@ -1,18 +1,16 @@
 //! The loaded model: weights, device and cache behind the common interface.
 
-use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::models::checkpoint::{Missing, fill};
+use crate::models::loaded::{Pipeline, Query};
 use crate::models::recent::Recent;
 use crate::models::trust::Trust;
-use crate::models::weights::net_from_bytes;
-use crate::models::{
-    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, compute,
-};
+use crate::models::{AutoResult, ModelError, PromptedResult, ScanKey, StoredModel, Structure};
 use crate::prompt::PromptSet;
-use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Mask};
 
+use super::TITLE;
 use super::config::{IMAGE_CHANNELS, NetConfig};
 use super::encoded_region::EncodedRegion;
 use super::intensity::RegionImage;
@@ -24,8 +22,6 @@ const REGIONS: usize = 12;
 
 /// The model in the box, ready to segment.
 pub struct Prosector1 {
-    card: ModelCard,
-    compute: ComputeDevice,
     pub(super) device: Device,
     pub(super) net: ProsectorNet,
     /// What was learnt of its answers, if anything.
@@ -34,45 +30,7 @@ pub struct Prosector1 {
     cache: Recent<(ScanKey, Grid), EncodedRegion>,
 }
 
-impl std::fmt::Debug for Prosector1 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Prosector1")
-            .field("card", &self.card)
-            .field("compute", &self.compute)
-            .finish_non_exhaustive()
-    }
-}
-
 impl Prosector1 {
-    /// Loads weights in the form that training writes.
-    ///
-    /// # Errors
-    /// Weights that are not this network's, a device that cannot be had.
-    pub fn open(
-        card: ModelCard,
-        weights: Vec<u8>,
-        device: DeviceChoice,
-    ) -> Result<Self, ModelError> {
-        let (compute, device) = compute::open(device)?;
-        let config = NetConfig::new(card.structures.len());
-        let bytes = Bytes::from_bytes_vec(weights);
-        let net = net_from_bytes(card.weights.as_ref(), bytes, &config, &device)?;
-        Ok(Self {
-            card,
-            compute,
-            device,
-            net,
-            trust: None,
-            cache: Recent::new(REGIONS),
-        })
-    }
-
-    /// The model with what was learnt of its answers.
-    #[must_use]
-    pub fn calibrated(self, trust: Option<Trust>) -> Self {
-        Self { trust, ..self }
-    }
-
     /// The embedding of a region of a scan, from the cache where an equal region was encoded before.
     pub(super) fn encoded(&self, image: &ImageVolume, scan: ScanKey, grid: &Grid) -> EncodedRegion {
         let encode = || self.encode(image, grid);
@@ -107,50 +65,35 @@ impl Prosector1 {
         let data = TensorData::new(values, [1, SIDE, SIDE, SIDE, channels]);
         Tensor::from_data(data, &self.device)
     }
-
-    /// The values of a tensor, or why the device could not compute them.
-    pub(super) fn values(tensor: Tensor<5>) -> Result<Vec<f32>, ModelError> {
-        let failed = |reason: String| {
-            ModelError::Device(format!(
-                "the device failed while computing ({reason}): try again, or choose --device cpu"
-            ))
-        };
-        let data = tensor
-            .try_into_data()
-            .map_err(|e| failed(format!("{e:?}")))?;
-        data.try_into_vec::<f32>()
-            .map_err(|e| failed(format!("{e:?}")))
-    }
 }
 
-impl Segmenter for Prosector1 {
-    fn card(&self) -> &ModelCard {
-        &self.card
+impl Pipeline for Prosector1 {
+    fn load(stored: &StoredModel, device: &Device) -> Result<Self, ModelError> {
+        let config = NetConfig::new(stored.card.structures.len());
+        let net = ProsectorNet::new(&config, device);
+        Ok(Self {
+            net: fill(net, &stored.weights, Missing::Refused, TITLE)?,
+            device: device.clone(),
+            trust: stored.trust.clone(),
+            cache: Recent::new(REGIONS),
+        })
     }
 
-    fn device(&self) -> &ComputeDevice {
-        &self.compute
-    }
-
-    fn segment_auto(
+    fn automatic(
         &self,
-        image: &ImageVolume,
-        _key: ScanKey,
-        structures: Option<&[String]>,
-        ctx: &JobContext,
+        query: Query<'_>,
+        structures: &[(usize, &Structure)],
     ) -> Result<AutoResult, ModelError> {
-        super::automatic::segment(self, image, structures, ctx)
+        super::automatic::segment(self, query, structures)
     }
 
-    fn segment_prompted(
+    fn prompted(
         &self,
-        image: &ImageVolume,
-        key: ScanKey,
+        query: Query<'_>,
         prompts: &PromptSet,
         prior: Option<&Mask>,
-        ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        super::prompted::segment(self, image, key, prompts, prior, ctx)
+        super::prompted::segment(self, query, prompts, prior)
     }
 
     fn drop_caches(&self) {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use glam::DVec3;
 
 use crate::geometry::{VoxelBox, WorldPoint};
+use crate::models::loaded::Query;
+use crate::models::slices::host;
 use crate::models::trust::{Evidence, Insight};
 use crate::models::{Certainty, Estimate, ModelError, PromptedResult, ScanKey};
 use crate::prompt::{Polarity, PromptSet, REFINED_SLACK};
@@ -50,38 +52,38 @@ const FILLED: f64 = 0.9;
 /// Segments what the prompts point at; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn segment(
     model: &Prosector1,
-    image: &ImageVolume,
-    scan: ScanKey,
+    query: Query<'_>,
     prompts: &PromptSet,
     prior: Option<&Mask>,
-    ctx: &JobContext,
 ) -> Result<PromptedResult, ModelError> {
-    let prompts = prompts.on_grid(image.grid())?;
-    let in_reach = prior.and_then(|p| prior_in_reach(p, &prompts));
+    let Query {
+        image, scan, ctx, ..
+    } = query;
+    let in_reach = prior.and_then(|p| prior_in_reach(p, prompts));
     let prior = if prompts.target_box.is_some() {
         in_reach.as_ref()
     } else {
         prior
     };
-    let job = Job {
+    let search = TargetSearch {
         model,
         image,
         scan,
-        prompts: &prompts,
+        prompts,
         prior: prior.filter(|p| p.bounds().is_some()),
         extents_mm: Extents::of(image.grid()),
     };
     ctx.step(0.05, "looking at the region")?;
-    let answer = match job.known_span() {
-        Some(span) => job.look_at(&span)?,
-        None => job.explore(ctx)?,
+    let answer = match search.known_span() {
+        Some(span) => search.look_at(&span)?,
+        None => search.explore(ctx)?,
     };
     ctx.step(0.9, "writing the mask")?;
-    job.finish(&answer)
+    search.finish(&answer)
 }
 
-/// One request.
-struct Job<'a> {
+/// The search for one target.
+struct TargetSearch<'a> {
     model: &'a Prosector1,
     image: &'a ImageVolume,
     scan: ScanKey,
@@ -99,7 +101,7 @@ struct Answer {
     reach: Reach,
 }
 
-impl Job<'_> {
+impl TargetSearch<'_> {
     /// What the prompts say about where the target reaches: box, mask so far and clicks. `None` when there are
     /// only clicks, which say nothing of size.
     fn known_span(&self) -> Option<Span> {
@@ -220,7 +222,7 @@ impl Job<'_> {
         Ok(Answer {
             region,
             prompts,
-            logits: Prosector1::values(logits)?,
+            logits: host(logits)?,
             reach: Reach::Found,
         })
     }
@@ -252,7 +254,7 @@ impl Job<'_> {
     }
 
     /// The connected part of an answer that holds a positive click, if any does.
-    fn clicked_part(&self, answer: &Answer) -> Option<Part> {
+    fn clicked_part(&self, answer: &Answer) -> Option<AnswerPart> {
         let grid = answer.region.grid;
         let mask: Vec<u8> = answer.logits.iter().map(|&l| u8::from(l > 0.0)).collect();
         let (parts, _) = connected_components(&mask, grid.dims, Connectivity::TwentySix);
@@ -265,7 +267,7 @@ impl Job<'_> {
             grid,
             voxels: parts.iter().map(|&p| u8::from(p == part)).collect(),
         };
-        Some(Part {
+        Some(AnswerPart {
             bounds: mask.bounds()?,
             border_share: border_share(&mask.voxels),
         })
@@ -419,7 +421,7 @@ fn prior_in_reach(prior: &Mask, prompts: &PromptSet) -> Option<Mask> {
 }
 
 /// A connected part of an answer.
-struct Part {
+struct AnswerPart {
     bounds: VoxelBox,
     /// Share of the region's border voxels that it holds.
     border_share: f64,

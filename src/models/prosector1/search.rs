@@ -1,8 +1,9 @@
 //! How the automatic path looks over a scan: all of it closely where it is small; else coarsely first, then closely where
 //! that found anything.
 
+use crate::models::ModelError;
+use crate::models::loaded::Query;
 use crate::models::trust::anatomy;
-use crate::models::{ModelError, Segmenter as _};
 use crate::util::JobContext;
 use crate::volume::{Grid, ImageVolume, Modality};
 
@@ -34,11 +35,11 @@ const COARSE_PART: f32 = 0.5;
 /// Cancelled, a device that fails, a scan that is too large, or whose spacing cannot be right.
 pub(super) fn search(
     model: &Prosector1,
-    image: &ImageVolume,
+    query: Query<'_>,
     spacing_mm: [f64; 3],
     outputs: &[Output<'_>],
-    ctx: &JobContext,
 ) -> Result<Option<Canvas>, ModelError> {
+    let Query { image, ctx, .. } = query;
     let grid = field_of_view::canvas_grid(image, spacing_mm, outputs.len())?;
     let mut close = windows::covering(grid.dims, STRIDE);
     let [mut from, to] = PART;
@@ -61,7 +62,7 @@ pub(super) fn search(
         return Err(field_of_view::too_large(image.grid(), spacing_mm));
     }
     let pace = Pace::new(ctx, "look", [from, to], close.len());
-    let refined = model.card().is_refined(image.modality());
+    let refined = query.card.is_refined(image.modality());
     Canvas::fill(&grid, &close, refined, (model, image), outputs, &pace).map(Some)
 }
 

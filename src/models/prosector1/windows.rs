@@ -1,6 +1,7 @@
 //! Where the network looks on a canvas: windows of `SIDE³` voxels, named by their first voxel.
 
 use crate::models::ModelError;
+use crate::models::slices::host;
 use crate::volume::{Grid, ImageVolume, resample};
 
 use super::model::Prosector1;
@@ -82,7 +83,7 @@ pub(super) fn look(
     for (index, &start) in windows.iter().enumerate() {
         pace.next(index)?;
         let region = model.encode(image, &grid_of(grid, start));
-        let logits = Prosector1::values(model.net.automatic(&region.embedding, refined))?;
+        let logits = host(model.net.automatic(&region.embedding, refined))?;
         seen(start, &logits);
     }
     Ok(())

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 
+use super::TITLE;
+
 /// Sizes of the ViT image encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EncoderConfig {
@@ -282,7 +284,7 @@ impl SamConfig {
             return Ok(());
         }
         Err(CheckpointError::Misfit {
-            network: "SAM".to_owned(),
+            network: TITLE.to_owned(),
             problems,
         })
     }

@@ -4,28 +4,23 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::models::checkpoint::{Loader, WeightMap};
+use crate::models::checkpoint::Loader;
+use crate::models::loaded::{Pipeline, Query};
 use crate::models::recent::Recent;
-use crate::models::{
-    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, compute,
-};
+use crate::models::{ModelError, PromptedResult, ScanKey, StoredModel};
 use crate::prompt::PromptSet;
-use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
-use super::Sam;
 use super::picture::{Pixels, Slice};
 use super::segmentation::SliceAnswer;
 use super::settings::SamSettings;
+use super::{Sam, TITLE};
 
 /// Memory for the embeddings of slices, in bytes.
 const CACHE_BYTES: usize = 1 << 28;
 
 /// A SAM with its embeddings and answers of slices.
 pub struct SamModel {
-    card: ModelCard,
-    compute: ComputeDevice,
     pub(super) device: Device,
     pub(super) network: Sam,
     pub(super) settings: SamSettings,
@@ -35,38 +30,6 @@ pub struct SamModel {
 }
 
 impl SamModel {
-    /// Opens a model from its card and the tensors that importing left.
-    ///
-    /// # Errors
-    /// Settings or tensors that do not fit, a device that cannot be had.
-    pub fn open(
-        card: ModelCard,
-        weights: WeightMap,
-        device: DeviceChoice,
-    ) -> Result<Self, ModelError> {
-        let (compute, device) = compute::open(device)?;
-        let settings: SamSettings = card.settings("SAM")?;
-        settings.network.check()?;
-        let loader = Loader::new(weights, &device).with_trainable(|_| false);
-        let network = Sam::load(&loader.root(), &settings.network);
-        loader.finish("SAM", |_| false)?;
-        let encoder = &settings.network.encoder;
-        let embedding = size_of::<f32>() * encoder.neck_width * encoder.grid().pow(2);
-        Ok(Self {
-            card,
-            compute,
-            device,
-            network,
-            pixels: Recent::new(1),
-            embeddings: Recent::within(embedding, CACHE_BYTES),
-            answers: Recent::within(
-                16 * encoder.grid().pow(2) * size_of::<f32>(),
-                CACHE_BYTES / 4,
-            ),
-            settings,
-        })
-    }
-
     /// The scan as 8-bit pixels.
     pub(super) fn pixels(&self, image: &ImageVolume, scan: ScanKey) -> Arc<Pixels> {
         let pixels = || Arc::new(self.settings.pixels(image));
@@ -82,37 +45,35 @@ impl SamModel {
     }
 }
 
-impl Segmenter for SamModel {
-    fn card(&self) -> &ModelCard {
-        &self.card
+impl Pipeline for SamModel {
+    fn load(stored: &StoredModel, device: &Device) -> Result<Self, ModelError> {
+        let settings: SamSettings = stored.card.settings(TITLE)?;
+        settings.network.check()?;
+        let loader = Loader::new(stored.weights.clone(), device).with_trainable(|_| false);
+        let network = Sam::load(&loader.root(), &settings.network);
+        loader.finish(TITLE, |_| false)?;
+        let encoder = &settings.network.encoder;
+        let embedding = size_of::<f32>() * encoder.neck_width * encoder.grid().pow(2);
+        Ok(Self {
+            device: device.clone(),
+            network,
+            pixels: Recent::new(1),
+            embeddings: Recent::within(embedding, CACHE_BYTES),
+            answers: Recent::within(
+                16 * encoder.grid().pow(2) * size_of::<f32>(),
+                CACHE_BYTES / 4,
+            ),
+            settings,
+        })
     }
 
-    fn device(&self) -> &ComputeDevice {
-        &self.compute
-    }
-
-    fn segment_auto(
+    fn prompted(
         &self,
-        _: &ImageVolume,
-        _: ScanKey,
-        _: Option<&[String]>,
-        _: &JobContext,
-    ) -> Result<AutoResult, ModelError> {
-        Err(ModelError::Unsupported(
-            "this model finds nothing by itself: click on the target or draw a box around it"
-                .to_owned(),
-        ))
-    }
-
-    fn segment_prompted(
-        &self,
-        image: &ImageVolume,
-        key: ScanKey,
+        query: Query<'_>,
         prompts: &PromptSet,
         prior: Option<&Mask>,
-        ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        super::segmentation::prompted(self, image, key, prompts, prior, ctx)
+        super::segmentation::prompted(self, query, prompts, prior)
     }
 
     fn drop_caches(&self) {

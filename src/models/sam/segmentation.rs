@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use burn::tensor::{Tensor, TensorData};
 
+use crate::models::loaded::Query;
 use crate::models::slices::host;
 use crate::models::{Estimate, ModelError, PromptedResult, ScanKey};
 use crate::prompt::{Polarity, PromptSet};
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, Mask};
+use crate::volume::Mask;
 
 use super::Prompts;
 use super::model::SamModel;
@@ -63,40 +64,38 @@ impl SlicePrompts {
 /// Segments what the prompts point at; see [`crate::models::Segmenter::segment_prompted`].
 pub(super) fn prompted(
     model: &SamModel,
-    image: &ImageVolume,
-    scan: ScanKey,
+    query: Query<'_>,
     prompts: &PromptSet,
     prior: Option<&Mask>,
-    ctx: &JobContext,
 ) -> Result<PromptedResult, ModelError> {
-    use crate::models::Segmenter as _;
-    model.card().check_prompts(prompts)?;
-    let prompts = prompts.on_grid(image.grid())?;
+    let Query {
+        image, scan, ctx, ..
+    } = query;
     ctx.step(0.0, "preparing the scan")?;
     let [ni, nj, _] = image.grid().dims;
-    let job = Job {
+    let slicewise = SliceBySlice {
         pixels: model.pixels(image, scan),
         model,
         scan,
         size: [nj, ni],
     };
-    let slices = SlicePrompts::of(&prompts);
+    let slices = SlicePrompts::of(prompts);
     let mut result = prior.cloned().unwrap_or_else(|| Mask::empty(*image.grid()));
     let mut ious = Vec::new();
     for (done, (&k, prompts)) in slices.iter().enumerate() {
         let share = done as f32 / slices.len() as f32;
         ctx.step(share, &format!("slice {} of {}", done + 1, slices.len()))?;
-        let plane = job.plane(k);
+        let plane = slicewise.plane(k);
         let so_far = &result.voxels[plane.clone()];
         let so_far = so_far.contains(&1).then(|| so_far.to_vec());
         if !prompts.point_at_it() && so_far.is_none() {
             continue;
         }
-        let answer = job.answer(k, prompts, so_far.as_deref())?;
+        let answer = slicewise.answer(k, prompts, so_far.as_deref())?;
         result.voxels[plane].copy_from_slice(&answer.mask);
         ious.push(answer.iou);
         if prompts.corners.is_none() {
-            ious.extend(job.carry_on(k, &answer, &slices, &mut result, ctx)?);
+            ious.extend(slicewise.carry_on(k, &answer, &slices, &mut result, ctx)?);
         }
     }
     if ious.is_empty() {
@@ -105,15 +104,13 @@ pub(super) fn prompted(
         ));
     }
     Ok(PromptedResult {
-        mask: result,
         estimate: Estimate::mean_iou(&ious),
-        insight: None,
-        warnings: Vec::new(),
+        ..PromptedResult::of_mask(result)
     })
 }
 
-/// One request.
-struct Job<'a> {
+/// One request, slice by slice.
+struct SliceBySlice<'a> {
     model: &'a SamModel,
     scan: ScanKey,
     pixels: Arc<Pixels>,
@@ -121,7 +118,7 @@ struct Job<'a> {
     size: [usize; 2],
 }
 
-impl Job<'_> {
+impl SliceBySlice<'_> {
     /// The voxels of a slice.
     fn plane(&self, k: usize) -> std::ops::Range<usize> {
         let voxels = self.size[0] * self.size[1];

@@ -8,7 +8,7 @@ use crate::models::checkpoint::{CheckpointError, TensorFile, WeightMap};
 use crate::models::slices::with_overrides;
 use crate::models::{ImportSource, Imported};
 
-use super::SamConfig;
+use super::{SamConfig, TITLE};
 
 /// How a slice becomes the network's image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,16 +59,8 @@ const MEDSAM: &str = "medsam";
 /// # Errors
 /// A file that is not SAM's, settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "SAM".to_owned(),
-        problems: vec![problem],
-    };
-    let [file] = source.files else {
-        return Err(misfit(format!(
-            "{} files are given: SAM is one file",
-            source.files.len()
-        )));
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
+    let file = source.only_file(TITLE)?;
     let weights = plain_names(file);
     let mut settings = SamSettings::of(SamConfig::infer(&weights)?);
     match source.preset {
@@ -80,7 +72,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
             )));
         }
     }
-    let (settings, config) = with_overrides("SAM", &settings, source.overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, source.overrides)?;
     settings.network.check()?;
     let medsam = settings.framing == Framing::Medsam;
     Ok(Imported {

@@ -14,17 +14,17 @@ pub use net::SwinUnetr;
 pub use settings::{SwinUnetrSettings, import};
 
 use crate::models::System;
+use crate::models::loaded::open;
 use crate::models::window_model::WindowModel;
+
+/// Its name, for people.
+const TITLE: &str = "SwinUNETR";
 
 /// SwinUNETR among the systems.
 pub(crate) const SYSTEM: System = System {
     name: "swinunetr",
-    title: "SwinUNETR",
+    title: TITLE,
     slice_by_slice: false,
-    import,
-    open: |card, weights, device| {
-        Ok(Box::new(WindowModel::<SwinUnetr>::open(
-            card, weights, device,
-        )?))
-    },
+    import: Some(import),
+    open: open::<WindowModel<SwinUnetr>>,
 };

@@ -8,6 +8,7 @@ use crate::models::layers::PointConv3d;
 use crate::models::threedsam::channels_first;
 use crate::models::trace::Trace;
 
+use super::TITLE;
 use super::config::{STAGES, SwinUnetrConfig};
 use super::residual::{ResidualBlock, UpBlock};
 use super::stage::{PatchEmbedding, Stage, plain_norm};
@@ -73,13 +74,12 @@ impl SwinUnetr {
         config: &SwinUnetrConfig,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
-        config.check().map_err(|problem| CheckpointError::Misfit {
-            network: "SwinUNETR".to_owned(),
-            problems: vec![problem],
-        })?;
+        config
+            .check()
+            .map_err(|problem| CheckpointError::misfit(TITLE, problem))?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
-        loader.finish("SwinUNETR", |_| false)?;
+        loader.finish(TITLE, |_| false)?;
         Ok(net)
     }
 

@@ -11,6 +11,7 @@ use crate::models::volumes::VolumeSettings;
 use crate::models::window_model::WindowNet;
 use crate::models::{ImportSource, Imported};
 
+use super::TITLE;
 use super::config::{PatchMerging, SwinUnetrConfig};
 use super::net::SwinUnetr;
 
@@ -35,13 +36,8 @@ const TODAY: &str = "monai-today";
 /// # Errors
 /// A file that is not SwinUNETR's; settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "SwinUNETR".to_owned(),
-        problems: vec![problem],
-    };
-    let [file] = source.files else {
-        return Err(misfit("it takes one checkpoint file".to_owned()));
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
+    let file = source.only_file(TITLE)?;
     let weights = WeightMap::of_file(file, "").renamed(plain_name);
     let mut network = SwinUnetrConfig::infer(&weights)?;
     let today = source.preset == Some(TODAY);
@@ -52,7 +48,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
     let volume = volume_settings(preset, SIDE)
         .map_err(|problem| misfit(format!("{problem}, or {TODAY} for today's merging")))?;
     let settings = SwinUnetrSettings { volume, network };
-    let (settings, config) = with_overrides("SwinUNETR", &settings, source.overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, source.overrides)?;
     if settings.network.in_channels != 1 {
         return Err(misfit(format!(
             "it takes {} scans at once, and can be used only with one",
@@ -90,7 +86,7 @@ fn plain_name(name: &str) -> Option<String> {
 
 impl WindowNet for SwinUnetr {
     type Settings = SwinUnetrSettings;
-    const TITLE: &'static str = "SwinUNETR";
+    const TITLE: &'static str = TITLE;
 
     fn load(
         weights: WeightMap,

@@ -25,7 +25,6 @@ pub use image_encoder::ImageEncoder;
 pub use inflation::inflated;
 pub use mask_decoder::MaskDecoder;
 pub(in crate::models) use mask_decoder::channels_first;
-pub use model::ThreedsamModel;
 pub use net::{
     CropFeatures, CropNet, ThreedsamConfig, ThreedsamNet, canonical, is_trained, without_masks,
 };
@@ -34,12 +33,17 @@ pub use prompt_encoder::PromptEncoder;
 pub use settings::{ThreedsamSettings, import};
 
 use crate::models::System;
+use crate::models::loaded::open;
+use model::ThreedsamModel;
+
+/// Its name, for people.
+const TITLE: &str = "3DSAM-adapter";
 
 /// 3DSAM-adapter among the systems.
 pub(crate) const SYSTEM: System = System {
     name: "3dsam",
-    title: "3DSAM-adapter",
+    title: TITLE,
     slice_by_slice: false,
-    import,
-    open: |card, weights, device| Ok(Box::new(ThreedsamModel::open(card, weights, device)?)),
+    import: Some(import),
+    open: open::<ThreedsamModel>,
 };

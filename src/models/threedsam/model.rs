@@ -4,18 +4,15 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, activation};
 
-use crate::models::checkpoint::WeightMap;
+use crate::models::loaded::{Pipeline, Query};
 use crate::models::recent::Recent;
 use crate::models::trace::Trace;
 use crate::models::volumes::{PreparedVolume, channels, crop_tensor, segment_windows};
-use crate::models::{
-    AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, compute,
-};
+use crate::models::{AutoResult, ModelError, PromptedResult, ScanKey, StoredModel, Structure};
 use crate::prompt::{Polarity, PromptSet};
-use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask, VolumeArray};
 
+use super::TITLE;
 use super::net::{CropFeatures, ThreedsamNet};
 use super::preparation::crop_start;
 use super::settings::ThreedsamSettings;
@@ -25,8 +22,6 @@ const MARGIN: i64 = 8;
 
 /// 3DSAM-adapter, ready to segment.
 pub struct ThreedsamModel {
-    card: ModelCard,
-    compute: ComputeDevice,
     device: Device,
     settings: ThreedsamSettings,
     net: ThreedsamNet,
@@ -43,29 +38,6 @@ struct EncodedCrop {
 }
 
 impl ThreedsamModel {
-    /// Opens a model from its card and the tensors that importing left.
-    ///
-    /// # Errors
-    /// Settings or tensors that do not fit, a device that cannot be had.
-    pub fn open(
-        card: ModelCard,
-        weights: WeightMap,
-        device: DeviceChoice,
-    ) -> Result<Self, ModelError> {
-        let (compute, device) = compute::open(device)?;
-        let settings: ThreedsamSettings = card.settings("3DSAM-adapter")?;
-        let net = ThreedsamNet::from_weights(weights, &settings.network, &device)?;
-        Ok(Self {
-            card,
-            compute,
-            device,
-            settings,
-            net,
-            scan: Recent::new(1),
-            crop: Recent::new(1),
-        })
-    }
-
     fn prepared(&self, image: &ImageVolume, key: ScanKey) -> Arc<PreparedVolume> {
         let prepared = || Arc::new(PreparedVolume::of(image, &self.settings.volume));
         self.scan.find_or(key, prepared)
@@ -99,71 +71,68 @@ impl ThreedsamModel {
         self.crop.insert((scan, start), encoded.clone());
         encoded
     }
-
-    fn checked_clicks(
-        &self,
-        image: &ImageVolume,
-        prompts: &PromptSet,
-        prepared: &PreparedVolume,
-    ) -> Result<Vec<[i64; 3]>, ModelError> {
-        self.card.check_prompts(prompts)?;
-        let prompts = prompts.on_grid(image.grid())?;
-        if prompts
-            .clicks
-            .iter()
-            .any(|c| c.polarity == Polarity::Negative)
-        {
-            return Err(ModelError::Unsupported(format!(
-                "the model '{}' takes clicks on the target only: remove those beside it",
-                self.card.id
-            )));
-        }
-        let places = prompts.clicks.iter().map(|c| prepared.place_of(c.voxel));
-        Ok(places.collect())
-    }
 }
 
-impl Segmenter for ThreedsamModel {
-    fn card(&self) -> &ModelCard {
-        &self.card
+/// The clicks along the network's axes.
+///
+/// # Errors
+/// A click beside the target, of which the network has no notion.
+fn places(
+    query: Query<'_>,
+    prompts: &PromptSet,
+    prepared: &PreparedVolume,
+) -> Result<Vec<[i64; 3]>, ModelError> {
+    let mut clicks = prompts.clicks.iter();
+    if clicks.any(|c| c.polarity == Polarity::Negative) {
+        return Err(ModelError::Unsupported(format!(
+            "the model '{}' takes clicks on the target only: remove those beside it",
+            query.card.id
+        )));
+    }
+    let clicks = prompts.clicks.iter();
+    Ok(clicks.map(|c| prepared.place_of(c.voxel)).collect())
+}
+
+impl Pipeline for ThreedsamModel {
+    fn load(stored: &StoredModel, device: &Device) -> Result<Self, ModelError> {
+        let settings: ThreedsamSettings = stored.card.settings(TITLE)?;
+        let weights = stored.weights.clone();
+        Ok(Self {
+            net: ThreedsamNet::from_weights(weights, &settings.network, device)?,
+            device: device.clone(),
+            settings,
+            scan: Recent::new(1),
+            crop: Recent::new(1),
+        })
     }
 
-    fn device(&self) -> &ComputeDevice {
-        &self.compute
-    }
-
-    fn segment_auto(
+    fn automatic(
         &self,
-        image: &ImageVolume,
-        _key: ScanKey,
-        structures: Option<&[String]>,
-        ctx: &JobContext,
+        query: Query<'_>,
+        structures: &[(usize, &Structure)],
     ) -> Result<AutoResult, ModelError> {
-        self.card.check_automatic()?;
         let (net, off) = (&self.net, Trace::off());
-        segment_windows(
-            (&self.card, &self.settings.volume),
-            (image, structures),
-            &self.device,
-            ctx,
-            |crop| net.decode(&net.encode(crop, &off), &[], &off),
-        )
+        let how = (&self.settings.volume, &self.device);
+        segment_windows(query, structures, how, |crop| {
+            net.decode(&net.encode(crop, &off), &[], &off)
+        })
     }
 
     /// The authors' test procedure; a mask so far is not used, which the network has no place for.
-    fn segment_prompted(
+    fn prompted(
         &self,
-        image: &ImageVolume,
-        key: ScanKey,
+        query: Query<'_>,
         prompts: &PromptSet,
         _prior: Option<&Mask>,
-        ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
+        let Query {
+            image, scan, ctx, ..
+        } = query;
         ctx.step(0.0, "preparing the scan")?;
-        let prepared = self.prepared(image, key);
-        let clicks = self.checked_clicks(image, prompts, &prepared)?;
+        let prepared = self.prepared(image, scan);
+        let clicks = places(query, prompts, &prepared)?;
         ctx.step(0.1, "reading the scan around the clicks")?;
-        let crop = self.encoded(&prepared, key, &clicks);
+        let crop = self.encoded(&prepared, scan, &clicks);
         ctx.step(0.7, "segmenting")?;
         let points: Vec<[f32; 3]> = clicks
             .iter()
@@ -178,21 +147,15 @@ impl Segmenter for ThreedsamModel {
         pasted.paste(&target, crop.start);
         let threshold = self.settings.threshold;
         let inside = prepared.at_source(&pasted);
-        let voxels: Vec<u8> = inside.iter().map(|&p| u8::from(p > threshold)).collect();
-        let warnings = if voxels.iter().all(|&v| v == 0) {
-            vec!["the model found nothing at the clicks".to_owned()]
-        } else {
-            Vec::new()
-        };
-        Ok(PromptedResult {
-            mask: Mask {
-                grid: *image.grid(),
-                voxels,
-            },
-            estimate: None,
-            insight: None,
-            warnings,
-        })
+        let mut result = PromptedResult::of_mask(Mask {
+            grid: *image.grid(),
+            voxels: inside.iter().map(|&p| u8::from(p > threshold)).collect(),
+        });
+        if result.mask.bounds().is_none() {
+            let said = "the model found nothing at the clicks";
+            result.warnings.push(said.to_owned());
+        }
+        Ok(result)
     }
 
     fn drop_caches(&self) {

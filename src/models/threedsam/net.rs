@@ -7,6 +7,7 @@ use crate::models::checkpoint::{CheckpointError, Loader, Scope, WeightMap};
 use crate::models::ops::{Corners, resize_linear};
 use crate::models::trace::Trace;
 
+use super::TITLE;
 use super::config::{CropGeometry, DecoderConfig, EncoderConfig, NetConfig, PromptConfig, Wiring};
 use super::image_encoder::ImageEncoder;
 use super::mask_decoder::{MaskDecoder, channels_first};
@@ -173,13 +174,12 @@ impl ThreedsamNet {
         config: &ThreedsamConfig,
         device: &burn::tensor::Device,
     ) -> Result<Self, CheckpointError> {
-        config.check().map_err(|problem| CheckpointError::Misfit {
-            network: "3DSAM-adapter".to_owned(),
-            problems: vec![problem],
-        })?;
+        config
+            .check()
+            .map_err(|problem| CheckpointError::misfit(TITLE, problem))?;
         let loader = Loader::new(weights, device);
         let net = Self::load(&loader.root(), config);
-        loader.finish("3DSAM-adapter", |_| false)?;
+        loader.finish(TITLE, |_| false)?;
         Ok(net)
     }
 

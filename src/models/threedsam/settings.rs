@@ -8,6 +8,7 @@ use crate::models::sliding_window::{Blend, SlidingWindow};
 use crate::models::volumes::{AxisOrder, Blended, Intensity, VolumeSettings};
 use crate::models::{ImportSource, Imported};
 
+use super::TITLE;
 use super::net::{ThreedsamConfig, canonical, without_masks};
 use super::preparation::{DATA_SETS, DataSet};
 
@@ -48,13 +49,8 @@ impl ThreedsamSettings {
 /// # Errors
 /// A file that is not 3DSAM-adapter's; settings that do not exist.
 pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
-    let misfit = |problem: String| CheckpointError::Misfit {
-        network: "3DSAM-adapter".to_owned(),
-        problems: vec![problem],
-    };
-    let [file] = source.files else {
-        return Err(misfit("it takes one checkpoint file".to_owned()));
-    };
+    let misfit = |problem: String| CheckpointError::misfit(TITLE, problem);
+    let file = source.only_file(TITLE)?;
     let weights = canonical(WeightMap::of_file(file, ""));
     if weights
         .names()
@@ -67,7 +63,7 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
     let data = data_set(source.preset).map_err(misfit)?;
     let network = ThreedsamConfig::infer(&weights)?;
     let settings = ThreedsamSettings::of(network, data);
-    let (settings, config) = with_overrides("3DSAM-adapter", &settings, source.overrides)?;
+    let (settings, config) = with_overrides(TITLE, &settings, source.overrides)?;
     let clicks = settings.network.prompt.is_some();
     let how = if clicks {
         "clicks on the target, within a cube around them"

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::dice_curve::{DiceCurve, JudgedAnswer, rounded};
+use super::examples::{Example, Examples, StructureExample};
 use super::familiarity::Familiarity;
-use super::lessons::{Lesson, Lessons, StructureLesson};
 use super::{Evidence, FoundStructure, Traits};
 
 /// By which factor a structure may be smaller or larger than any that was known.
@@ -43,10 +43,12 @@ struct KnownStructure {
 impl Trust {
     /// What follows from answers for the weights of this SHA-256; `None` without prompted answers on known and on new
     /// scans.
-    pub fn learn(sha256: &str, lessons: &Lessons) -> Option<Self> {
-        let targets =
-            Familiarity::learn(&looks(&lessons.known_targets), &looks(&lessons.new_targets))?;
-        let judged: Vec<JudgedAnswer> = lessons
+    pub fn learn(sha256: &str, examples: &Examples) -> Option<Self> {
+        let targets = Familiarity::learn(
+            &looks(&examples.known_targets),
+            &looks(&examples.new_targets),
+        )?;
+        let judged: Vec<JudgedAnswer> = examples
             .new_targets
             .iter()
             .map(|l| judged(&targets, l))
@@ -55,7 +57,7 @@ impl Trust {
             sha256: sha256.to_owned(),
             prompted: DiceCurve::fit(&judged.iter().collect::<Vec<_>>())?,
             targets,
-            automatic: KnownStructures::learn(lessons),
+            automatic: KnownStructures::learn(examples),
         })
     }
 
@@ -88,11 +90,14 @@ impl Trust {
     }
 }
 
-/// The prompted answers on new scans of these lessons, ready to learn the Dice from.
-pub fn judged_targets(lessons: &Lessons) -> Option<Vec<JudgedAnswer>> {
-    let known = Familiarity::learn(&looks(&lessons.known_targets), &looks(&lessons.new_targets))?;
+/// The prompted answers on new scans of these examples, ready to learn the Dice from.
+pub fn judged_targets(examples: &Examples) -> Option<Vec<JudgedAnswer>> {
+    let known = Familiarity::learn(
+        &looks(&examples.known_targets),
+        &looks(&examples.new_targets),
+    )?;
     Some(
-        lessons
+        examples
             .new_targets
             .iter()
             .map(|l| judged(&known, l))
@@ -100,12 +105,12 @@ pub fn judged_targets(lessons: &Lessons) -> Option<Vec<JudgedAnswer>> {
     )
 }
 
-fn judged(known: &Familiarity, lesson: &Lesson) -> JudgedAnswer {
+fn judged(known: &Familiarity, example: &Example) -> JudgedAnswer {
     JudgedAnswer {
-        traits: with_strangeness(known, &lesson.evidence),
-        dice: lesson.dice,
-        patient: lesson.patient.clone(),
-        domain: lesson.domain.clone(),
+        traits: with_strangeness(known, &example.evidence),
+        dice: example.dice,
+        patient: example.patient.clone(),
+        domain: example.domain.clone(),
     }
 }
 
@@ -115,14 +120,14 @@ fn with_strangeness(known: &Familiarity, evidence: &Evidence) -> Traits {
     traits
 }
 
-fn looks(lessons: &[Lesson]) -> Vec<Vec<f32>> {
-    lessons.iter().map(|l| l.evidence.look.clone()).collect()
+fn looks(examples: &[Example]) -> Vec<Vec<f32>> {
+    examples.iter().map(|l| l.evidence.look.clone()).collect()
 }
 
 impl KnownStructures {
     /// `None` where no structure was found in a scan that the model was not trained on.
-    fn learn(lessons: &Lessons) -> Option<Self> {
-        let (old, new) = (&lessons.known_structures, &lessons.new_structures);
+    fn learn(examples: &Examples) -> Option<Self> {
+        let (old, new) = (&examples.known_structures, &examples.new_structures);
         let names: BTreeSet<&str> = old.iter().map(|s| s.name.as_str()).collect();
         let known: BTreeMap<String, KnownStructure> = names
             .into_iter()
@@ -130,8 +135,8 @@ impl KnownStructures {
             .collect();
         let judged: Vec<JudgedAnswer> = new
             .iter()
-            .filter_map(|s| known.get(&s.name).map(|k| (k, &s.lesson)))
-            .map(|(k, lesson)| judged(&k.looks, lesson))
+            .filter_map(|s| known.get(&s.name).map(|k| (k, &s.example)))
+            .map(|(k, example)| judged(&k.looks, example))
             .collect();
         Some(Self {
             dice: DiceCurve::fit(&judged.iter().collect::<Vec<_>>())?,
@@ -142,18 +147,18 @@ impl KnownStructures {
 
 impl KnownStructure {
     /// From those answers that were more right than wrong.
-    fn learn(name: &str, old: &[StructureLesson], new: &[StructureLesson]) -> Option<Self> {
-        let is_right = |s: &&StructureLesson| s.name == name && s.lesson.dice > 0.5;
-        let of = |lessons: &[StructureLesson]| -> Vec<StructureLesson> {
-            lessons.iter().filter(is_right).cloned().collect()
+    fn learn(name: &str, old: &[StructureExample], new: &[StructureExample]) -> Option<Self> {
+        let is_right = |s: &&StructureExample| s.name == name && s.example.dice > 0.5;
+        let of = |examples: &[StructureExample]| -> Vec<StructureExample> {
+            examples.iter().filter(is_right).cloned().collect()
         };
         let (old, new) = (of(old), of(new));
         let volumes = old.iter().chain(&new).map(|s| s.true_volume_ml);
         let (low, high) = volumes.fold((f64::INFINITY, 0.0), |(low, high), v| {
             (v.min(low), v.max(high))
         });
-        let looks_of = |s: &[StructureLesson]| -> Vec<Vec<f32>> {
-            s.iter().map(|s| s.lesson.evidence.look.clone()).collect()
+        let looks_of = |s: &[StructureExample]| -> Vec<Vec<f32>> {
+            s.iter().map(|s| s.example.evidence.look.clone()).collect()
         };
         Some(Self {
             volume_ml: [rounded(low), rounded(high)],

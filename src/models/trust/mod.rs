@@ -5,10 +5,10 @@
 
 pub mod anatomy;
 mod dice_curve;
+mod examples;
 mod familiarity;
 mod foretold;
 mod knowledge;
-mod lessons;
 mod regression;
 mod store;
 mod traits;
@@ -16,10 +16,10 @@ mod traits;
 use super::Certainty;
 
 pub use dice_curve::{DiceCurve, JudgedAnswer};
+pub use examples::{Example, Examples, StructureExample};
 pub use familiarity::Familiarity;
 pub use foretold::{Foretold, mean_absolute_error};
 pub use knowledge::{Trust, judged_targets};
-pub use lessons::{Lesson, Lessons, StructureLesson};
 pub use traits::{Traits, log_odds, share_of};
 
 /// What a model can say of a prompted answer beside the mask.

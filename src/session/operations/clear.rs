@@ -2,7 +2,7 @@
 
 use super::parameter::LABEL;
 use super::{Kind, Operation, OperationError, Parameter, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `clear`
 pub static OPERATION: Operation = Operation {

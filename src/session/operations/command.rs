@@ -1,7 +1,7 @@
 //! An operation with its values, as a command.
 
 use crate::geometry::{Orientation, VoxelIndex};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 use crate::session::effect::Effects;
 use crate::session::{Case, Tools};
 use crate::util::short_debug;
@@ -123,8 +123,8 @@ impl Case {
             out.refuse(error.to_string());
             return;
         }
-        if let Some(locked) = command.locked_label(&self.table) {
-            self.is_locked(locked, out);
+        if let Some(locked) = command.locked_label(self.table()) {
+            self.document.is_locked(locked, out);
             return;
         }
         let Some(mut edit) = Edit::begin(self, tools, out) else {
@@ -136,7 +136,7 @@ impl Case {
             .and_then(|()| (operation.apply)(&mut edit, &command.values));
         match done {
             Ok(()) => edit.finish(operation.step),
-            Err(error) => edit.refuse(&error),
+            Err(error) => edit.refuse(error.to_string()),
         }
     }
 }

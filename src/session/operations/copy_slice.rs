@@ -2,7 +2,7 @@
 
 use super::parameter::{LABEL, PLANE};
 use super::{Kind, Operation, OperationError, Parameter, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `copy_slice`
 pub static OPERATION: Operation = Operation {

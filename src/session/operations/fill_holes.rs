@@ -2,7 +2,7 @@
 
 use super::parameter::LABEL;
 use super::{Kind, Operation, OperationError, Parameter, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `fill_holes`
 pub static OPERATION: Operation = Operation {
@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Fill holes",
     step: "fill holes",
     hint: "Fill what the active label encloses in 3D, or in the slices of a plane",
-    key: None,
+    key: Some("Ctrl+H"),
     own_parameters: &[
         LABEL,
         Parameter::optional("plane", Kind::Plane, "slice by slice in this plane"),

@@ -2,7 +2,7 @@
 
 use super::parameter::WITHIN;
 use super::{Kind, Operation, OperationError, Parameter, Values};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 use crate::volume::grow_cut::GrowCut;
 
 /// `grow_from_seeds`
@@ -43,13 +43,17 @@ fn check(values: &Values) -> Result<(), OperationError> {
 fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let growing = edit.labels_named(values, "labels")?;
     let within = edit.labels_named(values, "within")?.first().copied();
-    let voxels = &edit.labels().voxels;
+    edit.one_layer(&growing)?;
+    let seeds = growing.first().copied().unwrap_or_default();
+    let voxels = &edit.labels_with(seeds).voxels;
     let mut grown: Vec<u16> = voxels.clone();
     for voxel in &mut grown {
         *voxel *= u16::from(growing.contains(voxel));
     }
-    let is_open = |&old: &u16| edit.may_take(old) && within.is_none_or(|label| label == old);
-    let is_open: Vec<bool> = voxels.iter().map(is_open).collect();
+    let within = within.map(|label| (label, &edit.labels_with(label).voxels));
+    let is_within = |offset: usize| within.is_none_or(|(label, voxels)| voxels[offset] == label);
+    let is_open = |(offset, &old): (usize, &u16)| edit.may_take(old) && is_within(offset);
+    let is_open: Vec<bool> = voxels.iter().enumerate().map(is_open).collect();
     let cut = GrowCut {
         scan: edit.scan(),
         is_open: &is_open,
@@ -57,6 +61,5 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     };
     cut.grow(&mut grown);
     let bounds = edit.grid().bounds();
-    edit.replace_several(&growing, bounds, &grown);
-    Ok(())
+    edit.replace_several(&growing, bounds, &grown)
 }

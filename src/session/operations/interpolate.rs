@@ -2,7 +2,7 @@
 
 use super::parameter::{LABEL, PLANE};
 use super::{Operation, OperationError, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `interpolate`
 pub static OPERATION: Operation = Operation {
@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Interpolate between slices",
     step: "interpolate",
     hint: "Fill the empty slices between those that a label is drawn in",
-    key: None,
+    key: Some("Ctrl+I"),
     own_parameters: &[LABEL, PLANE],
     check: unchecked,
     apply,

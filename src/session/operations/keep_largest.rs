@@ -2,7 +2,7 @@
 
 use super::parameter::{CONNECTIVITY, LABEL};
 use super::{Operation, OperationError, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `keep_largest`
 pub static OPERATION: Operation = Operation {
@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Keep largest island",
     step: "keep largest island",
     hint: "Remove all of the active label but its largest piece",
-    key: None,
+    key: Some("Ctrl+E"),
     own_parameters: &[LABEL, CONNECTIVITY],
     check: unchecked,
     apply,

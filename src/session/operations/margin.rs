@@ -2,7 +2,7 @@
 
 use super::parameter::{LABEL, MAX_MM, WITHIN};
 use super::{Kind, Operation, OperationError, Parameter, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `margin`
 pub static OPERATION: Operation = Operation {
@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Margin",
     step: "margin",
     hint: "Grow a label by a length, or shrink it by a negative one",
-    key: None,
+    key: Some("Ctrl+M"),
     own_parameters: &[
         LABEL,
         Parameter::required("mm", SIGNED_LENGTH, "how far; negative shrinks"),
@@ -39,9 +39,8 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     }
     let mut grown = crop.grown(edit.grid(), mm);
     if let Some(within) = within {
-        grown.keep_offsets(edit.grid().dims, |offset| {
-            edit.labels().voxels[offset] == within
-        });
+        let labels = edit.labels_with(within);
+        grown.keep_offsets(edit.grid().dims, |offset| labels.voxels[offset] == within);
     }
     edit.add(label, &grown);
     Ok(())

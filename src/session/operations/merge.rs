@@ -1,7 +1,8 @@
 //! Makes one label of several.
 
 use super::{Kind, Operation, OperationError, Parameter, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
+use crate::volume::morphology::Crop;
 
 /// `merge`
 pub static OPERATION: Operation = Operation {
@@ -25,15 +26,28 @@ pub static OPERATION: Operation = Operation {
 fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let merged = edit.labels_named(values, "labels")?;
     let into = edit.label(values, "into")?;
-    let bounds = merged
+    let layer = edit.table().layer_of(into);
+    let is_beside = |edit: &Edit<'_>, label: u16| edit.table().layer_of(label) == layer;
+    let (beside, elsewhere): (Vec<u16>, Vec<u16>) = merged
+        .iter()
+        .copied()
+        .partition(|&label| is_beside(edit, label));
+    let bounds = beside
         .iter()
         .filter_map(|&label| edit.crop(label))
         .map(|crop| crop.bounds);
     if let Some(bounds) = bounds.reduce(|a, b| a.union(b)) {
-        edit.write(
-            bounds,
-            |_, old| if merged.contains(&old) { into } else { old },
-        );
+        edit.write(layer, bounds, |_, old| {
+            if beside.contains(&old) { into } else { old }
+        });
+    }
+    for label in elsewhere {
+        if let Some(crop) = edit.crop(label) {
+            // What does not become the one label's stays with the other.
+            edit.add(into, &crop);
+            let now = Crop::of_label_in(edit.labels_with(into), into, crop.bounds);
+            edit.replace(label, &crop.combined(&now, |had, given| had && !given));
+        }
     }
     for label in merged {
         edit.replace_label(label, into);

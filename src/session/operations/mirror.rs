@@ -3,7 +3,7 @@
 use super::parameter::LABEL;
 use super::{Kind, Operation, OperationError, Parameter, Values};
 use crate::geometry::Orientation;
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 use crate::volume::morphology::Crop;
 
 /// `mirror`

@@ -16,7 +16,7 @@ pub(super) use command::find_label;
 pub use parameter::{Kind, Need, Parameter};
 pub use values::{OperationError, Values};
 
-use super::edit::Edit;
+use super::document::Edit;
 use parameter::{LOCKED, OVER};
 
 /// Declares the files of the operations and the table of them. Files named by a macro are unknown to `cargo fmt`:
@@ -46,6 +46,7 @@ operations! {
     mirror,
     grow_from_seeds,
     region_grow,
+    random_walker,
     clear,
     crop,
 }

@@ -2,7 +2,7 @@
 
 use super::parameter::{NEW_LABEL, SCAN_VALUE, connectivity};
 use super::{Kind, Operation, OperationError, Parameter, Values};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 use crate::volume::components::Pieces;
 
 /// `region_grow`

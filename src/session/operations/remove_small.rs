@@ -2,7 +2,7 @@
 
 use super::parameter::{CONNECTIVITY, LABEL, VOXELS};
 use super::{Kind, Operation, OperationError, Parameter, Values};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `remove_small`
 pub static OPERATION: Operation = Operation {

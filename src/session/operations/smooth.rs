@@ -2,7 +2,7 @@
 
 use super::parameter::LENGTH;
 use super::{Kind, Operation, OperationError, Parameter, Values};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 use crate::volume::Grid;
 use crate::volume::morphology::Crop;
 
@@ -12,7 +12,7 @@ pub static OPERATION: Operation = Operation {
     title: "Smooth",
     step: "smooth",
     hint: "Smooth a label, or several: one after another, or jointly so that no gaps open between them",
-    key: None,
+    key: Some("Ctrl+B"),
     own_parameters: &[
         Parameter::optional("label", Kind::Label, "the label to change"),
         Parameter::optional("labels", Kind::Labels, "or the labels to change"),
@@ -44,8 +44,7 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let mm = values.need_number("mm")?;
     let method = values.need_word("method")?;
     if method == "joint" {
-        smooth_jointly(edit, &labels, mm);
-        return Ok(());
+        return smooth_jointly(edit, &labels, mm);
     }
     for label in labels {
         if let Some(crop) = edit.crop(label) {
@@ -72,14 +71,19 @@ fn smoothed(crop: &Crop, grid: &Grid, method: &str, mm: f64) -> Crop {
 }
 
 /// Gives each voxel to the label, or to what is none of them, that has most of a Gaussian there; of equals to the first.
-fn smooth_jointly(edit: &mut Edit<'_>, labels: &[u16], sigma_mm: f64) {
+fn smooth_jointly(
+    edit: &mut Edit<'_>,
+    labels: &[u16],
+    sigma_mm: f64,
+) -> Result<(), OperationError> {
+    edit.one_layer(labels)?;
     let crops: Vec<(u16, Crop)> = labels
         .iter()
         .filter_map(|&label| Some((label, edit.crop(label)?)))
         .collect();
     let bounds = crops.iter().map(|(_, crop)| crop.bounds);
     let Some(bounds) = bounds.reduce(|a, b| a.union(b)) else {
-        return;
+        return Ok(());
     };
     let voxels = bounds.size().iter().product();
     let mut best = vec![(0u16, 0f32); voxels];
@@ -98,5 +102,5 @@ fn smooth_jointly(edit: &mut Edit<'_>, labels: &[u16], sigma_mm: f64) {
         .zip(rest)
         .map(|((label, share), rest)| if share >= rest { label } else { 0 })
         .collect();
-    edit.replace_several(labels, bounds, &values);
+    edit.replace_several(labels, bounds, &values)
 }

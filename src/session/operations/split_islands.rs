@@ -2,7 +2,7 @@
 
 use super::parameter::{CONNECTIVITY, LABEL, VOXELS};
 use super::{Operation, OperationError, Parameter, Values, unchecked};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `split_islands`
 pub static OPERATION: Operation = Operation {
@@ -38,6 +38,5 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
         Some(n) => begun.get(n).copied().unwrap_or(label),
         None => label,
     };
-    edit.replace_several(&[label], crop.bounds, &islands.painted(&crop, value_of));
-    Ok(())
+    edit.replace_several(&[label], crop.bounds, &islands.painted(&crop, value_of))
 }

@@ -2,7 +2,7 @@
 
 use super::parameter::{NEW_LABEL, SCAN_VALUE, WITHIN};
 use super::{Kind, Operation, OperationError, Parameter, Values};
-use crate::session::edit::Edit;
+use crate::session::document::Edit;
 
 /// `threshold`
 pub static OPERATION: Operation = Operation {
@@ -10,7 +10,7 @@ pub static OPERATION: Operation = Operation {
     title: "Threshold",
     step: "threshold",
     hint: "Make a label of the voxels of the scan between two values",
-    key: None,
+    key: Some("Ctrl+T"),
     own_parameters: &[
         NEW_LABEL,
         Parameter::required("low", SCAN_VALUE, "the lowest value, included"),
@@ -39,9 +39,8 @@ fn apply(edit: &mut Edit<'_>, values: &Values) -> Result<(), OperationError> {
     let is_wanted = |value: f64| range.contains(&value) != is_inverted && !value.is_nan();
     let mut result = edit.scan().mask_where(is_wanted);
     if let Some(within) = within {
-        result.keep_offsets(edit.grid().dims, |offset| {
-            edit.labels().voxels[offset] == within
-        });
+        let labels = edit.labels_with(within);
+        result.keep_offsets(edit.grid().dims, |offset| labels.voxels[offset] == within);
     }
     let label = edit.label(values, "label")?;
     edit.replace(label, &result);

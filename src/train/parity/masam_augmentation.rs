@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::models::checkpoint::HostTensor;
 use crate::models::masam::Intensity;
 use crate::models::masam::intensity::scale_window;
-use crate::train::masam::augment::{Operation, Sample, rotated, turned_and_flipped};
+use crate::train::slices::masam::augment::{Operation, Sample, rotated, turned_and_flipped};
 
 use super::masam_pipeline::slices_last;
 use super::{Check, Fixture, Kind, Limit, ParityError};

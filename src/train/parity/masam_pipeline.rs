@@ -7,7 +7,7 @@ use crate::models::masam::intensity::{quantile, scale_window};
 use crate::models::masam::windows::{SliceStack, WindowAverage, most_probable};
 use crate::models::masam::{Intensity, MaSam, Mode};
 use crate::models::ops::{SplineOrder, spline_zoom};
-use crate::train::masam::merge_adrenals;
+use crate::train::slices::masam::merge_adrenals;
 
 use super::check::read;
 use super::masam::{config_of, load};

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{HostTensor, ParamEntry, export};
 use crate::models::masam::{MaSam, MasamLoss, Mode, masam_loss, names};
-use crate::train::masam::LearningRate;
+use crate::train::slices::masam::LearningRate;
 
 use super::check::read;
 use super::masam::{config_of, load, number};

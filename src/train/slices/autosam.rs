@@ -17,24 +17,23 @@ use crate::models::slices::values;
 use crate::models::trace::Trace;
 use crate::train::TrainError;
 use crate::train::checkpoint::EpochRecord;
-use crate::train::epochs::{At, Lesson, shuffle};
+use crate::train::driver::{At, Learnt, RunState, TrainingTask, shuffle};
+use crate::train::published::{Scan, StartingSam, Trained};
 
 use super::recipe::{AutoSamRecipe, HeadKind};
 use super::samples::{ENCODING, Encoding, Place, PlainSlice, Preparation, Sample, Trainee};
-use super::scans::Scan;
-use super::start::StartingSam;
-use super::{Job, Trained, table, variation};
+use super::{Setup, variation};
 
 /// Trains the head; the authors keep the last epoch's.
 ///
 /// # Errors
 /// Data that cannot be read, a cache that cannot be written, a job asked to stop.
 pub(super) fn train(
-    job: &Job<'_>,
+    setup: &Setup<'_>,
     own: &AutoSamRecipe,
     sam: &StartingSam,
 ) -> Result<Trained, TrainError> {
-    let recipe = job.recipe;
+    let recipe = setup.recipe;
     let labels = recipe.dataset.label_values().unwrap_or_default();
     let config = AutoSamConfig {
         encoder: sam.config.encoder.clone(),
@@ -51,12 +50,12 @@ pub(super) fn train(
             varied: own.varied,
             image_side: sam.config.encoder.image_side,
         },
-        device: job.device,
+        device: setup.device,
     };
     let cache = recipe.cache.as_deref();
-    let cases = &job.cases.training;
-    let samples = encoding.samples(&recipe.dataset, cases, cache, job.ctx)?;
-    let autodiff = job.device.clone().autodiff();
+    let cases = &setup.cases.training;
+    let samples = encoding.samples(&recipe.dataset, cases, cache, setup.ctx)?;
+    let autodiff = setup.device.clone().autodiff();
     let (with_encoder, train_encoder) = (cache.is_none(), recipe.encoder.trained);
     let mut weights = start(&sam.weights, &config.head);
     if with_encoder {
@@ -76,7 +75,7 @@ pub(super) fn train(
     let entries = loader
         .finish("AutoSAM", |name| name.starts_with("pe_layer."))
         .map_err(ModelError::from)?;
-    let lesson = AutoSamLesson {
+    let task = AutoSamTask {
         samples: samples.iter().flatten().collect(),
         encoding,
         batch: recipe.schedule.batch,
@@ -84,17 +83,15 @@ pub(super) fn train(
         device: autodiff,
     };
     let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let trained = job.course(ENCODING).run(net, entries, optimizer, &lesson)?;
-    let weights = beneath(&sam.weights).with(trained);
+    let fresh = RunState::fresh(net, entries, optimizer);
+    let trained = setup.run_from(ENCODING).run(fresh, &task)?;
+    let weights = beneath(&sam.weights).with(trained.weights());
     let uses_positions = matches!(config.head, HeadConfig::Vit(_));
     let weights = weights.renamed(|name| {
         let kept = uses_positions || !name.starts_with("pe_layer.");
         kept.then(|| name.to_owned())
     });
-    Ok(Trained {
-        weights,
-        config: table(&AutoSamSettings { network: config })?,
-    })
+    Trained::new(weights, &AutoSamSettings { network: config })
 }
 
 /// The encoder's tensors under their full names.
@@ -219,7 +216,7 @@ impl Preparation for AutoSamSlices {
 }
 
 /// What the steps need.
-struct AutoSamLesson<'a> {
+struct AutoSamTask<'a> {
     encoding: Encoding<'a, AutoSamSlices>,
     samples: Vec<&'a Sample>,
     batch: usize,
@@ -227,22 +224,22 @@ struct AutoSamLesson<'a> {
     device: Device,
 }
 
-impl<'a> Lesson<Trainee<SegmentationHead>> for AutoSamLesson<'a> {
+impl<'a> TrainingTask<Trainee<SegmentationHead>> for AutoSamTask<'a> {
     type Batch = Vec<&'a Sample>;
 
-    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
+    fn batches(&self, _at: &At<'_>, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
         let mut samples = self.samples.clone();
         shuffle(&mut samples, rng);
         samples.chunks(self.batch).map(<[_]>::to_vec).collect()
     }
 
-    fn loss(
+    fn learn(
         &self,
         net: &Trainee<SegmentationHead>,
         batch: &Self::Batch,
-        _epoch: usize,
+        _at: &At<'_>,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Tensor<1>, TrainError> {
+    ) -> Result<Learnt, TrainError> {
         let encoder = net.image_encoder.as_ref();
         let batch = self
             .encoding
@@ -250,7 +247,8 @@ impl<'a> Lesson<Trainee<SegmentationHead>> for AutoSamLesson<'a> {
         let (off, side) = (Trace::off(), self.encoding.preparation.side);
         let found = net.decoder.forward_to(batch.maps[0].clone(), side, &off);
         let labels = batch.labels(side, &self.device);
-        Ok(Loss::of(found.logits, labels).total())
+        let loss = Loss::of(found.logits, labels).total();
+        Ok(Learnt::of(&loss, net))
     }
 
     fn rate(&self, at: &At<'_>) -> f64 {

@@ -16,14 +16,13 @@ use crate::models::sam::{ImageEncoder, Prompts};
 use crate::models::slices::values;
 use crate::models::trace::Trace;
 use crate::train::TrainError;
-use crate::train::epochs::{At, Lesson, shuffle};
+use crate::train::driver::{At, Learnt, RunState, TrainingTask, shuffle};
+use crate::train::published::{POSITION_MATRIX, Scan, StartingSam, Trained};
 
+use super::Setup;
 use super::autosam::image_encoder_of;
 use super::recipe::{DeSamRecipe, SliceRecipe};
 use super::samples::{ENCODING, Encoding, Place, PlainSlice, Preparation, Sample, Trainee};
-use super::scans::Scan;
-use super::start::{POSITION_MATRIX, StartingSam};
-use super::{Job, Trained, table};
 
 /// Exponent of the learning rate's fall.
 const POWER: f64 = 0.9;
@@ -35,11 +34,11 @@ const CHOOSING: usize = 10;
 /// # Errors
 /// An encoder without features for PIMM, data that cannot be read, a cache that cannot be written, a job asked to stop.
 pub(super) fn train(
-    job: &Job<'_>,
+    setup: &Setup<'_>,
     own: &DeSamRecipe,
     sam: &StartingSam,
 ) -> Result<Trained, TrainError> {
-    let recipe = job.recipe;
+    let recipe = setup.recipe;
     let config = network(recipe, sam)?;
     let encoding = Encoding {
         config: &config.encoder,
@@ -48,11 +47,11 @@ pub(super) fn train(
             labels: recipe.dataset.label_values().unwrap_or_default(),
             config: &config,
         },
-        device: job.device,
+        device: setup.device,
     };
     let cache = recipe.cache.as_deref();
-    let cases = &job.cases.training;
-    let samples = encoding.samples(&recipe.dataset, cases, cache, job.ctx)?;
+    let cases = &setup.cases.training;
+    let samples = encoding.samples(&recipe.dataset, cases, cache, setup.ctx)?;
     let choosing = (cases.len() / CHOOSING).max(1).min(cases.len() - 1);
     let (training, choosing) = samples.split_at(cases.len() - choosing);
     // A single case has to do for both.
@@ -61,7 +60,7 @@ pub(super) fn train(
     } else {
         choosing
     };
-    let autodiff = job.device.clone().autodiff();
+    let autodiff = setup.device.clone().autodiff();
     let (with_encoder, train_encoder) = (cache.is_none(), recipe.encoder.trained);
     let mut weights = start(&sam.weights);
     if with_encoder {
@@ -83,7 +82,7 @@ pub(super) fn train(
     let entries = loader
         .finish("DeSAM", is_unused)
         .map_err(ModelError::from)?;
-    let lesson = DeSamLesson {
+    let task = DeSamTask {
         own,
         recipe,
         config: &config,
@@ -91,11 +90,12 @@ pub(super) fn train(
         training: training.iter().flatten().collect(),
         choosing: choosing.iter().flatten().collect(),
         device: autodiff,
-        plain: job.device,
+        plain: setup.device,
     };
     let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
-    let best = job.course(ENCODING).run(net, entries, optimizer, &lesson)?;
-    let kept = best.renamed(|name| match name {
+    let fresh = RunState::fresh(net, entries, optimizer);
+    let best = setup.run_from(ENCODING).run(fresh, &task)?;
+    let kept = best.weights().renamed(|name| match name {
         _ if is_unused(name) => None,
         _ if name.starts_with("mask_decoder.") => Some(format!("organs.0.{name}")),
         _ => Some(name.to_owned()),
@@ -108,10 +108,7 @@ pub(super) fn train(
         mode: own.prompts,
         ..DeSamSettings::of(config.clone(), 1)
     };
-    Ok(Trained {
-        weights: encoder.with(kept),
-        config: table(&settings)?,
-    })
+    Trained::new(encoder.with(kept), &settings)
 }
 
 fn network(recipe: &SliceRecipe, sam: &StartingSam) -> Result<DeSamConfig, TrainError> {
@@ -207,7 +204,7 @@ impl Preparation for DeSamSlices<'_> {
 }
 
 /// What steps and choosing share.
-struct DeSamLesson<'a> {
+struct DeSamTask<'a> {
     own: &'a DeSamRecipe,
     recipe: &'a SliceRecipe,
     config: &'a DeSamConfig,
@@ -228,30 +225,33 @@ struct Decoded {
     inside: Tensor<2>,
 }
 
-impl<'a> Lesson<Trainee<DeSamDecoder>> for DeSamLesson<'a> {
+impl<'a> TrainingTask<Trainee<DeSamDecoder>> for DeSamTask<'a> {
     type Batch = Vec<&'a Sample>;
 
-    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
+    fn batches(&self, _at: &At<'_>, rng: &mut ChaCha8Rng) -> Vec<Self::Batch> {
         let mut samples = self.training.clone();
         shuffle(&mut samples, rng);
         let batches = samples.chunks(self.recipe.schedule.batch);
         batches.map(<[_]>::to_vec).collect()
     }
 
-    fn loss(
+    fn learn(
         &self,
         net: &Trainee<DeSamDecoder>,
         batch: &Self::Batch,
-        _epoch: usize,
+        _at: &At<'_>,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Tensor<1>, TrainError> {
+    ) -> Result<Learnt, TrainError> {
         let found = self.decode(net, batch, &self.device, rng)?;
         let config = &self.own.loss;
         let mask = mask_loss(found.logits, found.truth, config);
-        if self.own.prompts == AutomaticMode::WholeBox {
-            return Ok(mask);
-        }
-        Ok(mask + iou_loss(found.iou, found.inside, config.iou_error) * config.iou)
+        let loss = match self.own.prompts {
+            AutomaticMode::WholeBox => mask,
+            AutomaticMode::GridPoints => {
+                mask + iou_loss(found.iou, found.inside, config.iou_error) * config.iou
+            }
+        };
+        Ok(Learnt::of(&loss, net))
     }
 
     fn rate(&self, at: &At<'_>) -> f64 {
@@ -274,7 +274,7 @@ impl<'a> Lesson<Trainee<DeSamDecoder>> for DeSamLesson<'a> {
     }
 }
 
-impl DeSamLesson<'_> {
+impl DeSamTask<'_> {
     fn decode(
         &self,
         net: &Trainee<DeSamDecoder>,

@@ -12,11 +12,10 @@ use crate::models::checkpoint::{HostTensor, Loader, WeightMap};
 use crate::models::sam::{EncoderConfig, ImageEncoder, NoAdaptation};
 use crate::models::trace::Trace;
 use crate::train::TrainError;
+use crate::train::published::{DatasetEntry, Scan};
 use crate::util::JobContext;
 
 use super::cache::{EmbeddingCache, EncodedSlice};
-use super::recipe::SliceDataset;
-use super::scans::Scan;
 
 /// Share of a job that encoding slices takes.
 pub(super) const ENCODING: f32 = 0.3;
@@ -110,7 +109,7 @@ impl<P: Preparation> Encoding<'_, P> {
     /// The slices of each case: files of the cache, filled where it lacks them, or plain slices without a cache.
     pub fn samples(
         &self,
-        dataset: &SliceDataset,
+        dataset: &DatasetEntry,
         cases: &[String],
         cache: Option<&Path>,
         ctx: &JobContext,
@@ -136,6 +135,7 @@ impl<P: Preparation> Encoding<'_, P> {
                 let variant = if place.mirrored { "_mirrored" } else { "" };
                 let path = cache.path(case, place.slice, variant);
                 if !path.exists() {
+                    ctx.check()?;
                     let encoder = match &encoder {
                         Some(encoder) => encoder,
                         None => encoder.insert(self.encoder()?),

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::geometry::VoxelBox;
 use crate::train::augment::vary_values;
-use crate::train::cases::{Case, Dataset, Target};
+use crate::train::cases::{Dataset, Target, TrainingCase};
 use crate::train::user::FirstMove;
 use crate::volume::{Grid, LabelMap, resample};
 
@@ -123,7 +123,7 @@ pub(in crate::train) fn scene(
 }
 
 /// A box with a random margin on each side, as someone else might have cropped the scan.
-fn random_crop(rng: &mut ChaCha8Rng, case: &Case, around: VoxelBox) -> VoxelBox {
+fn random_crop(rng: &mut ChaCha8Rng, case: &TrainingCase, around: VoxelBox) -> VoxelBox {
     let spacing = case.grid().spacing_mm();
     let mut margin = |d: usize| (rng.random_range(2.0..60.0) / spacing[d]) as i64;
     VoxelBox {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::train::augment::{log_uniform, vary_values};
-use crate::train::cases::{Case, Cases};
+use crate::train::cases::{Cases, TrainingCase};
 use crate::train::field::{VOXELS, position, quantiles, smooth_noise};
 use crate::train::user::FirstMove;
 use crate::volume::{Grid, Modality, resample};
@@ -80,7 +80,7 @@ fn random_size_mm(rng: &mut ChaCha8Rng, grid: &Grid) -> f64 {
 }
 
 /// A voxel that is brighter than most of a handful: rather tissue than air, though lung as well.
-fn tissue(rng: &mut ChaCha8Rng, case: &Case) -> Option<VoxelIndex> {
+fn tissue(rng: &mut ChaCha8Rng, case: &TrainingCase) -> Option<VoxelIndex> {
     let grid = case.grid();
     let mut candidates: Vec<(f64, VoxelIndex)> = (0..3)
         .filter_map(|_| {

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::geometry::{VoxelBox, VoxelIndex, WorldPoint};
 use crate::models::prosector1::region::{SIDE, anatomical_axes, region_grid};
 use crate::train::augment::{log_uniform, vary_values};
-use crate::train::cases::{Case, Cases};
+use crate::train::cases::{Cases, TrainingCase};
 use crate::train::field::{VOXELS, blur, quantiles};
 use crate::train::user::FirstMove;
 use crate::volume::{Grid, Modality, resample};
@@ -61,7 +61,7 @@ fn scene(rng: &mut ChaCha8Rng, cases: &Cases, first: &FirstMove) -> Option<Scene
 }
 
 /// A random cube of the scan, rather about bright voxels than about air.
-fn random_look(rng: &mut ChaCha8Rng, case: &Case) -> Grid {
+fn random_look(rng: &mut ChaCha8Rng, case: &TrainingCase) -> Grid {
     let grid = case.grid();
     let mut voxel = || VoxelIndex(grid.dims.map(|n| rng.random_range(0..n as i64)));
     let value = |v: VoxelIndex| grid.offset_of(v).map_or(0.0, |at| case.image.value(at));
@@ -79,7 +79,7 @@ fn random_look(rng: &mut ChaCha8Rng, case: &Case) -> Grid {
 }
 
 /// How much of each voxel of a cube of the scan a random object in it covers.
-fn object(rng: &mut ChaCha8Rng, case: &Case, cube: &Grid) -> Option<Vec<f32>> {
+fn object(rng: &mut ChaCha8Rng, case: &TrainingCase, cube: &Grid) -> Option<Vec<f32>> {
     let mut values = resample::resample_image(&case.image, cube, 0.0);
     let inside = resample::inside(case.grid(), cube);
     blur(&mut values, [rng.random_range(0..3); 3]);

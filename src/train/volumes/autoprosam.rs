@@ -11,11 +11,13 @@ use crate::models::losses::{DiceCe, dice_ce};
 use crate::models::threedsam::{DecoderConfig, NetConfig, Wiring};
 use crate::models::trace::Trace;
 use crate::train::TrainError;
+use crate::train::driver::RunState;
+use crate::train::published::Trained;
 
 use super::crops::Variation;
-use super::fit::{CropLesson, optimizer, warm_rate};
+use super::fit::{CropTask, optimizer, warm_rate};
 use super::start::{StartingEncoder, trains};
-use super::{Run, Trained, table, tensors};
+use super::{VolumeSetup, tensors};
 
 /// Longest gradient of each part.
 const LONGEST: f64 = 1.0;
@@ -24,8 +26,8 @@ const LONGEST: f64 = 1.0;
 ///
 /// # Errors
 /// A bad encoder, a job asked to stop.
-pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
-    let (Some(start), Some(sizes)) = (&run.recipe.encoder, &run.recipe.network) else {
+pub(super) fn train(setup: &VolumeSetup<'_>) -> Result<Trained, TrainError> {
+    let (Some(start), Some(sizes)) = (&setup.recipe.encoder, &setup.recipe.network) else {
         unreachable!("the recipe was checked to have both");
     };
     let start_trained = start.trained;
@@ -43,40 +45,37 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
             decoder: DecoderConfig {
                 mla_channels: sizes.channels,
                 mlahead_channels: sizes.head_channels,
-                num_classes: run.classes,
+                num_classes: setup.classes,
             },
             wiring: sizes.wiring.unwrap_or(Wiring::PromptOnShallowest),
-            crop: run.recipe.crops.side,
+            crop: setup.recipe.crops.side,
         },
     };
     config.net.check().map_err(ModelError::Unsupported)?;
-    let autodiff = run.device.clone().autodiff();
+    let autodiff = setup.device().clone().autodiff();
     let loader = Loader::new(start.weights, &autodiff)
-        .with_fresh(run.recipe.schedule.seed, |_| true)
+        .with_fresh(setup.recipe.schedule.seed, |_| true)
         .with_trainable(trains(start_trained));
     let net = AutoProSamNet::load(&loader.root(), &config);
     let entries = loader
         .finish("AutoProSAM", |_| false)
         .map_err(ModelError::from)?;
     let off = Trace::off();
-    let lesson = CropLesson {
-        run,
+    let task = CropTask {
+        setup,
         rate: warm_rate,
         longest: LONGEST,
         loss: |net: &AutoProSamNet, scan: usize, _: usize, rng: &mut ChaCha8Rng| {
-            let crop = run.crop(scan, &Variation::AUTOPROSAM, rng);
+            let crop = setup.crop(scan, &Variation::AUTOPROSAM, rng);
             let (image, labels) = tensors(&crop, &autodiff);
             dice_ce(net.forward(image, &off), labels, DiceCe::ALL_CLASSES)
         },
-        score: |net: &AutoProSamNet| run.mean_over_scans(|crop| net.forward(crop, &off)),
+        score: |net: &AutoProSamNet| setup.mean_over_scans(|crop| net.forward(crop, &off)),
     };
-    let weights = run.course().run(net, entries, optimizer(), &lesson)?;
+    let weights = setup.run(RunState::fresh(net, entries, optimizer()), &task)?;
     let settings = AutoProSamSettings {
-        volume: run.settings.clone(),
+        volume: setup.settings.clone(),
         network: config,
     };
-    Ok(Trained {
-        weights,
-        config: table(&settings)?,
-    })
+    Trained::new(weights, &settings)
 }

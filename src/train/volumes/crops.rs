@@ -77,12 +77,12 @@ pub(super) fn draw(
     } else {
         1.0
     };
-    let reach = ((side as f64 / zoom).round() as usize).max(1);
-    let start = place(case, reach, variation, rng);
-    let mut image = case.image.cut(start, [reach; 3], f32::NAN);
-    let mut classes = case.classes.cut(start, [reach; 3], 0.0);
+    let extent = ((side as f64 / zoom).round() as usize).max(1);
+    let start = place(case, extent, variation, rng);
+    let mut image = case.image.cut(start, [extent; 3], f32::NAN);
+    let mut classes = case.classes.cut(start, [extent; 3], 0.0);
     vary_values(&mut image, intensity, variation, rng);
-    if reach != side {
+    if extent != side {
         image = image.resized([side; 3]);
         classes = classes.nearest([side; 3]);
     }

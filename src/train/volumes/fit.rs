@@ -8,14 +8,14 @@ use rand_chacha::ChaCha8Rng;
 use crate::models::checkpoint::ParamEntry;
 use crate::train::TrainError;
 use crate::train::clipping::clip_parts;
-use crate::train::epochs::{At, Lesson, shuffle};
+use crate::train::driver::{At, Learnt, TrainingTask, shuffle};
 
-use super::Run;
+use super::VolumeSetup;
 use super::recipe::VolumeSchedule;
 
-/// A network's lesson.
-pub(super) struct CropLesson<'a, L, S> {
-    pub run: &'a Run<'a>,
+/// What the recipes of these networks do in a run.
+pub(super) struct CropTask<'a, L, S> {
+    pub setup: &'a VolumeSetup<'a>,
     /// The learning rate of an epoch.
     pub rate: fn(&VolumeSchedule, usize) -> f64,
     /// Longest gradient of each part.
@@ -26,7 +26,7 @@ pub(super) struct CropLesson<'a, L, S> {
     pub score: S,
 }
 
-impl<M, L, S> Lesson<M> for CropLesson<'_, L, S>
+impl<M, L, S> TrainingTask<M> for CropTask<'_, L, S>
 where
     M: Module,
     L: Fn(&M, usize, usize, &mut ChaCha8Rng) -> Tensor<1>,
@@ -35,26 +35,27 @@ where
     /// The number of a scan.
     type Batch = usize;
 
-    fn batches(&self, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let scans = self.run.training.len();
-        let crops = scans * self.run.recipe.crops.per_scan;
+    fn batches(&self, _at: &At<'_>, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let scans = self.setup.training.len();
+        let crops = scans * self.setup.recipe.crops.per_scan;
         let mut order: Vec<usize> = (0..crops).map(|crop| crop % scans).collect();
         shuffle(&mut order, rng);
         order
     }
 
-    fn loss(
+    fn learn(
         &self,
         net: &M,
         scan: &usize,
-        epoch: usize,
+        at: &At<'_>,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Tensor<1>, TrainError> {
-        Ok((self.loss)(net, *scan, epoch, rng))
+    ) -> Result<Learnt, TrainError> {
+        let loss = (self.loss)(net, *scan, at.epoch, rng);
+        Ok(Learnt::of(&loss, net))
     }
 
     fn rate(&self, at: &At<'_>) -> f64 {
-        (self.rate)(&self.run.recipe.schedule, at.epoch)
+        (self.rate)(&self.setup.recipe.schedule, at.epoch)
     }
 
     fn limit(&self, net: &M, entries: &[ParamEntry], gradients: &mut GradientsParams) {
@@ -62,7 +63,7 @@ where
     }
 
     fn score(&self, net: &M, epoch: usize) -> Result<Option<f64>, TrainError> {
-        let measured = self.run.is_measured(epoch);
+        let measured = self.setup.is_measured(epoch);
         measured.then(|| (self.score)(net)).transpose()
     }
 }

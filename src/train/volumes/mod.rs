@@ -9,32 +9,23 @@ mod start;
 mod swinunetr;
 mod threedsam;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 
-use crate::models::checkpoint::{Precision, WeightMap};
+use crate::models::checkpoint::WeightMap;
 use crate::models::sliding_window::{Blend, SlidingWindow};
 use crate::models::volumes::{
     AxisOrder, Blended, LabelledVolume, VolumeSettings, channels, crop_tensor,
 };
-use crate::models::{
-    DeviceChoice, ModelCard, ScanKey, Segmenter, Structure, check_free, compute, install_model,
-    system_named,
-};
-use crate::prompt::{PromptSet, correcting_click};
 use crate::util::JobContext;
+use crate::volume::VolumeArray;
 use crate::volume::metrics::dice;
-use crate::volume::{Mask, VolumeArray};
 
-use super::TrainError;
-use super::checkpoint::check_keeps;
-use super::epochs::Course;
-use super::slices::{CaseNames, Scan, check_resumable};
+use super::driver::{RunState, TrainingTask};
+use super::published::{self, Scan, Setup};
+use super::{TrainError, TrainRequest};
 use crops::{Crop, Variation};
 use recipe::{VolumeRecipe, VolumeSystem};
 
@@ -44,80 +35,39 @@ const CHOOSING: usize = 10;
 /// Share of a job that reading the scans takes.
 const READING: f32 = 0.05;
 
-/// What training leaves: all that a model is made of.
-struct Trained {
-    weights: WeightMap,
-    config: toml::Table,
-}
-
-/// What the trainers share.
-struct Run<'a> {
+/// What the trainers are given.
+struct VolumeSetup<'a> {
+    common: &'a Setup<'a, VolumeRecipe>,
     recipe: &'a VolumeRecipe,
     settings: VolumeSettings,
     training: Vec<LabelledVolume>,
     choosing: Vec<LabelledVolume>,
     /// Classes, the background included.
     classes: usize,
-    device: Device,
-    resume: bool,
-    ctx: &'a JobContext,
 }
 
-/// Whether a recipe is for one of these systems.
-pub(super) fn is_recipe(text: &toml::Table) -> bool {
-    let system = text.get("system").and_then(toml::Value::as_str);
-    matches!(system, Some("3dsam" | "autoprosam" | "swinunetr"))
-}
-
-/// Trains by the recipe at `path`, measures the model on the validation patients, and installs it.
+/// Trains by a recipe of one of these systems, measures the model on the validation patients, and installs it.
 ///
 /// # Errors
 /// A bad recipe, unreadable data, an encoder that is not SAM's, a checkpoint that cannot be written or read, an id that
 /// is taken.
-pub(super) fn run(
-    path: &Path,
-    choice: DeviceChoice,
-    resume: bool,
-    ctx: &JobContext,
-) -> Result<(), TrainError> {
-    let recipe = VolumeRecipe::load(path)?;
-    check_resumable(path, recipe.checkpoints.is_some(), resume)?;
-    if let Some(kept) = &recipe.checkpoints {
-        let mut read = vec![path, recipe.splits.as_path()];
-        read.extend(recipe.encoder.as_ref().and_then(|e| e.sam.as_deref()));
-        check_keeps(&kept.folder, &read)?;
-    }
-    check_free(&recipe.model.id)?;
-    let (_, device) = compute::open(choice)?;
-    let cases = CaseNames::of(&recipe.splits, &recipe.dataset)?;
-    let run = Run::read(&recipe, &cases, device, resume, ctx)?;
-    let trained = match recipe.system {
-        VolumeSystem::Threedsam => threedsam::train(&run)?,
-        VolumeSystem::AutoProSam => autoprosam::train(&run)?,
-        VolumeSystem::SwinUnetr => swinunetr::train(&run)?,
-    };
-    let system = system_named(recipe.system.name()).expect("it is one of ours");
-    let mut card = card(&recipe, trained.config);
-    ctx.step(0.9, "measuring on the validation patients")?;
-    let model = (system.open)(card.clone(), trained.weights.clone(), choice)?;
-    card.measured_dice = measure(&recipe, &cases, model.as_ref(), ctx)?;
-    install_model(
-        card,
-        &trained.weights,
-        Precision::Single,
-        |card, weights| (system.open)(card.clone(), weights, choice).map(|_| ()),
-    )?;
-    Ok(())
+pub(super) fn train(request: &TrainRequest, ctx: &JobContext) -> Result<(), TrainError> {
+    let recipe = VolumeRecipe::load(&request.recipe)?;
+    published::run(&recipe, request, ctx, |setup| {
+        let setup = VolumeSetup::read(setup)?;
+        match recipe.system {
+            VolumeSystem::Threedsam => threedsam::train(&setup),
+            VolumeSystem::AutoProSam => autoprosam::train(&setup),
+            VolumeSystem::SwinUnetr => swinunetr::train(&setup),
+        }
+    })
 }
 
-impl<'a> Run<'a> {
-    fn read(
-        recipe: &'a VolumeRecipe,
-        cases: &CaseNames,
-        device: Device,
-        resume: bool,
-        ctx: &'a JobContext,
-    ) -> Result<Self, TrainError> {
+impl<'a> VolumeSetup<'a> {
+    fn read(common: &'a Setup<'a, VolumeRecipe>) -> Result<Self, TrainError> {
+        let Setup {
+            recipe, cases, ctx, ..
+        } = *common;
         let settings = settings(recipe);
         let values = recipe.dataset.label_values().unwrap_or_default();
         let class = |label: u16| {
@@ -141,28 +91,27 @@ impl<'a> Run<'a> {
             }
         }
         Ok(Self {
+            common,
             recipe,
             settings,
             training,
             choosing,
             classes: values.len() + 1,
-            device,
-            resume,
-            ctx,
         })
     }
 
-    /// The run over the epochs.
-    fn course(&self) -> Course<'_> {
-        Course {
-            seed: self.recipe.schedule.seed,
-            epochs: self.recipe.schedule.epochs,
-            checkpoints: self.recipe.checkpoints.as_ref(),
-            resume: self.resume,
-            start: READING,
-            device: &self.device,
-            ctx: self.ctx,
-        }
+    fn device(&self) -> &Device {
+        self.common.device
+    }
+
+    /// Trains to the end.
+    fn run<M: Module, T: TrainingTask<M>>(
+        &self,
+        fresh: RunState<M>,
+        task: &T,
+    ) -> Result<WeightMap, TrainError> {
+        let trained = self.common.run_from(READING).run(fresh, task)?;
+        Ok(trained.weights())
     }
 
     /// Whether the epoch that just ended is measured: every so often, and the last.
@@ -212,8 +161,8 @@ impl<'a> Run<'a> {
         for case in self.choosing() {
             let image = crops::normalised(&case.image, &self.settings.intensity);
             let fields = self.settings.window.run(&image, |crop, _| {
-                self.ctx.check()?;
-                Ok::<_, TrainError>(channels(predict(crop_tensor(&crop, &self.device)))?)
+                self.common.ctx.check()?;
+                Ok::<_, TrainError>(channels(predict(crop_tensor(&crop, self.device())))?)
             })?;
             let found = highest(&fields);
             for class in 0..self.classes {
@@ -280,103 +229,4 @@ fn settings(recipe: &VolumeRecipe) -> VolumeSettings {
             Blended::Logits
         },
     }
-}
-
-/// A system's settings for a card.
-fn table(settings: &impl Serialize) -> Result<toml::Table, TrainError> {
-    toml::Table::try_from(settings).map_err(|e| TrainError::Config {
-        path: "settings".into(),
-        reason: e.to_string(),
-    })
-}
-
-fn card(recipe: &VolumeRecipe, config: toml::Table) -> ModelCard {
-    let clicks = recipe.system == VolumeSystem::Threedsam;
-    let names = recipe.dataset.label_values().unwrap_or_default();
-    let structure = |(place, (_, name)): (usize, (u16, String))| Structure {
-        value: place as u16 + 1,
-        name,
-        modality: Some(recipe.dataset.modality),
-    };
-    let structures = names.into_iter().enumerate().map(structure);
-    ModelCard {
-        id: recipe.model.id.clone(),
-        title: recipe.model.title.clone(),
-        system: recipe.system.name().to_owned(),
-        description: recipe.model.description.clone(),
-        weights: String::new(),
-        sha256: String::new(),
-        automatic: !clicks,
-        clicks,
-        boxes: false,
-        structures: structures.filter(|_| !clicks).collect(),
-        automatic_spacing_mm: BTreeMap::new(),
-        automatic_refined: Vec::new(),
-        measured_dice: BTreeMap::new(),
-        notices: recipe.model.notices_from(recipe.encoder.as_ref()),
-        licence: recipe.model.licence.clone(),
-        config,
-    }
-}
-
-/// Mean Dice of each structure over the validation patients; where the model takes clicks, after one in the middle of
-/// the structure.
-fn measure(
-    recipe: &VolumeRecipe,
-    cases: &CaseNames,
-    model: &dyn Segmenter,
-    ctx: &JobContext,
-) -> Result<BTreeMap<String, f64>, TrainError> {
-    let values = recipe.dataset.label_values().unwrap_or_default();
-    let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
-    for (number, case) in cases.validation.iter().enumerate() {
-        ctx.check()?;
-        let scan = Scan::read(&recipe.dataset, case)?;
-        let key = ScanKey(number as u64);
-        let found = predicted(model, &scan, key, &values, &ctx.unreported())?;
-        model.drop_caches();
-        for ((value, name), predicted) in values.iter().zip(found) {
-            let truth = scan.labels.mask_of(*value);
-            let score = dice(&predicted.voxels, &truth.voxels);
-            let sum = sums.entry(name.clone()).or_default();
-            *sum = (sum.0 + score, sum.1 + 1);
-            tracing::info!("validation case {number}: {name} Dice {score:.3}");
-        }
-    }
-    let mean = |(name, (sum, count)): (String, (f64, usize))| (name, sum / count.max(1) as f64);
-    Ok(sums.into_iter().map(mean).collect())
-}
-
-/// What the model makes of each structure.
-fn predicted(
-    model: &dyn Segmenter,
-    scan: &Scan,
-    key: ScanKey,
-    values: &[(u16, String)],
-    ctx: &JobContext,
-) -> Result<Vec<Mask>, TrainError> {
-    if model.card().automatic {
-        let found = model.segment_auto(&scan.image, key, None, ctx)?;
-        let masks = (0..values.len()).map(|place| found.labels.mask_of(place as u16 + 1));
-        return Ok(masks.collect());
-    }
-    let mut masks = Vec::new();
-    for (value, _) in values {
-        let truth = scan.labels.mask_of(*value);
-        let nothing = Mask::empty(*scan.image.grid());
-        let Some(click) = correcting_click(&nothing, &truth) else {
-            masks.push(nothing);
-            continue;
-        };
-        let prompts = PromptSet {
-            clicks: vec![click],
-            target_box: None,
-        };
-        masks.push(
-            model
-                .segment_prompted(&scan.image, key, &prompts, None, ctx)?
-                .mask,
-        );
-    }
-    Ok(masks)
 }

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use crate::models::threedsam::Wiring;
 use crate::models::volumes::Intensity;
 use crate::train::TrainError;
-use crate::train::epochs::Checkpoints;
-use crate::train::slices::{EncoderStart, ModelEntry, SliceDataset};
+use crate::train::published::{
+    CheckpointsEntry, DatasetEntry, EncoderStart, ModelEntry, PublishedRecipe, RecipeHead, Taken,
+    read_recipe,
+};
 
 /// A recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,14 +22,14 @@ pub(super) struct VolumeRecipe {
     pub splits: PathBuf,
     /// Where the state of the run is kept, to resume from.
     #[serde(default)]
-    pub checkpoints: Option<Checkpoints>,
+    pub checkpoints: Option<CheckpointsEntry>,
     /// The trained model.
     pub model: ModelEntry,
     /// What the image encoder starts from; SwinUNETR has none.
     #[serde(default)]
     pub encoder: Option<EncoderStart>,
     /// The labelled scans.
-    pub dataset: SliceDataset,
+    pub dataset: DatasetEntry,
     /// How crops are cut out of them.
     pub crops: CropRecipe,
     /// Optimiser and length.
@@ -64,6 +66,27 @@ impl VolumeSystem {
             Self::Threedsam => "3dsam",
             Self::AutoProSam => "autoprosam",
             Self::SwinUnetr => "swinunetr",
+        }
+    }
+}
+
+impl PublishedRecipe for VolumeRecipe {
+    fn head(&self) -> RecipeHead<'_> {
+        let clicks = self.system == VolumeSystem::Threedsam;
+        RecipeHead {
+            system: self.system.name(),
+            splits: &self.splits,
+            checkpoints: self.checkpoints.as_ref(),
+            model: &self.model,
+            encoder: self.encoder.as_ref(),
+            dataset: &self.dataset,
+            seed: self.schedule.seed,
+            epochs: self.schedule.epochs,
+            takes: Taken {
+                automatic: !clicks,
+                clicks,
+                boxes: false,
+            },
         }
     }
 }
@@ -177,8 +200,7 @@ impl VolumeRecipe {
             path: path.to_owned(),
             reason,
         };
-        let text = std::fs::read_to_string(path).map_err(|e| error(e.to_string()))?;
-        let mut recipe: Self = toml::from_str(&text).map_err(|e| error(e.message().to_owned()))?;
+        let mut recipe: Self = read_recipe(path)?;
         let base = path.parent().unwrap_or(Path::new("."));
         recipe.splits = base.join(&recipe.splits);
         recipe.dataset.folder = base.join(&recipe.dataset.folder);

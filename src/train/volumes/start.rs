@@ -6,7 +6,7 @@ use crate::models::ModelError;
 use crate::models::checkpoint::{CheckpointError, HostTensor, TensorFile, WeightMap};
 use crate::models::threedsam::{EncoderConfig, inflated, is_trained};
 use crate::train::TrainError;
-use crate::train::slices::{EncoderStart, StartingSam};
+use crate::train::published::{EncoderStart, StartingSam};
 
 use super::recipe::NetworkRecipe;
 

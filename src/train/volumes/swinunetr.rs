@@ -10,11 +10,13 @@ use crate::models::swinunetr::{SwinUnetr, SwinUnetrConfig, SwinUnetrSettings};
 use crate::models::trace::Trace;
 use crate::models::{ModelError, installed_tensors};
 use crate::train::TrainError;
+use crate::train::driver::RunState;
+use crate::train::published::Trained;
 
 use super::crops::Variation;
-use super::fit::{CropLesson, optimizer, warm_rate};
+use super::fit::{CropTask, optimizer, warm_rate};
 use super::recipe::DistillationRecipe;
-use super::{Run, Trained, table, tensors};
+use super::{VolumeSetup, tensors};
 
 /// Longest gradient of each part.
 const LONGEST: f64 = 1.0;
@@ -23,33 +25,33 @@ const LONGEST: f64 = 1.0;
 ///
 /// # Errors
 /// A teacher that is not installed or learned other classes, a job asked to stop.
-pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
-    let Some(sizes) = &run.recipe.swinunetr else {
+pub(super) fn train(setup: &VolumeSetup<'_>) -> Result<Trained, TrainError> {
+    let Some(sizes) = &setup.recipe.swinunetr else {
         unreachable!("the recipe was checked to have it");
     };
     let config = SwinUnetrConfig {
         num_heads: sizes.heads,
-        ..SwinUnetrConfig::of_size(sizes.feature_size, run.classes)
+        ..SwinUnetrConfig::of_size(sizes.feature_size, setup.classes)
     };
     config.check().map_err(ModelError::Unsupported)?;
-    let autodiff = run.device.clone().autodiff();
-    let teacher = match &run.recipe.distillation {
-        Some(recipe) => Some(Teacher::open(recipe, run)?),
+    let autodiff = setup.device().clone().autodiff();
+    let teacher = match &setup.recipe.distillation {
+        Some(recipe) => Some(Teacher::open(recipe, setup)?),
         None => None,
     };
-    let loader =
-        Loader::new(WeightMap::default(), &autodiff).with_fresh(run.recipe.schedule.seed, |_| true);
+    let loader = Loader::new(WeightMap::default(), &autodiff)
+        .with_fresh(setup.recipe.schedule.seed, |_| true);
     let net = SwinUnetr::load(&loader.root(), &config);
     let entries = loader
         .finish("SwinUNETR", |_| false)
         .map_err(ModelError::from)?;
     let off = Trace::off();
-    let lesson = CropLesson {
-        run,
+    let task = CropTask {
+        setup,
         rate: warm_rate,
         longest: LONGEST,
         loss: |net: &SwinUnetr, scan: usize, epoch: usize, rng: &mut ChaCha8Rng| {
-            let crop = run.crop(scan, &Variation::AUTOPROSAM, rng);
+            let crop = setup.crop(scan, &Variation::AUTOPROSAM, rng);
             let (image, labels) = tensors(&crop, &autodiff);
             let logits = net.forward(image.clone(), &off);
             match &teacher {
@@ -57,17 +59,14 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
                 None => dice_ce(logits, labels, DiceCe::ALL_CLASSES),
             }
         },
-        score: |net: &SwinUnetr| run.mean_over_scans(|crop| net.forward(crop, &off)),
+        score: |net: &SwinUnetr| setup.mean_over_scans(|crop| net.forward(crop, &off)),
     };
-    let weights = run.course().run(net, entries, optimizer(), &lesson)?;
+    let weights = setup.run(RunState::fresh(net, entries, optimizer()), &task)?;
     let settings = SwinUnetrSettings {
-        volume: run.settings.clone(),
+        volume: setup.settings.clone(),
         network: config,
     };
-    Ok(Trained {
-        weights,
-        config: table(&settings)?,
-    })
+    Trained::new(weights, &settings)
 }
 
 /// An installed AutoProSAM, frozen.
@@ -77,7 +76,7 @@ struct Teacher<'a> {
 }
 
 impl<'a> Teacher<'a> {
-    fn open(recipe: &'a DistillationRecipe, run: &Run<'_>) -> Result<Self, TrainError> {
+    fn open(recipe: &'a DistillationRecipe, setup: &VolumeSetup<'_>) -> Result<Self, TrainError> {
         let (card, weights) = installed_tensors(&recipe.teacher)?;
         let refuse = |reason: String| {
             TrainError::from(ModelError::Unsupported(format!(
@@ -93,12 +92,13 @@ impl<'a> Teacher<'a> {
             settings.network.net.decoder.num_classes,
             settings.network.net.crop,
         );
-        if classes != run.classes || side != run.recipe.crops.side {
+        if classes != setup.classes || side != setup.recipe.crops.side {
             return Err(refuse(format!(
                 "finds {classes} classes in crops of {side} voxels: the recipe must have as many"
             )));
         }
-        let loader = Loader::new(weights, &run.device.clone().autodiff()).with_trainable(|_| false);
+        let loader =
+            Loader::new(weights, &setup.device().clone().autodiff()).with_trainable(|_| false);
         let net = AutoProSamNet::load(&loader.root(), &settings.network);
         loader
             .finish("AutoProSAM", |_| false)

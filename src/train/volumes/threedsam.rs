@@ -10,11 +10,13 @@ use crate::models::threedsam::{
 };
 use crate::models::trace::Trace;
 use crate::train::TrainError;
+use crate::train::driver::RunState;
+use crate::train::published::Trained;
 
 use super::crops::{Variation, choosing_clicks, training_clicks};
-use super::fit::{CropLesson, linear_rate, optimizer};
+use super::fit::{CropTask, linear_rate, optimizer};
 use super::start::{StartingEncoder, trains};
-use super::{Run, Trained, table, tensors};
+use super::{VolumeSetup, tensors};
 
 /// Longest gradient of each part.
 const LONGEST: f64 = 1.0;
@@ -25,8 +27,8 @@ const THRESHOLD: f32 = 0.5;
 ///
 /// # Errors
 /// A bad encoder, a job asked to stop.
-pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
-    let (Some(start), Some(sizes)) = (&run.recipe.encoder, &run.recipe.network) else {
+pub(super) fn train(setup: &VolumeSetup<'_>) -> Result<Trained, TrainError> {
+    let (Some(start), Some(sizes)) = (&setup.recipe.encoder, &setup.recipe.network) else {
         unreachable!("the recipe was checked to have both");
     };
     let start_trained = start.trained;
@@ -37,10 +39,10 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
             decoder: DecoderConfig {
                 mla_channels: sizes.channels,
                 mlahead_channels: sizes.head_channels,
-                num_classes: run.classes,
+                num_classes: setup.classes,
             },
             wiring: sizes.wiring.unwrap_or_default(),
-            crop: run.recipe.crops.side,
+            crop: setup.recipe.crops.side,
         },
         prompt: Some(PromptConfig {
             embedding_dim: sizes.channels,
@@ -49,46 +51,43 @@ pub(super) fn train(run: &Run<'_>) -> Result<Trained, TrainError> {
         }),
     };
     config.check().map_err(ModelError::Unsupported)?;
-    let autodiff = run.device.clone().autodiff();
+    let autodiff = setup.device().clone().autodiff();
     let loader = Loader::new(start.weights, &autodiff)
-        .with_fresh(run.recipe.schedule.seed, |_| true)
+        .with_fresh(setup.recipe.schedule.seed, |_| true)
         .with_trainable(trains(start_trained));
     let net = ThreedsamNet::load(&loader.root(), &config);
     let entries = loader
         .finish("3DSAM-adapter", |_| false)
         .map_err(ModelError::from)?;
     let off = Trace::off();
-    let lesson = CropLesson {
-        run,
+    let task = CropTask {
+        setup,
         rate: linear_rate,
         longest: LONGEST,
         loss: |net: &ThreedsamNet, scan: usize, _: usize, rng: &mut ChaCha8Rng| {
-            let crop = run.crop(scan, &Variation::THREEDSAM, rng);
+            let crop = setup.crop(scan, &Variation::THREEDSAM, rng);
             let clicks = training_clicks(&crop.classes, rng);
             let (image, labels) = tensors(&crop, &autodiff);
             let logits = net.decode(&net.encode(image, &off), &clicks, &off);
             dice_ce(logits, labels, DiceCe::TARGET)
         },
         score: |net: &ThreedsamNet| -> Result<f64, TrainError> {
-            Ok(run.mean_over_crops(|crop, rng| {
+            Ok(setup.mean_over_crops(|crop, rng| {
                 let clicks = choosing_clicks(&crop.classes, rng);
-                let (image, labels) = tensors(crop, &run.device);
+                let (image, labels) = tensors(crop, setup.device());
                 let logits = net.decode(&net.encode(image, &off), &clicks, &off);
-                let targets = one_hot(labels, run.classes);
+                let targets = one_hot(labels, setup.classes);
                 dice_per_class(logits, targets)
-                    .narrow(0, 1, run.classes - 1)
+                    .narrow(0, 1, setup.classes - 1)
                     .mean()
             }))
         },
     };
-    let weights = run.course().run(net, entries, optimizer(), &lesson)?;
+    let weights = setup.run(RunState::fresh(net, entries, optimizer()), &task)?;
     let settings = ThreedsamSettings {
-        volume: run.settings.clone(),
+        volume: setup.settings.clone(),
         threshold: THRESHOLD,
         network: config,
     };
-    Ok(Trained {
-        weights,
-        config: table(&settings)?,
-    })
+    Trained::new(weights, &settings)
 }

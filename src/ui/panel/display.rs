@@ -124,6 +124,7 @@ fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>
         {
             out.push(UiRequest::ChooseFrame(wanted));
         }
+        apart(ui, case, shown - 1);
     });
     let slice = case.cross_hair().0[2];
     let hint = format!(
@@ -137,6 +138,19 @@ fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>
     {
         out.push(UiRequest::FramesOfSlice(usize::try_from(slice).ok()));
     }
+}
+
+/// What the frame is by that frames are told apart by.
+fn apart(ui: &mut Ui, case: &Case, frame: usize) {
+    let Some(apart) = &case.info().frames_apart else {
+        return;
+    };
+    let all = format!("The frames are told apart by {}", apart.by);
+    match apart.of(frame) {
+        Some(this) => ui.weak(this),
+        None => ui.weak(format!("by {}", apart.by)),
+    }
+    .on_hover_text(all);
 }
 
 /// The way back from the frames of one slice of a 4D scan.

@@ -6,7 +6,7 @@ use crate::session::{Case, LabelCommand, ViewCommand};
 use crate::ui::icons::{eye_toggle, lock_toggle};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
-use crate::ui::state::UiState;
+use crate::ui::state::{Renamed, UiState};
 use crate::ui::theme;
 use crate::volume::Label;
 
@@ -42,8 +42,16 @@ fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
         );
     }
     let active = case.active().map(|l| l.value);
-    for label in case.table().labels() {
-        row(ui, case, label, active == Some(label.value), state, out);
+    let table = case.table();
+    let several = table.layers().len() > 1;
+    // The uppermost first, as they are drawn.
+    for layer in table.layers().iter().rev() {
+        if several {
+            super::layers::heading(ui, case, layer, state, out);
+        }
+        for label in table.labels_in(layer.id) {
+            row(ui, case, label, active == Some(label.value), state, out);
+        }
     }
 }
 
@@ -114,25 +122,9 @@ fn name(
     out: &mut Vec<UiRequest>,
 ) {
     let value = label.value;
-    if let Some((_, text)) = state.renaming.as_mut().filter(|(v, _)| *v == value) {
-        let response = ui.add(
-            TextEdit::singleline(text)
-                .hint_text("Name")
-                .desired_width(ui.available_width()),
-        );
-        response.request_focus();
-        let done = ui.input(|i| i.key_pressed(egui::Key::Enter)) || response.clicked_elsewhere();
-        let abandoned = ui.input(|i| i.key_pressed(egui::Key::Escape));
-        if (done || abandoned)
-            && let Some((_, text)) = state.renaming.take()
-        {
-            let text = text.trim();
-            if done && !abandoned && !text.is_empty() && text != label.title() {
-                out.push(UiRequest::command(LabelCommand::Rename {
-                    value,
-                    name: text.to_owned(),
-                }));
-            }
+    if let Some(edited) = edited_name(ui, Renamed::Label(value), state) {
+        if let Some(name) = edited.filter(|name| *name != label.title()) {
+            out.push(UiRequest::command(LabelCommand::Rename { value, name }));
         }
         return;
     }
@@ -162,13 +154,14 @@ fn name(
         out.push(UiRequest::command(LabelCommand::Activate(value)));
     }
     if response.double_clicked() {
-        state.renaming = Some((value, label.title()));
+        state.renaming = Some((Renamed::Label(value), label.title()));
     }
     response.context_menu(|ui| {
         if ui.button("Rename").clicked() {
-            state.renaming = Some((value, label.title()));
+            state.renaming = Some((Renamed::Label(value), label.title()));
             ui.close();
         }
+        super::layers::move_menu(ui, case, label, out);
         if ui.button("Go to").clicked() {
             out.push(UiRequest::command(ViewCommand::GoToLabel(value)));
             ui.close();
@@ -181,4 +174,28 @@ fn name(
             ui.close();
         }
     });
+}
+
+/// The field where a name is edited, if this one is: `Some(None)` while it is or was left, `Some(Some(..))` with the new
+/// name.
+pub(super) fn edited_name(
+    ui: &mut Ui,
+    what: Renamed,
+    state: &mut UiState,
+) -> Option<Option<String>> {
+    let (_, text) = state.renaming.as_mut().filter(|(w, _)| *w == what)?;
+    let response = ui.add(
+        TextEdit::singleline(text)
+            .hint_text("Name")
+            .desired_width(ui.available_width()),
+    );
+    response.request_focus();
+    let done = ui.input(|i| i.key_pressed(egui::Key::Enter)) || response.clicked_elsewhere();
+    let abandoned = ui.input(|i| i.key_pressed(egui::Key::Escape));
+    if !done && !abandoned {
+        return Some(None);
+    }
+    let (_, text) = state.renaming.take()?;
+    let text = text.trim();
+    Some((done && !abandoned && !text.is_empty()).then(|| text.to_owned()))
 }

@@ -9,6 +9,7 @@ mod display;
 mod edits;
 mod history;
 mod labels;
+mod layers;
 mod review;
 mod tools;
 

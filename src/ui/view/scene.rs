@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::models::Certainty;
 use crate::render::{self, Scene, SliceStyle};
-use crate::session::{Case, Display, Gain, Interpolation, Proposed};
+use crate::session::{Case, Display, Proposed};
 use crate::volume::{LabelMap, LabelTable, Mask};
 
 /// Width of outlines, in points.
@@ -19,10 +19,7 @@ pub fn style(
 ) -> SliceStyle {
     SliceStyle {
         window: case.window(),
-        interpolation: match display.interpolation {
-            Interpolation::Linear => render::Interpolation::Linear,
-            Interpolation::Nearest => render::Interpolation::Nearest,
-        },
+        interpolation: display.interpolation,
         fill_opacity: display.overlay_opacity,
         outline_px: if display.overlay_outline {
             OUTLINE_POINTS * pixels_per_point
@@ -90,14 +87,13 @@ impl DrawnLabels {
             return false;
         }
         self.base = case.table().clone();
-        self.full = case
-            .gain()
-            .map_or_else(|| self.base.clone(), |gain| gain.table.clone());
+        let table = case.gain().map_or(&self.base, |gain| &gain.table);
+        self.full = table.with_layers_hidden();
         self.proposed = proposed.cloned();
         self.marks_doubt = certainty.is_some();
         self.drawn = match proposed {
             Some(Proposed::Structures { labels, .. }) => {
-                case.gain().map(|gain| drawn_values(labels, gain))
+                case.gain().map(|gain| gain.as_labels(labels))
             }
             Some(Proposed::Target { label, mask }) if certainty.is_some() => {
                 Some(Arc::new(labelled(mask, *label)))
@@ -125,7 +121,11 @@ impl DrawnLabels {
             });
         Scene {
             image: case.image(),
-            labels: Some(case.labels().as_ref()).filter(|_| shown),
+            labels: if shown {
+                case.document().layers().maps()
+            } else {
+                &[]
+            },
             table: &self.table,
             proposal: proposal.filter(|_| shown),
         }
@@ -174,20 +174,4 @@ fn mark_doubt(drawn: &mut LabelMap, certainty: &Certainty, table: &mut LabelTabl
     for offset in part.offsets_above(UNSURE_PERCENT, &grid) {
         drawn.voxels[offset] = value;
     }
-}
-
-/// The structures in the values that they get when they are accepted.
-fn drawn_values(labels: &Arc<LabelMap>, gain: &Gain) -> Arc<LabelMap> {
-    if gain.structures.iter().all(|s| s.becomes == s.proposed) {
-        return Arc::clone(labels);
-    }
-    let mut new_value: Vec<u16> = (0..=u16::MAX).collect();
-    for structure in &gain.structures {
-        new_value[usize::from(structure.proposed)] = structure.becomes;
-    }
-    let drawn = labels.voxels.iter().map(|&v| new_value[usize::from(v)]);
-    Arc::new(LabelMap {
-        grid: labels.grid,
-        voxels: drawn.collect(),
-    })
 }

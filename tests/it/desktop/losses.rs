@@ -9,13 +9,13 @@ use egui_kittest::kittest::Queryable as _;
 use prosector::app::journal;
 use prosector::geometry::Affine;
 use prosector::io;
-use prosector::volume::{Grid, ImageVolume, LabelMap, Modality, Rescale, VoxelData};
+use prosector::volume::{Grid, ImageVolume, LabelLayers, Modality, Rescale, VoxelData};
 
 use super::bench::{Bench, NO_DIALOG};
 use super::phantom;
 
 /// The unsaved work of a folder by id, and its labels.
-fn kept(folder: &Path) -> BTreeMap<String, LabelMap> {
+fn kept(folder: &Path) -> BTreeMap<String, LabelLayers> {
     let all = journal::list(folder);
     all.into_iter()
         .map(|work| (work.id.clone(), work.labels().expect("it is whole").0))
@@ -244,7 +244,7 @@ fn a_recovery_file_of_an_earlier_version_is_offered_once_and_goes_on_as_a_journa
     assert!(!file.exists(), "what follows it is on disk");
     let after = kept(folder.path());
     let labels = after.values().next().expect("a journal");
-    assert_eq!((after.len(), labels.counts()), (1, vec![(4, 25)]));
+    assert_eq!((after.len(), labels.counts()), (1, [(4, 25)].into()));
     let mut bench = Bench::open_as_left(folder.path());
     bench.press("Recover");
     assert_eq!(bench.case().voxel_count(4), 25);
@@ -291,8 +291,8 @@ fn work_that_cannot_be_kept_is_told_and_told_again_when_it_can() {
     crashed_at(&mut bench, 0.6);
     std::fs::remove_file(&in_the_way).expect("it is ours");
     wait_for(&mut bench, "kept against a crash again");
-    let labels = bench.case().labels().clone();
-    assert_eq!(kept(folder.path()).values().next(), Some(&*labels));
+    let labels = bench.case().document().layers().clone();
+    assert_eq!(kept(folder.path()).values().next(), Some(&labels));
 }
 
 fn type_path(bench: &mut Bench, path: &Path) {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod drawing;
+mod layers;
 mod losses;
 mod panel;
 mod panes;

@@ -1,13 +1,17 @@
 //! What the window says: messages, help, titles, names.
 
+use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_dictionary_std::tags;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use prosector::app::desktop::WheelButtons;
+use prosector::session::operations::threshold;
 use prosector::ui::input::{Group, shortcuts};
 use winit::event::ElementState;
 
 use super::bench::Bench;
 use super::{asks_for_a_series, phantom};
+use crate::dicom_made::{folder_of, stack_at};
 use crate::support;
 
 #[test]
@@ -70,6 +74,15 @@ fn help_lists_every_key_in_groups() {
         assert!(has(text), "{text}");
     }
     assert!(has("Size of the window's text"));
+}
+
+#[test]
+fn the_key_of_an_operation_asks_what_it_must_be_told() {
+    let (mut bench, _folder) = phantom();
+    assert_eq!(threshold::OPERATION.key, Some("Ctrl+T"));
+    assert!(!bench.shows(threshold::OPERATION.title));
+    bench.key(Modifiers::COMMAND, Key::T);
+    assert!(bench.shows(threshold::OPERATION.title));
 }
 
 #[test]
@@ -144,8 +157,33 @@ fn warnings_are_said_without_words_of_the_command_line() {
     bench.key(Modifiers::COMMAND, Key::O);
     let messages = bench.messages();
     assert!(messages.iter().all(|m| !m.contains("--")), "{messages:?}");
-    let frames = "The scan has 20 frames; frame 0 is used";
+    let frames = "The scan has 20 frames; the first is shown: choose another under Display, Frame";
     assert!(messages.iter().any(|m| m == frames), "{messages:?}");
+}
+
+#[test]
+fn what_tells_frames_apart_is_said_and_shown_beside_the_slider() {
+    let mut objects = Vec::new();
+    for b_value in [0.0, 500.0] {
+        for mut object in stack_at(&[0.0, 5.0, 10.0]) {
+            object.put(DataElement::new(
+                tags::DIFFUSION_B_VALUE,
+                VR::FD,
+                PrimitiveValue::from(b_value),
+            ));
+            objects.push(object);
+        }
+    }
+    let folder = folder_of(objects);
+    let data = tempfile::tempdir().expect("there is a temporary folder");
+    let mut bench = Bench::open(data.path());
+    bench.will_choose(folder.path());
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::O);
+    let said = "The series has 2 images at every slice position, told apart by b-value (0, 500); \
+        the first is shown: choose another under Display, Frame";
+    let messages = bench.messages();
+    assert!(messages.iter().any(|m| m == said), "{messages:?}");
+    assert!(bench.shows("b-value 0"));
 }
 
 #[test]

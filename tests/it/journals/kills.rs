@@ -14,9 +14,10 @@ use prosector::prompt::Polarity::Positive;
 use prosector::session::journal::{Recorded, Replay};
 use prosector::session::operations::fill_holes;
 use prosector::session::{
-    AiCommand, HistoryCommand, LabelCommand, PromptCommand, ScanCommand, Session, StrokeCommand,
-    StrokeMode,
+    AiCommand, HistoryCommand, LabelCommand, LayerCommand, PromptCommand, ScanCommand, Session,
+    StrokeCommand, StrokeMode,
 };
+use prosector::volume::{LabelLayers, LayerId};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -37,7 +38,7 @@ const BEYOND: usize = 3;
 fn act(desk: &mut Desk, rng: &mut ChaCha8Rng) {
     let voxel: [i64; 3] = std::array::from_fn(|d| rng.random_range(0..DIMS[d] as i64));
     let value = rng.random_range(1..4u16);
-    match rng.random_range(0..16) {
+    match rng.random_range(0..20) {
         0..6 => paint(desk, voxel.map(|v| v as f64)),
         6 => {
             desk.apply(StrokeCommand::Begin {
@@ -63,6 +64,13 @@ fn act(desk: &mut Desk, rng: &mut ChaCha8Rng) {
         12 => drop(desk.apply(on_label(&fill_holes::OPERATION, value))),
         13 => drop(desk.apply(HistoryCommand::Redo)),
         14 => drop(desk.apply(HistoryCommand::JumpTo(voxel[0] as usize * 3))),
+        15 => drop(desk.apply(LayerCommand::Add { name: None })),
+        16 => drop(desk.apply(LayerCommand::Activate(LayerId(value - 1)))),
+        17 => drop(desk.apply(LayerCommand::MoveLabel {
+            value,
+            layer: LayerId(voxel[0] as u16 % 3),
+        })),
+        18 => drop(desk.apply(LayerCommand::Remove(LayerId(value - 1)))),
         _ => drop(desk.apply(HistoryCommand::Undo)),
     }
 }
@@ -125,13 +133,20 @@ fn is_same_history(one: &mut Desk, other: &mut Desk) -> bool {
     is_same
 }
 
+/// The voxels of every layer, the lowest first.
+type Voxels = Vec<Vec<u16>>;
+
+fn voxels_of(layers: &LabelLayers) -> Voxels {
+    layers.maps().iter().map(|map| map.voxels.clone()).collect()
+}
+
 /// The labels at each position of the list of steps, from the beginning.
-fn labels_of_steps(desk: &mut Desk) -> Vec<Vec<u16>> {
+fn labels_of_steps(desk: &mut Desk) -> Vec<Voxels> {
     desk.apply(HistoryCommand::JumpTo(0));
-    let mut labels = vec![desk.case().labels().voxels.clone()];
+    let mut labels = vec![voxels_of(desk.case().document().layers())];
     while desk.case().history().redo_len() > 0 {
         desk.apply(HistoryCommand::Redo);
-        labels.push(desk.case().labels().voxels.clone());
+        labels.push(voxels_of(desk.case().document().layers()));
     }
     labels
 }
@@ -154,18 +169,18 @@ fn resumed(bytes: Vec<u8>) -> Desk {
 }
 
 /// The work of a killed program: its labels and number of steps as `recover` tells them, and a session that goes on.
-fn recovered(home: &Path, id: &str) -> (Vec<u16>, usize, Desk) {
-    let out = home.join(format!("{id}.nii"));
+fn recovered(home: &Path, id: &str) -> (Voxels, usize, Desk) {
+    let out = home.join(format!("{id}.seg.nrrd"));
     let target = out.to_str().expect("text");
     let (status, _, err) = recover(home, &["--export", id, "-o", target]);
     assert_eq!(status, Some(0), "{err}");
     let context = prosector::util::JobContext::silent();
-    let (labels, ..) = prosector::io::open_labels(&out, &context).expect("read");
+    let (labels, ..) = prosector::io::open_label_layers(&out, &context).expect("read");
     let kept = list(&data_of(home)).into_iter().find(|w| w.id == id);
     let steps = kept.expect("listed").kept.expect("whole").steps;
     let journal = data_of(home).join("journals").join(id);
     let bytes = std::fs::read(journal.with_extension("journal")).expect("readable");
-    (labels.voxels, steps, resumed(bytes))
+    (voxels_of(&labels), steps, resumed(bytes))
 }
 
 /// Where the records of a journal end that end behind `from`: each begins with the length of what follows its 12 bytes.
@@ -188,12 +203,14 @@ fn is_of(home: &Path, id: &str, seed: u64, reported: usize) -> bool {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..reported).for_each(|_| act(&mut desk, &mut rng));
     let least = journal.bytes();
-    assert_eq!(resumed(least.clone()).case().labels(), desk.case().labels());
+    let replayed = resumed(least.clone());
+    let layers = |desk: &Desk| desk.case().document().layers().clone();
+    assert_eq!(layers(&replayed), layers(&desk));
     (0..BEYOND).for_each(|_| act(&mut desk, &mut rng));
     let bytes = journal.bytes();
     ends_from(&bytes, least.len()).into_iter().any(|end| {
         let mut one = resumed(bytes[..end].to_vec());
-        one.case().labels().voxels == labels
+        voxels_of(one.case().document().layers()) == labels
             && one.case().history().undo_len() == steps
             && is_same_history(&mut one, &mut again)
     })

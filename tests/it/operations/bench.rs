@@ -112,7 +112,7 @@ impl Bench {
         bench
             .session
             .apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
-                labels,
+                layers: labels.into(),
                 table: LabelTable::default(),
                 path: "labels.nii.gz".into(),
             })));

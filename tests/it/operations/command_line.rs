@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Output;
 
-use prosector::io::{open_labels, save_image, save_labels};
+use prosector::io::{open_label_layers, open_labels, save_image, save_label_layers, save_labels};
 use prosector::session::operations::OPERATIONS;
 use prosector::util::JobContext;
-use prosector::volume::{LabelMap, LabelTable};
+use prosector::volume::{LabelLayers, LabelMap, LabelTable};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -42,6 +42,96 @@ fn written(folder: &Path) -> (LabelMap, LabelTable) {
     let path = folder.join("out.nii.gz");
     let (labels, table, _) = open_labels(&path, &JobContext::silent()).expect("labels");
     (labels, table)
+}
+
+/// The labels, and above them a label over the whole scan.
+fn save_layers(folder: &Path) {
+    let mut table = LabelTable::default();
+    table.add(1, "shell");
+    let upper = table.add_layer("target").expect("room");
+    table.add_in(upper, 9, "whole");
+    let mut layers = LabelLayers::from(labels());
+    layers.follow(&table);
+    layers.voxels_mut(upper).expect("there").fill(9);
+    save_label_layers(&folder.join("layers.seg.nrrd"), &layers, &table).expect("labels");
+}
+
+#[test]
+fn layers_are_edited_and_written_as_asked() {
+    let folder = folder();
+    save_layers(folder.path());
+    let run = |output: &str, more: &[&str]| {
+        let mut arguments = vec!["edit", "scan.nii.gz", "--labels", "layers.seg.nrrd"];
+        arguments.extend(["-o", output, "--do", "clear label=whole box=0,0,0,2,2,2"]);
+        arguments.extend(more);
+        program(folder.path(), &arguments)
+    };
+    let opened = |name: &str| {
+        let path = folder.path().join(name);
+        open_label_layers(&path, &JobContext::silent())
+            .expect("labels")
+            .0
+    };
+    let (len, lower) = (labels().voxels.len(), labels());
+    let all = run("out.seg.nrrd", &[]);
+    assert!(
+        all.status.success() && !said(&all).contains("overlap"),
+        "{}",
+        said(&all)
+    );
+    let layers = opened("out.seg.nrrd");
+    assert_eq!(
+        layers.maps()[0].voxels,
+        lower.voxels,
+        "the layer below is as it was"
+    );
+    assert_eq!(layers.counts()[&9], len - 27);
+
+    let flat = run("out.nii.gz", &[]);
+    assert!(flat.status.success(), "{}", said(&flat));
+    assert!(said(&flat).contains("labels overlap in"), "{}", said(&flat));
+    assert_eq!(
+        opened("out.nii.gz").counts()[&9],
+        len - 27,
+        "the upper layer is on top"
+    );
+
+    let one = run("out.nii.gz", &["--layers", "0"]);
+    assert!(
+        one.status.success() && !said(&one).contains("overlap"),
+        "{}",
+        said(&one)
+    );
+    assert_eq!(opened("out.nii.gz").maps()[0].voxels, lower.voxels);
+    for wrong in ["2", "upper"] {
+        let refused = run("none.nii.gz", &["--layers", wrong]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(!folder.path().join("none.nii.gz").exists());
+    }
+}
+
+#[test]
+fn statistics_tell_the_layer_of_each_label() {
+    let folder = folder();
+    save_layers(folder.path());
+    let arguments = [
+        "statistics",
+        "scan.nii.gz",
+        "--labels",
+        "layers.seg.nrrd",
+        "--json",
+    ];
+    let output = program(folder.path(), &arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+    let rows = report["labels"].as_array().expect("a list");
+    let row = |value: u64| rows.iter().find(|r| r["value"] == value).expect("a row");
+    assert_eq!(
+        (&row(1)["layer"], &row(9)["layer"]),
+        (&Value::from(0), &Value::from(1))
+    );
+    assert_eq!(row(9)["voxels"], labels().voxels.len());
+    assert_eq!(row(1)["voxels"], labels().mask_of(1).count());
 }
 
 #[test]

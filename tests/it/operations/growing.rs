@@ -102,3 +102,28 @@ fn a_region_is_what_is_connected_and_in_range() {
         EditCommand::parse("region_grow label=1 at=-1,1,1 tolerance=1").expect("typed well");
     assert!(outside.check(bench.case()).is_err());
 }
+
+#[test]
+fn a_random_walker_stays_where_the_values_are_alike() {
+    let mut bench = halves([12, 6, 4]);
+    bench.edit("random_walker label=1 box=0,0,0,8,5,3");
+    assert_eq!(bench.case().voxel_count(1), 6 * 6 * 4);
+    assert!(bench.voxels_of(1).iter().all(|v| v[0] < 6));
+    assert_eq!(bench.case().voxel_count(2), 1, "beyond the box");
+    let said = bench.edit("random_walker label=1 box=0,0,0,8,5,3");
+    assert!(said[0].1.contains("nothing to change"), "{said:?}");
+}
+
+#[test]
+fn a_random_walker_without_either_end_is_refused() {
+    let mut bench = halves([12, 6, 4]);
+    let said = bench.edit("random_walker label=1 box=6,0,0,8,5,3");
+    assert!(said[0].1.contains("draw a little of it"), "{said:?}");
+    bench.edit("clear label=1");
+    let said = bench.edit("random_walker label=2 box=0,0,0,11,5,3");
+    assert!(said[0].1.contains("no background"), "{said:?}");
+    let said = bench.edit("random_walker label=2 box=50,0,0,60,5,3");
+    assert!(said[0].1.contains("box"), "{said:?}");
+    assert_eq!(bench.case().voxel_count(2), 1);
+    assert!(EditCommand::parse("random_walker label=1 box=0,0,0,8,5,3 beta=-1").is_err());
+}

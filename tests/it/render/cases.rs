@@ -1,5 +1,7 @@
 //! Scans of every kind of grid and voxel, with labels and a proposal.
 
+use std::sync::Arc;
+
 use glam::{DQuat, DVec3};
 use prosector::geometry::{Affine, Grid, VoxelIndex};
 use prosector::volume::{ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData};
@@ -7,7 +9,9 @@ use prosector::volume::{ImageVolume, LabelMap, LabelTable, Mask, Modality, Resca
 /// A scan with its labels and proposals, all deterministic.
 pub struct Case {
     pub image: ImageVolume,
-    pub labels: LabelMap,
+    pub labels: Arc<LabelMap>,
+    /// The labels, and two layers above them with labels that overlap.
+    pub layers: Vec<Arc<LabelMap>>,
     pub table: LabelTable,
     pub mask: Mask,
 }
@@ -36,6 +40,7 @@ pub fn case(affine: Affine, voxels: impl Fn(Vec<f64>) -> VoxelData, rescale: Res
         d <= r * r
     };
     let mut labels = LabelMap::empty(grid);
+    let mut upper = [LabelMap::empty(grid), LabelMap::empty(grid)];
     let mut mask = Mask::empty(grid);
     for offset in 0..grid.len() {
         let v = grid.voxel_at(offset);
@@ -45,15 +50,26 @@ pub fn case(affine: Affine, voxels: impl Fn(Vec<f64>) -> VoxelData, rescale: Res
             () if ball(v, [0.0, 32.0, 10.0], 6.0) => 7,
             () => 0,
         };
+        upper[0].voxels[offset] = 20 * u16::from(ball(v, [17.0, 13.0, 10.0], 6.0));
+        upper[1].voxels[offset] = match () {
+            () if ball(v, [19.0, 15.0, 10.0], 4.0) => 21,
+            () if ball(v, [11.0, 11.0, 10.0], 3.0) => 7,
+            () => 0,
+        };
         mask.voxels[offset] = u8::from(ball(v, [20.0, 20.0, 9.0], 9.0));
     }
     let mut table = LabelTable::default();
     table.add(1, "first");
     table.add(300, "beyond 255");
     table.add(7, "hidden");
+    table.add(20, "above");
+    table.add(21, "on top");
     table.get_mut(7).expect("just added").visible = false;
+    let labels = Arc::new(labels);
+    let [middle, top] = upper.map(Arc::new);
     Case {
         image,
+        layers: vec![Arc::clone(&labels), middle, top],
         labels,
         table,
         mask,

@@ -1,6 +1,6 @@
 //! The graphics device draws what the CPU twin draws.
 
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use image::RgbaImage;
 use prosector::geometry::{Convention, Grid, Plane, SliceView, VoxelBox, VoxelIndex};
@@ -52,15 +52,15 @@ fn styles() -> [SliceStyle; 3] {
     ]
 }
 
-fn scenes(case: &Case) -> [Scene<'_>; 4] {
+fn scenes(case: &Case) -> [Scene<'_>; 5] {
     let bare = Scene {
         image: &case.image,
-        labels: None,
+        labels: &[],
         table: &case.table,
         proposal: None,
     };
     let labelled = Scene {
-        labels: Some(&case.labels),
+        labels: std::slice::from_ref(&case.labels),
         ..bare
     };
     let mask = Proposal::Mask {
@@ -76,6 +76,11 @@ fn scenes(case: &Case) -> [Scene<'_>; 4] {
         },
         Scene {
             proposal: Some(Proposal::Labels(&case.labels)),
+            ..bare
+        },
+        Scene {
+            labels: &case.layers,
+            proposal: Some(mask),
             ..bare
         },
     ]
@@ -148,16 +153,18 @@ fn volumes_beyond_the_limits_look_the_same() {
         let mut device = Offscreen::with_limits(|_| limits).expect("there was one");
         for case in &cases() {
             device.renderer().image_changed();
-            let (scene, style) = (scenes(case)[2], styles()[0]);
-            for plane in Plane::ALL {
-                let fitted = fits(case.image.grid(), plane);
-                let view = match is_cut {
-                    true => fitted.zoomed(12.0, 105.0, 78.0).resized(50, 40),
-                    false => fitted,
-                };
-                let expected = reference::draw(&view, &scene, &style);
-                let drawn = device.draw(1, &view, &scene, &style).expect("draws");
-                assert_same(&expected, &drawn, &format!("{plane:?} with {limits:?}"));
+            let style = styles()[0];
+            for scene in [scenes(case)[2], scenes(case)[4]] {
+                for plane in Plane::ALL {
+                    let fitted = fits(case.image.grid(), plane);
+                    let view = match is_cut {
+                        true => fitted.zoomed(12.0, 105.0, 78.0).resized(50, 40),
+                        false => fitted,
+                    };
+                    let expected = reference::draw(&view, &scene, &style);
+                    let drawn = device.draw(1, &view, &scene, &style).expect("draws");
+                    assert_same(&expected, &drawn, &format!("{plane:?} with {limits:?}"));
+                }
             }
         }
     }
@@ -205,7 +212,7 @@ fn changed_labels_are_uploaded_where_they_changed() {
     for j in 20..30 {
         for i in 3..18 {
             let offset = case.image.grid().offset(i, j, 10);
-            case.labels.voxels[offset] = 1;
+            Arc::make_mut(&mut case.labels).voxels[offset] = 1;
         }
     }
     device.renderer().labels_changed(stroke);
@@ -218,6 +225,32 @@ fn changed_labels_are_uploaded_where_they_changed() {
         &after,
         "stroke",
     );
+}
+
+#[test]
+fn layers_that_come_and_go_are_drawn_as_they_are_then() {
+    let Some(mut device) = device() else { return };
+    let mut case = cases().remove(0);
+    let view = views(case.image.grid())[0];
+    let style = styles()[0];
+    device.renderer().image_changed();
+    let mut seen = Vec::new();
+    for change in 0..5 {
+        match change {
+            0 => case.layers.truncate(1),
+            1 => case.layers = cases().remove(0).layers,
+            2 => case.layers.reverse(),
+            3 => drop(case.layers.remove(0)),
+            _ => case.layers.truncate(1),
+        }
+        device.renderer().labels_changed(case.image.grid().bounds());
+        let scene = scenes(&case)[4];
+        let drawn = device.draw(9, &view, &scene, &style).expect("draws");
+        let expected = reference::draw(&view, &scene, &style);
+        assert_same(&expected, &drawn, &format!("change {change}"));
+        assert!(!seen.contains(&drawn), "change {change} shows");
+        seen.push(drawn);
+    }
 }
 
 #[test]
@@ -337,7 +370,7 @@ fn a_slice_is_drawn_again_only_when_its_picture_would_be_another() {
         let changed = at(slice);
         let [i, j, k] = changed.min.map(|v| v as usize);
         let offset = case.image.grid().offset(i, j, k);
-        case.labels.voxels[offset] ^= 1;
+        Arc::make_mut(&mut case.labels).voxels[offset] ^= 1;
         device.renderer().labels_changed(changed);
         let count = drawn(&mut device, &view, &scenes(&case)[2], &style);
         assert_eq!(count, expected, "slice {slice}");

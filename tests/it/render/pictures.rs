@@ -1,5 +1,7 @@
 //! What pictures show, and where.
 
+use std::sync::Arc;
+
 use glam::DVec3;
 use prosector::geometry::{Affine, Convention, Grid, Plane, SliceView, VoxelIndex, VoxelPoint};
 use prosector::render::{Interpolation, Scene, SliceStyle, reference, scale_bar_mm, screenshot};
@@ -38,7 +40,7 @@ fn side_of(direction: DVec3, plane: Plane, convention: Convention) -> [i32; 2] {
     let table = LabelTable::default();
     let scene = Scene {
         image: &image,
-        labels: None,
+        labels: &[],
         table: &table,
         proposal: None,
     };
@@ -98,7 +100,7 @@ fn beside_the_volume_it_is_black_and_outlines_are_as_wide_as_asked() {
     table.add(1, "square");
     let scene = Scene {
         image: &image,
-        labels: Some(&labels),
+        labels: &[Arc::new(labels)],
         table: &table,
         proposal: None,
     };
@@ -136,12 +138,71 @@ fn beside_the_volume_it_is_black_and_outlines_are_as_wide_as_asked() {
 }
 
 #[test]
+fn labels_of_layers_are_mixed_where_they_overlap_and_every_outline_is_seen() {
+    let grid = Grid::new([20, 20, 5], Affine::from_spacing([1.0; 3], [0.0; 3]));
+    let voxels = VoxelData::U8(vec![100; grid.len()]);
+    let image = ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct);
+    // One square inside the other, in the layer above.
+    let square = |value: u16, from: usize, to: usize| {
+        let mut labels = LabelMap::empty(grid);
+        for j in from..to {
+            for i in from..to {
+                labels.voxels[grid.offset(i, j, 2)] = value;
+            }
+        }
+        Arc::new(labels)
+    };
+    let (outer, inner) = (square(1, 2, 18), square(2, 6, 14));
+    let mut table = LabelTable::default();
+    table.add(1, "outer");
+    table.add(2, "inner");
+    table.get_mut(1).expect("added").color = [200, 0, 0];
+    table.get_mut(2).expect("added").color = [0, 200, 0];
+    let cursor = VoxelIndex([10, 10, 2]);
+    // 10 pixels a voxel; the view is as wide as the volume.
+    let radiological = Convention::Radiological;
+    let view = SliceView::fit(&grid, Plane::Axial, radiological, cursor, 200, 200);
+    let mut style = SliceStyle::new(Window {
+        level: 100.0,
+        width: 200.0,
+    });
+    style.fill_opacity = 0.5;
+    let layers = [Arc::clone(&outer), Arc::clone(&inner)];
+    let upside_down = [inner, outer];
+    for (layers, mixed) in [(&layers, [82, 132, 32]), (&upside_down, [132, 82, 32])] {
+        let scene = Scene {
+            image: &image,
+            labels: layers,
+            table: &table,
+            proposal: None,
+        };
+        let picture = reference::draw(&view, &scene, &style);
+        let row: Vec<[u8; 3]> = (0..200)
+            .map(|x| {
+                let [r, g, b, _] = picture.get_pixel(x, 100).0;
+                [r, g, b]
+            })
+            .collect();
+        let count = |colour: [u8; 3]| row.iter().filter(|&&c| c == colour).count();
+        // Grey 127.5 under half of each fill, the lower first.
+        let near = |a: [u8; 3], b: [u8; 3]| a.iter().zip(b).all(|(x, y)| x.abs_diff(y) <= 1);
+        assert!(near(row[100], mixed), "{:?}", row[100]);
+        assert!(near(row[40], [164, 64, 64]), "{:?}", row[40]);
+        assert_eq!(
+            (count([200, 0, 0]), count([0, 200, 0])),
+            (2, 2),
+            "one pixel at each side"
+        );
+    }
+}
+
+#[test]
 fn colours_are_shown_as_they_are_and_as_the_film_lies() {
     let folder = film(3);
     let image = opened(folder.path()).image;
     let scene = Scene {
         image: &image,
-        labels: None,
+        labels: &[],
         table: &LabelTable::default(),
         proposal: None,
     };
@@ -174,7 +235,7 @@ fn a_screenshot_has_the_size_that_was_asked_for() {
     };
     let outside = VoxelIndex([900, -3, 5]);
     for size in [(320, 200), (90, 400), (1, 1)] {
-        let labels = Some((&case.labels, &case.table));
+        let labels = Some((case.layers.as_slice(), &case.table));
         let (picture, drawn_by) = screenshot(&case.image, labels, outside, window, size);
         assert_eq!(picture.dimensions(), (size.0.max(64), size.1.max(64)));
         assert!(!drawn_by.is_empty());

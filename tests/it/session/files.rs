@@ -81,7 +81,7 @@ fn a_label_map_opens_on_its_own_grid_only() {
     let smaller = Grid::new([5, 5, 5], Affine::from_spacing([1.0; 3], [0.0; 3]));
     for other in [elsewhere, smaller] {
         let opened = OpenedLabels {
-            labels: LabelMap::empty(other),
+            layers: LabelMap::empty(other).into(),
             table: Default::default(),
             path: "other.nii.gz".into(),
         };
@@ -99,7 +99,7 @@ fn a_label_map_opens_on_its_own_grid_only() {
     labels.voxels[grid.len() - 1] = 9;
     table.add(4, "empty");
     let opened = OpenedLabels {
-        labels,
+        layers: labels.into(),
         table,
         path: "organs.nii.gz".into(),
     };
@@ -130,7 +130,7 @@ fn a_label_map_with_turned_axes_is_put_right_and_one_nearly_on_the_grid_is_taken
         let mut labels = LabelMap::empty(Grid::new(DIMS, affine));
         labels.voxels[first] = 3;
         let opened = OpenedLabels {
-            labels,
+            layers: labels.into(),
             table: Default::default(),
             path: "other.nii.gz".into(),
         };

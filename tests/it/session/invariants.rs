@@ -1,17 +1,15 @@
 //! What holds whatever the user does, checked on random commands.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 
 use prosector::geometry::{Plane, VoxelBox};
 use prosector::prompt::{Polarity, PromptSet};
 use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
-    AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, PromptCommand,
-    Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
+    AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, LayerCommand,
+    PromptCommand, Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
 };
-use prosector::volume::Label;
+use prosector::volume::{Label, LabelLayers, LayerId};
 
 use super::{Desk, at, click, on_label, voxel_box};
 
@@ -72,6 +70,26 @@ fn label_command() -> impl Strategy<Value = Command> {
     .prop_map(Command::from)
 }
 
+/// Of layers: for acts where labels of several may overlap.
+fn layer_command() -> impl Strategy<Value = Command> {
+    let layer = || (0..3u16).prop_map(LayerId);
+    prop_oneof![
+        3 => Just(LayerCommand::Add { name: None }),
+        1 => (layer(), 0..3u8).prop_map(|(layer, n)| LayerCommand::Rename {
+            layer,
+            name: format!("name_{n}"),
+        }),
+        1 => layer().prop_map(LayerCommand::Remove),
+        1 => (layer(), any::<bool>())
+            .prop_map(|(layer, visible)| LayerCommand::Show { layer, visible }),
+        1 => (layer(), 0..3usize).prop_map(|(layer, to)| LayerCommand::Reorder { layer, to }),
+        2 => layer().prop_map(LayerCommand::Activate),
+        2 => (value(), layer())
+            .prop_map(|(value, layer)| LayerCommand::MoveLabel { value, layer }),
+    ]
+    .prop_map(Command::from)
+}
+
 fn stroke_command() -> impl Strategy<Value = Command> {
     let mode = prop_oneof![Just(StrokeMode::Paint), Just(StrokeMode::Erase)];
     let plane = prop_oneof![
@@ -120,6 +138,7 @@ pub fn act(with_history: bool) -> impl Strategy<Value = Act> {
     let history_weight = if with_history { 4 } else { 0 };
     let mut options = vec![
         (4, label_command().prop_map(Act::Do).boxed()),
+        (3, layer_command().prop_map(Act::Do).boxed()),
         (6, stroke_command().prop_map(Act::Do).boxed()),
         (6, other_command().prop_map(Act::Do).boxed()),
         (4, any_box().prop_map(Act::Answer).boxed()),
@@ -140,8 +159,9 @@ pub fn act_or_jump() -> impl Strategy<Value = Act> {
 /// All that the history restores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
-    labels: Vec<u16>,
+    labels: LabelLayers,
     table: Vec<Label>,
+    layers: Vec<(LayerId, String, bool)>,
     prompts: PromptSet,
     proposal: Option<Vec<u16>>,
     revision: u64,
@@ -163,8 +183,11 @@ pub fn state(case: &Case) -> State {
         label.visible = true;
     }
     State {
-        labels: case.labels().voxels.clone(),
+        labels: case.document().layers().clone(),
         table,
+        layers: (case.table().layers().iter())
+            .map(|l| (l.id, l.name.clone(), l.visible))
+            .collect(),
         prompts: case.prompts().clone(),
         proposal: case.proposal().map(|p| match &p.content {
             Proposed::Target { mask, .. } => mask.voxels.iter().map(|&v| u16::from(v)).collect(),
@@ -180,7 +203,17 @@ pub fn finish_stroke(desk: &mut Desk) {
 }
 
 pub fn check_books(case: &Case) {
-    let counted: BTreeMap<u16, usize> = case.labels().counts().into_iter().collect();
+    let layers = case.document().layers();
+    let counted = layers.counts();
+    let ids = layers.iter().map(|(id, _)| id);
+    assert!(ids.eq(case.table().layers().iter().map(|l| l.id)));
+    for (id, map) in layers.iter() {
+        for (value, _) in map.counts() {
+            assert_eq!(case.table().layer_of(value), id, "{value} is in its layer");
+        }
+    }
+    let active = case.active().map(|l| l.layer);
+    assert!(active.is_none_or(|layer| layer == case.document().active_layer()));
     for (&value, &voxels) in &counted {
         assert!(case.table().get(value).is_some(), "{value} has no name");
         assert_eq!(case.voxel_count(value), voxels);
@@ -257,14 +290,17 @@ proptest! {
     fn a_locked_label_never_changes(acts in prop::collection::vec(act(true), 1..60)) {
         let mut desk = Desk::new(DIMS);
         for act in &acts {
-            let before = (desk.case().labels().clone(), desk.case().table().clone());
+            let before = (desk.case().document().layers().clone(), desk.case().table().clone());
             act.on(&mut desk);
             let case = desk.case();
             for label in before.1.labels().iter().filter(|l| l.locked) {
                 let still = case.table().get(label.value);
                 prop_assert!(still.is_some(), "{} is gone after {:?}", label.name, act);
                 if still.is_some_and(|l| l.locked) {
-                    let same = before.0.mask_of(label.value) == case.labels().mask_of(label.value);
+                    let mask = |layers: &LabelLayers| {
+                        Some(layers.get(label.layer)?.mask_of(label.value))
+                    };
+                    let same = mask(&before.0) == mask(case.document().layers());
                     prop_assert!(same, "{} changed by {:?}", label.name, act);
                 }
             }
@@ -296,8 +332,12 @@ proptest! {
             let locked = |v: u16| case.table().get(v).is_some_and(|l| l.locked);
             let refused: Vec<bool> = proposed.iter().map(|&v| locked(v)).collect();
             desk.apply(AiCommand::Accept);
-            let labels = &desk.case().labels().voxels;
-            let got = (0..labels.len()).filter(|&n| proposed[n] != 0 && labels[n] == proposed[n] && !refused[n]);
+            let case = desk.case();
+            let has = |n: usize, value: u16| {
+                let labels = case.document().layers().get(case.table().layer_of(value));
+                labels.is_some_and(|labels| labels.voxels[n] == value)
+            };
+            let got = (0..proposed.len()).filter(|&n| proposed[n] != 0 && has(n, proposed[n]) && !refused[n]);
             prop_assert_eq!(got.count(), gain.voxels);
         }
     }

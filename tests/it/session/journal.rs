@@ -12,6 +12,8 @@ use prosector::session::{
     Session, Severity, ViewCommand,
 };
 
+use prosector::volume::LayerId;
+
 use super::invariants::{DIMS, State, act_or_jump, check_books, finish_stroke, state};
 use super::{Desk, click, has, notice, organs, paint, scan, voxel_box};
 
@@ -49,6 +51,7 @@ struct Shown {
     names: Vec<String>,
     position: usize,
     active: Option<u16>,
+    active_layer: LayerId,
     is_dirty: bool,
     labels_path: Option<PathBuf>,
     visible: Vec<bool>,
@@ -61,6 +64,7 @@ fn all_of(desk: &Desk) -> Shown {
         names: names(desk),
         position: case.history().undo_len(),
         active: case.active().map(|l| l.value),
+        active_layer: case.document().active_layer(),
         is_dirty: case.is_dirty(),
         labels_path: case.labels_path().map(Into::into),
         visible: case.table().labels().iter().map(|l| l.visible).collect(),
@@ -112,7 +116,7 @@ proptest! {
 
         let replay = Replay::of(bytes.clone(), budget).expect("whole");
         prop_assert_eq!((replay.is_damaged, replay.whole_bytes), (false, bytes.len() as u64));
-        prop_assert_eq!(&replay.labels, &**desk.case().labels());
+        prop_assert_eq!(&replay.layers, desk.case().document().layers());
         // Steps are read back from the journal that they came from, because memory may not hold them.
         let mut again = Desk::with(Session::default().with_archive(journal.clone()).with_history_budget(budget), DIMS);
         let at_begin = journal.bytes();
@@ -209,7 +213,7 @@ fn a_journal_torn_at_any_byte_gives_the_steps_before() {
         // Between two notes lie several records; what they changed last is there at the note.
         let moment = seen.iter().find(|(at, ..)| *at == whole);
         if let Some((_, labels, steps)) = moment {
-            assert_eq!(&replay.labels.voxels, labels, "cut at {cut}");
+            assert_eq!(&replay.layers.maps()[0].voxels, labels, "cut at {cut}");
             let summary = Summary::of(&bytes[..cut]).expect("begun");
             assert_eq!(summary.steps, *steps, "cut at {cut}");
             let mut desk = resumed(bytes[..cut].to_vec(), AMPLE);
@@ -244,7 +248,7 @@ fn other_files_and_other_versions_are_refused_by_name() {
     assert_eq!(refused(b"{\"version\":1}"), Some(ReplayError::NotAJournal));
     assert_eq!(refused(b""), Some(ReplayError::Empty));
     let mut later = bytes;
-    later[7] = 2;
+    later[7] = 3;
     assert_eq!(refused(&later), Some(ReplayError::OtherVersion));
 }
 
@@ -253,7 +257,7 @@ fn names_colours_and_what_is_no_step_come_back() {
     let (mut desk, journal) = recorded_desk();
     let labels = organs(*desk.case().grid(), &[voxel_box([0; 3], [2; 3])]);
     let opened = OpenedLabels {
-        labels: labels.0,
+        layers: labels.0.into(),
         table: labels.1,
         path: "organs.nii.gz".into(),
     };

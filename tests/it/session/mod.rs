@@ -4,6 +4,7 @@ mod editing;
 mod files;
 mod invariants;
 mod journal;
+mod layers;
 mod outlines;
 mod proposals;
 

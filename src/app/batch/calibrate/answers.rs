@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::models::trust::{Evidence, Lesson, StructureLesson};
+use crate::models::trust::{Evidence, Example, StructureExample};
 use crate::models::{ScanKey, Structure};
 use crate::prompt::{PromptSet, correcting_click, loosened_box};
 use crate::volume::Mask;
 use crate::volume::metrics::dice;
 
 use super::super::Refusal;
-use super::super::cases::{Case, OpenedCase, TruthLabel};
+use super::super::cases::{EvaluationCase, OpenedCase, TruthLabel};
 use super::super::model_run::ModelRun;
 
 /// By how much the loose box is larger on each side, in percent.
@@ -28,7 +28,7 @@ pub(super) enum Asked {
 
 /// A case on its way through the model.
 pub(super) struct CaseRun<'a> {
-    case: &'a Case,
+    case: &'a EvaluationCase,
     opened: OpenedCase,
     key: ScanKey,
     model: &'a ModelRun,
@@ -37,7 +37,7 @@ pub(super) struct CaseRun<'a> {
 impl<'a> CaseRun<'a> {
     /// Reads the case, which is the one of this `number`.
     pub(super) fn open(
-        case: &'a Case,
+        case: &'a EvaluationCase,
         number: usize,
         model: &'a ModelRun,
     ) -> Result<Self, Refusal> {
@@ -50,9 +50,9 @@ impl<'a> CaseRun<'a> {
     }
 
     /// The answers to prompts, for every label that is there.
-    pub(super) fn targets(&self, asked: Asked) -> Result<Vec<Lesson>, Refusal> {
+    pub(super) fn targets(&self, asked: Asked) -> Result<Vec<Example>, Refusal> {
         let grid = self.opened.image.grid();
-        let mut lessons = Vec::new();
+        let mut examples = Vec::new();
         for label in &self.opened.labels {
             let target = self.opened.truth.mask_of(label.value);
             let Some(tight) = target.bounds() else {
@@ -67,16 +67,16 @@ impl<'a> CaseRun<'a> {
                     target_box: Some(loosened_box(tight, percent, grid)),
                     ..PromptSet::default()
                 };
-                self.ask(&prompts, None, &target, &mut lessons)?;
+                self.ask(&prompts, None, &target, &mut examples)?;
             }
             let clicks = if asked == Asked::Everything {
                 CLICKS
             } else {
                 1
             };
-            self.click(clicks, &target, &mut lessons)?;
+            self.click(clicks, &target, &mut examples)?;
         }
-        Ok(lessons)
+        Ok(examples)
     }
 
     /// Clicks from nothing, each where the error is largest.
@@ -84,7 +84,7 @@ impl<'a> CaseRun<'a> {
         &self,
         clicks: usize,
         target: &Mask,
-        lessons: &mut Vec<Lesson>,
+        examples: &mut Vec<Example>,
     ) -> Result<(), Refusal> {
         let mut prompts = PromptSet::default();
         let mut current = Mask::empty(target.grid);
@@ -94,7 +94,7 @@ impl<'a> CaseRun<'a> {
             };
             prompts.clicks.push(click);
             let prior = (n > 0).then(|| Arc::new(current));
-            current = self.ask(&prompts, prior, target, lessons)?;
+            current = self.ask(&prompts, prior, target, examples)?;
         }
         Ok(())
     }
@@ -104,18 +104,18 @@ impl<'a> CaseRun<'a> {
         prompts: &PromptSet,
         prior: Option<Arc<Mask>>,
         target: &Mask,
-        lessons: &mut Vec<Lesson>,
+        examples: &mut Vec<Example>,
     ) -> Result<Mask, Refusal> {
         let image = &self.opened.image;
         let result = self.model.prompted(image, self.key, prompts, prior)?.result;
         if let Some(insight) = result.insight {
-            lessons.push(self.lesson(&insight.evidence, &result.mask, target));
+            examples.push(self.example(&insight.evidence, &result.mask, target));
         }
         Ok(result.mask)
     }
 
     /// What is found without a prompt, of structures whose truth is known.
-    pub(super) fn structures(&self) -> Result<Vec<StructureLesson>, Refusal> {
+    pub(super) fn structures(&self) -> Result<Vec<StructureExample>, Refusal> {
         let image = &self.opened.image;
         let has_truth = |s: &Structure| {
             let mut labels = self.opened.labels.iter();
@@ -126,23 +126,23 @@ impl<'a> CaseRun<'a> {
         }
         let result = self.model.auto(image, self.key, None)?.result;
         let found = result.insight.as_ref().map_or(&[][..], |i| &i.structures);
-        let lessons = found.iter().filter_map(|f| {
+        let examples = found.iter().filter_map(|f| {
             let named = |l: &&TruthLabel| l.name.as_ref() == Some(&f.name);
             let label = self.opened.labels.iter().find(named)?;
             let target = self.opened.truth.mask_of(label.value);
             let mut mask = result.labels.mask_of(result.table.by_name(&f.name)?.value);
             mask.grid = target.grid;
-            (target.count() > 0).then(|| StructureLesson {
+            (target.count() > 0).then(|| StructureExample {
                 name: f.name.clone(),
                 true_volume_ml: target.volume_ml(),
-                lesson: self.lesson(&f.evidence, &mask, &target),
+                example: self.example(&f.evidence, &mask, &target),
             })
         });
-        Ok(lessons.collect())
+        Ok(examples.collect())
     }
 
-    fn lesson(&self, evidence: &Evidence, found: &Mask, target: &Mask) -> Lesson {
-        Lesson {
+    fn example(&self, evidence: &Evidence, found: &Mask, target: &Mask) -> Example {
+        Example {
             evidence: evidence.clone(),
             dice: dice(&found.voxels, &target.voxels),
             patient: self.case.patient().to_owned(),

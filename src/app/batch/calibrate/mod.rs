@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use crate::cli::CalibrateArgs;
 use crate::io::check_keeps;
-use crate::models::trust::{Foretold, Lessons, Trust, judged_targets, mean_absolute_error};
+use crate::models::trust::{Examples, Foretold, Trust, judged_targets, mean_absolute_error};
 use crate::models::{ModelCard, open_uncalibrated};
 
 use super::Refusal;
-use super::cases::{Case, read_cases};
+use super::cases::{EvaluationCase, read_cases};
 use super::console::Console;
 use super::model_run::ModelRun;
 use answers::{Asked, CaseRun};
@@ -24,7 +24,7 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
     let (new, known) = (cases_of(&args.cases)?, cases_of(&args.known)?);
     let learnt_path = Trust::path_beside(&args.card, &model.card);
     check_keeps(&learnt_path, &files_read(args, &model.card, &new, &known))?;
-    let mut lessons = Lessons::default();
+    let mut examples = Examples::default();
     let all = new.len() + known.len();
     let told = new.iter().map(|c| (c, Asked::Everything));
     for (n, (case, asked)) in told
@@ -36,17 +36,17 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
         let targets = run.targets(asked)?;
         let structures = run.structures()?;
         let (to_targets, to_structures) = match asked {
-            Asked::Everything => (&mut lessons.new_targets, &mut lessons.new_structures),
-            Asked::AtFirst => (&mut lessons.known_targets, &mut lessons.known_structures),
+            Asked::Everything => (&mut examples.new_targets, &mut examples.new_structures),
+            Asked::AtFirst => (&mut examples.known_targets, &mut examples.known_structures),
         };
         to_targets.extend(targets);
         to_structures.extend(structures);
         model.drop_caches();
     }
     let trust =
-        Trust::learn(&model.card.sha256, &lessons).ok_or_else(|| nothing_learnt(&model.card))?;
+        Trust::learn(&model.card.sha256, &examples).ok_or_else(|| nothing_learnt(&model.card))?;
     trust.save(&learnt_path)?;
-    console.line(&describe(&lessons));
+    console.line(&describe(&examples));
     Ok(())
 }
 
@@ -54,8 +54,8 @@ pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
 fn files_read(
     args: &CalibrateArgs,
     card: &ModelCard,
-    new: &[Case],
-    known: &[Case],
+    new: &[EvaluationCase],
+    known: &[EvaluationCase],
 ) -> Vec<PathBuf> {
     let cases = new.iter().chain(known);
     let scans = cases.flat_map(|case| [case.image.clone(), case.truth.clone()]);
@@ -64,8 +64,9 @@ fn files_read(
     model.into_iter().chain(lists).chain(scans).collect()
 }
 
-fn cases_of(files: &[PathBuf]) -> Result<Vec<Case>, Refusal> {
-    let read: Result<Vec<Vec<Case>>, Refusal> = files.iter().map(|f| read_cases(f)).collect();
+fn cases_of(files: &[PathBuf]) -> Result<Vec<EvaluationCase>, Refusal> {
+    let read: Result<Vec<Vec<EvaluationCase>>, Refusal> =
+        files.iter().map(|f| read_cases(f)).collect();
     Ok(read?.into_iter().flatten().collect())
 }
 
@@ -77,8 +78,8 @@ fn nothing_learnt(card: &ModelCard) -> Refusal {
 }
 
 /// How well the Dice of answers is foretold that were not learnt from.
-fn describe(lessons: &Lessons) -> String {
-    let judged = judged_targets(lessons).unwrap_or_default();
+fn describe(examples: &Examples) -> String {
+    let judged = judged_targets(examples).unwrap_or_default();
     let mut text = format!(
         "{} prompted answers on scans that the model was not trained on\n",
         judged.len()

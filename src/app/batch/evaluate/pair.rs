@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::cli::{EvaluateArgs, ValuePair};
-use crate::io::open_labels;
+use crate::io::{LabelTarget, open_labels};
 use crate::volume::metrics::Agreement;
 use crate::volume::{LabelMap, LabelTable};
 
 use super::super::Refusal;
 use super::super::console::Console;
 use super::super::inputs::labels_on_grid;
+use super::super::words::plain;
 use super::Measured;
 use super::report::Row;
 
@@ -23,8 +24,13 @@ pub(super) fn compare(
     console: Console,
 ) -> Result<Measured, Refusal> {
     let ctx = console.context();
-    let (truth_labels, truth_table, mut warnings) = open_labels(truth, &ctx)?;
-    let (pred_labels, pred_table, more) = labels_on_grid(pred, &truth_labels.grid, &ctx)?;
+    let (truth_labels, truth_table, doubts) = open_labels(truth, &ctx)?;
+    let mut warnings = plain(&doubts);
+    let target = LabelTarget {
+        grid: truth_labels.grid,
+        source: None,
+    };
+    let (pred_labels, pred_table, more) = labels_on_grid(pred, &target, &ctx)?;
     warnings.extend(more);
     let pairs = match &args.map {
         Some(pairs) => pairs.clone(),

@@ -9,7 +9,7 @@ use crate::volume::metrics::Agreement;
 use crate::volume::{ImageVolume, Mask};
 
 use super::super::Refusal;
-use super::super::cases::{Case, OpenedCase, TruthLabel};
+use super::super::cases::{EvaluationCase, OpenedCase, TruthLabel};
 use super::super::console::Console;
 use super::super::model_run::{ModelRun, Timed};
 use super::Measured;
@@ -17,7 +17,7 @@ use super::report::{Row, Step, area_under_curve};
 
 /// Runs the protocol on every case, in order. A case that cannot be read refuses the whole.
 pub(super) fn measure(
-    cases: &[Case],
+    cases: &[EvaluationCase],
     protocol: Protocol,
     args: &EvaluateArgs,
     console: Console,
@@ -44,7 +44,7 @@ pub(super) fn measure(
 }
 
 struct CaseRun<'a> {
-    case: &'a Case,
+    case: &'a EvaluationCase,
     key: ScanKey,
     model: &'a ModelRun,
     args: &'a EvaluateArgs,
