@@ -73,7 +73,6 @@ impl Window {
     /// The system gives no thread.
     pub fn new(cc: &eframe::CreationContext<'_>, options: WindowOptions) -> std::io::Result<Self> {
         let memory = WindowMemory::read(options.data_folder.as_deref());
-        let state = memory.state();
         let waker = Waker::new(&cc.egui_ctx);
         let waking = || {
             let waker = waker.clone();
@@ -93,7 +92,7 @@ impl Window {
         };
         let mut window = Self {
             session: Session::new(&settings),
-            state,
+            state: memory.state(),
             canvas: None,
             engine: start_engine(&options.open_model, settings.model.clone(), &waker),
             open_model: options.open_model,

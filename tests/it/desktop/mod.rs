@@ -6,6 +6,7 @@ mod layers;
 mod losses;
 mod panel;
 mod panes;
+mod pictures;
 mod review;
 mod toy;
 mod words;
