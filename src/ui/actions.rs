@@ -32,7 +32,7 @@ pub fn read_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
         || state.renaming.is_some()
         || state.workspace.is_moving()
         || ctx.egui_wants_keyboard_input()
-        || ctx.any_popup_open();
+        || egui::Popup::is_any_open(ctx);
     if !taken {
         read_outline_keys(ctx, state, out);
         let actions = ctx.input_mut(pressed_actions);

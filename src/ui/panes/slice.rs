@@ -190,7 +190,7 @@ fn read_gestures(
     let state = &mut *context.state;
     let layer = ui.layer_id();
     let ctx = ui.ctx().clone();
-    let free = state.question.is_none() && !ctx.any_popup_open();
+    let free = state.question.is_none() && !egui::Popup::is_any_open(&ctx);
     let inner = view.rect.shrink(BORDER);
     let is_inside = |pos: Pos2| inner.contains(pos) && !handle.contains(pos);
     let is_over = |pos: Pos2| free && is_inside(pos) && ctx.layer_id_at(pos) == Some(layer);
