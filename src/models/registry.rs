@@ -89,7 +89,7 @@ fn stored_at(path: &Path) -> Result<StoredModel, ModelError> {
     drop(weights);
     Ok(StoredModel {
         weights: installed::weights_beside(path, &card)?,
-        trust: Trust::beside(path, &card)?,
+        trust: None,
         card,
     })
 }
@@ -113,7 +113,13 @@ pub fn open_model(
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
     let stored = match id.and_then(card_of) {
-        Some(path) => stored_at(&path)?,
+        Some(path) => {
+            let stored = stored_at(&path)?;
+            StoredModel {
+                trust: Trust::beside(&path, &stored.card)?,
+                ..stored
+            }
+        }
         None => {
             let (model, card) = find(id)?;
             model.stored(card)?
@@ -130,11 +136,7 @@ pub fn open_uncalibrated(
     card_path: &Path,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    let stored = StoredModel {
-        trust: None,
-        ..stored_at(card_path)?
-    };
-    open(stored, device)
+    open(stored_at(card_path)?, device)
 }
 
 /// The card that an id stands for, where it is no model of the program.
