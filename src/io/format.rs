@@ -85,6 +85,11 @@ pub(super) trait Save: Sync {
         None
     }
 
+    /// Whether labels keep their names and colours.
+    fn holds_names(&self) -> bool {
+        true
+    }
+
     /// A mask as 0 and 1.
     ///
     /// # Errors

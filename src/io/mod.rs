@@ -190,10 +190,13 @@ pub fn export_labels(
 ) -> Result<Vec<Warning>, IoError> {
     check_export(path)?;
     let writer = format::writer_for(path)?;
-    match writer.needs_series() {
-        true => writer.export(path, layers, table, export),
-        false => save_label_layers(path, layers, table).map(Vec::from_iter),
+    if writer.needs_series() {
+        return writer.export(path, layers, table, export);
     }
+    let flattened = save_label_layers(path, layers, table)?;
+    let are_lost = !writer.holds_names() && !table.labels().is_empty();
+    let names = are_lost.then_some(Warning::NamesLeftOut);
+    Ok(flattened.into_iter().chain(names).collect())
 }
 
 /// Whether a result could be written here, asked before the work starts: the name ends as those of a format that is

@@ -344,6 +344,11 @@ pub enum Warning {
         /// How many labels.
         segments: usize,
     },
+    /// Labels with names, written to a format that has none.
+    #[error(
+        "the file has no room for the names and colours of labels: .nii.gz, .nrrd and .seg.nrrd keep them"
+    )]
+    NamesLeftOut,
     /// Labels of layers that overlap, written to a format that holds one map.
     #[error(
         "labels overlap in {voxels} voxels, and the file has only those of the upper layer there: .seg.nrrd keeps all"

@@ -1,5 +1,6 @@
 //! NRRD and MetaImage, in and out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 use glam::DVec3;
 use prosector::geometry::Affine;
 use prosector::io::{
-    IoError, OpenOptions, Scan, Warning, check_keeps, open_label_layers, open_labels, open_scan,
-    save_image, save_label_layers, save_labels,
+    DicomObject, Export, IoError, OpenOptions, Scan, Warning, check_keeps, export_labels,
+    open_label_layers, open_labels, open_scan, save_image, save_label_layers, save_labels,
 };
 use prosector::util::JobContext;
 use prosector::volume::{
@@ -180,6 +181,22 @@ fn overlapping_segments_open_as_layers_and_come_back_from_a_file() {
         (again, segments(&names), warnings.len()),
         (layers, segments(&table), 0)
     );
+}
+
+#[test]
+fn a_format_without_names_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (layers, table, _) = opened_layers(&two_segments(folder.path(), OVERLAP));
+    let export = Export {
+        source: None,
+        details: &BTreeMap::new(),
+        object: DicomObject::default(),
+    };
+    for (name, is_told) in [("a.nii.gz", false), ("a.seg.nrrd", false), ("a.mha", true)] {
+        let path = folder.path().join(name);
+        let told = export_labels(&path, &layers, &table, &export).expect("saved");
+        assert_eq!(told.contains(&Warning::NamesLeftOut), is_told, "{name}");
+    }
 }
 
 #[test]

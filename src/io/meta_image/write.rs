@@ -19,6 +19,10 @@ impl Save for MetaImage {
         save(path, &labels.grid, &block::narrow(labels))
     }
 
+    fn holds_names(&self) -> bool {
+        false
+    }
+
     fn image(&self, path: &Path, image: &ImageVolume) -> Result<(), IoError> {
         save(path, image.grid(), &block::physical(path, image)?)
     }
