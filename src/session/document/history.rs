@@ -17,6 +17,8 @@ struct Entry {
     id: StepId,
     name: Cow<'static, str>,
     changes_target: bool,
+    /// What the next step may be joined by.
+    merge: Option<u16>,
     held: Option<Arc<Step>>,
     /// Bytes that `held` takes.
     bytes: usize,
@@ -28,6 +30,7 @@ impl Entry {
             id: step.id,
             name: step.name.clone(),
             changes_target: step.target.is_some(),
+            merge: step.merge,
             bytes: step.bytes(),
             held: Some(step),
         }
@@ -153,20 +156,22 @@ impl History {
 
     /// Adds a step and forgets what had been undone.
     pub(in crate::session) fn push(&mut self, step: Step) {
-        let merged = match self.undo.back().and_then(|last| last.held.as_ref()) {
-            Some(last) if step.merge.is_some() && last.merge == step.merge => {
-                let mut merged = Step::clone(last);
-                if let (Some(old), Some(new)) = (&mut merged.table, step.table.clone()) {
-                    old.after = new.after;
-                }
-                merged.revision.after = step.revision.after;
-                Some(merged)
-            }
-            _ => None,
-        };
-        let step = Arc::new(merged.unwrap_or(step));
+        let step = Arc::new(self.merged(&step).unwrap_or(step));
         self.tell(|| Record::step(Arc::clone(&step)));
         self.put(step);
+    }
+
+    /// The last step with what this one changed on top, where the two are one to the user, whether it is in memory or not.
+    /// One that cannot be read stays as it is.
+    fn merged(&self, step: &Step) -> Option<Step> {
+        let merge = step.merge?;
+        let last = self.undo.back().filter(|last| last.merge == Some(merge))?;
+        let mut merged = Arc::unwrap_or_clone(self.read(last).ok()?);
+        if let (Some(old), Some(new)) = (&mut merged.table, &step.table) {
+            old.after.clone_from(&new.after);
+        }
+        merged.revision.after = step.revision.after;
+        Some(merged)
     }
 
     /// As [`Self::push`], for a step that is told and merged already: it replaces the last one if that has its id.

@@ -159,6 +159,31 @@ proptest! {
     }
 }
 
+#[test]
+fn a_colour_joins_the_one_before_whether_memory_holds_that_or_not() {
+    for budget in [0, AMPLE] {
+        let journal = Arc::new(Recorded::default());
+        let session = Session::default().with_archive(journal);
+        let mut desk = Desk::with(session.with_history_budget(budget), DIMS);
+        paint(&mut desk, [3.0, 3.0, 2.0]);
+        let value = desk.case().active().expect("the painted label").value;
+        let color = |desk: &Desk| desk.case().table().get(value).map(|l| l.color);
+        let before = color(&desk);
+        let recolor = |shade| LabelCommand::Recolor {
+            value,
+            color: [shade; 3],
+        };
+        desk.apply(recolor(1));
+        paint(&mut desk, [4.0, 4.0, 2.0]);
+        desk.apply(HistoryCommand::Undo);
+        desk.apply(recolor(2));
+        assert_eq!(names(&desk), ["brush", "label colour"], "{budget} bytes");
+        assert_eq!(color(&desk), Some([2; 3]));
+        desk.apply(HistoryCommand::Undo);
+        assert_eq!(color(&desk), before, "{budget} bytes");
+    }
+}
+
 /// A journal's length, the labels and the steps in force at one moment.
 type Moment = (usize, Vec<u16>, usize);
 
