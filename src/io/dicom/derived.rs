@@ -225,16 +225,7 @@ impl Derived {
 
     /// Refers to the series and all its images.
     pub fn refer_to(&mut self, source: &Provenance) {
-        let mut images: Vec<InMemDicomObject> = Vec::new();
-        let mut last = "";
-        for slice in &source.slices {
-            if *slice.sop_instance_uid != *last {
-                last = &slice.sop_instance_uid;
-                images.push(reference(&slice.sop_class_uid, last));
-            }
-        }
-        let mut series = item(&[(tags::SERIES_INSTANCE_UID, source.series_uid.as_str())]);
-        put_items(&mut series, tags::REFERENCED_INSTANCE_SEQUENCE, images);
+        let series = series_reference(source, tags::REFERENCED_INSTANCE_SEQUENCE);
         let tag = tags::REFERENCED_SERIES_SEQUENCE;
         put_items(&mut self.object, tag, vec![series]);
     }
@@ -257,6 +248,21 @@ impl Derived {
         file.write_all(&mut out).map_err(io::Error::other)?;
         out.flush()
     }
+}
+
+/// A reference to a series, and under `images` to all its images, each once.
+pub(super) fn series_reference(source: &Provenance, images: Tag) -> InMemDicomObject {
+    let mut referenced: Vec<InMemDicomObject> = Vec::new();
+    let mut last = "";
+    for slice in &source.slices {
+        if *slice.sop_instance_uid != *last {
+            last = &slice.sop_instance_uid;
+            referenced.push(reference(&slice.sop_class_uid, last));
+        }
+    }
+    let mut series = item(&[(tags::SERIES_INSTANCE_UID, source.series_uid.as_str())]);
+    put_items(&mut series, images, referenced);
+    series
 }
 
 /// A reference to an object.

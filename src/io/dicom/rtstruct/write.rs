@@ -9,7 +9,7 @@ use glam::DVec3;
 use rayon::prelude::*;
 
 use super::super::derived::{
-    Derived, NOT_FOR_CLINICAL_USE, decimals, item, put, put_items, reference,
+    Derived, NOT_FOR_CLINICAL_USE, decimals, item, put, put_items, reference, series_reference,
 };
 use super::trace::outlines;
 use crate::io::layering::is_same;
@@ -80,16 +80,7 @@ fn object(layers: &LabelLayers, table: &LabelTable, source: &Provenance) -> Deri
 
 /// The frame of reference, in it the study, in it the series, in it the images.
 fn referenced_space(source: &Provenance) -> InMemDicomObject {
-    let mut images: Vec<InMemDicomObject> = Vec::new();
-    let mut last = "";
-    for slice in &source.slices {
-        if *slice.sop_instance_uid != *last {
-            last = &slice.sop_instance_uid;
-            images.push(reference(&slice.sop_class_uid, last));
-        }
-    }
-    let mut series = item(&[(tags::SERIES_INSTANCE_UID, source.series_uid.as_str())]);
-    put_items(&mut series, tags::CONTOUR_IMAGE_SEQUENCE, images);
+    let series = series_reference(source, tags::CONTOUR_IMAGE_SEQUENCE);
     let mut study = reference(STUDY, &source.study_uid);
     let tag = tags::RT_REFERENCED_SERIES_SEQUENCE;
     put_items(&mut study, tag, vec![series]);
