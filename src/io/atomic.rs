@@ -72,7 +72,7 @@ pub fn check_target(target: &Path) -> Result<(), IoError> {
 }
 
 /// The folder a file is in.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

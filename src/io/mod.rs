@@ -205,11 +205,11 @@ pub fn export_labels(
 /// # Errors
 /// [`IoError::Output`] with what is in the way.
 pub fn check_output(path: &Path) -> Result<(), IoError> {
-    if format::writer_for(path)?.needs_series() {
+    if is_dicom_name(path) {
         let reason = "a DICOM object is made of finished labels: save them as .nii.gz, then `prosector labels` makes it";
         return Err(IoError::output(path, reason));
     }
-    atomic::check_target(path)
+    check_export(path)
 }
 
 /// The same of labels whose DICOM series is known.

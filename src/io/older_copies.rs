@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
+use super::atomic::folder_of;
 use super::{IoError, format};
 
 /// Saves a file with `save`, and keeps as many versions from before as `most`, this one included. Where saving fails, the
@@ -42,13 +43,13 @@ fn held(target: &Path) -> io::Result<Option<TempPath>> {
     if !target.is_file() {
         return Ok(None);
     }
-    let folder = target.parent().filter(|f| !f.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".prosector-").suffix(".older");
-    let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    let path = file.into_temp_path();
+    let path = builder.tempfile_in(folder_of(target))?.into_temp_path();
     // A copy, because not every file system has links, and a link would follow what writes into the file.
     fs::copy(target, &path)?;
+    // What it is a copy of is about to go.
+    fs::OpenOptions::new().write(true).open(&path)?.sync_all()?;
     Ok(Some(path))
 }
 
