@@ -11,7 +11,7 @@ use crate::geometry::Plane;
 use crate::models::DeviceChoice;
 use crate::volume::Modality;
 
-pub use values::{BoxArg, ClickArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use values::{BoxArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
 #[derive(Debug, Parser)]
@@ -226,6 +226,23 @@ pub struct EditArgs {
     /// one map: of all layers, the upper one's labels stay where labels overlap, and that is said.
     #[arg(long, value_name = "all|N", default_value = "all")]
     pub layers: LayersArg,
+    /// The grid that labels are edited on, the scan being resampled onto it: `scan`, `labels` (that of the label map), or a
+    /// length in mm, such as 1: the scan's voxels, divided until none is longer. Without it the label map must have the
+    /// scan's voxels.
+    #[arg(long, value_name = "scan|labels|MM")]
+    pub grid: Option<GridArg>,
+    /// The grid of the label map that is written: the one that was edited on, or the scan's.
+    #[arg(long, value_name = "edited|scan", value_enum, default_value = "edited")]
+    pub save_grid: SaveGrid,
+}
+
+/// The grid of a label map that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SaveGrid {
+    /// The one that was edited on.
+    Edited,
+    /// The scan's.
+    Scan,
 }
 
 /// `prosector statistics`
@@ -234,9 +251,12 @@ pub struct StatisticsArgs {
     /// The scan.
     #[command(flatten)]
     pub scan: ScanArgs,
-    /// The label map, on the scan's grid.
+    /// The label map.
     #[arg(long, value_name = "L")]
     pub labels: PathBuf,
+    /// The grid that is measured on, as `edit` has it. Without it the label map must have the scan's voxels.
+    #[arg(long, value_name = "scan|labels|MM")]
+    pub grid: Option<GridArg>,
     /// The plane of the RECIST axes.
     #[arg(long, value_name = "PLANE", default_value = "axial", value_parser = values::plane())]
     pub plane: Plane,
@@ -488,9 +508,13 @@ pub struct ScreenshotArgs {
     /// The kind of scan.
     #[command(flatten)]
     pub modality: ModalityArgs,
-    /// A label map on the scan's grid to draw over it.
+    /// A label map to draw over it.
     #[arg(long, value_name = "LABELS")]
     pub labels: Option<PathBuf>,
+    /// The grid that is drawn, as `edit` has it; views lie in its slices. Without it the label map must have the scan's
+    /// voxels.
+    #[arg(long, value_name = "scan|labels|MM", requires = "labels")]
+    pub grid: Option<GridArg>,
     /// The voxel where the planes meet; without it the middle of the labels or of the scan.
     #[arg(long, value_name = "I,J,K", allow_hyphen_values = true)]
     pub at: Option<VoxelArg>,

@@ -37,6 +37,17 @@ pub struct SizeArg {
     pub height: u32,
 }
 
+/// The grid that labels are edited on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum GridArg {
+    /// The scan's own.
+    Scan,
+    /// That of the label map.
+    Labels,
+    /// The scan's voxels, divided until none is longer than this.
+    LongestMm(f64),
+}
+
 /// Label layers that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayersArg {
@@ -63,6 +74,24 @@ impl FromStr for LayersArg {
         match text {
             "all" => Ok(Self::All),
             _ => number().map_err(|_no_number| "give all, or a layer's number from 0".to_owned()),
+        }
+    }
+}
+
+impl FromStr for GridArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let length = || {
+            let mm = text.parse().ok().filter(|mm| (0.001..=1000.0).contains(mm));
+            mm.map(Self::LongestMm)
+        };
+        match text {
+            "scan" => Ok(Self::Scan),
+            "labels" => Ok(Self::Labels),
+            _ => length().ok_or_else(|| {
+                "give scan, labels, or the longest side of a voxel in mm (0.001 to 1000), such as 1".to_owned()
+            }),
         }
     }
 }

@@ -13,6 +13,7 @@ use super::ai::Jobs;
 use super::document::Document;
 use super::effect::Effects;
 use super::gain::KnownGain;
+use super::grid::Original;
 use super::stroke::Stroke;
 use super::{
     Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, StrokeCommand, Tools,
@@ -21,7 +22,10 @@ use super::{
 /// The open scan, its labels, and the state of working on them.
 #[derive(Debug)]
 pub struct Case {
+    /// The scan, its image on the grid that is worked on.
     pub(super) scan: OpenedScan,
+    /// The scan's own voxels, where that is another grid.
+    pub(super) original: Option<Original>,
     pub(super) window: Window,
     pub(super) cross_hair: VoxelIndex,
     pub(super) document: Document,
@@ -31,7 +35,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The scan's voxels.
+    /// The scan on the grid that is worked on: what views, operations and models have.
     pub fn image(&self) -> &Arc<ImageVolume> {
         &self.scan.image
     }
@@ -56,7 +60,7 @@ impl Case {
         self.scan.title()
     }
 
-    /// The grid of scan, labels and proposals.
+    /// The grid that is worked on: of scan, labels and proposals.
     pub fn grid(&self) -> &Grid {
         self.scan.image.grid()
     }

@@ -14,7 +14,7 @@ use crate::volume::{LayerId, Window};
 use super::journal::Replay;
 use super::operations::EditCommand;
 use super::recovery::Snapshot;
-use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
+use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Regridded, Ticket, ToolId};
 
 /// One change asked for by the user or reported by a job.
 #[derive(Debug, Clone)]
@@ -54,6 +54,9 @@ pub enum ScanCommand {
     Close,
     /// Opens a label map on the open scan: replaces labels and history. Refused when the grid differs.
     OpenLabels(Box<OpenedLabels>),
+    /// Goes on on another grid than before: the scan's own, or one onto which the scan was resampled. Undo begins anew, so
+    /// labels that are taken along must be saved ones.
+    WorkOn(Box<Regridded>),
     /// Takes over the labels of a recovery file of an earlier version; they count as unsaved. Refused when the grid
     /// differs.
     Restore(Box<Snapshot>),
@@ -329,6 +332,7 @@ short_debug! {
         ScanCommand::ReplaceImage(_) => "replace the image",
         ScanCommand::Close => "close",
         ScanCommand::OpenLabels(_) => "open labels",
+        ScanCommand::WorkOn(_) => "work on another grid",
         ScanCommand::Restore(_) => "restore",
         ScanCommand::Resume(_) => "resume",
         ScanCommand::MarkSaved { .. } => "saved",

@@ -110,6 +110,9 @@ pub enum Action {
     OpenLabels,
     Save,
     SaveAs,
+    SaveOnScanGrid,
+    EditOnFinerGrid,
+    EditOnScanGrid,
     Quit,
     Undo,
     Redo,
@@ -208,6 +211,9 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenLabels: ;
+    SaveOnScanGrid: ;
+    EditOnFinerGrid: ;
+    EditOnScanGrid: ;
     ChooseSeries: ;
     NewLayer: ;
     ToggleConvention: ;
@@ -271,6 +277,9 @@ impl Action {
             Self::OpenLabels => "Open labels...",
             Self::Save => "Save",
             Self::SaveAs => "Save as...",
+            Self::SaveOnScanGrid => "Save on the scan's grid as...",
+            Self::EditOnFinerGrid => "Edit on a finer grid...",
+            Self::EditOnScanGrid => "Edit on the scan's grid",
             Self::Quit => "Quit",
             Self::Undo => "Undo",
             Self::Redo => "Redo",
@@ -319,6 +328,7 @@ impl Action {
             | Self::OpenLabels
             | Self::Save
             | Self::SaveAs
+            | Self::SaveOnScanGrid
             | Self::Quit => Group::Files,
             Self::Undo
             | Self::Redo
@@ -327,6 +337,8 @@ impl Action {
             | Self::Reject
             | Self::NextLesion
             | Self::NewLayer
+            | Self::EditOnFinerGrid
+            | Self::EditOnScanGrid
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,

@@ -38,6 +38,7 @@ mod nifti_damage;
 mod nifti_output;
 mod operations;
 mod over_time;
+mod own_grids;
 mod pace;
 mod parity;
 mod phantom;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use image::{ImageFormat, RgbaImage};
 
@@ -25,23 +26,25 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     check_keeps(&args.output, &files)?;
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
-    let grid = scan.image.grid();
     let mut warnings = scan.warnings.clone();
+    let mut image = Arc::clone(&scan.image);
     let labels = match &args.labels {
         Some(path) => {
-            let (layers, table, more) = inputs::layers_on_grid(path, &scan.target(), &ctx)?;
-            warnings.extend(more);
+            let on_grid = inputs::on_one_grid(&scan, path, args.grid, &ctx)?;
+            warnings.extend(on_grid.warnings);
             warnings.extend(inputs::one_map_for_frames(&scan.info));
-            Some((layers, table))
+            image = on_grid.image;
+            Some((on_grid.layers, on_grid.table))
         }
         None => None,
     };
+    let grid = image.grid();
     let at = match args.at {
         Some(at) => inside(VoxelIndex(at.0), grid)?,
         None => middle(labels.as_ref().map(|(layers, _)| layers), grid),
     };
     let (picture, drawn_by) = render::screenshot(
-        &scan.image,
+        &image,
         labels
             .as_ref()
             .map(|(layers, table)| (layers.maps(), table)),

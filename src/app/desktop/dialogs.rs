@@ -17,6 +17,8 @@ pub enum PathPurpose {
     OpenLabels,
     /// Where to save the labels.
     SaveLabels,
+    /// Where to save the labels on the scan's grid, while another is worked on.
+    SaveOnScanGrid,
 }
 
 /// The answer to a question for a path.
@@ -109,7 +111,7 @@ impl FileDialogs for NativeDialogs {
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
             }
-            PathPurpose::SaveLabels => {
+            PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => {
                 let file = dialog.save_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -141,6 +143,7 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenFolder => "Open a folder of DICOM files",
         PathPurpose::OpenLabels => "Open a label map",
         PathPurpose::SaveLabels => "Save the labels",
+        PathPurpose::SaveOnScanGrid => "Save the labels on the scan's grid",
     }
 }
 
@@ -159,7 +162,7 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
                 ],
             )
             .add_filter("All files", &["*"]),
-        PathPurpose::SaveLabels => dialog
+        PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => dialog
             .add_filter("NIfTI labels", &["nii.gz", "nii"])
             .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
             .add_filter("MetaImage (without names)", &["mha"])

@@ -10,7 +10,7 @@ use crate::io::{
     Warning,
 };
 use crate::models::ScanKey;
-use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
+use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
@@ -35,12 +35,16 @@ pub enum FileOutcome {
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// Scan and labels are on another grid.
+    Regridded(Box<Regridded>),
     /// Labels were saved and read back.
     Saved {
         /// The file.
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
+        /// Whether the file has the voxels that are worked on.
+        is_whole: bool,
         /// What the user should know.
         warnings: Vec<Warning>,
     },
@@ -61,6 +65,7 @@ short_debug! {
         FileOutcome::Opened(_) => "a scan",
         FileOutcome::SeriesToChoose { .. } => "series to choose",
         FileOutcome::LabelsOpened { .. } => "labels",
+        FileOutcome::Regridded(_) => "another grid",
         FileOutcome::Saved { .. } => "saved",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
@@ -202,20 +207,40 @@ pub fn open_labels(
     }
 }
 
-/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
-/// that they are of, which comes from `source`.
-pub fn save_labels(
-    path: PathBuf,
-    scan: Option<&Path>,
-    layers: &LabelLayers,
-    table: &LabelTable,
-    source: Option<&Provenance>,
-    revision: u64,
-    older: usize,
-) -> FileOutcome {
-    let inputs: Vec<&Path> = scan.into_iter().collect();
+/// Brings scan and labels onto one grid.
+pub fn regrid(regridded: Result<Regridded, String>) -> FileOutcome {
+    match regridded {
+        Ok(regridded) => FileOutcome::Regridded(Box::new(regridded)),
+        Err(reason) => FileOutcome::Refused(reason),
+    }
+}
+
+/// What is saved of a case.
+pub struct ToSave {
+    /// The labels.
+    pub layers: LabelLayers,
+    /// Their names.
+    pub table: LabelTable,
+    /// The revision of the session that they are.
+    pub revision: u64,
+    /// The file that the scan was read from.
+    pub scan: Option<PathBuf>,
+    /// The grid to save them on, where it is not their own.
+    pub on: Option<Grid>,
+    /// The DICOM images of the scan.
+    pub source: Option<Arc<Provenance>>,
+    /// How many versions from before stay beside the file.
+    pub older: usize,
+}
+
+/// Saves labels, atomically and read back, with older versions beside them; never over a file of the scan.
+pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
+    let inputs: Vec<&Path> = save.scan.as_deref().into_iter().collect();
+    let (revision, older, table) = (save.revision, save.older, &save.table);
+    let resampled = save.on.map(|grid| save.layers.resampled(&grid));
+    let layers = resampled.as_ref().unwrap_or(&save.layers);
     let export = Export {
-        source,
+        source: save.source.as_deref(),
         details: &BTreeMap::new(),
         object: DicomObject::Seg,
     };
@@ -229,6 +254,7 @@ pub fn save_labels(
         Ok(warnings) => FileOutcome::Saved {
             path,
             revision,
+            is_whole: resampled.is_none(),
             warnings,
         },
     }

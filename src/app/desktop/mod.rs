@@ -5,6 +5,7 @@ mod farewell;
 mod file_flow;
 mod files;
 mod glue;
+mod grid_flow;
 mod jobs;
 mod lost_device;
 mod memory;

@@ -45,6 +45,9 @@ impl Window {
             Action::OpenSample => self.reach(Goal::OpenSample),
             Action::Save => self.save(),
             Action::SaveAs if has_scan => self.ask_path(PathPurpose::SaveLabels),
+            Action::SaveOnScanGrid if has_scan => self.ask_path(PathPurpose::SaveOnScanGrid),
+            Action::EditOnFinerGrid if has_scan => self.ask_finer_grid(),
+            Action::EditOnScanGrid if has_scan => self.work_on_scan_grid(),
             Action::Quit => self.reach(Goal::Quit),
             Action::SegmentOrgans if !self.can_run_auto() => {}
             other => {
@@ -83,7 +86,10 @@ impl Window {
             (Question::Recovery { .. }, Answer::ForgetRecovery) => self.forget_found_work(),
             // Let go of, the file stays for the next start.
             (Question::Recovery { .. }, _) => self.found_work = None,
-            (Question::Overwrite { path }, Answer::Overwrite) => self.save_to(path),
+            (Question::Overwrite { path }, Answer::Overwrite) => self.overwrite(path),
+            (Question::OwnGrid { .. }, answer) => self.place_labels(&answer),
+            (Question::FinerGrid { .. }, Answer::VoxelMm(mm)) => self.work_on_finer_grid(mm),
+            (Question::FinerGrid { .. }, _) => {}
             (Question::TypedPath { .. }, Answer::Path(path)) => self.path_typed(path),
             (Question::Overwrite { .. }, _) => {
                 if !self.correct_typed_path() {
