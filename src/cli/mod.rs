@@ -44,6 +44,8 @@ pub enum Command {
     Labels(LabelsArgs),
     /// Measure the labels of a scan: sizes, values, axes, and uptake of PET.
     Statistics(StatisticsArgs),
+    /// Find how one scan of a patient lies on another (rigid, by mutual information).
+    Register(RegisterArgs),
     /// Compare label maps with the truth, or measure a model on cases.
     Evaluate(EvaluateArgs),
     /// The installed models.
@@ -269,6 +271,27 @@ pub struct StatisticsArgs {
     /// Print a table of comma-separated values on stdout.
     #[arg(long)]
     pub csv: bool,
+}
+
+/// `prosector register`
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    /// The scan that stays where it is.
+    #[arg(value_name = "FIXED")]
+    pub fixed: PathBuf,
+    /// The scan that is laid onto it; its voxels are not changed.
+    #[arg(value_name = "MOVING")]
+    pub moving: PathBuf,
+    /// The ITK text file to write (.tfm): the map from the fixed scan's world to the moving one's in LPS, as ITK and 3D
+    /// Slicer resample with.
+    #[arg(short, long, value_name = "TRANSFORM.tfm")]
+    pub output: PathBuf,
+    /// Where to begin; without it where the files say that the scans are.
+    #[arg(long, value_name = "TRANSFORM.tfm")]
+    pub start: Option<PathBuf>,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `prosector evaluate`

@@ -12,6 +12,7 @@ mod affine;
 mod grid;
 mod orientation;
 mod plane;
+mod rigid;
 mod slice_plane;
 mod space;
 
@@ -19,5 +20,6 @@ pub use affine::{Affine, SingularAffine};
 pub use grid::Grid;
 pub use orientation::{Axis, Orientation};
 pub use plane::{Convention, Plane};
+pub use rigid::RigidTransform;
 pub use slice_plane::SliceView;
 pub use space::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};

@@ -44,6 +44,7 @@ mod parity;
 mod phantom;
 mod prompt_scale;
 mod provenance;
+mod registration;
 mod render;
 mod sam_models;
 mod session;

@@ -24,7 +24,10 @@ const DIMS: [usize; 3] = [12, 10, 8];
 
 /// Thick slices: 1 x 1 x 5 mm.
 fn thick() -> Grid {
-    Grid::new([20, 16, 6], Affine::from_spacing([1.0, 1.0, 5.0], [-4.0, 7.0, 30.0]))
+    Grid::new(
+        [20, 16, 6],
+        Affine::from_spacing([1.0, 1.0, 5.0], [-4.0, 7.0, 30.0]),
+    )
 }
 
 /// Values that are linear in the world, so that what is resampled linearly is known exactly.
@@ -59,10 +62,15 @@ fn turned(desk: &Desk) -> Grid {
     let turn = DQuat::from_euler(glam::EulerRot::XYZ, 0.4, -0.3, 0.2);
     let [i, j, k] = [DVec3::X * 0.8, DVec3::Y * 1.3, DVec3::Z * 0.6].map(|v| turn * v);
     let middle = scan.dims.map(|n| (n as f64 - 1.0) / 2.0);
-    let middle = scan.world_from_voxel(VoxelPoint(DVec3::from_array(middle))).0;
+    let middle = scan
+        .world_from_voxel(VoxelPoint(DVec3::from_array(middle)))
+        .0;
     let dims = [8, 5, 9];
     let to_middle = i * 3.5 + j * 2.0 + k * 4.0;
-    Grid::new(dims, Affine::from_columns(i, j, k, middle - to_middle).expect("regular"))
+    Grid::new(
+        dims,
+        Affine::from_columns(i, j, k, middle - to_middle).expect("regular"),
+    )
 }
 
 fn opened(layers: LabelMap) -> OpenedLabels {
@@ -84,8 +92,14 @@ fn finer(desk: &Desk, longest_mm: f64) -> Regridded {
     let case = desk.case();
     let grid = case.scan_image().grid().divided_to(longest_mm);
     let layers = case.document().layers();
-    Regridded::taken_along(case.scan_image(), &grid, layers, case.table().clone(), case.revision())
-        .expect("it fits")
+    Regridded::taken_along(
+        case.scan_image(),
+        &grid,
+        layers,
+        case.table().clone(),
+        case.revision(),
+    )
+    .expect("it fits")
 }
 
 fn save(desk: &mut Desk) {
@@ -103,7 +117,8 @@ fn divided_voxels_fill_the_same_space() {
     assert!((si - 1.0).abs() < 1e-12 && (sj - 1.0).abs() < 1e-12 && (sk - 1.0).abs() < 1e-12);
     let border = |grid: &Grid, end: bool| {
         let at = |d: usize| if end { grid.dims[d] as f64 - 0.5 } else { -0.5 };
-        grid.world_from_voxel(VoxelPoint(DVec3::from_array(std::array::from_fn(at)))).0
+        grid.world_from_voxel(VoxelPoint(DVec3::from_array(std::array::from_fn(at))))
+            .0
     };
     for end in [false, true] {
         assert!(border(&grid, end).distance(border(&fine, end)) < 1e-9);
@@ -111,7 +126,11 @@ fn divided_voxels_fill_the_same_space() {
     // The middle part of five is the slice itself.
     let middle = fine.world_from_voxel(VoxelIndex([3, 4, 12]).center()).0;
     assert!(middle.distance(grid.world_from_voxel(VoxelIndex([3, 4, 2]).center()).0) < 1e-9);
-    assert_eq!(grid.divided_to(4.999).dims, grid.dims, "rounded spacings divide nothing");
+    assert_eq!(
+        grid.divided_to(4.999).dims,
+        grid.dims,
+        "rounded spacings divide nothing"
+    );
     assert_eq!(grid.divided_to(2.4).dims, [20, 16, 18]);
 }
 
@@ -135,7 +154,10 @@ fn a_scan_is_resampled_linearly_onto_any_grid() {
         let turn = DQuat::from_rotation_y(0.3);
         let [i, j, k] = [DVec3::X, DVec3::Y, DVec3::Z * 2.0].map(|v| turn * v);
         let corner = DVec3::new(3.0, 11.0, 38.0);
-        Grid::new([6, 5, 4], Affine::from_columns(i, j, k, corner).expect("regular"))
+        Grid::new(
+            [6, 5, 4],
+            Affine::from_columns(i, j, k, corner).expect("regular"),
+        )
     }] {
         let there = image_on_grid(&scan, &grid).expect("it can be");
         let wanted = linear(grid);
@@ -172,7 +194,10 @@ fn thick_slices_are_edited_between_slices() {
         .filter(|&offset| drawn.voxels[offset] != 0)
         .map(|offset| drawn.grid.voxel_at(offset).0[2])
         .collect();
-    assert!(!slices.is_empty() && slices.iter().all(|&k| k == 11), "{slices:?}");
+    assert!(
+        !slices.is_empty() && slices.iter().all(|&k| k == 11),
+        "{slices:?}"
+    );
     desk.apply(HistoryCommand::Undo);
     assert_eq!(desk.case().voxel_count(1), 0);
     desk.apply(HistoryCommand::Redo);
@@ -186,14 +211,21 @@ fn thick_slices_are_edited_between_slices() {
     };
     let (first, wanted) = (back(), case.document().layers().resampled(scan.grid()));
     let effects = desk.apply(ScanCommand::WorkOn(Box::new(first.clone())));
-    assert!(notice(&effects, Severity::Error).expect("refused").contains("save the labels first"));
+    assert!(
+        notice(&effects, Severity::Error)
+            .expect("refused")
+            .contains("save the labels first")
+    );
     assert_eq!(desk.case().grid().dims, dims);
     save(&mut desk);
     desk.apply(ScanCommand::WorkOn(Box::new(first)));
     let case = desk.case();
     assert!(case.is_on_scan_grid() && Arc::ptr_eq(case.image(), &scan));
     assert!(*case.document().layers() == wanted);
-    assert!(case.labels_path().is_none(), "the finer file is not saved over");
+    assert!(
+        case.labels_path().is_none(),
+        "the finer file is not saved over"
+    );
     assert_eq!(case.active().map(|l| l.value), Some(1));
 }
 
@@ -204,14 +236,22 @@ fn what_changed_meanwhile_is_not_lost() {
     paint(&mut desk, [3.0, 3.0, 3.0]);
     save(&mut desk);
     let effects = desk.apply(ScanCommand::WorkOn(Box::new(early)));
-    assert!(notice(&effects, Severity::Error).expect("refused").contains("changed meanwhile"));
+    assert!(
+        notice(&effects, Severity::Error)
+            .expect("refused")
+            .contains("changed meanwhile")
+    );
     assert!(desk.case().is_on_scan_grid() && desk.case().voxel_count(1) > 0);
     // Another image of the same place was shown meanwhile.
     let late = finer(&desk, 0.4);
     let other = crate::session::scan(DIMS, 2);
     desk.apply(ScanCommand::ReplaceImage(Box::new(other)));
     let effects = desk.apply(ScanCommand::WorkOn(Box::new(late)));
-    assert!(notice(&effects, Severity::Error).expect("refused").contains("another scan"));
+    assert!(
+        notice(&effects, Severity::Error)
+            .expect("refused")
+            .contains("another scan")
+    );
 }
 
 #[test]
@@ -222,7 +262,10 @@ fn a_turned_label_grid_keeps_its_voxels_and_its_place() {
     let labels = ball(grid, middle, 2.0);
     assert_eq!(desk.case().fit_of(&grid), LabelFit::Own);
     let refused = desk.apply(ScanCommand::OpenLabels(Box::new(opened(labels.clone()))));
-    assert!(notice(&refused, Severity::Error).is_some(), "not without being asked");
+    assert!(
+        notice(&refused, Severity::Error).is_some(),
+        "not without being asked"
+    );
     let before = desk.case().cross_hair().center();
     let before = desk.case().grid().world_from_voxel(before).0;
     work_on(&mut desk, labels.clone());
@@ -230,7 +273,10 @@ fn a_turned_label_grid_keeps_its_voxels_and_its_place() {
     assert_eq!(case.labels().voxels, labels.voxels);
     assert!(!case.is_dirty() && case.labels_path() == Some(Path::new("own.nii.gz")));
     let after = case.grid().world_from_voxel(case.cross_hair().center()).0;
-    assert!(after.distance(before) < 1.0, "the cross-hair stays: {before} {after}");
+    assert!(
+        after.distance(before) < 1.0,
+        "the cross-hair stays: {before} {after}"
+    );
     assert_eq!(case.fit_of(case.scan_image().grid()), LabelFit::Scan);
     // Sizes are those of its own voxels: 0.8 x 1.3 x 0.6 mm.
     let wanted = case.voxel_count(1) as f64 * 0.8 * 1.3 * 0.6 / 1000.0;
@@ -245,7 +291,9 @@ fn a_turned_label_grid_keeps_its_voxels_and_its_place() {
     // And so for operations: a threshold over everything takes every voxel of this grid.
     let (low, high) = value.value_range().expect("values");
     let threshold = format!("threshold label=1 low={low} high={high}");
-    desk.apply(Command::Edit(EditCommand::parse(&threshold).expect("known")));
+    desk.apply(Command::Edit(
+        EditCommand::parse(&threshold).expect("known"),
+    ));
     assert_eq!(desk.case().voxel_count(1), grid.len());
 }
 
@@ -307,7 +355,10 @@ fn folder() -> (tempfile::TempDir, LabelMap) {
     let turn = DQuat::from_rotation_x(0.25);
     let [i, j, k] = [DVec3::X, DVec3::Y, DVec3::Z].map(|v| turn * v);
     let corner = DVec3::new(0.0, 12.0, 34.0);
-    let grid = Grid::new([10, 9, 12], Affine::from_columns(i, j, k, corner).expect("regular"));
+    let grid = Grid::new(
+        [10, 9, 12],
+        Affine::from_columns(i, j, k, corner).expect("regular"),
+    );
     let centre = grid.world_from_voxel(VoxelIndex([5, 4, 6]).center()).0;
     let labels = ball(grid, centre, 3.2);
     save_labels(&folder.path().join("own.nii.gz"), &labels, &table()).expect("labels");
@@ -315,13 +366,22 @@ fn folder() -> (tempfile::TempDir, LabelMap) {
 }
 
 fn edit(folder: &Path, options: &[&str]) -> std::process::Output {
-    let before = ["edit", "scan.nii.gz", "--labels", "own.nii.gz", "-o", "out.nii.gz"];
+    let before = [
+        "edit",
+        "scan.nii.gz",
+        "--labels",
+        "own.nii.gz",
+        "-o",
+        "out.nii.gz",
+    ];
     let arguments: Vec<&str> = before.iter().chain(options).copied().collect();
     program(folder, &arguments)
 }
 
 fn written(folder: &Path) -> LabelMap {
-    open_labels(&folder.join("out.nii.gz"), &JobContext::silent()).expect("labels").0
+    open_labels(&folder.join("out.nii.gz"), &JobContext::silent())
+        .expect("labels")
+        .0
 }
 
 #[test]
@@ -359,7 +419,9 @@ fn the_command_line_edits_and_saves_on_either_grid() {
     let spans = |map: &LabelMap| {
         let slices = (0..map.voxels.len()).filter(|&o| map.voxels[o] != 0);
         let mm = slices.map(|o| map.grid.world_from_voxel(map.grid.voxel_at(o).center()).0.z);
-        mm.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), z| (a.min(z), b.max(z)))
+        mm.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), z| {
+            (a.min(z), b.max(z))
+        })
     };
     let before = LabelLayers::from(labels).resampled(&grown.grid);
     let (low, high) = spans(&before.maps()[0]);
@@ -371,7 +433,13 @@ fn the_command_line_edits_and_saves_on_either_grid() {
 fn measures_are_of_the_grid_that_is_asked_for() {
     let (folder, labels) = folder();
     let measure = |options: &[&str]| {
-        let before = ["statistics", "scan.nii.gz", "--labels", "own.nii.gz", "--json"];
+        let before = [
+            "statistics",
+            "scan.nii.gz",
+            "--labels",
+            "own.nii.gz",
+            "--json",
+        ];
         let arguments: Vec<&str> = before.iter().chain(options).copied().collect();
         program(folder.path(), &arguments)
     };
@@ -384,7 +452,10 @@ fn measures_are_of_the_grid_that_is_asked_for() {
     assert_eq!(row["voxels"], voxels);
     assert!((row["volume_ml"].as_f64().expect("ml") - voxels as f64 / 1000.0).abs() < 1e-6);
     // The scan is linear in the world, and the ball symmetric: its mean is the value at its centre.
-    let centre = labels.grid.world_from_voxel(VoxelIndex([5, 4, 6]).center()).0;
+    let centre = labels
+        .grid
+        .world_from_voxel(VoxelIndex([5, 4, 6]).center())
+        .0;
     let wanted = 3.0 * centre.x - 2.0 * centre.y + 5.0 * centre.z;
     assert!((row["mean"].as_f64().expect("mean") - wanted).abs() < 0.01);
 }
@@ -395,7 +466,14 @@ fn a_grid_that_makes_no_sense_is_bad_usage() {
     let options = ["--grid", "0", "--do", "keep_largest label=1"];
     assert_eq!(edit(folder.path(), &options).status.code(), Some(2));
     let arguments = [
-        "edit", "scan.nii.gz", "-o", "out.nii.gz", "--grid", "labels", "--do", "clear label=1",
+        "edit",
+        "scan.nii.gz",
+        "-o",
+        "out.nii.gz",
+        "--grid",
+        "labels",
+        "--do",
+        "clear label=1",
     ];
     assert_eq!(program(folder.path(), &arguments).status.code(), Some(2));
 }

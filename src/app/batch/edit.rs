@@ -8,8 +8,8 @@ use crate::io::save_label_layers;
 use crate::models::ScanKey;
 use crate::session::operations::OperationError;
 use crate::session::{
-    Case, Command, EditCommand, Effect, LabelOrigin, OpenedScan, Regridded, ScanCommand, ScanSource,
-    Session, Severity,
+    Case, Command, EditCommand, Effect, LabelOrigin, OpenedScan, Regridded, ScanCommand,
+    ScanSource, Session, Severity,
 };
 use crate::volume::window::default_window;
 use crate::volume::{LabelLayers, LabelTable};

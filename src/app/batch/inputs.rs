@@ -144,7 +144,8 @@ pub(super) fn on_one_grid(
         }
         None => {
             let [ni, nj, nk] = grid.dims;
-            let text = format!("resampled onto {ni}x{nj}x{nk} voxels, each with the label at its centre");
+            let text =
+                format!("resampled onto {ni}x{nj}x{nk} voxels, each with the label at its centre");
             warnings.extend(told_of(labels, vec![text]));
             read.layers.resampled(&grid)
         }

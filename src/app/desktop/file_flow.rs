@@ -450,7 +450,8 @@ impl Window {
 }
 
 /// What a file on the scan's grid does not have, while another is worked on.
-const ON_SCAN_GRID: &str = "The file has the labels on the scan's grid, resampled from the one that is worked on";
+const ON_SCAN_GRID: &str =
+    "The file has the labels on the scan's grid, resampled from the one that is worked on";
 
 /// What to know of labels that were saved on this grid.
 fn export_doubts(grid: &Grid) -> Vec<String> {

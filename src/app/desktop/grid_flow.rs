@@ -48,7 +48,8 @@ impl Window {
                 let scan = Arc::clone(case.scan_image());
                 self.run("Resampling the labels", Purpose::Other, false, move |_| {
                     let layers = labels.layers.resampled(scan.grid());
-                    let mut regridded = Regridded::opened(&scan, OpenedLabels { layers, ..*labels });
+                    let mut regridded =
+                        Regridded::opened(&scan, OpenedLabels { layers, ..*labels });
                     if let Ok(regridded) = &mut regridded {
                         // What is resampled is not what the file has.
                         regridded.origin = LabelOrigin::Nowhere;
