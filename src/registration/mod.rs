@@ -23,23 +23,26 @@ pub const REACH: (f64, f64) = (20.0, 10.0);
 const LEVELS: [LevelPlan; 3] = [
     LevelPlan {
         side_mm: 8.0,
-        followed: 12,
+        followed: 20,
         first_step: (4.0, 5.0),
-        last_step: 0.9,
+        last_step: 0.7,
     },
     LevelPlan {
-        side_mm: 4.0,
-        followed: 4,
-        first_step: (1.0, 2.0),
-        last_step: 0.2,
+        side_mm: 4.5,
+        followed: 6,
+        first_step: (1.5, 2.0),
+        last_step: 0.15,
     },
     LevelPlan {
-        side_mm: 2.0,
-        followed: 1,
-        first_step: (0.5, 1.0),
-        last_step: 0.04,
+        side_mm: 2.5,
+        followed: 3,
+        first_step: (0.5, 0.5),
+        last_step: 0.05,
     },
 ];
+
+/// Candidates that differ by less in every parameter, in degrees or mm, are one.
+const SAME_HILL: f64 = 1.0;
 
 struct LevelPlan {
     side_mm: f64,
@@ -124,7 +127,7 @@ fn register_smaller(
         if n == 0 {
             candidates = everywhere(REACH, &information, ctx)?;
         }
-        candidates.truncate(plan.followed);
+        keep_distinct(&mut candidates, plan.followed);
         for candidate in &mut candidates {
             *candidate = climb(
                 *candidate,
@@ -148,6 +151,21 @@ fn register_smaller(
         information_before: level.information(&start),
         overlap: level.overlap(&fixed_from_moving),
     })
+}
+
+/// Keeps the best of candidates that lie apart: those that climbed the same hill are one. The best come first.
+fn keep_distinct(candidates: &mut Vec<Candidate>, most: usize) {
+    let mut kept: Vec<Candidate> = Vec::with_capacity(most);
+    for candidate in candidates.drain(..) {
+        let is_near = |other: &Candidate| {
+            let pairs = other.parameters.iter().zip(candidate.parameters);
+            pairs.into_iter().all(|(a, b)| (a - b).abs() < SAME_HILL)
+        };
+        if kept.len() < most && !kept.iter().any(is_near) {
+            kept.push(candidate);
+        }
+    }
+    *candidates = kept;
 }
 
 /// The start, then turned (degrees about each axis) and moved (mm) about a centre.

@@ -58,8 +58,8 @@ fn places(each_way: i32, reach: f64) -> Vec<f64> {
         .collect()
 }
 
-/// Goes uphill along one parameter after the other, by shorter and shorter steps: of at first so many degrees and mm, at last
-/// of no more than `last`.
+/// Goes uphill (Hooke and Jeeves): along one parameter after the other, then on in the direction that this took, by shorter and
+/// shorter steps, of at first so many degrees and mm, at last of no more than `last`.
 pub(super) fn climb(
     from: Candidate,
     (degrees, mm): (f64, f64),
@@ -67,31 +67,50 @@ pub(super) fn climb(
     information: &Measure<'_>,
     ctx: &JobContext,
 ) -> Result<Candidate, Cancelled> {
-    let mut at = from;
     // What was measured on another level means nothing here.
-    at.information = information(&at.parameters).unwrap_or(f64::NEG_INFINITY);
+    let mut base = Candidate {
+        information: information(&from.parameters).unwrap_or(f64::NEG_INFINITY),
+        ..from
+    };
     let mut steps = [degrees, degrees, degrees, mm, mm, mm];
     while steps.iter().any(|&step| step > last) {
         ctx.check()?;
-        let mut has_moved = false;
-        for d in 0..6 {
-            for step in [steps[d], -steps[d]] {
-                let mut parameters = at.parameters;
-                parameters[d] += step;
-                let measured = information(&parameters);
-                if let Some(information) = measured.filter(|&m| m > at.information) {
-                    at = Candidate {
-                        parameters,
-                        information,
-                    };
-                    has_moved = true;
-                    break;
-                }
-            }
-        }
-        if !has_moved {
+        let mut at = explored(base, &steps, information);
+        if at.information <= base.information {
             steps = steps.map(|step| step / 2.0);
+            continue;
+        }
+        // As long as it pays, the same way again, and around there.
+        while at.information > base.information {
+            ctx.check()?;
+            let further = std::array::from_fn(|d| 2.0 * at.parameters[d] - base.parameters[d]);
+            base = at;
+            let there = information(&further).map(|information| Candidate {
+                parameters: further,
+                information,
+            });
+            at = there.map_or(base, |there| explored(there, &steps, information));
         }
     }
-    Ok(at)
+    Ok(base)
+}
+
+/// The best that steps along one parameter after the other find.
+fn explored(from: Candidate, steps: &[f64; 6], information: &Measure<'_>) -> Candidate {
+    let mut at = from;
+    for (d, &size) in steps.iter().enumerate() {
+        for step in [size, -size] {
+            let mut parameters = at.parameters;
+            parameters[d] += step;
+            let measured = information(&parameters);
+            if let Some(information) = measured.filter(|&m| m > at.information) {
+                at = Candidate {
+                    parameters,
+                    information,
+                };
+                break;
+            }
+        }
+    }
+    at
 }

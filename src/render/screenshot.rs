@@ -36,6 +36,7 @@ pub fn screenshot(
         labels: labels.map_or(&[], |(layers, _)| layers),
         table: labels.map_or(&no_names, |(_, table)| table),
         proposal: None,
+        second: None,
     };
     let last = image.grid().bounds().max;
     let at = VoxelIndex(std::array::from_fn(|d| at.0[d].clamp(0, last[d])));

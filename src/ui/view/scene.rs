@@ -128,6 +128,7 @@ impl DrawnLabels {
             },
             table: &self.table,
             proposal: proposal.filter(|_| shown),
+            second: None,
         }
     }
 }
