@@ -23,7 +23,9 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
     let voxel = voxel_from_pixel(in.pixel);
     var color = vec3<f32>(0.0);
     if is_inside(voxel) {
-        color = brightness(voxel);
+        if !has(SECOND_ALONE) {
+            color = brightness(voxel);
+        }
         if has(HAS_SECOND) {
             color = with_second(color, voxel);
         }

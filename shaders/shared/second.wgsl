@@ -56,5 +56,8 @@ fn with_second(base: vec3<f32>, voxel: vec3<f32>) -> vec3<f32> {
     if view.second_map >= HOT {
         weight *= min(value / FULL_FROM, 1.0);
     }
+    if has(SECOND_ALONE) {
+        weight = 1.0;
+    }
     return mix(base, mapped(value), weight);
 }

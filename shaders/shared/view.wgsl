@@ -48,7 +48,7 @@ struct SliceUniforms {
 // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture of
 // image, labels, proposal holds only this slice, laid flat; bit 6: the image is in colour; bit 7: the target turns
 // what is written into sRGB itself; bit 8: there are several label layers, whose slices lie one behind the other;
-// bit 9: there is a second scan.
+// bit 9: there is a second scan; bit 10: it is shown alone.
 override FLAGS: u32 = 0u;
 
 const INTERPOLATE: u32 = 1u;
@@ -61,6 +61,7 @@ const IN_COLOUR: u32 = 64u;
 const TARGET_IS_SRGB: u32 = 128u;
 const HAS_LAYERS: u32 = 256u;
 const HAS_SECOND: u32 = 512u;
+const SECOND_ALONE: u32 = 1024u;
 
 @group(0) @binding(0) var<uniform> view: SliceUniforms;
 

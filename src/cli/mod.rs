@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::geometry::Plane;
 use crate::models::DeviceChoice;
-use crate::volume::Modality;
+use crate::volume::{ColourMap, Modality};
 
 pub use values::{BoxArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
 
@@ -538,6 +538,18 @@ pub struct ScreenshotArgs {
     /// voxels.
     #[arg(long, value_name = "scan|labels|MM", requires = "labels")]
     pub grid: Option<GridArg>,
+    /// A second image of the same patient to lay over the scan, by where both are in the world.
+    #[arg(long, value_name = "IMAGE")]
+    pub second: Option<PathBuf>,
+    /// Where the second image lies, as `register SCAN IMAGE` writes it; without it where the files say.
+    #[arg(long, value_name = "TRANSFORM.tfm", requires = "second")]
+    pub transform: Option<PathBuf>,
+    /// The second image's colours; without it hot for PET, else grey.
+    #[arg(long, value_name = "MAP", requires = "second", value_parser = values::colour_map())]
+    pub second_map: Option<ColourMap>,
+    /// How much the second image hides, 0 to 1.
+    #[arg(long, value_name = "PART", default_value_t = 0.5, value_parser = values::part)]
+    pub second_opacity: f32,
     /// The voxel where the planes meet; without it the middle of the labels or of the scan.
     #[arg(long, value_name = "I,J,K", allow_hyphen_values = true)]
     pub at: Option<VoxelArg>,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::geometry::Plane;
-use crate::volume::Modality;
+use crate::volume::{ColourMap, Modality};
 
 /// One `--click`: a position and whether it is outside the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -181,6 +181,21 @@ fn numbers_of<T: FromStr, const N: usize>(text: &str) -> Option<[T; N]> {
 /// Exactly `N` finite coordinates between commas.
 fn coordinates_of<const N: usize>(text: &str) -> Option<[f64; N]> {
     numbers_of(text).filter(|numbers: &[f64; N]| numbers.iter().all(|n| n.is_finite()))
+}
+
+/// Colour maps by name.
+pub(super) fn colour_map() -> impl TypedValueParser<Value = ColourMap> {
+    let names = ColourMap::ALL.map(ColourMap::name);
+    PossibleValuesParser::new(names).map(|name| {
+        let named = ColourMap::ALL.into_iter().find(|map| map.name() == name);
+        named.unwrap_or_default()
+    })
+}
+
+/// A part of one, 0 to 1.
+pub(super) fn part(text: &str) -> Result<f32, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
 }
 
 /// The name of a modality.

@@ -92,6 +92,12 @@ impl Grid {
         self.affine.spacing_mm()
     }
 
+    /// The middle of the volume.
+    pub fn middle(&self) -> WorldPoint {
+        let half = self.dims.map(|n| (n as f64 - 1.0) / 2.0);
+        self.world_from_voxel(VoxelPoint(half.into()))
+    }
+
     /// Position of a voxel coordinate in the world.
     pub fn world_from_voxel(&self, p: VoxelPoint) -> WorldPoint {
         self.affine.world_from_voxel(p)

@@ -8,7 +8,7 @@
 mod level;
 mod search;
 
-use crate::geometry::{RigidTransform, VoxelPoint, WorldPoint};
+use crate::geometry::{RigidTransform, WorldPoint};
 use crate::util::{Cancelled, JobContext};
 use crate::volume::ImageVolume;
 
@@ -117,7 +117,7 @@ fn register_smaller(
     start: RigidTransform,
     ctx: &JobContext,
 ) -> Result<Registered, RegistrationError> {
-    let centre = start.apply(middle(moving));
+    let centre = start.apply(moving.grid().middle());
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut finest = None;
     for (n, plan) in LEVELS.iter().enumerate() {
@@ -173,10 +173,4 @@ fn moved(start: RigidTransform, centre: WorldPoint, p: &[f64; 6]) -> RigidTransf
     let turn = glam::DVec3::new(p[0], p[1], p[2]) * 1f64.to_radians();
     let shift = glam::DVec3::new(p[3], p[4], p[5]);
     RigidTransform::about(centre, turn, shift).after(&start)
-}
-
-/// The middle of a scan.
-pub fn middle(image: &ImageVolume) -> WorldPoint {
-    let half = image.grid().dims.map(|n| (n as f64 - 1.0) / 2.0);
-    image.grid().world_from_voxel(VoxelPoint(half.into()))
 }

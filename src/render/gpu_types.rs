@@ -181,6 +181,7 @@ impl Variant {
     const TARGET_IS_SRGB: u32 = 128;
     const HAS_LAYERS: u32 = 256;
     const HAS_SECOND: u32 = 512;
+    const SECOND_ALONE: u32 = 1024;
 
     /// The variant for a scene whose scan, labels and proposal are flat or not.
     pub(super) fn new(
@@ -205,6 +206,7 @@ impl Variant {
             (scene.image.colours().is_some(), Self::IN_COLOUR),
             (target.is_srgb(), Self::TARGET_IS_SRGB),
             (has_second, Self::HAS_SECOND),
+            (scene.second.is_some_and(|s| s.is_alone), Self::SECOND_ALONE),
         ];
         Self {
             stored: Stored::of(Source::Image(scene.image).format()),

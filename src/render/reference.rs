@@ -52,6 +52,7 @@ fn draw_typed<T: StoredValue>(
             .map(|map| OverlayVoxels::Labels(&map.voxels))
             .collect(),
         second: scene.second.map(|s| s.image),
+        is_second_alone: scene.second.is_some_and(|s| s.is_alone),
         proposal: scene.proposal_voxels(),
         colors: color_table(scene.table),
     };
@@ -78,6 +79,7 @@ struct Twin<'a, T> {
     /// Of each layer, the lowest first.
     labels: Vec<OverlayVoxels<'a>>,
     second: Option<&'a ImageVolume>,
+    is_second_alone: bool,
     proposal: Option<OverlayVoxels<'a>>,
     colors: Vec<[u8; 4]>,
 }
@@ -113,7 +115,11 @@ impl<T: StoredValue> Twin<'_, T> {
         if !self.is_inside(voxel) {
             return Vec3::ZERO;
         }
-        let base = self.with_second(self.brightness(voxel), voxel);
+        let base = match self.is_second_alone {
+            true => Vec3::ZERO,
+            false => self.brightness(voxel),
+        };
+        let base = self.with_second(base, voxel);
         let labelled = self.with_layers(base, pixel, voxel);
         match self.proposal {
             Some(proposal) => self.with_proposal(labelled, proposal, pixel, voxel),
@@ -204,6 +210,9 @@ impl<T: StoredValue> Twin<'_, T> {
         let mut weight = u.second_opacity;
         if u.second_map >= ColourMap::Hot as u32 {
             weight *= (value / FULL_FROM).min(1.0);
+        }
+        if self.is_second_alone {
+            weight = 1.0;
         }
         base.lerp(mapped(u.second_map, value), weight)
     }

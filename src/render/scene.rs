@@ -36,6 +36,8 @@ pub struct Second<'a> {
     pub map: ColourMap,
     /// How much it hides of the first, 0 to 1.
     pub opacity: f32,
+    /// Only it is drawn, not the first.
+    pub is_alone: bool,
 }
 
 /// An AI result on the scan's grid; drawn lighter than labels, with a dashed outline.

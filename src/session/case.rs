@@ -16,7 +16,7 @@ use super::gain::KnownGain;
 use super::grid::Original;
 use super::stroke::Stroke;
 use super::{
-    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, StrokeCommand, Tools,
+    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, SecondImage, StrokeCommand, Tools,
 };
 
 /// The open scan, its labels, and the state of working on them.
@@ -26,6 +26,7 @@ pub struct Case {
     pub(super) scan: OpenedScan,
     /// The scan's own voxels, where that is another grid.
     pub(super) original: Option<Original>,
+    pub(super) second: Option<SecondImage>,
     pub(super) window: Window,
     pub(super) cross_hair: VoxelIndex,
     pub(super) document: Document,
@@ -172,7 +173,7 @@ impl Case {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
             Command::History(c) => self.apply_history(c, out),
-            Command::Scan(_) | Command::View(_) | Command::Tool(_) => {}
+            Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => {}
         }
         if !is_history {
             self.show_waiting_structures(out);
@@ -219,6 +220,6 @@ fn interrupts(command: &Command) -> bool {
             c,
             StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
         ),
-        Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,
+        Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => false,
     }
 }

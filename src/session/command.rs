@@ -14,7 +14,9 @@ use crate::volume::{LayerId, Window};
 use super::journal::Replay;
 use super::operations::EditCommand;
 use super::recovery::Snapshot;
-use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Regridded, Ticket, ToolId};
+use super::{
+    Brush, Interpolation, OpenedLabels, OpenedScan, Regridded, SecondCommand, Ticket, ToolId,
+};
 
 /// One change asked for by the user or reported by a job.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub enum Command {
     Scan(ScanCommand),
     /// How it is shown. Not part of the history.
     View(ViewCommand),
+    /// A second image over the scan. Has a history of its own.
+    Second(SecondCommand),
     /// What the pointer does. Not part of the history.
     Tool(ToolCommand),
     /// The label table.
@@ -316,6 +320,7 @@ macro_rules! into_command {
 into_command!(
     Scan(ScanCommand),
     View(ViewCommand),
+    Second(SecondCommand),
     Tool(ToolCommand),
     Label(LabelCommand),
     Layer(LayerCommand),

@@ -138,10 +138,11 @@ pub(super) fn scan_on(scan: &Arc<ImageVolume>, grid: &Grid) -> Result<Arc<ImageV
     if grid == scan.grid() {
         return Ok(Arc::clone(scan));
     }
-    if grid.len() > MOST_VOXELS {
-        let millions = grid.len() / 1_000_000;
+    let voxels = grid.dims.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+    if voxels.is_none_or(|n| n > MOST_VOXELS) {
+        let [ni, nj, nk] = grid.dims;
         return Err(format!(
-            "the grid would have {millions} million voxels, which is too many: choose larger ones"
+            "the grid would have {ni}x{nj}x{nk} voxels, which is too many: choose larger ones"
         ));
     }
     if covered(grid, scan.grid()).is_none() {

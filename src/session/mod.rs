@@ -70,6 +70,7 @@ mod prompts;
 mod readout;
 pub mod recovery;
 mod scan;
+mod second;
 pub mod settings;
 mod stroke;
 mod tool;
@@ -88,6 +89,7 @@ pub use labels::Receiver;
 pub use operations::EditCommand;
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
+pub use second::{SecondCommand, SecondImage};
 pub use tool::{Brush, BrushShape, ToolId, Tools};
 pub use view::Display;
 
@@ -179,6 +181,10 @@ impl Session {
         match command.into() {
             Command::Scan(c) => self.apply_scan(c, &mut out),
             Command::View(c) => self.apply_view(c, &mut out),
+            Command::Second(c) => match &mut self.case {
+                Some(case) => case.apply_second(c, &mut out),
+                None => out.refuse("no scan is open: open the scan first, then a second image over it"),
+            },
             Command::Tool(c) => self.apply_tool(c, &mut out),
             on_case => {
                 if let Some(case) = &mut self.case {

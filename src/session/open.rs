@@ -57,6 +57,7 @@ impl Case {
             stroke: None,
             gain: None,
             original: None,
+            second: None,
             scan,
         };
         case.document.tell_begin(&case.scan.source);

@@ -111,6 +111,11 @@ pub enum Action {
     Save,
     SaveAs,
     SaveOnScanGrid,
+    OpenSecond,
+    CloseSecond,
+    RegisterSecond,
+    OpenTransform,
+    SaveTransform,
     EditOnFinerGrid,
     EditOnScanGrid,
     Quit,
@@ -212,6 +217,11 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenSample: ;
     OpenLabels: ;
     SaveOnScanGrid: ;
+    OpenSecond: ;
+    CloseSecond: ;
+    RegisterSecond: ;
+    OpenTransform: ;
+    SaveTransform: ;
     EditOnFinerGrid: ;
     EditOnScanGrid: ;
     ChooseSeries: ;
@@ -277,6 +287,11 @@ impl Action {
             Self::OpenLabels => "Open labels...",
             Self::Save => "Save",
             Self::SaveAs => "Save as...",
+            Self::OpenSecond => "Open second image...",
+            Self::CloseSecond => "Close second image",
+            Self::RegisterSecond => "Register second image",
+            Self::OpenTransform => "Open transform...",
+            Self::SaveTransform => "Save transform...",
             Self::SaveOnScanGrid => "Save on the scan's grid as...",
             Self::EditOnFinerGrid => "Edit on a finer grid...",
             Self::EditOnScanGrid => "Edit on the scan's grid",
@@ -329,6 +344,11 @@ impl Action {
             | Self::Save
             | Self::SaveAs
             | Self::SaveOnScanGrid
+            | Self::OpenSecond
+            | Self::CloseSecond
+            | Self::RegisterSecond
+            | Self::OpenTransform
+            | Self::SaveTransform
             | Self::Quit => Group::Files,
             Self::Undo
             | Self::Redo

@@ -89,6 +89,10 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button("Recent", |ui| recent(ui, model.recent, out));
     ui.separator();
+    let has_second = model.session.case().is_some_and(|c| c.second().is_some());
+    entry(ui, open, Action::OpenSecond, out);
+    entry(ui, has_second, Action::CloseSecond, out);
+    ui.separator();
     entry(ui, open, Action::OpenLabels, out);
     entry(ui, open, Action::Save, out);
     entry(ui, open, Action::SaveAs, out);

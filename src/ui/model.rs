@@ -107,6 +107,11 @@ pub enum Question {
         /// The file.
         path: PathBuf,
     },
+    /// A file that was dropped while a scan is open.
+    Dropped {
+        /// The file.
+        path: PathBuf,
+    },
     /// Labels on a grid of their own, and whether to edit them there.
     OwnGrid {
         /// Both grids, in words.
@@ -147,6 +152,12 @@ pub enum Answer {
     ForgetRecovery,
     /// Replace the file.
     Overwrite,
+    /// Open it as a scan.
+    AsScan,
+    /// Lay it over the scan.
+    AsSecond,
+    /// Open it as labels of the scan.
+    AsLabels,
     /// Edit the labels on their own grid.
     OwnGrid,
     /// Bring the labels onto the scan's grid.

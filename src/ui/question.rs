@@ -26,6 +26,7 @@ pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequ
                 Question::Series { info, .. } => series(ui, &info.series, &mut answer),
                 Question::Recovery { description } => recovery(ui, description, &mut answer),
                 Question::Overwrite { path } => overwrite(ui, path, &mut answer),
+                Question::Dropped { path } => dropped(ui, path, &mut answer),
                 Question::OwnGrid { description } => own_grid(ui, description, &mut answer),
                 Question::FinerGrid { now, mm } => finer_grid(ui, now, mm, &mut answer),
                 Question::TypedPath { title, text } => typed_path(ui, title, text, &mut answer),
@@ -141,6 +142,23 @@ fn overwrite(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
             *answer = Some(Answer::Cancel);
         }
     });
+}
+
+fn dropped(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
+    heading(ui, "What is this file?");
+    ui.label(path.file_name().unwrap_or_default().to_string_lossy());
+    ui.add_space(10.0);
+    for (text, meant) in [
+        ("Another scan, instead of the one that is open", Answer::AsScan),
+        ("A second image of the same patient, over the scan", Answer::AsSecond),
+        ("Labels of the scan", Answer::AsLabels),
+        ("Cancel", Answer::Cancel),
+    ] {
+        let button = Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0));
+        if ui.add(button).clicked() {
+            *answer = Some(meant);
+        }
+    }
 }
 
 fn own_grid(ui: &mut Ui, description: &str, answer: &mut Option<Answer>) {

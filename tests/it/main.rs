@@ -47,6 +47,7 @@ mod provenance;
 mod registration;
 mod render;
 mod sam_models;
+mod second_image;
 mod session;
 mod sides;
 mod slice_systems;

@@ -50,6 +50,16 @@ pub(super) fn open_options(args: &ScanArgs, modality: Option<Modality>) -> OpenO
     }
 }
 
+/// A file or folder of which nothing is chosen.
+pub(super) fn whole(path: &Path) -> ScanArgs {
+    ScanArgs {
+        path: path.to_path_buf(),
+        series: None,
+        frame: None,
+        frames_of_slice: None,
+    }
+}
+
 /// Opens the one scan that the arguments name.
 pub(super) fn open(
     args: &ScanArgs,
@@ -216,7 +226,7 @@ pub(super) fn mask_on_grid(
 }
 
 /// Warnings with the name of the file that they are of: a command reads several.
-fn told_of(path: &Path, warnings: Vec<String>) -> Vec<String> {
+pub(super) fn told_of(path: &Path, warnings: Vec<String>) -> Vec<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let told = warnings.into_iter().map(|text| format!("{name}: {text}"));
     told.collect()

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::cli::{RegisterArgs, ScanArgs};
+use crate::cli::RegisterArgs;
 use crate::geometry::RigidTransform;
 use crate::io::{check_keeps, check_transform, open_transform, save_transform};
-use crate::registration::{middle, register};
+use crate::registration::register;
 
 use super::Refusal;
 use super::console::Console;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &RegisterArgs) -> Result<(), Refusal> {
     check_keeps(&args.output, &files)?;
     let start = args.start.as_deref().map(open_transform).transpose()?;
     let ctx = console.context();
-    let open = |path: &Path| inputs::open(&whole(path), None, &ctx);
+    let open = |path: &Path| inputs::open(&inputs::whole(path), None, &ctx);
     let (fixed, moving) = (open(&args.fixed)?, open(&args.moving)?);
     let began = Instant::now();
     let registered = register(
@@ -61,7 +61,7 @@ pub(super) fn run(args: &RegisterArgs) -> Result<(), Refusal> {
     let report = Report {
         fixed_from_moving: map.to_rows(),
         rotation_deg: map.angle_deg(),
-        shift_mm: map.shift_at(middle(&moving.image)).to_array(),
+        shift_mm: map.shift_at(moving.image.grid().middle()).to_array(),
         information: registered.information,
         information_before: registered.information_before,
         overlap: registered.overlap,
@@ -78,13 +78,4 @@ pub(super) fn run(args: &RegisterArgs) -> Result<(), Refusal> {
         )
     });
     Ok(())
-}
-
-fn whole(path: &Path) -> ScanArgs {
-    ScanArgs {
-        path: path.to_path_buf(),
-        series: None,
-        frame: None,
-        frames_of_slice: None,
-    }
 }

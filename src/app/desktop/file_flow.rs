@@ -80,6 +80,8 @@ pub(super) enum Purpose {
     Open,
     /// Another frame or modality of the scan that is open.
     Replace,
+    /// A second image over the scan.
+    Second,
     /// The scan that recovered work belongs to.
     Recover(Box<FoundWork>),
     /// The recovered work itself.
@@ -107,6 +109,8 @@ pub struct FileFlow {
     pub labels_to_open: Vec<PathBuf>,
     /// Labels on a grid of their own, while the user is asked what to do with them.
     pub(super) on_own_grid: Option<Box<OpenedLabels>>,
+    /// Whether the series that is being chosen is for the second image.
+    pub(super) chooses_second: bool,
     /// What the typed path is for.
     pub(super) typed_for: Option<PathPurpose>,
     /// The path that was typed last, until it did what it was for.
@@ -342,6 +346,7 @@ impl Window {
         match outcome {
             Some(FileOutcome::Opened(scan)) => self.scan_opened(purpose, scan),
             Some(FileOutcome::SeriesToChoose { path, info }) => {
+                self.flow.chooses_second = matches!(purpose, Purpose::Second);
                 if purpose.is_recovery() {
                     self.say_that_work_is_kept();
                 }
@@ -375,6 +380,17 @@ impl Window {
             Some(FileOutcome::NotRemembered(text)) => {
                 self.state.messages.push(Severity::Warning, text);
             }
+            Some(FileOutcome::Registered { key, registered }) => {
+                self.take_registered(key, registered);
+            }
+            Some(FileOutcome::TransformRead {
+                key,
+                first_from_second,
+            }) => self.take_transform(key, first_from_second),
+            Some(FileOutcome::TransformSaved(path)) => {
+                let text = format!("Saved and read back: {}", path.display());
+                self.state.messages.push_on_scan(Severity::Info, text);
+            }
             Some(FileOutcome::Cancelled) => self.not_opened(&purpose),
             Some(FileOutcome::Done) => {}
             None => {
@@ -407,6 +423,7 @@ impl Window {
                 self.apply(ScanCommand::ReplaceImage(scan));
                 self.warn(&told);
             }
+            Purpose::Second => self.take_second(scan),
             Purpose::Recover(found) => self.read_work(scan, found),
             Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
         }

@@ -9,7 +9,9 @@ use crate::io::{
     self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
     Warning,
 };
+use crate::geometry::RigidTransform;
 use crate::models::ScanKey;
+use crate::registration::Registered;
 use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
@@ -48,6 +50,22 @@ pub enum FileOutcome {
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// The second image was registered to the scan.
+    Registered {
+        /// The second image.
+        key: ScanKey,
+        /// Where it fits.
+        registered: Registered,
+    },
+    /// A transform of the second image was read.
+    TransformRead {
+        /// The second image.
+        key: ScanKey,
+        /// Where it is to lie.
+        first_from_second: RigidTransform,
+    },
+    /// A transform was saved and read back.
+    TransformSaved(PathBuf),
     /// Something that the user is not told about was done.
     Done,
     /// Work of an earlier window was read.
@@ -67,6 +85,9 @@ short_debug! {
         FileOutcome::LabelsOpened { .. } => "labels",
         FileOutcome::Regridded(_) => "another grid",
         FileOutcome::Saved { .. } => "saved",
+        FileOutcome::Registered { .. } => "registered",
+        FileOutcome::TransformRead { .. } => "a transform",
+        FileOutcome::TransformSaved(_) => "transform saved",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",
@@ -75,12 +96,11 @@ short_debug! {
     };
 }
 
-impl FileOutcome {
-    fn refused(error: IoError) -> Self {
-        match error {
-            IoError::Cancelled(_) => Self::Cancelled,
-            other => Self::Refused(without_options(&other.to_string())),
-        }
+/// What came of a job that was refused.
+pub(super) fn refused(error: IoError) -> FileOutcome {
+    match error {
+        IoError::Cancelled(_) => FileOutcome::Cancelled,
+        other => FileOutcome::Refused(without_options(&other.to_string())),
     }
 }
 
@@ -103,7 +123,7 @@ pub fn open_scan(path: PathBuf, mut options: OpenOptions, ctx: &JobContext) -> F
         inspected = io::inspect(&path, &options, ctx);
     }
     match inspected {
-        Err(error) => FileOutcome::refused(error),
+        Err(error) => refused(error),
         Ok((info, None)) => FileOutcome::SeriesToChoose {
             path,
             info: Box::new(info),
@@ -195,7 +215,7 @@ pub fn open_labels(
     ctx: &JobContext,
 ) -> FileOutcome {
     match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
-        Err(error) => FileOutcome::refused(error),
+        Err(error) => refused(error),
         Ok(read) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
                 layers: read.layers,
@@ -250,7 +270,7 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
         })
     });
     match saved {
-        Err(error) => FileOutcome::refused(error),
+        Err(error) => refused(error),
         Ok(warnings) => FileOutcome::Saved {
             path,
             revision,

@@ -13,6 +13,7 @@ mod model_choice;
 mod path_flow;
 mod recovery_flow;
 mod requests;
+mod second_flow;
 mod waker;
 mod wheel;
 mod window;

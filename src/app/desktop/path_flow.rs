@@ -28,7 +28,12 @@ fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
     match purpose {
         PathPurpose::SaveLabels => Some(SaveGrid::Edited),
         PathPurpose::SaveOnScanGrid => Some(SaveGrid::Scan),
-        PathPurpose::OpenScan | PathPurpose::OpenFolder | PathPurpose::OpenLabels => None,
+        PathPurpose::OpenScan
+        | PathPurpose::OpenFolder
+        | PathPurpose::OpenLabels
+        | PathPurpose::OpenSecond
+        | PathPurpose::OpenTransform
+        | PathPurpose::SaveTransform => None,
     }
 }
 
@@ -157,6 +162,9 @@ impl Window {
         match purpose {
             PathPurpose::OpenScan | PathPurpose::OpenFolder => self.reach(Goal::open(path)),
             PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path)),
+            PathPurpose::OpenSecond => self.open_second(path),
+            PathPurpose::OpenTransform => self.open_second_transform(path),
+            PathPurpose::SaveTransform => self.save_second_transform(path),
             PathPurpose::SaveLabels => {
                 self.save_to(files::with_extension(path), SaveGrid::Edited);
             }
@@ -175,7 +183,10 @@ impl Window {
         if let Some(path) = dropped.into_iter().next()
             && self.state.question.is_none()
         {
-            self.reach(Goal::open(path));
+            match self.session.case() {
+                Some(_) => self.state.question = Some(Question::Dropped { path }),
+                None => self.reach(Goal::open(path)),
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ mod panel;
 mod panes;
 mod pictures;
 mod review;
+mod second_image;
 mod toy;
 mod words;
 

@@ -240,7 +240,7 @@ fn a_screenshot_has_the_size_that_was_asked_for() {
     let outside = VoxelIndex([900, -3, 5]);
     for size in [(320, 200), (90, 400), (1, 1)] {
         let labels = Some((case.layers.as_slice(), &case.table));
-        let (picture, drawn_by) = screenshot(&case.image, labels, outside, window, size);
+        let (picture, drawn_by) = screenshot(&case.image, labels, None, outside, window, size);
         assert_eq!(picture.dimensions(), (size.0.max(64), size.1.max(64)));
         assert!(!drawn_by.is_empty());
     }
