@@ -23,6 +23,7 @@ mod provenance;
 mod scan;
 mod sniff;
 mod stored_type;
+mod transform;
 mod warning;
 mod whole;
 
@@ -33,6 +34,7 @@ pub use keep::{check_distinct, check_keeps};
 pub use older_copies::keeping_older;
 pub use provenance::{Provenance, SourceSlice};
 pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use transform::{check_transform, is_transform_name, open_transform, save_transform};
 pub use warning::{Choice, Quoted, Warning};
 
 use std::path::Path;

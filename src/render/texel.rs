@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use crate::geometry::VoxelBox;
-use crate::volume::{ImageVolume, LabelMap, Rgb, Window};
+use crate::volume::{ImageVolume, LabelMap, Rescale, Rgb, Window};
 use crate::with_voxels;
 
 use super::scene::OverlayVoxels;
@@ -79,6 +79,18 @@ pub(super) fn brightness_from_texel(image: &ImageVolume, window: Window) -> (f32
     let scale = image.rescale().slope / width;
     let at_zero = (image.rescale().apply(offset) - window.low()) / width;
     (scale as f32, at_zero as f32)
+}
+
+/// Every `step`th value (on all axes) of a box that lies inside the scan, `i` fastest.
+pub(super) fn value_texels(image: &ImageVolume, of: VoxelBox, step: usize) -> Vec<f32> {
+    let rescale = image.rescale();
+    let dims = image.grid().dims;
+    with_voxels!(image.voxels(), v => gather(v, dims, of, step, |v| value_texel(rescale, v as f64)))
+}
+
+/// A value as the shader gets it.
+pub(super) fn value_texel(rescale: Rescale, stored: f64) -> f32 {
+    (rescale.apply(stored) as f32).texel()
 }
 
 /// Texels ready for upload.

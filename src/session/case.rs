@@ -13,15 +13,21 @@ use super::ai::Jobs;
 use super::document::Document;
 use super::effect::Effects;
 use super::gain::KnownGain;
+use super::grid::Original;
 use super::stroke::Stroke;
 use super::{
-    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, StrokeCommand, Tools,
+    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, SecondImage, StrokeCommand,
+    Tools,
 };
 
 /// The open scan, its labels, and the state of working on them.
 #[derive(Debug)]
 pub struct Case {
+    /// The scan, its image on the grid that is worked on.
     pub(super) scan: OpenedScan,
+    /// The scan's own voxels, where that is another grid.
+    pub(super) original: Option<Original>,
+    pub(super) second: Option<SecondImage>,
     pub(super) window: Window,
     pub(super) cross_hair: VoxelIndex,
     pub(super) document: Document,
@@ -31,7 +37,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The scan's voxels.
+    /// The scan on the grid that is worked on: what views, operations and models have.
     pub fn image(&self) -> &Arc<ImageVolume> {
         &self.scan.image
     }
@@ -56,7 +62,7 @@ impl Case {
         self.scan.title()
     }
 
-    /// The grid of scan, labels and proposals.
+    /// The grid that is worked on: of scan, labels and proposals.
     pub fn grid(&self) -> &Grid {
         self.scan.image.grid()
     }
@@ -168,7 +174,7 @@ impl Case {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
             Command::History(c) => self.apply_history(c, out),
-            Command::Scan(_) | Command::View(_) | Command::Tool(_) => {}
+            Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => {}
         }
         if !is_history {
             self.show_waiting_structures(out);
@@ -215,6 +221,6 @@ fn interrupts(command: &Command) -> bool {
             c,
             StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
         ),
-        Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,
+        Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => false,
     }
 }

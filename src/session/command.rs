@@ -14,7 +14,9 @@ use crate::volume::{LayerId, Window};
 use super::journal::Replay;
 use super::operations::EditCommand;
 use super::recovery::Snapshot;
-use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
+use super::{
+    Brush, Interpolation, OpenedLabels, OpenedScan, Regridded, SecondCommand, Ticket, ToolId,
+};
 
 /// One change asked for by the user or reported by a job.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub enum Command {
     Scan(ScanCommand),
     /// How it is shown. Not part of the history.
     View(ViewCommand),
+    /// A second image over the scan. Has a history of its own.
+    Second(SecondCommand),
     /// What the pointer does. Not part of the history.
     Tool(ToolCommand),
     /// The label table.
@@ -54,6 +58,9 @@ pub enum ScanCommand {
     Close,
     /// Opens a label map on the open scan: replaces labels and history. Refused when the grid differs.
     OpenLabels(Box<OpenedLabels>),
+    /// Goes on on another grid than before: the scan's own, or one onto which the scan was resampled. Undo begins anew, so
+    /// labels that are taken along must be saved ones.
+    WorkOn(Box<Regridded>),
     /// Takes over the labels of a recovery file of an earlier version; they count as unsaved. Refused when the grid
     /// differs.
     Restore(Box<Snapshot>),
@@ -313,6 +320,7 @@ macro_rules! into_command {
 into_command!(
     Scan(ScanCommand),
     View(ViewCommand),
+    Second(SecondCommand),
     Tool(ToolCommand),
     Label(LabelCommand),
     Layer(LayerCommand),
@@ -329,6 +337,7 @@ short_debug! {
         ScanCommand::ReplaceImage(_) => "replace the image",
         ScanCommand::Close => "close",
         ScanCommand::OpenLabels(_) => "open labels",
+        ScanCommand::WorkOn(_) => "work on another grid",
         ScanCommand::Restore(_) => "restore",
         ScanCommand::Resume(_) => "resume",
         ScanCommand::MarkSaved { .. } => "saved",

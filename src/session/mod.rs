@@ -34,6 +34,11 @@
 //! operations and accepted results act on the layer of the label that they are for; labels that are new begin in the
 //! active layer. Each change of a layer, the choice of the active one and what is shown of them included, is a step.
 //!
+//! # Grids
+//! Everything of a case lies on one grid: labels, prompts, proposal, cross-hair, and the scan as views, operations and
+//! models have it. That is the scan's own, or a grid that labels are edited on instead ([`ScanCommand::WorkOn`]), onto which
+//! the scan is resampled; its own voxels stay beside ([`Case::scan_image`]), and labels can be saved on either.
+//!
 //! # Who may overwrite what
 //! - A **locked** label never gains or loses a voxel, whatever the command, undo and redo included.
 //! - An accepted **AI result** takes background only, and replaces the voxels of the label it is for. With
@@ -56,6 +61,7 @@ mod command;
 mod document;
 mod effect;
 mod gain;
+mod grid;
 mod labels;
 mod layers;
 mod open;
@@ -64,6 +70,7 @@ mod prompts;
 mod readout;
 pub mod recovery;
 mod scan;
+mod second;
 pub mod settings;
 mod stroke;
 mod tool;
@@ -77,10 +84,12 @@ pub use command::{
 pub use document::{Document, Edit, History, Proposal, Proposed, Step, journal};
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
+pub use grid::{LabelFit, LabelOrigin, Regridded};
 pub use labels::Receiver;
 pub use operations::EditCommand;
 pub use readout::Readout;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
+pub use second::{SecondCommand, SecondImage};
 pub use tool::{Brush, BrushShape, ToolId, Tools};
 pub use view::Display;
 
@@ -172,6 +181,12 @@ impl Session {
         match command.into() {
             Command::Scan(c) => self.apply_scan(c, &mut out),
             Command::View(c) => self.apply_view(c, &mut out),
+            Command::Second(c) => match &mut self.case {
+                Some(case) => case.apply_second(c, &mut out),
+                None => {
+                    out.refuse("no scan is open: open the scan first, then a second image over it");
+                }
+            },
             Command::Tool(c) => self.apply_tool(c, &mut out),
             on_case => {
                 if let Some(case) = &mut self.case {

@@ -10,6 +10,7 @@ use crate::volume::{Grid, LabelLayers, LabelTable, Reordering};
 use super::ai::Jobs;
 use super::document::Document;
 use super::effect::{Effect, Effects};
+use super::grid::scan_on;
 use super::journal::Replay;
 use super::recovery::Snapshot;
 use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
@@ -55,6 +56,8 @@ impl Case {
             jobs: Jobs::default(),
             stroke: None,
             gain: None,
+            original: None,
+            second: None,
             scan,
         };
         case.document.tell_begin(&case.scan.source);
@@ -65,6 +68,7 @@ impl Case {
         match command {
             ScanCommand::ReplaceImage(scan) => self.replace_image(*scan, out),
             ScanCommand::OpenLabels(opened) => self.open_labels(*opened, out),
+            ScanCommand::WorkOn(regridded) => self.work_on(*regridded, out),
             ScanCommand::Restore(snapshot) => self.restore(*snapshot, out),
             ScanCommand::Resume(replay) => self.resume(*replay, out),
             ScanCommand::MarkSaved { revision, path } => {
@@ -75,10 +79,19 @@ impl Case {
     }
 
     fn replace_image(&mut self, scan: OpenedScan, out: &mut Effects) {
-        if Reordering::between(scan.image.grid(), self.grid()).is_none_or(|r| !r.is_identity()) {
+        let own = self.scan_image().grid();
+        if Reordering::between(scan.image.grid(), own).is_none_or(|r| !r.is_identity()) {
             out.refuse("the other image lies on another grid: open it as a scan of its own");
             return;
         }
+        let on_own_grid = (!self.is_on_scan_grid()).then(|| scan_on(&scan.image, self.grid()));
+        let on_own_grid = match on_own_grid.transpose() {
+            Ok(image) => image,
+            Err(reason) => {
+                out.refuse(reason);
+                return;
+            }
+        };
         let asked = self.is_prompt_running();
         self.cancel_prompt_job(out);
         if self.is_auto_running() {
@@ -89,6 +102,12 @@ impl Case {
             self.window = scan.window;
         }
         self.scan = scan;
+        self.original = None;
+        if let Some(image) = on_own_grid {
+            let cross_hair = self.cross_hair;
+            self.show_on_its_grid(image);
+            self.cross_hair = cross_hair;
+        }
         out.push(Effect::ScanChanged);
         if asked {
             self.run_prompts(self.document.accepted_prior(), out);
@@ -138,7 +157,7 @@ impl Case {
     }
 
     /// Takes over other labels, in the file if one is given; history and prompts begin anew.
-    fn replace_labels(
+    pub(super) fn replace_labels(
         &mut self,
         layers: LabelLayers,
         table: LabelTable,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::geometry::{VoxelIndex, WorldPoint};
-use crate::volume::{Label, Modality, Rgb, ThirdAxis};
+use crate::volume::{ImageVolume, Label, Modality, Rgb, ThirdAxis};
 
 use super::Case;
 
@@ -22,6 +22,8 @@ pub struct Readout {
     pub colour: Option<Rgb>,
     /// `HU` for CT; empty where the unit is not known.
     pub unit: &'static str,
+    /// The second image's value there, and its unit; `None` where there is none or it does not reach.
+    pub second: Option<(f64, &'static str)>,
     /// Name of the label there, as users read it; of those of several layers, the uppermost first.
     pub label: Option<String>,
 }
@@ -46,12 +48,20 @@ impl Case {
             time_ms,
             value: image.value(offset),
             colour,
-            unit: match image.modality() {
-                Modality::Ct if colour.is_none() => "HU",
-                _ => "",
-            },
+            unit: unit_of(image),
+            second: world.and_then(|place| {
+                let second = self.second()?;
+                Some((second.value_at(place)?, unit_of(second.image())))
+            }),
             label: (!labels.is_empty()).then(|| labels.join(", ")),
         })
+    }
+}
+
+fn unit_of(image: &ImageVolume) -> &'static str {
+    match image.modality() {
+        Modality::Ct if image.colours().is_none() => "HU",
+        _ => "",
     }
 }
 
@@ -79,6 +89,12 @@ impl fmt::Display for Readout {
         }
         if !self.unit.is_empty() {
             write!(f, " {}", self.unit)?;
+        }
+        if let Some((value, unit)) = self.second {
+            write!(f, "  second {}", short(value))?;
+            if !unit.is_empty() {
+                write!(f, " {unit}")?;
+            }
         }
         match &self.label {
             Some(name) => write!(f, "  {name}"),

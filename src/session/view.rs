@@ -89,7 +89,7 @@ impl Case {
 }
 
 /// The voxel of the grid nearest to one that may lie outside.
-fn clamped(grid: &Grid, voxel: VoxelIndex) -> VoxelIndex {
+pub(super) fn clamped(grid: &Grid, voxel: VoxelIndex) -> VoxelIndex {
     VoxelIndex(std::array::from_fn(|d| {
         voxel.0[d].clamp(0, grid.dims[d] as i64 - 1)
     }))

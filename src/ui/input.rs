@@ -110,6 +110,14 @@ pub enum Action {
     OpenLabels,
     Save,
     SaveAs,
+    SaveOnScanGrid,
+    OpenSecond,
+    CloseSecond,
+    RegisterSecond,
+    OpenTransform,
+    SaveTransform,
+    EditOnFinerGrid,
+    EditOnScanGrid,
     Quit,
     Undo,
     Redo,
@@ -208,6 +216,14 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenLabels: ;
+    SaveOnScanGrid: ;
+    OpenSecond: ;
+    CloseSecond: ;
+    RegisterSecond: ;
+    OpenTransform: ;
+    SaveTransform: ;
+    EditOnFinerGrid: ;
+    EditOnScanGrid: ;
     ChooseSeries: ;
     NewLayer: ;
     ToggleConvention: ;
@@ -271,6 +287,14 @@ impl Action {
             Self::OpenLabels => "Open labels...",
             Self::Save => "Save",
             Self::SaveAs => "Save as...",
+            Self::OpenSecond => "Open second image...",
+            Self::CloseSecond => "Close second image",
+            Self::RegisterSecond => "Register second image",
+            Self::OpenTransform => "Open transform...",
+            Self::SaveTransform => "Save transform...",
+            Self::SaveOnScanGrid => "Save on the scan's grid as...",
+            Self::EditOnFinerGrid => "Edit on a finer grid...",
+            Self::EditOnScanGrid => "Edit on the scan's grid",
             Self::Quit => "Quit",
             Self::Undo => "Undo",
             Self::Redo => "Redo",
@@ -319,6 +343,12 @@ impl Action {
             | Self::OpenLabels
             | Self::Save
             | Self::SaveAs
+            | Self::SaveOnScanGrid
+            | Self::OpenSecond
+            | Self::CloseSecond
+            | Self::RegisterSecond
+            | Self::OpenTransform
+            | Self::SaveTransform
             | Self::Quit => Group::Files,
             Self::Undo
             | Self::Redo
@@ -327,6 +357,8 @@ impl Action {
             | Self::Reject
             | Self::NextLesion
             | Self::NewLayer
+            | Self::EditOnFinerGrid
+            | Self::EditOnScanGrid
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,

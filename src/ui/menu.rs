@@ -56,8 +56,15 @@ fn title(case: &Case) -> String {
     let star = if case.is_dirty() { " *" } else { "" };
     let name = case.title();
     let Some(time) = case.info().time else {
+        let of_scan = match case.is_on_scan_grid() {
+            true => String::new(),
+            false => {
+                let [si, sj, sk] = case.scan_image().grid().spacing_mm();
+                format!(", of a scan of {si:.2} x {sj:.2} x {sk:.2} mm")
+            }
+        };
         return format!(
-            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm"
+            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm{of_scan}"
         );
     };
     let scale = if time.has_scale {
@@ -82,9 +89,15 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button("Recent", |ui| recent(ui, model.recent, out));
     ui.separator();
+    let has_second = model.session.case().is_some_and(|c| c.second().is_some());
+    entry(ui, open, Action::OpenSecond, out);
+    entry(ui, has_second, Action::CloseSecond, out);
+    ui.separator();
     entry(ui, open, Action::OpenLabels, out);
     entry(ui, open, Action::Save, out);
     entry(ui, open, Action::SaveAs, out);
+    let on_own_grid = model.session.case().is_some_and(|c| !c.is_on_scan_grid());
+    entry(ui, on_own_grid, Action::SaveOnScanGrid, out);
     ui.menu_button("Older versions when saving", |ui| {
         older_copies(ui, model, out);
     });
@@ -155,6 +168,9 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);
+    let is_on_scan_grid = case.is_none_or(Case::is_on_scan_grid);
+    entry(ui, case.is_some(), Action::EditOnFinerGrid, out);
+    entry(ui, !is_on_scan_grid, Action::EditOnScanGrid, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
     ui.menu_button("Operations", |ui| {
         for operation in OPERATIONS {

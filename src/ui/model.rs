@@ -120,6 +120,23 @@ pub enum Question {
         /// The file.
         path: PathBuf,
     },
+    /// A file that was dropped while a scan is open.
+    Dropped {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Labels on a grid of their own, and whether to edit them there.
+    OwnGrid {
+        /// Both grids, in words.
+        description: String,
+    },
+    /// How long voxels may be that labels are to be edited on.
+    FinerGrid {
+        /// The voxels that are worked on, in words.
+        now: String,
+        /// The length in mm that was typed.
+        mm: String,
+    },
     /// A typed path, where the desktop has no file dialog.
     TypedPath {
         /// What for.
@@ -130,7 +147,7 @@ pub enum Question {
 }
 
 /// The answer to a [`Question`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The notice was read.
     NoticeRead,
@@ -148,6 +165,18 @@ pub enum Answer {
     ForgetRecovery,
     /// Replace the file.
     Overwrite,
+    /// Open it as a scan.
+    AsScan,
+    /// Lay it over the scan.
+    AsSecond,
+    /// Open it as labels of the scan.
+    AsLabels,
+    /// Edit the labels on their own grid.
+    OwnGrid,
+    /// Bring the labels onto the scan's grid.
+    ScanGrid,
+    /// Edit on voxels no longer than this, in mm.
+    VoxelMm(f64),
     /// This path was typed.
     Path(PathBuf),
 }

@@ -41,3 +41,4 @@ pub use outline::fill_outline;
 pub use reorder::Reordering;
 pub use rle::{Run, Runs};
 pub use third_axis::{ThirdAxis, grid_over_time};
+pub use window::ColourMap;

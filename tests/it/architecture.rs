@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("geometry", &["util"]),
     ("volume", &["util", "geometry"]),
     ("prompt", &["util", "geometry", "volume"]),
+    ("registration", &["util", "geometry", "volume"]),
     ("io", &["util", "geometry", "volume"]),
     ("models", &["util", "geometry", "volume", "prompt", "io"]),
     (
@@ -35,8 +36,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "util", "geometry", "volume", "prompt", "io", "models", "train", "engine", "session",
-            "render", "ui", "cli",
+            "util",
+            "geometry",
+            "volume",
+            "prompt",
+            "registration",
+            "io",
+            "models",
+            "train",
+            "engine",
+            "session",
+            "render",
+            "ui",
+            "cli",
         ],
     ),
 ];

@@ -20,6 +20,7 @@ mod operations;
 mod outputs;
 mod parity;
 mod recover;
+mod register;
 mod screenshot;
 mod segment;
 mod statistics;
@@ -106,6 +107,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Register(args) => register::run(&args),
         Command::Recover(args) => recover::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::About(args) => about::run(&args),

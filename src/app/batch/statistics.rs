@@ -52,9 +52,10 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
     let scan = inputs::open(&args.scan, None, &ctx)?;
     let mut warnings = scan.warnings.clone();
     warnings.extend(inputs::one_map_for_frames(&scan.info));
-    let (labels, table, doubts) = inputs::layers_on_grid(&args.labels, &scan.target(), &ctx)?;
-    warnings.extend(doubts);
-    let suv = suv_asked(&scan.image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
+    let on_grid = inputs::on_one_grid(&scan, &args.labels, args.grid, &ctx)?;
+    warnings.extend(on_grid.warnings);
+    let (image, labels, table) = (on_grid.image, on_grid.layers, on_grid.table);
+    let suv = suv_asked(&image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
         warnings.push(reason);
         None
     });
@@ -62,7 +63,7 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
         plane: args.plane,
         suv,
     };
-    let report = report(&scan.image, (&labels, &table), &asked, warnings, console);
+    let report = report(&image, (&labels, &table), &asked, warnings, console);
     console.warnings(&report.warnings);
     if args.csv {
         console.line(&csv(&report.labels));

@@ -56,6 +56,11 @@ impl Window {
                     canvas.labels_changed(changed);
                 }
             }
+            Effect::SecondChanged => {
+                if let Some(canvas) = &self.canvas {
+                    canvas.second_changed();
+                }
+            }
             Effect::ProposalChanged => self.proposal_changed(),
             Effect::TableChanged => {
                 // The values that proposed structures are drawn with depend on the table.

@@ -11,6 +11,7 @@ mod history;
 mod labels;
 mod layers;
 mod review;
+mod second;
 mod tools;
 
 use egui::{CollapsingHeader, RichText, ScrollArea, Separator, Ui, UiBuilder, vec2};
@@ -46,6 +47,9 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
+        if let Some(image) = model.session.case().and_then(|c| c.second()) {
+            section(ui, "Second image", |ui| second::show(ui, image, out));
+        }
     });
     // Below what scrolls, so that it is always at hand.
     let top = ui.cursor().top();

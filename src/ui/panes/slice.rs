@@ -10,7 +10,7 @@ use crate::ui::state::UiState;
 use crate::ui::theme;
 use crate::ui::tools::{self, Tool};
 use crate::ui::view::{
-    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, ViewIntent, annotations,
+    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
     pointer, prompt_overlay, scene,
 };
 
@@ -23,10 +23,14 @@ pub const KIND: Kind = Kind { id: "slice", open };
 const BORDER: f32 = 3.0;
 
 fn open(remembered: &str) -> Option<Box<dyn Pane>> {
-    let named = |plane: &Plane| self::remembered(*plane) == remembered;
-    let plane = Plane::ALL.into_iter().find(named)?;
+    let (plane, shows) = remembered.split_once(SHOWS).unwrap_or((remembered, ""));
+    let plane = Plane::ALL
+        .into_iter()
+        .find(|p| self::remembered(*p) == plane)?;
+    let shows = Shows::ALL.into_iter().find(|s| shows_word(*s) == shows)?;
     Some(Box::new(Slice {
         plane,
+        shows,
         camera: Camera::default(),
     }))
 }
@@ -39,6 +43,18 @@ pub fn described(plane: Plane) -> Described {
     }
 }
 
+/// Between plane and images in what is remembered.
+const SHOWS: char = '+';
+
+/// What is remembered of the images that a pane shows; nothing where it is both.
+fn shows_word(shows: Shows) -> &'static str {
+    match shows {
+        Shows::Both => "",
+        Shows::Scan => "scan",
+        Shows::Second => "second",
+    }
+}
+
 fn remembered(plane: Plane) -> String {
     plane.name().to_lowercase()
 }
@@ -46,6 +62,8 @@ fn remembered(plane: Plane) -> String {
 #[derive(Debug)]
 struct Slice {
     plane: Plane,
+    /// Which images, where there is a second one.
+    shows: Shows,
     camera: Camera,
 }
 
@@ -55,7 +73,10 @@ impl Pane for Slice {
     }
 
     fn remembered(&self) -> String {
-        remembered(self.plane)
+        match shows_word(self.shows) {
+            "" => remembered(self.plane),
+            word => format!("{}{SHOWS}{word}", remembered(self.plane)),
+        }
     }
 
     fn title(&self, case: &Case) -> String {
@@ -69,6 +90,15 @@ impl Pane for Slice {
                 self.plane = plane;
                 self.fit();
                 ui.ctx().request_repaint();
+            }
+        }
+        if case.second().is_some() {
+            ui.separator();
+            for shows in Shows::ALL {
+                if ui.radio(self.shows == shows, shows.text()).clicked() {
+                    self.shows = shows;
+                    ui.ctx().request_repaint();
+                }
             }
         }
     }
@@ -112,7 +142,7 @@ impl Pane for Slice {
             show_cursor(ui, context, &view, pos);
         }
         let painter = ui.painter();
-        draw_scan(painter, context, &view);
+        draw_scan(painter, context, &view, self.shows);
         overlay(painter, context, &view, hover);
         intents
     }
@@ -142,13 +172,13 @@ impl Slice {
     }
 }
 
-fn draw_scan(painter: &Painter, context: &PaneContext<'_, '_>, view: &PlacedView) {
+fn draw_scan(painter: &Painter, context: &PaneContext<'_, '_>, view: &PlacedView, shows: Shows) {
     let Some(canvas) = context.canvas else {
         return no_canvas(painter, view);
     };
     let (case, state) = (context.case, &*context.state);
     let display = context.model.session.display();
-    let scene = state.drawn_labels.scene(case, display);
+    let scene = state.drawn_labels.scene(case, display, shows);
     let style = scene::style(case, display, state.highlighted, view.pixels_per_point);
     painter.add(canvas.shape(context.id, view, &scene, &style));
 }
