@@ -71,8 +71,46 @@ pub fn check_target(target: &Path) -> Result<(), IoError> {
     }
 }
 
+/// Makes a folder with files in it: `fill` writes into a folder beside `target` of a temporary name, which is renamed when
+/// it is filled. On any failure nothing is left.
+///
+/// # Errors
+/// [`IoError::Output`] where `target` is a file or a folder with something in it, or cannot be made; what `fill` refuses.
+pub fn make_folder<T, E: From<IoError>>(
+    target: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    let failed = |e: io::Error| IoError::output(target, explain(&e));
+    let refuse = |reason: &str| Err(IoError::output(target, reason).into());
+    match fs::read_dir(target).map(Iterator::count) {
+        Ok(1..) => return refuse("the folder is not empty; give a new one"),
+        Ok(_) => {}
+        Err(_) if target.exists() => return refuse("it is a file; give a new folder"),
+        Err(_) => {}
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".prosector-").suffix(".part");
+    let partial = builder.tempdir_in(folder_of(target)).map_err(failed)?;
+    let filled = fill(partial.path())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary folder is its owner's alone; what it becomes is a folder like others.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(partial.path(), open).map_err(failed)?;
+    }
+    if target.is_dir() {
+        fs::remove_dir(target).map_err(failed)?;
+    }
+    fs::rename(partial.path(), target).map_err(failed)?;
+    // It is not there under this name any more.
+    let _ = partial.keep();
+    sync_folder(target).map_err(failed)?;
+    Ok(filled)
+}
+
 /// The folder a file is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

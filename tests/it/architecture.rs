@@ -10,6 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("volume", &["util", "geometry"]),
     ("prompt", &["util", "geometry", "volume"]),
     ("io", &["util", "geometry", "volume"]),
+    ("project", &["util", "geometry", "volume", "io"]),
     ("models", &["util", "geometry", "volume", "prompt", "io"]),
     (
         "train",
@@ -36,7 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "app",
         &[
             "util", "geometry", "volume", "prompt", "io", "models", "train", "engine", "session",
-            "render", "ui", "cli",
+            "render", "ui", "cli", "project",
         ],
     ),
 ];

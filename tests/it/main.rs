@@ -7,6 +7,7 @@
 )]
 
 mod about;
+mod anonymise;
 mod architecture;
 mod automatic;
 mod checkpoints;
@@ -51,6 +52,7 @@ mod slice_systems;
 mod slice_view;
 mod statistics;
 mod support;
+mod surfaces;
 mod training;
 mod training_cache;
 mod training_samples;
@@ -58,3 +60,4 @@ mod trust;
 mod volume_arrays;
 mod volume_systems;
 mod window;
+mod worklist;

@@ -204,7 +204,7 @@ fn csv(rows: &[Row]) -> String {
 }
 
 /// A text as one cell on one line (RFC 4180).
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     match text.contains([',', '"']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::io::{
     self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
-    Warning,
+    Space, Warning,
 };
 use crate::models::ScanKey;
 use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
@@ -218,6 +218,7 @@ pub fn save_labels(
         source,
         details: &BTreeMap::new(),
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     let saved = io::check_keeps(&path, &inputs).and_then(|()| {
         io::keeping_older(&path, older, || {

@@ -20,6 +20,7 @@
 //! - One series that holds several orientations or sizes is listed as several, `UID#1`, `UID#2`, ...
 //! - Attributes of the patient are read for derived objects only (`origin.rs`), and, of PET, the weight (`uptake.rs`).
 
+mod anonymise;
 mod attributes;
 mod axis;
 mod bit_reader;
@@ -61,6 +62,7 @@ mod walk;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub(super) use derived::new_uid;
 pub(super) use stream::head_of_gzip;
 pub(super) use walk::is_dicom;
 
@@ -82,6 +84,7 @@ pub(super) static FORMAT: Format = Format {
     open_labels: Some(labels::open),
     save: Some(&labels::DicomLabels),
     has_series: true,
+    anonymise: Some(anonymise::anonymise),
     ..Format::NONE
 };
 

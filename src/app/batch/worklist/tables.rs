@@ -1,0 +1,112 @@
+//! Tables of a project: what was measured of every finished reading, how long readings took, who did what when.
+
+use std::fs;
+use std::path::Path;
+
+use crate::geometry::Plane;
+use crate::io::IoError;
+use crate::project::Project;
+use crate::util::JobContext;
+use crate::volume::statistics::{Asked, bounds_by_label, measure};
+
+use super::super::Refusal;
+use super::super::console::Console;
+use super::super::statistics::quoted;
+use super::{finished, labels_of_reading, open_scan};
+
+const STATISTICS: &str =
+    "case,reader,label,voxels,volume_ml,mean,sd,min,max,median,surface_mm2,longest_diameter_mm";
+const READINGS: &str = "case,reader,state,seconds,note";
+const AUDIT: &str = "when,case,reader,what,program,model,prompts";
+
+/// Writes `statistics.csv`, `readings.csv` and `audit.csv`; gives the cases that have a reading.
+pub(super) fn write(
+    project: &Project,
+    folder: &Path,
+    console: Console,
+    ctx: &JobContext,
+) -> Result<Vec<String>, Refusal> {
+    let mut cases = Vec::new();
+    let mut statistics = vec![STATISTICS.to_owned()];
+    let mut readings = vec![READINGS.to_owned()];
+    let mut audit: Vec<String> = Vec::new();
+    let ids = project.cases()?;
+    for (n, id) in ids.iter().enumerate() {
+        console.progress(n as f32 / ids.len() as f32, "measuring");
+        let all = project.readings(id)?;
+        for reading in &all {
+            let (reader, file) = (&reading.reader, &reading.file);
+            let seconds = file.seconds.to_string();
+            readings.push(line(&[id, reader, file.state.word(), &seconds, &file.note]));
+            audit.extend(file.events.iter().map(|e| {
+                line(&[
+                    &e.when, id, reader, &e.what, &e.program, &e.model, &e.prompts,
+                ])
+            }));
+        }
+        statistics.extend(measured(project, id, ctx)?);
+        if !all.is_empty() {
+            cases.push(id.clone());
+        }
+    }
+    // Times sort as text.
+    audit.sort();
+    audit.insert(0, AUDIT.to_owned());
+    for (name, lines) in [
+        ("statistics.csv", statistics),
+        ("readings.csv", readings),
+        ("audit.csv", audit),
+    ] {
+        let path = folder.join(name);
+        let text = lines.join("\n") + "\n";
+        fs::write(&path, text).map_err(|e| IoError::output(&path, e.to_string()))?;
+    }
+    Ok(cases)
+}
+
+/// A line for each label of each finished reading.
+fn measured(project: &Project, id: &str, ctx: &JobContext) -> Result<Vec<String>, Refusal> {
+    let readings = finished(project, id)?;
+    let mut lines = Vec::new();
+    if readings.is_empty() {
+        return Ok(lines);
+    }
+    let scan = open_scan(project, &project.case(id)?, ctx)?;
+    let asked = Asked {
+        plane: Plane::Axial,
+        suv: None,
+    };
+    for reading in readings {
+        let labels = labels_of_reading(project, id, &reading, &scan, ctx)?;
+        for map in labels.layers.maps() {
+            for found in bounds_by_label(map) {
+                let Some(measured) = measure(&scan.image, map, found, &asked) else {
+                    continue;
+                };
+                let name = labels.table.get(found.0).map_or("", |l| l.name.as_str());
+                let number = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
+                let (shape, values) = (measured.shape, measured.intensity);
+                lines.push(line(&[
+                    id,
+                    &reading.reader,
+                    name,
+                    &measured.voxels.to_string(),
+                    &number(shape.map(|s| s.volume_ml)),
+                    &number(values.map(|i| i.mean)),
+                    &number(values.and_then(|i| i.sd)),
+                    &number(values.map(|i| i.min)),
+                    &number(values.map(|i| i.max)),
+                    &number(values.map(|i| i.median)),
+                    &number(shape.map(|s| s.surface_mm2)),
+                    &number(shape.map(|s| s.longest_diameter_mm)),
+                ]));
+            }
+        }
+    }
+    Ok(lines)
+}
+
+fn line(cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| quoted(cell)).collect();
+    cells.join(",")
+}
