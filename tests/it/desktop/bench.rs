@@ -218,7 +218,11 @@ impl Bench {
 
     /// The rectangles of all views of a plane, row by row.
     pub fn views(&self, plane: &str) -> Vec<Rect> {
-        let start = format!("{plane}, slice");
+        // The volume has a look instead of a slice.
+        let start = match plane {
+            "3D" => "3D, ".to_owned(),
+            plane => format!("{plane}, slice"),
+        };
         let found = self.harness.query_all_by_label_contains(&start);
         let mut rects: Vec<Rect> = found.map(|node| node.rect()).collect();
         rects.sort_by(|a, b| {
@@ -231,7 +235,7 @@ impl Bench {
 
     /// The rectangles of all views.
     pub fn all_views(&self) -> Vec<Rect> {
-        let planes = ["Axial", "Coronal", "Sagittal"];
+        let planes = ["Axial", "Coronal", "Sagittal", "3D"];
         planes.iter().flat_map(|plane| self.views(plane)).collect()
     }
 
