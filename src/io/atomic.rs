@@ -1,7 +1,7 @@
 //! Atomic writing: a file is either the old one or the complete, checked new one.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -33,6 +33,22 @@ pub fn replace_file(
     })?;
     file.persist(&real_target).map_err(|e| failed(e.error))?;
     sync_folder(&real_target).map_err(failed)
+}
+
+/// Writes a text as [`replace_file`] does, and compares it.
+///
+/// # Errors
+/// As there.
+pub fn replace_text(target: &Path, text: &str) -> Result<(), IoError> {
+    replace_file(
+        target,
+        |file| file.write_all(text.as_bytes()),
+        |written| match fs::read(written) {
+            Ok(read) if read == text.as_bytes() => Ok(()),
+            Ok(_) => Err("a character differs".into()),
+            Err(e) => Err(e.to_string()),
+        },
+    )
 }
 
 /// Whether `target` could be replaced, asked before long work starts: its folder exists and can be

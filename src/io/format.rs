@@ -9,8 +9,8 @@ use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
 use super::anonymise::{Doubt, Ledger, Target};
 use super::{
-    Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti,
-    nrrd, pictures,
+    Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, archive, dicom,
+    meta_image, nifti, nrrd, pictures,
 };
 
 /// All formats, in the order in which they are tried.
@@ -20,6 +20,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &nrrd::FORMAT,
     &meta_image::FORMAT,
     &pictures::FORMAT,
+    &archive::FORMAT,
 ];
 
 /// What opening a scan gives; no volume where a series must be chosen.

@@ -4,6 +4,7 @@
 //! what the file says, with the doubts as [`ScanInfo::warnings`], or refuses with an [`IoError`].
 
 mod anonymise;
+mod archive;
 pub mod atomic;
 mod block;
 mod described;

@@ -115,7 +115,6 @@ fn describe(head: &[u8]) -> String {
             return "it is a picture; give the folder of pictures that are the frames of a sequence"
                 .into();
         }
-        [b'P', b'K', 3, 4, ..] => "it is a zip archive",
         [b'%', b'P', b'D', b'F', ..] => "it is a PDF document",
         _ if is_text(head) => "it is a text file",
         _ => "its first bytes are those of no scan format that is read",

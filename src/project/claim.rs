@@ -1,6 +1,6 @@
 //! Places at a case and locks, both taken by creating a file: on every file system, shares too, that succeeds once.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ impl Lock {
     /// # Errors
     /// Another program, perhaps on another computer, is at it.
     pub fn take(path: PathBuf) -> Result<Self, ProjectError> {
-        let mark = format!("process {}", std::process::id());
+        let mark = format!("{} {}", std::process::id(), host());
         for _ in 0..2 {
             match create(&path, &mark) {
                 Ok(()) => return Ok(Self(path)),
@@ -78,15 +78,40 @@ impl Drop for Lock {
     }
 }
 
-/// Writing takes seconds: a lock of an hour is that of a program that died.
+/// Writing takes seconds: a lock of an hour, or of a process of this computer that is no more, is left behind.
 fn is_left_behind(path: &Path) -> bool {
     let modified = fs::metadata(path).and_then(|m| m.modified());
     let age = modified.ok().and_then(|time| time.elapsed().ok());
-    age.is_some_and(|age| age.as_secs() > 3600)
+    let is_old = age.is_some_and(|age| age.as_secs() > 3600);
+    let mark = fs::read_to_string(path).unwrap_or_default();
+    let is_dead = mark.split_once(' ').is_some_and(|(process, at)| {
+        // Where the system lists its processes.
+        let processes = Path::new("/proc");
+        let is_here = at == host() && processes.join("self").exists();
+        is_here && process.parse::<u32>().is_ok() && !processes.join(process).exists()
+    });
+    is_old || is_dead
 }
 
+/// The computer's name; empty where the system does not say it there.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+/// Creates a file with its text in it at once, unless there is one.
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".prosector-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Others on a share read who is at a case; the user's mask is applied to it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map(drop).map_err(|e| e.error)
 }

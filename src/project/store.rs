@@ -11,7 +11,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
@@ -432,13 +431,5 @@ fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ProjectError> {
 
 fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), ProjectError> {
     let text = toml::to_string_pretty(value).map_err(|e| ProjectError::broken(path, e))?;
-    let verify = |written: &Path| match fs::read_to_string(written) {
-        Ok(read) if read == text => Ok(()),
-        _ => Err("a character differs".to_owned()),
-    };
-    Ok(atomic::replace_file(
-        path,
-        |file| file.write_all(text.as_bytes()),
-        verify,
-    )?)
+    Ok(atomic::replace_text(path, &text)?)
 }

@@ -12,6 +12,7 @@ mod architecture;
 mod automatic;
 mod checkpoints;
 mod cli;
+mod containers;
 mod desktop;
 mod diagnostics;
 mod dicom;

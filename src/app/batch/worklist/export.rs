@@ -70,12 +70,12 @@ pub(super) fn run(args: &WorklistExportArgs) -> Result<(), Refusal> {
                 cohort.cases = tables::write(&project, folder, console, &ctx)?;
             }
         }
-        match cohort.cases.is_empty() {
-            true => Err(Refusal::Other(
-                "no case has a finished reading (or consensus) to export; see `prosector worklist status`"
-                    .to_owned(),
+        match (cohort.cases.is_empty(), cohort.warnings.first()) {
+            (false, _) => Ok((cohort.cases, cohort.warnings)),
+            (true, Some(first)) => Err(Refusal::Other(format!("no case can be exported: {first}"))),
+            (true, None) => Err(Refusal::Other(
+                "no case has a reading yet; see `prosector worklist status`".to_owned(),
             )),
-            false => Ok((cohort.cases, cohort.warnings)),
         }
     })?;
     let report = Report {
@@ -177,7 +177,7 @@ impl Cohort<'_> {
     }
 
     fn text(&self, path: &Path, text: &str) -> Result<(), Refusal> {
-        fs::write(path, text).map_err(|e| IoError::output(path, e.to_string()).into())
+        Ok(atomic::replace_text(path, text)?)
     }
 
     fn nnunet(&mut self, console: Console) -> Result<(), Refusal> {

@@ -1,10 +1,9 @@
 //! Tables of a project: what was measured of every finished reading, how long readings took, who did what when.
 
-use std::fs;
 use std::path::Path;
 
 use crate::geometry::Plane;
-use crate::io::IoError;
+use crate::io::atomic;
 use crate::project::Project;
 use crate::util::JobContext;
 use crate::volume::statistics::{Asked, bounds_by_label, measure};
@@ -29,7 +28,7 @@ pub(super) fn write(
     let mut cases = Vec::new();
     let mut statistics = vec![STATISTICS.to_owned()];
     let mut readings = vec![READINGS.to_owned()];
-    let mut audit: Vec<String> = Vec::new();
+    let mut audit: Vec<(String, String)> = Vec::new();
     let ids = project.cases()?;
     for (n, id) in ids.iter().enumerate() {
         console.progress(n as f32 / ids.len() as f32, "measuring");
@@ -39,9 +38,10 @@ pub(super) fn write(
             let seconds = file.seconds.to_string();
             readings.push(line(&[id, reader, file.state.word(), &seconds, &file.note]));
             audit.extend(file.events.iter().map(|e| {
-                line(&[
+                let cells = [
                     &e.when, id, reader, &e.what, &e.program, &e.model, &e.prompts,
-                ])
+                ];
+                (e.when.clone(), line(&cells.map(String::as_str)))
             }));
         }
         statistics.extend(measured(project, id, ctx)?);
@@ -49,9 +49,10 @@ pub(super) fn write(
             cases.push(id.clone());
         }
     }
-    // Times sort as text.
-    audit.sort();
-    audit.insert(0, AUDIT.to_owned());
+    // Times sort as text; what happened within a second stays in its order.
+    audit.sort_by(|a, b| a.0.cmp(&b.0));
+    let rows = audit.into_iter().map(|(_, row)| row);
+    let audit: Vec<String> = std::iter::once(AUDIT.to_owned()).chain(rows).collect();
     for (name, lines) in [
         ("statistics.csv", statistics),
         ("readings.csv", readings),
@@ -59,7 +60,7 @@ pub(super) fn write(
     ] {
         let path = folder.join(name);
         let text = lines.join("\n") + "\n";
-        fs::write(&path, text).map_err(|e| IoError::output(&path, e.to_string()))?;
+        atomic::replace_text(&path, &text)?;
     }
     Ok(cases)
 }

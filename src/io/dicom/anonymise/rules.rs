@@ -92,7 +92,7 @@ fn collect(level: &DataSet, found: &mut Vec<Vec<u8>>) {
                     let parts = bytes.split(|b| matches!(b, b'^' | b'=' | b'\\'));
                     for text in whole.chain(parts) {
                         let text = trimmed(text).to_ascii_lowercase();
-                        if text.len() >= IDENTIFIER {
+                        if text.len() >= IDENTIFIER && !is_substitute(&text) {
                             found.push(text);
                         }
                     }
@@ -100,6 +100,11 @@ fn collect(level: &DataSet, found: &mut Vec<Vec<u8>>) {
             }
         }
     }
+}
+
+/// Whether a text is one that stands here for another: of a file that was anonymised before.
+fn is_substitute(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(DUMMY.as_bytes()) || text.starts_with(b"anon-")
 }
 
 /// Whether an identifying text stands in a value of this representation.
