@@ -389,7 +389,7 @@ fn a_cohort_goes_out_as_others_take_it() {
     );
     let statistics = fs::read_to_string(at.join("tables/statistics.csv")).unwrap();
     assert!(
-        statistics.contains("a,cem,tumour,123,0.123"),
+        statistics.contains("a,cem,1,tumour,0,123,0.123"),
         "{statistics}"
     );
     // NIfTI is no DICOM series; a folder with something in it is not written into.

@@ -8,6 +8,7 @@ mod panel;
 mod panes;
 mod pictures;
 mod review;
+mod statistics;
 mod toy;
 mod words;
 

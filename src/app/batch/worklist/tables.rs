@@ -6,15 +6,12 @@ use crate::geometry::Plane;
 use crate::io::atomic;
 use crate::project::Project;
 use crate::util::JobContext;
-use crate::volume::statistics::{Asked, bounds_by_label, measure};
+use crate::volume::statistics::{Asked, Measured, bounds_by_label, csv, measure, quoted};
 
 use super::super::Refusal;
 use super::super::console::Console;
-use super::super::statistics::quoted;
 use super::{finished, labels_of_reading, open_scan};
 
-const STATISTICS: &str =
-    "case,reader,label,voxels,volume_ml,mean,sd,min,max,median,surface_mm2,longest_diameter_mm";
 const READINGS: &str = "case,reader,state,seconds,note";
 const AUDIT: &str = "when,case,reader,what,program,model,prompts";
 
@@ -26,7 +23,7 @@ pub(super) fn write(
     ctx: &JobContext,
 ) -> Result<Vec<String>, Refusal> {
     let mut cases = Vec::new();
-    let mut statistics = vec![STATISTICS.to_owned()];
+    let mut statistics = vec![format!("case,reader,{}", csv(&[]))];
     let mut readings = vec![READINGS.to_owned()];
     let mut audit: Vec<(String, String)> = Vec::new();
     let ids = project.cases()?;
@@ -79,30 +76,28 @@ fn measured(project: &Project, id: &str, ctx: &JobContext) -> Result<Vec<String>
     };
     for reading in readings {
         let labels = labels_of_reading(project, id, &reading, &scan, ctx)?;
-        for map in labels.layers.maps() {
+        let mut rows = Vec::new();
+        for (layer, map) in labels.layers.maps().iter().enumerate() {
             for found in bounds_by_label(map) {
-                let Some(measured) = measure(&scan.image, map, found, &asked) else {
+                let Some(statistics) = measure(&scan.image, map, found, &asked) else {
                     continue;
                 };
-                let name = labels.table.get(found.0).map_or("", |l| l.name.as_str());
-                let number = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
-                let (shape, values) = (measured.shape, measured.intensity);
-                lines.push(line(&[
-                    id,
-                    &reading.reader,
-                    name,
-                    &measured.voxels.to_string(),
-                    &number(shape.map(|s| s.volume_ml)),
-                    &number(values.map(|i| i.mean)),
-                    &number(values.and_then(|i| i.sd)),
-                    &number(values.map(|i| i.min)),
-                    &number(values.map(|i| i.max)),
-                    &number(values.map(|i| i.median)),
-                    &number(shape.map(|s| s.surface_mm2)),
-                    &number(shape.map(|s| s.longest_diameter_mm)),
-                ]));
+                rows.push(Measured {
+                    value: found.0,
+                    name: labels.table.get(found.0).map(|l| l.name.clone()),
+                    layer,
+                    statistics,
+                });
             }
         }
+        let of_reading = line(&[id, &reading.reader]);
+        let table = csv(&rows);
+        lines.extend(
+            table
+                .lines()
+                .skip(1)
+                .map(|row| format!("{of_reading},{row}")),
+        );
     }
     Ok(lines)
 }
