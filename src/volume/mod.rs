@@ -14,6 +14,7 @@ mod label_map;
 mod layers;
 mod margin;
 mod mask;
+pub mod mesh;
 pub mod metrics;
 pub mod morphology;
 mod outline;

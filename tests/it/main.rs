@@ -7,10 +7,12 @@
 )]
 
 mod about;
+mod anonymise;
 mod architecture;
 mod automatic;
 mod checkpoints;
 mod cli;
+mod containers;
 mod desktop;
 mod diagnostics;
 mod dicom;
@@ -54,6 +56,7 @@ mod slice_systems;
 mod slice_view;
 mod statistics;
 mod support;
+mod surfaces;
 mod training;
 mod training_cache;
 mod training_samples;
@@ -61,3 +64,4 @@ mod trust;
 mod volume_arrays;
 mod volume_systems;
 mod window;
+mod worklist;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::geometry::RigidTransform;
 use crate::io::{
     self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
-    Warning,
+    Space, Warning,
 };
 use crate::models::ScanKey;
 use crate::registration::Registered;
@@ -263,6 +263,7 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
         source: save.source.as_deref(),
         details: &BTreeMap::new(),
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     let saved = io::check_keeps(&path, &inputs).and_then(|()| {
         io::keeping_older(&path, older, || {
