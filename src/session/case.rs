@@ -23,6 +23,7 @@ use super::{
 pub struct Case {
     pub(super) scan: OpenedScan,
     pub(super) window: Window,
+    pub(super) inverted: bool,
     pub(super) cross_hair: VoxelIndex,
     pub(super) document: Document,
     pub(super) jobs: Jobs,
@@ -131,6 +132,11 @@ impl Case {
         self.window
     }
 
+    /// Whether low values are shown white and high ones black: at first for PET.
+    pub fn is_inverted(&self) -> bool {
+        self.inverted
+    }
+
     /// What can be undone and redone.
     pub fn history(&self) -> &History {
         self.document.history()
@@ -213,7 +219,11 @@ fn interrupts(command: &Command) -> bool {
         Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(
             c,
-            StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
+            StrokeCommand::Begin { .. }
+                | StrokeCommand::Outline { .. }
+                | StrokeCommand::Region { .. }
+                | StrokeCommand::Cut { .. }
+                | StrokeCommand::Shift(_)
         ),
         Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,
     }

@@ -17,6 +17,10 @@ pub enum PathPurpose {
     OpenLabels,
     /// Where to save the labels.
     SaveLabels,
+    /// Names and colours of labels.
+    ReadLabelTable,
+    /// Where to write names and colours of labels.
+    WriteLabelTable,
 }
 
 /// The answer to a question for a path.
@@ -100,7 +104,7 @@ impl FileDialogs for NativeDialogs {
             }
         };
         match purpose {
-            PathPurpose::OpenScan | PathPurpose::OpenLabels => {
+            PathPurpose::OpenScan | PathPurpose::OpenLabels | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -109,7 +113,7 @@ impl FileDialogs for NativeDialogs {
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
             }
-            PathPurpose::SaveLabels => {
+            PathPurpose::SaveLabels | PathPurpose::WriteLabelTable => {
                 let file = dialog.save_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -141,6 +145,8 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenFolder => "Open a folder of DICOM files",
         PathPurpose::OpenLabels => "Open a label map",
         PathPurpose::SaveLabels => "Save the labels",
+        PathPurpose::ReadLabelTable => "Read names and colours of labels",
+        PathPurpose::WriteLabelTable => "Write names and colours of labels",
     }
 }
 
@@ -164,6 +170,15 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
             .add_filter("MetaImage (without names)", &["mha"])
             .add_filter("DICOM SEG", &["dcm"]),
+        PathPurpose::ReadLabelTable => dialog
+            .add_filter(
+                "Names and colours",
+                &["txt", "label", "lbl", "csv", "tsv", "ctbl"],
+            )
+            .add_filter("All files", &["*"]),
+        PathPurpose::WriteLabelTable => dialog
+            .add_filter("3D Slicer colour table", &["csv", "ctbl"])
+            .add_filter("ITK-SNAP label description", &["label", "txt"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

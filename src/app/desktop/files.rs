@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::io::{
-    self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
-    Warning,
+    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelTarget, OpenOptions, Provenance,
+    ScanInfo, Warning,
 };
 use crate::models::ScanKey;
 use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
@@ -44,6 +44,10 @@ pub enum FileOutcome {
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// Names and colours of labels were read.
+    LabelTableRead(Vec<LabelEntry>),
+    /// Names and colours of labels were written to this file.
+    LabelTableWritten(PathBuf),
     /// Something that the user is not told about was done.
     Done,
     /// Work of an earlier window was read.
@@ -62,6 +66,8 @@ short_debug! {
         FileOutcome::SeriesToChoose { .. } => "series to choose",
         FileOutcome::LabelsOpened { .. } => "labels",
         FileOutcome::Saved { .. } => "saved",
+        FileOutcome::LabelTableRead(_) => "label table read",
+        FileOutcome::LabelTableWritten(_) => "label table written",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",
@@ -231,6 +237,22 @@ pub fn save_labels(
             revision,
             warnings,
         },
+    }
+}
+
+/// Reads names and colours of labels.
+pub fn read_label_table(path: PathBuf) -> FileOutcome {
+    match io::read_label_table(&path) {
+        Err(error) => FileOutcome::refused(error),
+        Ok(entries) => FileOutcome::LabelTableRead(entries),
+    }
+}
+
+/// Writes names and colours of labels.
+pub fn write_label_table(path: PathBuf, table: &LabelTable) -> FileOutcome {
+    match io::write_label_table(&path, table) {
+        Err(error) => FileOutcome::refused(error),
+        Ok(()) => FileOutcome::LabelTableWritten(path),
     }
 }
 

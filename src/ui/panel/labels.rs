@@ -1,8 +1,8 @@
 //! The label list.
 
-use egui::{Button, Color32, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Align, Button, Color32, RichText, ScrollArea, TextEdit, Ui};
 
-use crate::session::{Case, LabelCommand, ViewCommand};
+use crate::session::{Case, LabelCommand, TEMPLATES, ViewCommand};
 use crate::ui::icons::{eye_toggle, lock_toggle};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
@@ -50,8 +50,85 @@ fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
             super::layers::heading(ui, case, layer, state, out);
         }
         for label in table.labels_in(layer.id) {
-            row(ui, case, label, active == Some(label.value), state, out);
+            if !state.finds(label) {
+                continue;
+            }
+            let is_active = active == Some(label.value);
+            let shown = row(ui, case, label, is_active, state, out);
+            // Chosen by key or in the picture, it comes into sight.
+            if is_active && state.label_at != active {
+                shown.scroll_to_me(Some(Align::Center));
+            }
         }
+    }
+    state.label_at = active;
+    let is_found = |label: &Label| state.finds(label);
+    if !table.labels().is_empty() && !table.labels().iter().any(is_found) {
+        ui.label(RichText::new("No label of that name").color(theme::TEXT_WEAK));
+    }
+}
+
+/// What is sought in the list, and what is done with all that is found.
+pub fn search(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    const MENU_WIDTH: f32 = 78.0;
+    let case = model.session.case();
+    ui.horizontal_centered(|ui| {
+        let width = ui.available_width() - MENU_WIDTH;
+        let field = TextEdit::singleline(&mut state.sought)
+            .hint_text("Name or value")
+            .desired_width(width);
+        let field = ui.add_enabled(case.is_some(), field);
+        let field = field.accessible_name("Find a label");
+        if field.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+            state.sought.clear();
+        }
+        ui.add_enabled_ui(case.is_some(), |ui| {
+            ui.menu_button("All found", |ui| {
+                if let Some(case) = case {
+                    all_found(ui, case, state, out);
+                }
+            });
+        });
+    });
+}
+
+fn all_found(ui: &mut Ui, case: &Case, state: &UiState, out: &mut Vec<UiRequest>) {
+    let found = case.table().labels().iter().filter(|l| state.finds(l));
+    let values: Vec<u16> = found.map(|l| l.value).collect();
+    let any = !values.is_empty();
+    ui.weak(format!(
+        "{} of {} labels",
+        values.len(),
+        case.table().labels().len()
+    ));
+    let mut entry = |ui: &mut Ui, text: &str, command: LabelCommand| {
+        if ui.add_enabled(any, Button::new(text)).clicked() {
+            out.push(UiRequest::command(command));
+            ui.close();
+        }
+    };
+    for (text, visible) in [("Show", true), ("Hide", false)] {
+        let values = values.clone();
+        entry(ui, text, LabelCommand::ShowAll { values, visible });
+    }
+    for (text, locked) in [("Lock", true), ("Unlock", false)] {
+        let values = values.clone();
+        entry(ui, text, LabelCommand::LockAll { values, locked });
+    }
+    ui.separator();
+    ui.menu_button("Add labels", |ui| {
+        for n in 0..TEMPLATES.len() {
+            action_entry(ui, Action::Template(n), out);
+        }
+    });
+    action_entry(ui, Action::ReadLabelTable, out);
+    action_entry(ui, Action::WriteLabelTable, out);
+}
+
+fn action_entry(ui: &mut Ui, action: Action, out: &mut Vec<UiRequest>) {
+    if ui.button(action.text()).clicked() {
+        out.push(UiRequest::Action(action));
+        ui.close();
     }
 }
 
@@ -86,9 +163,9 @@ fn row(
     active: bool,
     state: &mut UiState,
     out: &mut Vec<UiRequest>,
-) {
+) -> egui::Response {
     let value = label.value;
-    ui.push_id(value, |ui| {
+    let shown = ui.push_id(value, |ui| {
         ui.horizontal(|ui| {
             super::colour::button(ui, label, out);
             let title = label.title();
@@ -111,6 +188,7 @@ fn row(
             name(ui, case, label, active, state, out);
         });
     });
+    shown.response
 }
 
 fn name(

@@ -2,12 +2,14 @@
 
 mod bench;
 mod drawing;
+mod label_list;
 mod layers;
 mod losses;
 mod panel;
 mod panes;
 mod pictures;
 mod review;
+mod tools;
 mod toy;
 mod words;
 
