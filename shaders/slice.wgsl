@@ -18,12 +18,6 @@ fn vertex(@builtin(vertex_index) index: u32) -> Corner {
     return out;
 }
 
-fn linear_from_srgb(color: vec3<f32>) -> vec3<f32> {
-    let low = color / 12.92;
-    let high = pow((color + 0.055) / 1.055, vec3<f32>(2.4));
-    return select(high, low, color <= vec3<f32>(0.04045));
-}
-
 @fragment
 fn fragment(in: Corner) -> @location(0) vec4<f32> {
     let voxel = voxel_from_pixel(in.pixel);

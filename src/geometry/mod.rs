@@ -10,6 +10,7 @@
 
 mod affine;
 mod grid;
+mod orbit;
 mod orientation;
 mod plane;
 mod slice_plane;
@@ -17,6 +18,7 @@ mod space;
 
 pub use affine::{Affine, SingularAffine};
 pub use grid::Grid;
+pub use orbit::{Orbit, OrbitView};
 pub use orientation::{Axis, Orientation};
 pub use plane::{Convention, Plane};
 pub use slice_plane::SliceView;

@@ -3,6 +3,7 @@
 //! A [`SliceView`](crate::geometry::SliceView) says which slice lies where on the screen, a [`Scene`] what
 //! there is to see, a [`SliceStyle`] how. [`SliceRenderer`] draws it into any render pass,
 //! [`reference::draw`] into a picture without any device, [`screenshot`] three planes into one picture.
+//! [`VolumeRenderer`] draws the whole volume from outside (`volume3d/`).
 //!
 //! A slice is drawn into a picture of its own, which is shown again as long as its `PictureKey` is the same: where
 //! the processor draws, a frame in which nothing has changed costs next to nothing.
@@ -26,6 +27,7 @@ mod screenshot;
 mod shader;
 mod slice;
 mod texel;
+mod volume3d;
 mod volume_texture;
 
 pub use annotation::scale_bar_mm;
@@ -38,5 +40,6 @@ pub use scene::{Proposal, Scene, SliceStyle};
 
 pub use crate::volume::Interpolation;
 pub use screenshot::screenshot;
-pub use shader::{FILL_SOURCE, PICTURE_SOURCE, Stored, slice_source};
+pub use shader::{FILL_SOURCE, PICTURE_SOURCE, Stored, VOLUME_SOURCE, slice_source};
 pub use slice::SliceRenderer;
+pub use volume3d::{PRESETS, Preset, Quality, VolumeRenderer, VolumeStyle, VolumeUniforms, pick};

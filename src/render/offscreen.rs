@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use image::RgbaImage;
 
-use crate::geometry::SliceView;
+use crate::geometry::{OrbitView, SliceView};
 
 use super::caps::{TextureLimits, device_descriptor};
 use super::context::{RenderContext, target_texture};
 use super::error::RenderError;
 use super::scene::{Scene, SliceStyle};
 use super::slice::SliceRenderer;
+use super::volume3d::{VolumeRenderer, VolumeStyle};
 
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
@@ -23,6 +24,7 @@ pub struct Offscreen {
     device: wgpu::Device,
     queue: wgpu::Queue,
     renderer: SliceRenderer,
+    volumes: VolumeRenderer,
     drawn_by: String,
 }
 
@@ -47,10 +49,12 @@ impl Offscreen {
             adapter: info.name.clone(),
             source,
         })?;
-        let context = RenderContext::new(&device, &queue, FORMAT)
-            .with_limits(limits(TextureLimits::of(&device)));
+        let limits = limits(TextureLimits::of(&device));
+        let context = || RenderContext::new(&device, &queue, FORMAT).with_limits(limits);
+        let is_software = info.device_type == wgpu::DeviceType::Cpu;
         Ok(Self {
-            renderer: SliceRenderer::new(context),
+            renderer: SliceRenderer::new(context()),
+            volumes: VolumeRenderer::new(context(), is_software),
             drawn_by: format!("{} ({})", info.name, info.backend),
             device,
             queue,
@@ -67,6 +71,11 @@ impl Offscreen {
         &mut self.renderer
     }
 
+    /// The renderer of volumes, to tell it what has changed.
+    pub fn volumes(&mut self) -> &mut VolumeRenderer {
+        &mut self.volumes
+    }
+
     /// Draws one view and reads it back.
     pub fn draw(
         &mut self,
@@ -75,7 +84,38 @@ impl Offscreen {
         scene: &Scene<'_>,
         style: &SliceStyle,
     ) -> Result<RgbaImage, RenderError> {
-        let [width, height] = view.size();
+        self.drawn(
+            view.size(),
+            |own| own.renderer.prepare(view_id, view, scene, style),
+            |own, pass| own.renderer.paint(pass, view_id),
+        )
+    }
+
+    /// Draws a volume from outside, all of it being on the device, and reads it back.
+    pub fn draw_volume(
+        &mut self,
+        view_id: u64,
+        view: &OrbitView,
+        scene: &Scene<'_>,
+        style: &VolumeStyle,
+    ) -> Result<RgbaImage, RenderError> {
+        let prepare = |own: &mut Self| {
+            own.volumes.prepare(view_id, view, scene, style);
+            while own.volumes.is_uploading() {
+                own.volumes.prepare(view_id, view, scene, style);
+            }
+        };
+        self.drawn(view.size(), prepare, |own, pass| {
+            own.volumes.paint(pass, view_id);
+        })
+    }
+
+    fn drawn(
+        &mut self,
+        [width, height]: [u32; 2],
+        prepare: impl FnOnce(&mut Self),
+        paint: impl FnOnce(&Self, &mut wgpu::RenderPass<'_>),
+    ) -> Result<RgbaImage, RenderError> {
         let limit = self.device.limits().max_texture_dimension_2d;
         if width.max(height) > limit {
             return Err(RenderError::TooLarge {
@@ -86,11 +126,11 @@ impl Offscreen {
         }
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        self.renderer.prepare(view_id, view, scene, style);
+        prepare(self);
         let (target, target_view) = self.target(width, height);
         let readback = self.readback(&target);
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, &target_view, view_id);
+        encode(&mut encoder, &target_view, |pass| paint(self, pass));
         copy_out(&mut encoder, &target, &readback);
         self.queue.submit([encoder.finish()]);
         let picture = self.read(&readback, width, height);
@@ -117,7 +157,9 @@ impl Offscreen {
     /// Draws a prepared view into a target without waiting for it: the work of one frame of a window.
     pub fn submit(&self, target: &wgpu::TextureView, view_id: u64) {
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        self.encode(&mut encoder, target, view_id);
+        encode(&mut encoder, target, |pass| {
+            self.renderer.paint(pass, view_id);
+        });
         self.queue.submit([encoder.finish()]);
     }
 
@@ -130,20 +172,6 @@ impl Offscreen {
             })
             .map(|_| ())
             .map_err(|e| RenderError::Device(e.to_string()))
-    }
-
-    fn encode(&self, encoder: &mut wgpu::CommandEncoder, target: &wgpu::TextureView, view_id: u64) {
-        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-            label: Some("picture"),
-            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                view: target,
-                depth_slice: None,
-                resolve_target: None,
-                ops: wgpu::Operations::default(),
-            })],
-            ..Default::default()
-        });
-        self.renderer.paint(&mut pass, view_id);
     }
 
     fn readback(&self, target: &wgpu::Texture) -> wgpu::Buffer {
@@ -198,6 +226,24 @@ fn request_adapter(backends: wgpu::Backends) -> Result<wgpu::Adapter, wgpu::Requ
 /// Bytes of a row in a buffer that a texture is copied to.
 fn padded_row(width: u32) -> u32 {
     (4 * width).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
+}
+
+fn encode(
+    encoder: &mut wgpu::CommandEncoder,
+    target: &wgpu::TextureView,
+    paint: impl FnOnce(&mut wgpu::RenderPass<'_>),
+) {
+    let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+        label: Some("picture"),
+        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+            view: target,
+            depth_slice: None,
+            resolve_target: None,
+            ops: wgpu::Operations::default(),
+        })],
+        ..Default::default()
+    });
+    paint(&mut pass);
 }
 
 fn copy_out(encoder: &mut wgpu::CommandEncoder, target: &wgpu::Texture, readback: &wgpu::Buffer) {

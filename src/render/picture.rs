@@ -19,17 +19,17 @@ pub(super) struct PictureKey {
     pub(super) colors: Option<u64>,
 }
 
-/// A picture as large as its view, in the target's format.
+/// A picture in the target's format, shown over all of its view. `K` says what it depends on.
 #[derive(Debug)]
-pub(super) struct Picture {
+pub(super) struct Picture<K> {
     target: wgpu::TextureView,
     group: wgpu::BindGroup,
     size: [u32; 2],
     /// `None` until it is drawn.
-    pub(super) key: Option<PictureKey>,
+    pub(super) key: Option<K>,
 }
 
-impl Picture {
+impl<K> Picture<K> {
     /// A picture of `size` pixels that is not drawn yet.
     pub(super) fn new(context: &RenderContext, shown_by: &PicturePipeline, size: [u32; 2]) -> Self {
         let usage = wgpu::TextureUsages::TEXTURE_BINDING;
@@ -57,14 +57,12 @@ impl Picture {
         self.size
     }
 
-    /// Draws the slice; black beside the volume.
+    /// Draws it; black where `paint` paints nothing.
     pub(super) fn draw(
         &mut self,
         context: &RenderContext,
-        pipeline: &wgpu::RenderPipeline,
-        slice: &wgpu::BindGroup,
-        view: &SliceView,
-        key: PictureKey,
+        key: K,
+        paint: impl FnOnce(&mut wgpu::RenderPass<'_>),
     ) {
         let mut encoder = context.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
@@ -80,12 +78,7 @@ impl Picture {
             })],
             ..Default::default()
         });
-        if let Some([x, y, width, height]) = part_with_volume(view) {
-            pass.set_scissor_rect(x, y, width, height);
-            pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, slice, &[]);
-            pass.draw(0..3, 0..1);
-        }
+        paint(&mut pass);
         drop(pass);
         context.queue.submit([encoder.finish()]);
         self.key = Some(key);
@@ -100,7 +93,7 @@ impl Picture {
 }
 
 /// The pixels that may show the volume, as x, y, width and height; only these are worth shading.
-fn part_with_volume(view: &SliceView) -> Option<[u32; 4]> {
+pub(super) fn part_with_volume(view: &SliceView) -> Option<[u32; 4]> {
     let [across, down] = view.in_plane_axes();
     let dims = view.grid().dims;
     let corner = |on_right: bool, at_bottom: bool| {

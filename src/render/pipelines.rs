@@ -37,7 +37,7 @@ pub(super) struct FillPipelines {
 
 /// A source and what it is bound to.
 #[derive(Debug)]
-struct Shader {
+pub(super) struct Shader {
     label: &'static str,
     module: wgpu::ShaderModule,
     layout: wgpu::PipelineLayout,
@@ -135,7 +135,7 @@ impl FillPipelines {
 }
 
 impl Shader {
-    fn new(
+    pub(super) fn new(
         context: &RenderContext,
         label: &'static str,
         source: String,
@@ -156,7 +156,12 @@ impl Shader {
         }
     }
 
-    fn pipeline(&self, context: &RenderContext, constants: &[(&str, f64)]) -> wgpu::RenderPipeline {
+    /// Draws with these values of the source's overrides.
+    pub(super) fn pipeline(
+        &self,
+        context: &RenderContext,
+        constants: &[(&str, f64)],
+    ) -> wgpu::RenderPipeline {
         let compilation_options = wgpu::PipelineCompilationOptions {
             constants,
             ..Default::default()
@@ -186,7 +191,8 @@ impl Shader {
     }
 }
 
-const FLOAT: wgpu::TextureSampleType = wgpu::TextureSampleType::Float { filterable: false };
+pub(super) const FLOAT: wgpu::TextureSampleType =
+    wgpu::TextureSampleType::Float { filterable: false };
 
 fn slice_group(device: &wgpu::Device, stored: Stored) -> wgpu::BindGroupLayout {
     let image = match stored {
@@ -198,16 +204,7 @@ fn slice_group(device: &wgpu::Device, stored: Stored) -> wgpu::BindGroupLayout {
     let volume =
         |binding, kind| texture_entry(binding, visibility, kind, wgpu::TextureViewDimension::D3);
     let entries = [
-        wgpu::BindGroupLayoutEntry {
-            binding: 0,
-            visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Uniform,
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        },
+        uniform_entry(0),
         volume(1, image),
         volume(2, wgpu::TextureSampleType::Uint),
         volume(3, wgpu::TextureSampleType::Uint),
@@ -216,7 +213,7 @@ fn slice_group(device: &wgpu::Device, stored: Stored) -> wgpu::BindGroupLayout {
     group_layout(device, "slice", &entries)
 }
 
-fn group_layout(
+pub(super) fn group_layout(
     device: &wgpu::Device,
     label: &str,
     entries: &[wgpu::BindGroupLayoutEntry],
@@ -227,7 +224,20 @@ fn group_layout(
     })
 }
 
-fn texture_entry(
+pub(super) fn uniform_entry(binding: u32) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
+        ty: wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Uniform,
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
+        count: None,
+    }
+}
+
+pub(super) fn texture_entry(
     binding: u32,
     visibility: wgpu::ShaderStages,
     sample_type: wgpu::TextureSampleType,

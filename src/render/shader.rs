@@ -1,7 +1,8 @@
 //! The shader sources, put together from the files in `shaders/`.
 
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("../../shaders/shared/triangle.wgsl"),
+    include_str!("../../shaders/shared/srgb.wgsl"),
     include_str!("../../shaders/shared/view.wgsl"),
     include_str!("../../shaders/shared/sampling.wgsl"),
     include_str!("../../shaders/shared/label.wgsl"),
@@ -18,6 +19,13 @@ pub const PICTURE_SOURCE: &str = concat!(
 pub const FILL_SOURCE: &str = concat!(
     include_str!("../../shaders/shared/triangle.wgsl"),
     include_str!("../../shaders/fill.wgsl")
+);
+
+/// The source that shows a whole volume.
+pub const VOLUME_SOURCE: &str = concat!(
+    include_str!("../../shaders/shared/triangle.wgsl"),
+    include_str!("../../shaders/shared/srgb.wgsl"),
+    include_str!("../../shaders/volume.wgsl")
 );
 
 /// What the texture of the scan holds; decides the source of the slice shader.

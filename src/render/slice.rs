@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 
 use crate::geometry::{SliceView, VoxelBox};
-use crate::volume::LabelTable;
 
-use super::color_table::color_table;
+use super::color_table::Colors;
 use super::context::RenderContext;
 use super::gpu_types::{SliceUniforms, Variant};
-use super::picture::{Picture, PictureKey};
+use super::picture::{Picture, PictureKey, part_with_volume};
 use super::pipelines::{FillPipelines, PicturePipeline, SlicePipelines};
 use super::scene::{Scene, SliceStyle};
 use super::texel::Source;
-use super::volume_texture::{Binding, Layer};
+use super::volume_texture::{Binding, Layer, volume_texture};
 
 /// The slices of one scan in any number of views, and the plain surfaces around them.
 ///
@@ -40,35 +39,13 @@ pub struct SliceRenderer {
 #[derive(Debug)]
 struct View {
     uniforms: wgpu::Buffer,
-    picture: Picture,
-}
-
-#[derive(Debug)]
-struct Colors {
-    texture: wgpu::Texture,
-    view: wgpu::TextureView,
-    table: Option<LabelTable>,
-    values: Vec<[u8; 4]>,
-    /// Counts changes of the values.
-    version: u64,
+    picture: Picture<PictureKey>,
 }
 
 impl SliceRenderer {
     /// A renderer without views.
     pub fn new(context: RenderContext) -> Self {
-        let nothing = texture(
-            &context.device,
-            wgpu::TextureDimension::D3,
-            wgpu::TextureFormat::R16Uint,
-            1,
-        )
-        .create_view(&wgpu::TextureViewDescriptor::default());
-        let colors = texture(
-            &context.device,
-            wgpu::TextureDimension::D2,
-            wgpu::TextureFormat::Rgba8Unorm,
-            256,
-        );
+        let (_, nothing) = volume_texture(&context.device, [1; 3], wgpu::TextureFormat::R16Uint);
         Self {
             slices: SlicePipelines::new(&context),
             pictures: PicturePipeline::new(&context),
@@ -78,13 +55,7 @@ impl SliceRenderer {
             proposal: Layer::default(),
             dims: [0; 3],
             nothing,
-            colors: Colors {
-                view: colors.create_view(&wgpu::TextureViewDescriptor::default()),
-                texture: colors,
-                table: None,
-                values: Vec::new(),
-                version: 0,
-            },
+            colors: Colors::new(&context),
             views: HashMap::new(),
             drawn: 0,
             context,
@@ -158,7 +129,7 @@ impl SliceRenderer {
             variant,
             uniforms,
             voxels: bindings.each_ref().map(|b| b.version),
-            colors: variant.shows_labels().then_some(self.colors.version),
+            colors: variant.shows_labels().then_some(self.colors.version()),
         };
         let mut prepared = self.view(view_id, view.size());
         if prepared.picture.key != Some(key) {
@@ -223,8 +194,14 @@ impl SliceRenderer {
             return;
         };
         let group = self.bind_group(&view.uniforms, key.variant, bindings);
-        view.picture
-            .draw(&self.context, pipeline, &group, slice, key);
+        view.picture.draw(&self.context, key, |pass| {
+            if let Some([x, y, width, height]) = part_with_volume(slice) {
+                pass.set_scissor_rect(x, y, width, height);
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, &group, &[]);
+                pass.draw(0..3, 0..1);
+            }
+        });
         self.drawn += 1;
     }
 
@@ -279,56 +256,8 @@ impl SliceRenderer {
                     texture(1, &image.view),
                     texture(2, &labels.view),
                     texture(3, &proposal.view),
-                    texture(4, &self.colors.view),
+                    texture(4, self.colors.view()),
                 ],
             })
     }
-}
-
-impl Colors {
-    fn update(&mut self, context: &RenderContext, table: &LabelTable) {
-        if self.table.as_ref() == Some(table) {
-            return;
-        }
-        self.table = Some(table.clone());
-        let values = color_table(table);
-        if values == self.values {
-            return;
-        }
-        self.version += 1;
-        self.values = values;
-        context.queue.write_texture(
-            self.texture.as_image_copy(),
-            bytemuck::cast_slice(&self.values),
-            wgpu::TexelCopyBufferLayout {
-                offset: 0,
-                bytes_per_row: Some(4 * 256),
-                rows_per_image: None,
-            },
-            self.texture.size(),
-        );
-    }
-}
-
-/// A texture of `side` texels in both directions (and depth 1).
-fn texture(
-    device: &wgpu::Device,
-    dimension: wgpu::TextureDimension,
-    format: wgpu::TextureFormat,
-    side: u32,
-) -> wgpu::Texture {
-    device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("overlay"),
-        size: wgpu::Extent3d {
-            width: side,
-            height: side,
-            depth_or_array_layers: 1,
-        },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension,
-        format,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-        view_formats: &[],
-    })
 }

@@ -237,7 +237,7 @@ impl Layer {
                 && [t.width(), t.height(), t.depth_or_array_layers()] == size.map(|n| n as u32)
         });
         let mut slice = reusable.unwrap_or_else(|| {
-            let (texture, view) = create(context, size, source.format());
+            let (texture, view) = volume_texture(&context.device, size, source.format());
             SliceTexture {
                 texture,
                 view,
@@ -297,12 +297,13 @@ fn texture_size(source: &Source<'_>, part: Part, axes: [usize; 3]) -> [usize; 3]
     [width, height, depth * source.slabs()]
 }
 
-fn create(
-    context: &RenderContext,
+/// A 3D texture to be written and sampled; `size` is texels along x, y, z.
+pub(super) fn volume_texture(
+    device: &wgpu::Device,
     size: [usize; 3],
     format: wgpu::TextureFormat,
 ) -> (wgpu::Texture, wgpu::TextureView) {
-    let texture = context.device.create_texture(&wgpu::TextureDescriptor {
+    let texture = device.create_texture(&wgpu::TextureDescriptor {
         label: Some("volume"),
         size: extent(size),
         mip_level_count: 1,
@@ -324,7 +325,7 @@ fn create_checked(
     let memory = context
         .device
         .push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-    let created = create(context, source.dims(), source.format());
+    let created = volume_texture(&context.device, source.dims(), source.format());
     match pollster::block_on(memory.pop()) {
         Some(error) => {
             tracing::warn!("no room for the whole volume on the graphics device: {error}");
@@ -361,7 +362,7 @@ fn write(
     );
 }
 
-fn extent(size: [usize; 3]) -> wgpu::Extent3d {
+pub(super) fn extent(size: [usize; 3]) -> wgpu::Extent3d {
     let [width, height, depth_or_array_layers] = size.map(|n| n as u32);
     wgpu::Extent3d {
         width,

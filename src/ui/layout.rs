@@ -6,6 +6,7 @@ use crate::geometry::Plane;
 
 use super::arrangement::{Arrangement, Remembered};
 use super::panes::slice::described;
+use super::panes::{statistics, volume};
 
 /// One layout.
 #[derive(Clone, Copy)]
@@ -61,6 +62,38 @@ pub const LAYOUTS: &[Layout] = &[
                 [Plane::Axial, Plane::Sagittal],
             ];
             Arrangement::column(rows.map(|row| Arrangement::row(row.map(slice))))
+        },
+    },
+    Layout {
+        id: LayoutId("three and 3d"),
+        title: "Layout 2x2: three views and 3D",
+        keys: &[key(Key::Num6)],
+        arrangement: || {
+            let above = Arrangement::row([Plane::Axial, Plane::Coronal].map(slice));
+            let below = [
+                slice(Plane::Sagittal),
+                Arrangement::Pane(volume::described()),
+            ];
+            Arrangement::column([above, Arrangement::row(below)])
+        },
+    },
+    Layout {
+        id: LayoutId("one and 3d"),
+        title: "Layout 2: axial and 3D",
+        keys: &[key(Key::Num7)],
+        arrangement: || {
+            let volume = Arrangement::Pane(volume::described());
+            Arrangement::row([slice(Plane::Axial), volume])
+        },
+    },
+    Layout {
+        id: LayoutId("statistics"),
+        title: "Layout 3+1: statistics below",
+        keys: &[key(Key::Num8)],
+        arrangement: || {
+            let views = Arrangement::row(Plane::ALL.map(slice));
+            let table = Arrangement::Pane(statistics::described());
+            Arrangement::Column(vec![(LARGE, views), (1.0 - LARGE, table)])
         },
     },
     Layout {

@@ -1,5 +1,6 @@
 //! What the window shows, and what it asks for.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
 use crate::session::{Command, Session};
 use crate::volume::Modality;
+use crate::volume::statistics::LabelStatistics;
 
 use super::input::Action;
 use super::panes::PaneId;
@@ -62,6 +64,15 @@ pub struct Job {
     pub since: Instant,
 }
 
+/// What was measured of the labels.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    /// By label value; labels without voxels are missing.
+    pub of_labels: BTreeMap<u16, LabelStatistics>,
+    /// Whether it is of the labels as they are now.
+    pub is_current: bool,
+}
+
 /// Everything that the window reads. It changes nothing itself: it returns [`UiRequest`]s.
 pub struct UiModel<'a> {
     /// The state of the application.
@@ -72,6 +83,8 @@ pub struct UiModel<'a> {
     pub models: &'a [ModelCard],
     /// What is under way, the oldest first.
     pub jobs: &'a [Job],
+    /// What was measured of the labels, while a pane shows it.
+    pub statistics: &'a Statistics,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.

@@ -59,6 +59,8 @@ pub struct UiState {
     pub outline: Option<OpenOutline>,
     /// Wheel movement that is not a whole notch yet.
     pub wheel: f32,
+    /// A pane showed what was measured of the labels in the last frame.
+    pub shows_statistics: bool,
     /// The voxel under the pointer; `None` beside the volume.
     pub hovered: Option<VoxelIndex>,
     /// The pane that was under the pointer last.

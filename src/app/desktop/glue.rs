@@ -51,6 +51,7 @@ impl Window {
                 }
             }
             Effect::LabelsChanged(changed) => {
+                self.measuring.changed(changed);
                 if let Some(canvas) = &self.canvas {
                     canvas.labels_changed(changed);
                 }
@@ -77,6 +78,7 @@ impl Window {
     }
 
     fn scan_changed(&mut self) {
+        self.measuring.forget();
         if let Some(canvas) = &self.canvas {
             canvas.image_changed();
         }

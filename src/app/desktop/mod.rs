@@ -7,6 +7,7 @@ mod files;
 mod glue;
 mod jobs;
 mod lost_device;
+mod measuring;
 mod memory;
 mod model_choice;
 mod path_flow;

@@ -6,8 +6,8 @@ use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState};
 use eframe::wgpu;
 use egui::{Color32, PaintCallback, PaintCallbackInfo, Rect};
 
-use crate::geometry::VoxelBox;
-use crate::render::{RenderContext, Scene, SliceRenderer, SliceStyle};
+use crate::geometry::{OrbitView, VoxelBox};
+use crate::render::{RenderContext, Scene, SliceRenderer, SliceStyle, VolumeRenderer, VolumeStyle};
 use crate::ui::panes::PaneId;
 
 use super::PlacedView;
@@ -17,6 +17,7 @@ use super::PlacedView;
 #[derive(Clone)]
 pub struct Canvas {
     renderer: Arc<Mutex<SliceRenderer>>,
+    volumes: Arc<Mutex<VolumeRenderer>>,
     adapter: String,
     is_software: bool,
 }
@@ -24,11 +25,13 @@ pub struct Canvas {
 impl Canvas {
     /// A canvas on the window's own device.
     pub fn new(state: &RenderState) -> Self {
-        let context = RenderContext::new(&state.device, &state.queue, state.target_format);
+        let context = || RenderContext::new(&state.device, &state.queue, state.target_format);
         let info = state.adapter.get_info();
+        let is_software = info.device_type == wgpu::DeviceType::Cpu;
         Self {
-            renderer: Arc::new(Mutex::new(SliceRenderer::new(context))),
-            is_software: info.device_type == wgpu::DeviceType::Cpu,
+            renderer: Arc::new(Mutex::new(SliceRenderer::new(context()))),
+            volumes: Arc::new(Mutex::new(VolumeRenderer::new(context(), is_software))),
+            is_software,
             adapter: info.name,
         }
     }
@@ -45,32 +48,36 @@ impl Canvas {
 
     /// How many slices were drawn so far; those that were shown again do not count.
     pub fn slices_drawn(&self) -> u64 {
-        self.lock().drawn()
+        lock(&self.renderer).drawn()
     }
 
     /// Another scan is shown from now on.
     pub fn image_changed(&self) {
-        self.lock().image_changed();
+        lock(&self.renderer).image_changed();
+        lock(&self.volumes).image_changed();
     }
 
     /// Labels changed in this box.
     pub fn labels_changed(&self, changed: VoxelBox) {
-        self.lock().labels_changed(changed);
+        lock(&self.renderer).labels_changed(changed);
+        lock(&self.volumes).labels_changed(changed);
     }
 
     /// The proposal changed.
     pub fn proposal_changed(&self) {
-        self.lock().proposal_changed();
+        lock(&self.renderer).proposal_changed();
+        lock(&self.volumes).proposal_changed();
     }
 
     /// Whether another frame brings more of the volume to the device.
     pub fn is_uploading(&self) -> bool {
-        self.lock().is_uploading()
+        lock(&self.renderer).is_uploading() || lock(&self.volumes).is_uploading()
     }
 
     /// Frees what is kept for a pane that is not shown any more.
     pub fn forget(&self, pane: PaneId) {
-        self.lock().forget(pane.0);
+        lock(&self.renderer).forget(pane.0);
+        lock(&self.volumes).forget(pane.0);
     }
 
     /// Brings to the device what the view in this pane needs, and gives the shape that draws it.
@@ -81,7 +88,7 @@ impl Canvas {
         scene: &Scene<'_>,
         style: &SliceStyle,
     ) -> PaintCallback {
-        self.lock().prepare(pane.0, &view.slice, scene, style);
+        lock(&self.renderer).prepare(pane.0, &view.slice, scene, style);
         self.painted(view.rect, move |renderer, pass| {
             renderer.paint(pass, pane.0);
         })
@@ -90,35 +97,64 @@ impl Canvas {
     /// The shape of an opaque surface.
     pub fn surface(&self, rect: Rect, color: Color32) -> PaintCallback {
         let color = [color.r(), color.g(), color.b()];
-        self.lock().prepare_fill(color);
+        lock(&self.renderer).prepare_fill(color);
         self.painted(rect, move |renderer, pass| {
             renderer.paint_fill(pass, color);
         })
+    }
+
+    /// The shape that draws the volume as a pane sees it; with `None` the last picture of it is shown again.
+    pub fn volume_shape(
+        &self,
+        pane: PaneId,
+        rect: Rect,
+        seen: Option<(&OrbitView, &Scene<'_>, &VolumeStyle)>,
+    ) -> PaintCallback {
+        if let Some((view, scene, style)) = seen {
+            lock(&self.volumes).prepare(pane.0, view, scene, style);
+        }
+        let volumes = Arc::clone(&self.volumes);
+        painted(rect, volumes, move |volumes: &VolumeRenderer, pass| {
+            volumes.paint(pass, pane.0);
+        })
+    }
+
+    /// How many pictures of volumes were drawn so far.
+    pub fn volumes_drawn(&self) -> u64 {
+        lock(&self.volumes).drawn()
     }
 
     fn painted<P>(&self, rect: Rect, paint: P) -> PaintCallback
     where
         P: Fn(&SliceRenderer, &mut wgpu::RenderPass<'static>) + Send + Sync + 'static,
     {
-        let renderer = Arc::clone(&self.renderer);
-        egui_wgpu::Callback::new_paint_callback(rect, Paint { renderer, paint })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, SliceRenderer> {
-        // A panic while drawing leaves nothing behind that the next frame does not write again.
-        self.renderer.lock().unwrap_or_else(|e| e.into_inner())
+        painted(rect, Arc::clone(&self.renderer), paint)
     }
 }
 
-/// Something that the renderer paints from what was prepared for it.
-struct Paint<P> {
-    renderer: Arc<Mutex<SliceRenderer>>,
+fn painted<R, P>(rect: Rect, renderer: Arc<Mutex<R>>, paint: P) -> PaintCallback
+where
+    R: Send + 'static,
+    P: Fn(&R, &mut wgpu::RenderPass<'static>) + Send + Sync + 'static,
+{
+    egui_wgpu::Callback::new_paint_callback(rect, Paint { renderer, paint })
+}
+
+/// A panic while drawing leaves nothing behind that the next frame does not write again.
+fn lock<R>(renderer: &Mutex<R>) -> MutexGuard<'_, R> {
+    renderer.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// Something that a renderer paints from what was prepared for it.
+struct Paint<R, P> {
+    renderer: Arc<Mutex<R>>,
     paint: P,
 }
 
-impl<P> CallbackTrait for Paint<P>
+impl<R, P> CallbackTrait for Paint<R, P>
 where
-    P: Fn(&SliceRenderer, &mut wgpu::RenderPass<'static>) + Send + Sync,
+    R: Send,
+    P: Fn(&R, &mut wgpu::RenderPass<'static>) + Send + Sync,
 {
     fn paint(
         &self,
@@ -126,7 +162,6 @@ where
         pass: &mut wgpu::RenderPass<'static>,
         _resources: &CallbackResources,
     ) {
-        let renderer = self.renderer.lock().unwrap_or_else(|e| e.into_inner());
-        (self.paint)(&renderer, pass);
+        (self.paint)(&lock(&self.renderer), pass);
     }
 }

@@ -10,6 +10,7 @@ mod panes;
 mod pictures;
 mod review;
 mod tools;
+mod statistics;
 mod toy;
 mod words;
 

@@ -486,3 +486,31 @@ fn a_window_that_nothing_happens_in_stays_still() {
         }
     }
 }
+
+#[test]
+fn the_volume_is_turned_by_dragging_and_picked_by_a_press() {
+    let (mut bench, _folder) = phantom();
+    bench.choose("View", "three views and 3D");
+    let rect = bench.views("3D")[0];
+    let from = |bench: &Bench| {
+        let node = bench.harness.get_by_label_contains("3D, ");
+        node.accesskit_node()
+            .value()
+            .expect("where it is seen from")
+    };
+    let first = from(&bench);
+    let (a, b) = (at(rect, 0.5, 0.5), at(rect, 0.7, 0.5));
+    bench.drag(PointerButton::Primary, Modifiers::NONE, &[a, b]);
+    assert_ne!(from(&bench), first, "dragging turns it");
+    let cross_hair = bench.case().cross_hair();
+    assert_eq!(cross_hair, bench.case().cross_hair());
+    bench.left_click(at(rect, 0.5, 0.5));
+    assert_ne!(bench.case().cross_hair(), cross_hair, "a press picks");
+    let picked = bench.case().cross_hair();
+    bench.left_click(at(rect, 0.02, 0.98));
+    assert_eq!(bench.case().cross_hair(), picked, "beside it, nothing");
+    bench.choose("View", "coronal large");
+    assert!(bench.views("3D").is_empty());
+    bench.choose("View", "axial and 3D");
+    assert_eq!(bench.views("3D").len(), 1);
+}

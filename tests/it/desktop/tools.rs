@@ -1,7 +1,7 @@
 //! The tools of the primary button in the real window: each by its key, on the last slice too, with a locked label, and given
 //! up half-way.
 
-use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2};
+use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use prosector::geometry::{Plane, VoxelIndex};
 use prosector::session::ToolId;
@@ -423,7 +423,7 @@ fn window_presets_and_inverted_grey_have_keys_and_the_views_say_so() {
     bench.drag(
         PointerButton::Secondary,
         Modifiers::NONE,
-        &[over, over + eframe::egui::vec2(0.0, -120.0)],
+        &[over, over + Vec2::new(0.0, -120.0)],
     );
     let said = description(&bench);
     assert!(said.contains("W 80  L 40 inverted, Zoom 2.00"), "{said}");

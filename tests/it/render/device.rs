@@ -12,7 +12,7 @@ use prosector::volume::{Rescale, VoxelData, Window};
 use super::cases::{Case, case, cases, oblique};
 
 /// The graphics device of all tests, or `None` with a reason printed; missing on CI is a failure.
-fn device() -> Option<MutexGuard<'static, Offscreen>> {
+pub fn device() -> Option<MutexGuard<'static, Offscreen>> {
     static DEVICE: LazyLock<Option<Mutex<Offscreen>>> = LazyLock::new(|| match Offscreen::new() {
         Ok(device) => Some(Mutex::new(device)),
         Err(error) => {

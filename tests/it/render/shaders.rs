@@ -3,13 +3,15 @@
 use std::mem::offset_of;
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use prosector::render::{FILL_SOURCE, PICTURE_SOURCE, SliceUniforms, Stored, slice_source};
+use prosector::render::{
+    FILL_SOURCE, PICTURE_SOURCE, SliceUniforms, Stored, VOLUME_SOURCE, VolumeUniforms, slice_source,
+};
 
 #[test]
 fn shaders_validate() {
     let slices = Stored::ALL.map(slice_source);
     let sources = slices.iter().map(String::as_str);
-    for source in sources.chain([PICTURE_SOURCE, FILL_SOURCE]) {
+    for source in sources.chain([PICTURE_SOURCE, FILL_SOURCE, VOLUME_SOURCE]) {
         let module = naga::front::wgsl::parse_str(source).expect("WGSL parses");
         Validator::new(ValidationFlags::all(), Capabilities::empty())
             .validate(&module)
@@ -17,27 +19,39 @@ fn shaders_validate() {
     }
 }
 
-#[test]
-fn uniforms_lie_as_the_shader_reads_them() {
-    let module = naga::front::wgsl::parse_str(&slice_source(Stored::Integer)).expect("parses");
-    let (_, uniforms) = module
-        .types
-        .iter()
-        .find(|(_, t)| t.name.as_deref() == Some("SliceUniforms"))
-        .expect("the shader declares SliceUniforms");
+/// Fields and size of a struct as a source declares it.
+fn declared(source: &str, name: &str) -> (Vec<(String, u32)>, usize) {
+    let module = naga::front::wgsl::parse_str(source).expect("parses");
+    let mut types = module.types.iter();
+    let (_, uniforms) = types
+        .find(|(_, t)| t.name.as_deref() == Some(name))
+        .expect("the shader declares it");
     let naga::TypeInner::Struct { members, span } = &uniforms.inner else {
-        panic!("SliceUniforms is a struct");
+        panic!("{name} is a struct");
     };
-    let declared: Vec<(&str, u32)> = members
-        .iter()
-        .map(|m| (m.name.as_deref().unwrap_or(""), m.offset))
-        .collect();
-    macro_rules! fields {
-        ($($field:ident)*) => { [$((stringify!($field), offset_of!(SliceUniforms, $field) as u32)),*] };
-    }
-    let ours = fields!(voxel_origin voxel_per_x voxel_per_y axis_across axis_down dims image_texels
-        label_texels proposal_texels size window_scale window_offset fill_opacity outline_px
-        active_label proposal_label);
-    assert_eq!(declared, ours);
-    assert_eq!(*span as usize, size_of::<SliceUniforms>());
+    let field = |m: &naga::StructMember| (m.name.clone().unwrap_or_default(), m.offset);
+    (members.iter().map(field).collect(), *span as usize)
+}
+
+macro_rules! fields {
+    ($of:ident: $($field:ident)*) => {
+        (
+            vec![$((stringify!($field).to_owned(), offset_of!($of, $field) as u32)),*],
+            size_of::<$of>(),
+        )
+    };
+}
+
+#[test]
+fn uniforms_lie_as_the_shaders_read_them() {
+    let ours = fields!(SliceUniforms: voxel_origin voxel_per_x voxel_per_y axis_across axis_down dims
+        image_texels label_texels proposal_texels size window_scale window_offset fill_opacity
+        outline_px active_label proposal_label);
+    assert_eq!(
+        declared(&slice_source(Stored::Integer), "SliceUniforms"),
+        ours
+    );
+    let ours = fields!(VolumeUniforms: origin per_x per_y along voxel_i voxel_j voxel_k sight texels
+        low high label_low label_high look);
+    assert_eq!(declared(VOLUME_SOURCE, "VolumeUniforms"), ours);
 }
