@@ -173,7 +173,7 @@ impl Case {
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
-            Command::History(c) => self.apply_history(c, out),
+            Command::History(c) => self.apply_history(c, tools, out),
             Command::Scan(_) | Command::View(_) | Command::Tool(_) => {}
         }
         if !is_history {
@@ -184,7 +184,7 @@ impl Case {
 
 impl Case {
     /// Undo, redo, and jumps: any number of steps back or forward, told as one change.
-    fn apply_history(&mut self, command: HistoryCommand, out: &mut Effects) {
+    fn apply_history(&mut self, command: HistoryCommand, tools: Tools, out: &mut Effects) {
         let history = self.document.history();
         let (here, redo) = (history.undo_len(), history.redo_len());
         let wanted = match command {
@@ -197,7 +197,9 @@ impl Case {
             self.document.restore_target(record);
             self.document.target.record().announce(&before, out);
             self.cancel_prompt_job(out);
-            self.answer_prompts(out);
+            if !tools.asks_by_hand {
+                self.answer_prompts(out);
+            }
         }
         self.document.forget_missing_active();
     }

@@ -119,6 +119,8 @@ pub enum ToolCommand {
     Scissors(Scissors),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
     TakeFromOthers(bool),
+    /// Whether prompts wait for [`PromptCommand::Ask`]. Off at first.
+    AskByHand(bool),
     /// How many bytes the history may hold in memory.
     HistoryBudget(usize),
 }
@@ -238,6 +240,8 @@ pub enum PromptCommand {
     AddClick(Click),
     /// Sets or replaces the box; clipped to the volume.
     SetBox(VoxelBox),
+    /// Asks the model for the target of the prompts that stand, if it has not answered them.
+    Ask,
     /// Takes back the click or box given last, without taking back anything else.
     RemoveLast,
     /// Drops all prompts and the proposal made from them.

@@ -122,6 +122,7 @@ impl Session {
             tools: Tools {
                 brush: settings.brush.clamped(),
                 take_from_others: settings.take_from_others,
+                asks_by_hand: settings.asks_by_hand,
                 ..Tools::default()
             },
             display: settings.display(),
@@ -202,6 +203,7 @@ impl Session {
             ToolCommand::Limits(limits) => self.tools.limits = limits,
             ToolCommand::Fill(fill) => self.tools.fill = fill,
             ToolCommand::Scissors(scissors) => self.tools.scissors = scissors,
+            ToolCommand::AskByHand(on) => self.tools.asks_by_hand = on,
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
             ToolCommand::HistoryBudget(bytes) => {
                 self.history_budget_bytes = Some(bytes);

@@ -110,6 +110,8 @@ pub struct Tools {
     pub fill: Fill,
     /// How scissors cut.
     pub scissors: Scissors,
+    /// Whether prompts wait until the model is asked, instead of being answered one by one.
+    pub asks_by_hand: bool,
     /// Whether an accepted AI result may take voxels from other unlocked labels.
     pub take_from_others: bool,
 }

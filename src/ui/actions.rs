@@ -123,6 +123,8 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
         Action::SegmentOrgans => AiCommand::RunAuto { structures: None }.into(),
         Action::Accept => case?.proposal().map(|_| AiCommand::Accept.into())?,
         Action::Reject => reject(case?)?,
+        Action::AskModel => PromptCommand::Ask.into(),
+        Action::ToggleAskByHand => ToolCommand::AskByHand(!session.tools().asks_by_hand).into(),
         Action::NextLesion => LabelCommand::StartNextLesion.into(),
         Action::Template(n) => {
             let template = TEMPLATES.get(n)?;

@@ -122,6 +122,9 @@ pub enum Action {
     SegmentOrgans,
     Accept,
     Reject,
+    /// Asks the model for the target of the prompts.
+    AskModel,
+    ToggleAskByHand,
     NextLesion,
     /// Adds the labels of the template of this place in the table of them.
     Template(usize),
@@ -198,6 +201,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     AutoWindow: [CTRL J];
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
+    AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
     NextLesion: [NONE N] [NONE E];
@@ -226,6 +230,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ReadLabelTable: ;
     WriteLabelTable: ;
     NewLayer: ;
+    ToggleAskByHand: ;
     ToggleConvention: ;
     ToggleViewTexts: ;
     ShowAbout: ;
@@ -316,6 +321,8 @@ impl Action {
             Self::SegmentOrgans => "Segment organs",
             Self::Accept => "Accept proposal",
             Self::Reject => "Reject proposal",
+            Self::AskModel => "Ask the model",
+            Self::ToggleAskByHand => "Ask the model at once or by key",
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
             Self::NewLayer => "New label layer",
@@ -370,6 +377,8 @@ impl Action {
             | Self::SegmentOrgans
             | Self::Accept
             | Self::Reject
+            | Self::AskModel
+            | Self::ToggleAskByHand
             | Self::NextLesion
             | Self::Template(_)
             | Self::NewLayer

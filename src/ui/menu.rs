@@ -177,6 +177,14 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, case.is_some() && automatic, Action::SegmentOrgans, out);
     entry(ui, proposed, Action::Accept, out);
     entry(ui, proposed, Action::Reject, out);
+    let prompts = case.is_some_and(|c| !c.prompts().is_empty());
+    entry(ui, prompts, Action::AskModel, out);
+    let mut by_hand = model.session.tools().asks_by_hand;
+    let hint = "Give several clicks and boxes first, then ask with Ctrl+Enter";
+    let waits = ui.checkbox(&mut by_hand, "Prompts wait until the model is asked");
+    if waits.on_hover_text(hint).changed() {
+        out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
+    }
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);

@@ -73,6 +73,8 @@ pub struct UiState {
     pub review: Review,
     /// What is sought in the list of labels.
     pub sought: String,
+    /// Another text is sought: the list is to begin at its top.
+    pub list_to_top: bool,
     /// The label that the list was scrolled to.
     pub label_at: Option<u16>,
     /// Height of the list of labels, in points: what the rest of the panel leaves.

@@ -1,6 +1,6 @@
 //! The label list.
 
-use egui::{Align, Button, Color32, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Align, Button, Color32, EventFilter, Response, RichText, ScrollArea, TextEdit, Ui};
 
 use crate::session::{Case, LabelCommand, TEMPLATES, ViewCommand};
 use crate::ui::icons::{eye_toggle, lock_toggle};
@@ -22,10 +22,11 @@ pub fn show(
     out: &mut Vec<UiRequest>,
 ) {
     super::reserved(ui, height, |ui| {
-        ScrollArea::vertical()
-            .id_salt("labels")
-            .auto_shrink(false)
-            .show(ui, |ui| list(ui, model, state, out));
+        let mut area = ScrollArea::vertical().id_salt("labels").auto_shrink(false);
+        if std::mem::take(&mut state.list_to_top) {
+            area = area.vertical_scroll_offset(0.0);
+        }
+        area.show(ui, |ui| list(ui, model, state, out));
     });
     buttons(ui, model, out);
 }
@@ -79,8 +80,9 @@ pub fn search(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             .desired_width(width);
         let field = ui.add_enabled(case.is_some(), field);
         let field = field.accessible_name("Find a label");
-        if field.has_focus() && ui.input(|i| i.key_pressed(egui::Key::Escape)) {
-            state.sought.clear();
+        state.list_to_top |= field.changed();
+        if field.has_focus() {
+            heed_escape(ui, &field, &mut state.sought);
         }
         ui.add_enabled_ui(case.is_some(), |ui| {
             ui.menu_button("All found", |ui| {
@@ -90,6 +92,22 @@ pub fn search(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             });
         });
     });
+}
+
+/// Esc empties the field, and leaves it where it is empty; nothing else hears of it.
+fn heed_escape(ui: &Ui, field: &Response, text: &mut String) {
+    let filter = EventFilter {
+        horizontal_arrows: true,
+        escape: true,
+        ..EventFilter::default()
+    };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(field.id, filter));
+    if ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+        match text.is_empty() {
+            true => field.surrender_focus(),
+            false => text.clear(),
+        }
+    }
 }
 
 fn all_found(ui: &mut Ui, case: &Case, state: &UiState, out: &mut Vec<UiRequest>) {
@@ -163,7 +181,7 @@ fn row(
     active: bool,
     state: &mut UiState,
     out: &mut Vec<UiRequest>,
-) -> egui::Response {
+) -> Response {
     let value = label.value;
     let shown = ui.push_id(value, |ui| {
         ui.horizontal(|ui| {

@@ -68,6 +68,11 @@ fn two_hundred_labels_are_read_sought_and_reached() {
     seek(&mut bench, "ture 15");
     let found: Vec<String> = rows(&bench).into_iter().map(|(text, _)| text).collect();
     assert_eq!(found.len(), 11, "15 and 150 to 159: {found:?}");
+    let first = rows(&bench)[0].1;
+    assert!(
+        first.top() >= section.top(),
+        "the list begins at its top: {first}"
+    );
     bench.picture("labels_200_sought");
     bench.press("All found");
     assert!(bench.shows("11 of 200 labels"));

@@ -9,8 +9,8 @@ mod panel;
 mod panes;
 mod pictures;
 mod review;
-mod tools;
 mod statistics;
+mod tools;
 mod toy;
 mod words;
 

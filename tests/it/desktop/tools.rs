@@ -435,3 +435,21 @@ fn window_presets_and_inverted_grey_have_keys_and_the_views_say_so() {
     bench.press("MR");
     assert!(!bench.case().is_inverted());
 }
+
+#[test]
+fn several_prompts_are_given_before_the_model_is_asked_by_key() {
+    let (mut bench, _folder) = phantom();
+    bench.key(Modifiers::COMMAND, Key::K);
+    bench.type_text("at once or by key");
+    bench.key(Modifiers::NONE, Key::Enter);
+    choose(&mut bench, Key::Num2, "click");
+    for x in [0.4, 0.45] {
+        bench.left_click(bench.point("Axial", x, 0.4));
+    }
+    assert_eq!(bench.case().prompts().clicks.len(), 2);
+    assert!(bench.case().proposal().is_none());
+    bench.key(Modifiers::COMMAND, Key::Enter);
+    assert!(bench.case().proposal().is_some());
+    bench.key(Modifiers::NONE, Key::Enter);
+    assert!(labelled(&bench) > 0);
+}

@@ -1,13 +1,15 @@
 //! Limits of drawing by hand, regions, cuts and moved labels, in the session.
 
 use prosector::geometry::{Plane, VoxelIndex};
+use prosector::prompt::Polarity::{Negative, Positive};
 use prosector::session::{
     Area, Brush, BrushShape, CutSide, HistoryCommand, LabelCommand, LayerCommand, Limits, Over,
-    Region, ScanCommand, Scissors, StrokeCommand, StrokeMode, ToolCommand, ValueRange,
+    PromptCommand, Region, ScanCommand, Scissors, StrokeCommand, StrokeMode, ToolCommand,
+    ValueRange,
 };
 use prosector::volume::Depth;
 
-use super::{Desk, at, paint, scan};
+use super::{Desk, at, click, paint, scan, voxel_box};
 
 const DIMS: [usize; 3] = [24, 20, 12];
 
@@ -408,4 +410,37 @@ fn a_moved_label_takes_background_only_and_comes_back() {
         steps + 1,
         "the lock alone"
     );
+}
+
+#[test]
+fn prompts_wait_until_the_model_is_asked() {
+    let mut desk = Desk::new(DIMS);
+    desk.apply(ToolCommand::AskByHand(true));
+    desk.apply(PromptCommand::AddClick(click([5, 5, 3], Positive)));
+    desk.apply(PromptCommand::AddClick(click([9, 9, 3], Negative)));
+    desk.apply(PromptCommand::SetBox(voxel_box([3, 3, 2], [8, 8, 4])));
+    assert!(desk.prompt.is_none() && !desk.case().is_prompt_running());
+    desk.apply(HistoryCommand::Undo);
+    desk.apply(HistoryCommand::Redo);
+    assert!(desk.prompt.is_none(), "undo asks for nothing either");
+    desk.apply(PromptCommand::Ask);
+    let (_, prompts, _) = desk.prompt.clone().expect("asked once, for all of them");
+    assert_eq!(
+        (prompts.clicks.len(), prompts.target_box.is_some()),
+        (2, true)
+    );
+    desk.answer(&[voxel_box([4, 4, 3], [6, 6, 3])]);
+    assert!(desk.case().proposal().is_some());
+    desk.apply(PromptCommand::Ask);
+    assert!(desk.prompt.is_none(), "it is answered");
+    // What is on its way answers less than was pointed at by then.
+    desk.apply(PromptCommand::AddClick(click([6, 5, 3], Positive)));
+    desk.apply(PromptCommand::Ask);
+    desk.apply(PromptCommand::AddClick(click([7, 5, 3], Positive)));
+    assert!(!desk.case().is_prompt_running());
+    desk.apply(ToolCommand::AskByHand(false));
+    desk.apply(PromptCommand::AddClick(click([8, 5, 3], Positive)));
+    let (_, prompts, prior) = desk.prompt.clone().expect("at once again");
+    assert_eq!(prompts.clicks.len(), 5);
+    assert!(prior.is_some(), "what stands is refined");
 }
