@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod values;
+mod worklist;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::models::DeviceChoice;
 use crate::volume::{ColourMap, Modality};
 
 pub use values::{BoxArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use worklist::*;
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
 #[derive(Debug, Parser)]
@@ -42,6 +44,12 @@ pub enum Command {
     Edit(EditArgs),
     /// Write the labels of a scan in another format, as DICOM objects of its series too.
     Labels(LabelsArgs),
+    /// Copy DICOM and NIfTI files without what tells the patient.
+    #[command(alias = "anonymize")]
+    Anonymise(AnonymiseArgs),
+    /// Annotation projects: which cases there are, who reads them, how well readers agree.
+    #[command(subcommand)]
+    Worklist(WorklistCommand),
     /// Measure the labels of a scan: sizes, values, axes, and uptake of PET.
     Statistics(StatisticsArgs),
     /// Find how one scan of a patient lies on another (rigid, by mutual information).
@@ -353,9 +361,13 @@ pub struct LabelsArgs {
     /// The DICOM series of the scan (its UID, as `info` lists it).
     #[arg(long, value_name = "UID")]
     pub series: Option<String>,
-    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha, .dcm).
+    /// The file to write; its end says the format (.nii, .nii.gz, .seg.nrrd, .nrrd, .mha, .mhd, .dcm, and as smoothed
+    /// surfaces in mm .stl, .obj, .ply, .glb).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Which way the axes of a surface point: ras (right, anterior, superior) or lps, as DICOM's.
+    #[arg(long, value_enum)]
+    pub space: Option<SurfaceSpace>,
     /// Which DICOM object a .dcm is: seg has a bit a pixel, labelmap a number (smaller, newer), rtstruct contours.
     #[arg(long = "as", value_enum)]
     pub object: Option<LabelObject>,
@@ -365,6 +377,29 @@ pub struct LabelsArgs {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `prosector anonymise`
+#[derive(Debug, Args)]
+pub struct AnonymiseArgs {
+    /// A DICOM or NIfTI file, or a folder of them.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The file to write, or of a folder the new folder.
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Axes of a surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SurfaceSpace {
+    /// Right, anterior, superior.
+    Ras,
+    /// Left, posterior, superior.
+    Lps,
 }
 
 /// DICOM objects that hold labels.

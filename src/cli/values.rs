@@ -233,6 +233,11 @@ pub(super) fn tolerance(text: &str) -> Result<f64, String> {
     number_within(text, 0.0..=1e6).ok_or_else(|| "give millimetres, 0 or more".to_owned())
 }
 
+/// Seconds.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    number_within(text, 0.0..=1e8).ok_or_else(|| "give seconds, 0 or more".to_owned())
+}
+
 fn number_within(text: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
     text.parse().ok().filter(|v| range.contains(v))
 }

@@ -74,7 +74,7 @@ impl SliceUniforms {
         let [origin, per_x, per_y] = view.voxel_from_pixel_columns();
         let [across, down] = view.in_plane_axes();
         let [ni, nj, nk] = scene.image.grid().dims.map(|n| n as i32);
-        let (window_scale, window_offset) = brightness_from_texel(scene.image, style.window);
+        let (window_scale, window_offset) = brightness_from_texel(scene.image, style);
         let whole = [0; 4];
         let second = SecondUniforms::new(scene);
         Self {

@@ -59,6 +59,8 @@ pub enum Proposal<'a> {
 pub struct SliceStyle {
     /// Which values are black and white.
     pub window: Window,
+    /// Low values are white and high ones black.
+    pub inverted: bool,
     /// How the scan is sampled; labels are never interpolated.
     pub interpolation: Interpolation,
     /// How much a label's fill hides of the scan, 0 to 1.
@@ -74,6 +76,7 @@ impl SliceStyle {
     pub fn new(window: Window) -> Self {
         Self {
             window,
+            inverted: false,
             interpolation: Interpolation::Linear,
             fill_opacity: 0.3,
             outline_px: 1.0,

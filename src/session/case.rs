@@ -29,6 +29,7 @@ pub struct Case {
     pub(super) original: Option<Original>,
     pub(super) second: Option<SecondImage>,
     pub(super) window: Window,
+    pub(super) inverted: bool,
     pub(super) cross_hair: VoxelIndex,
     pub(super) document: Document,
     pub(super) jobs: Jobs,
@@ -137,6 +138,11 @@ impl Case {
         self.window
     }
 
+    /// Whether low values are shown white and high ones black: at first for PET.
+    pub fn is_inverted(&self) -> bool {
+        self.inverted
+    }
+
     /// What can be undone and redone.
     pub fn history(&self) -> &History {
         self.document.history()
@@ -173,7 +179,7 @@ impl Case {
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
-            Command::History(c) => self.apply_history(c, out),
+            Command::History(c) => self.apply_history(c, tools, out),
             Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => {}
         }
         if !is_history {
@@ -184,7 +190,7 @@ impl Case {
 
 impl Case {
     /// Undo, redo, and jumps: any number of steps back or forward, told as one change.
-    fn apply_history(&mut self, command: HistoryCommand, out: &mut Effects) {
+    fn apply_history(&mut self, command: HistoryCommand, tools: Tools, out: &mut Effects) {
         let history = self.document.history();
         let (here, redo) = (history.undo_len(), history.redo_len());
         let wanted = match command {
@@ -197,7 +203,9 @@ impl Case {
             self.document.restore_target(record);
             self.document.target.record().announce(&before, out);
             self.cancel_prompt_job(out);
-            self.answer_prompts(out);
+            if !tools.asks_by_hand {
+                self.answer_prompts(out);
+            }
         }
         self.document.forget_missing_active();
     }
@@ -219,7 +227,11 @@ fn interrupts(command: &Command) -> bool {
         Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(
             c,
-            StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
+            StrokeCommand::Begin { .. }
+                | StrokeCommand::Outline { .. }
+                | StrokeCommand::Region { .. }
+                | StrokeCommand::Cut { .. }
+                | StrokeCommand::Shift(_)
         ),
         Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => false,
     }

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
+use crate::io::LabelEntry;
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
 use crate::util::short_debug;
@@ -15,7 +16,8 @@ use super::journal::Replay;
 use super::operations::EditCommand;
 use super::recovery::Snapshot;
 use super::{
-    Brush, Interpolation, OpenedLabels, OpenedScan, Regridded, SecondCommand, Ticket, ToolId,
+    Brush, Fill, Interpolation, Limits, OpenedLabels, OpenedScan, Region, Regridded, Scissors,
+    SecondCommand, Ticket, ToolId,
 };
 
 /// One change asked for by the user or reported by a job.
@@ -92,6 +94,8 @@ pub enum ViewCommand {
     GoToLabel(u16),
     /// Window and level.
     Window(Window),
+    /// Low values white and high ones black, or the other way round.
+    Inverted(bool),
     /// How pixels between voxel centres are drawn.
     Interpolation(Interpolation),
     /// Opacity of the label fill, 0..=1.
@@ -113,8 +117,16 @@ pub enum ToolCommand {
     Select(ToolId),
     /// Size and shape of brush and eraser.
     Brush(Brush),
+    /// Where and over what is drawn by hand.
+    Limits(Limits),
+    /// How flood fill finds its region.
+    Fill(Fill),
+    /// How scissors cut.
+    Scissors(Scissors),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
     TakeFromOthers(bool),
+    /// Whether prompts wait for [`PromptCommand::Ask`]. Off at first.
+    AskByHand(bool),
     /// How many bytes the history may hold in memory.
     HistoryBudget(usize),
 }
@@ -154,6 +166,27 @@ pub enum LabelCommand {
     Lock {
         /// Which label.
         value: u16,
+        /// Never overwritten.
+        locked: bool,
+    },
+    /// Takes over names and colours of labels from a file or a template.
+    Take {
+        /// Names the step of the history.
+        step: &'static str,
+        /// The labels.
+        entries: Vec<LabelEntry>,
+    },
+    /// Shows or hides labels. Not part of the history.
+    ShowAll {
+        /// Which labels.
+        values: Vec<u16>,
+        /// Shown.
+        visible: bool,
+    },
+    /// Locks or unlocks labels, as one step.
+    LockAll {
+        /// Which labels.
+        values: Vec<u16>,
         /// Never overwritten.
         locked: bool,
     },
@@ -213,6 +246,8 @@ pub enum PromptCommand {
     AddClick(Click),
     /// Sets or replaces the box; clipped to the volume.
     SetBox(VoxelBox),
+    /// Asks the model for the target of the prompts that stand, if it has not answered them.
+    Ask,
     /// Takes back the click or box given last, without taking back anything else.
     RemoveLast,
     /// Drops all prompts and the proposal made from them.
@@ -294,6 +329,24 @@ pub enum StrokeCommand {
         /// The corners in order; the last is joined to the first.
         corners: Vec<VoxelPoint>,
     },
+    /// A region that was found in the scan is drawn at once.
+    Region {
+        /// Adds or removes.
+        mode: StrokeMode,
+        /// How it is found.
+        region: Region,
+    },
+    /// An outline cuts the active label, through its slice or the volume.
+    Cut {
+        /// The view drawn on; the outline lies on the slice nearest to its first point.
+        plane: Plane,
+        /// The corners in order; the last is joined to the first.
+        corners: Vec<VoxelPoint>,
+        /// How deep, and which side goes.
+        scissors: Scissors,
+    },
+    /// The active label was moved by so many voxels along each axis.
+    Shift([i64; 3]),
 }
 
 /// Back and forth.
@@ -349,6 +402,9 @@ short_debug! {
         LabelCommand::Recolor { .. } => "recolour",
         LabelCommand::Show { .. } => "show",
         LabelCommand::Lock { .. } => "lock",
+        LabelCommand::Take { .. } => "take over",
+        LabelCommand::ShowAll { .. } => "show all",
+        LabelCommand::LockAll { .. } => "lock all",
         LabelCommand::Activate(_) => "activate",
         LabelCommand::Remove(_) => "remove",
     };

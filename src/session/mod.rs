@@ -45,7 +45,8 @@
 //!   [`ToolCommand::TakeFromOthers`] it also takes voxels of other unlocked labels. An automatic result is
 //!   for the labels that have its structures' names.
 //! - The **brush** takes background and every label that is visible and unlocked: what one cannot see, one
-//!   does not paint over. The **eraser** takes from the active label only.
+//!   does not paint over, or less, where [`Limits`] say so. The **eraser** takes from the active label only, and so do
+//!   scissors. A label that is **moved** takes background only.
 //! - **Operations** take background only, or also the labels that they are told to ([`operations`]).
 //!
 //! # History
@@ -56,23 +57,28 @@
 //! one, the oldest are forgotten beyond that; the newest step always stays.
 
 mod ai;
+mod at_once;
 mod case;
 mod command;
 mod document;
 mod effect;
 mod gain;
 mod grid;
+mod label_sets;
 mod labels;
 mod layers;
+mod limits;
 mod open;
 pub mod operations;
 mod prompts;
 mod readout;
 pub mod recovery;
+mod region;
 mod scan;
 mod second;
 pub mod settings;
 mod stroke;
+mod templates;
 mod tool;
 mod view;
 
@@ -86,11 +92,14 @@ pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
 pub use grid::{LabelFit, LabelOrigin, Regridded};
 pub use labels::Receiver;
+pub use limits::{Area, Limits, Over, ValueRange};
 pub use operations::EditCommand;
 pub use readout::Readout;
+pub use region::Region;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
 pub use second::{SecondCommand, SecondImage};
-pub use tool::{Brush, BrushShape, ToolId, Tools};
+pub use templates::{TEMPLATES, Template};
+pub use tool::{Brush, BrushShape, CutSide, Fill, Scissors, ToolId, Tools};
 pub use view::Display;
 
 pub use crate::volume::Interpolation;
@@ -122,6 +131,7 @@ impl Session {
             tools: Tools {
                 brush: settings.brush.clamped(),
                 take_from_others: settings.take_from_others,
+                asks_by_hand: settings.asks_by_hand,
                 ..Tools::default()
             },
             display: settings.display(),
@@ -205,6 +215,10 @@ impl Session {
         match command {
             ToolCommand::Select(tool) => self.tools.tool = tool,
             ToolCommand::Brush(brush) => self.tools.brush = brush.clamped(),
+            ToolCommand::Limits(limits) => self.tools.limits = limits,
+            ToolCommand::Fill(fill) => self.tools.fill = fill,
+            ToolCommand::Scissors(scissors) => self.tools.scissors = scissors,
+            ToolCommand::AskByHand(on) => self.tools.asks_by_hand = on,
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
             ToolCommand::HistoryBudget(bytes) => {
                 self.history_budget_bytes = Some(bytes);

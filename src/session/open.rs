@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
-use crate::volume::{Grid, LabelLayers, LabelTable, Reordering};
+use crate::volume::{Grid, LabelLayers, LabelTable, Modality, Reordering};
 
 use super::ai::Jobs;
 use super::document::Document;
@@ -23,6 +23,9 @@ impl Session {
                 let history = History::new(self.history_budget_bytes(), self.archive.clone());
                 let earlier = self.first_number..self.next_number;
                 self.case = Some(Case::open(*scan, history, earlier));
+                // Labels and values are those of one scan.
+                self.tools.limits = self.tools.limits.without_labels();
+                self.tools.fill.tolerance = None;
                 out.push(Effect::ScanChanged);
             }
             ScanCommand::Close => {
@@ -51,6 +54,7 @@ impl Case {
         let grid = *scan.image.grid();
         let case = Self {
             window: scan.window,
+            inverted: scan.image.modality() == Modality::Pet,
             cross_hair: VoxelIndex(grid.dims.map(|n| (n / 2) as i64)),
             document: Document::new(grid, history, earlier),
             jobs: Jobs::default(),
@@ -100,6 +104,7 @@ impl Case {
         self.cancel_auto_job(out);
         if scan.image.modality() != self.scan.image.modality() {
             self.window = scan.window;
+            self.inverted = scan.image.modality() == Modality::Pet;
         }
         self.scan = scan;
         self.original = None;

@@ -29,6 +29,14 @@ pub struct Readout {
 }
 
 impl Case {
+    /// The label that is seen at a voxel: of those of several layers the uppermost that is shown.
+    pub fn label_shown_at(&self, voxel: VoxelIndex) -> Option<&Label> {
+        let offset = self.grid().offset_of(voxel)?;
+        let maps = self.document.layers().maps().iter().rev();
+        let mut labels = maps.filter_map(|map| self.table().get(map.voxels[offset]));
+        labels.find(|label| self.table().is_shown(label))
+    }
+
     /// What is at a voxel; `None` outside the volume.
     pub fn readout(&self, voxel: VoxelIndex) -> Option<Readout> {
         let offset = self.grid().offset_of(voxel)?;

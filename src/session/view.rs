@@ -83,6 +83,7 @@ impl Case {
                 self.window = *w;
                 self.window.width = w.width.max(f64::from(f32::EPSILON));
             }
+            ViewCommand::Inverted(inverted) => self.inverted = *inverted,
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("prompt", &["util", "geometry", "volume"]),
     ("registration", &["util", "geometry", "volume"]),
     ("io", &["util", "geometry", "volume"]),
+    ("project", &["util", "geometry", "volume", "io"]),
     ("models", &["util", "geometry", "volume", "prompt", "io"]),
     (
         "train",
@@ -49,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "render",
             "ui",
             "cli",
+            "project",
         ],
     ),
 ];

@@ -7,10 +7,12 @@
 )]
 
 mod about;
+mod anonymise;
 mod architecture;
 mod automatic;
 mod checkpoints;
 mod cli;
+mod containers;
 mod desktop;
 mod diagnostics;
 mod dicom;
@@ -30,6 +32,7 @@ mod grids;
 mod journals;
 mod keep_inputs;
 mod label_colours;
+mod label_tables;
 mod metrics;
 mod model_ops;
 mod morphology;
@@ -54,6 +57,8 @@ mod slice_systems;
 mod slice_view;
 mod statistics;
 mod support;
+mod surfaces;
+mod tools;
 mod training;
 mod training_cache;
 mod training_samples;
@@ -61,3 +66,4 @@ mod trust;
 mod volume_arrays;
 mod volume_systems;
 mod window;
+mod worklist;

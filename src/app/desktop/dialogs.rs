@@ -25,6 +25,10 @@ pub enum PathPurpose {
     OpenTransform,
     /// Where to save where the second image lies.
     SaveTransform,
+    /// Names and colours of labels.
+    ReadLabelTable,
+    /// Where to write names and colours of labels.
+    WriteLabelTable,
 }
 
 /// The answer to a question for a path.
@@ -111,7 +115,8 @@ impl FileDialogs for NativeDialogs {
             PathPurpose::OpenScan
             | PathPurpose::OpenLabels
             | PathPurpose::OpenSecond
-            | PathPurpose::OpenTransform => {
+            | PathPurpose::OpenTransform
+            | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -120,7 +125,10 @@ impl FileDialogs for NativeDialogs {
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
             }
-            PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid | PathPurpose::SaveTransform => {
+            PathPurpose::SaveLabels
+            | PathPurpose::SaveOnScanGrid
+            | PathPurpose::SaveTransform
+            | PathPurpose::WriteLabelTable => {
                 let file = dialog.save_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -156,6 +164,8 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenSecond => "Open a second image of the patient",
         PathPurpose::OpenTransform => "Open a transform of the second image",
         PathPurpose::SaveTransform => "Save the transform of the second image",
+        PathPurpose::ReadLabelTable => "Read names and colours of labels",
+        PathPurpose::WriteLabelTable => "Write names and colours of labels",
     }
 }
 
@@ -182,6 +192,15 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
             .add_filter("MetaImage (without names)", &["mha"])
             .add_filter("DICOM SEG", &["dcm"]),
+        PathPurpose::ReadLabelTable => dialog
+            .add_filter(
+                "Names and colours",
+                &["txt", "label", "lbl", "csv", "tsv", "ctbl"],
+            )
+            .add_filter("All files", &["*"]),
+        PathPurpose::WriteLabelTable => dialog
+            .add_filter("3D Slicer colour table", &["csv", "ctbl"])
+            .add_filter("ITK-SNAP label description", &["label", "txt"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

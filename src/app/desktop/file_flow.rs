@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::app::journal::FoundWork;
 use crate::io::{OpenOptions, Warning};
-use crate::session::{OpenedLabels, OpenedScan, Regridded, ScanCommand, ScanSource, Session};
+use crate::session::{
+    LabelCommand, OpenedLabels, OpenedScan, Regridded, ScanCommand, ScanSource, Session,
+};
 use crate::ui::Severity;
 use crate::ui::model::Question;
 use crate::volume::{Grid, Modality};
@@ -370,6 +372,14 @@ impl Window {
                 let lost = lost.or_else(|| (!is_whole).then(|| ON_SCAN_GRID.to_owned()));
                 self.labels_saved(path, revision, lost);
                 self.warn_of(&told);
+            }
+            Some(FileOutcome::LabelTableRead(entries)) => {
+                let step = "names and colours";
+                self.apply(LabelCommand::Take { step, entries });
+            }
+            Some(FileOutcome::LabelTableWritten(path)) => {
+                let text = format!("Names and colours written: {}", path.display());
+                self.state.messages.push_on_scan(Severity::Info, text);
             }
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::geometry::RigidTransform;
 use crate::io::{
-    self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
-    Warning,
+    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelTarget, OpenOptions, Provenance,
+    ScanInfo, Space, Warning,
 };
 use crate::models::ScanKey;
 use crate::registration::Registered;
@@ -66,6 +66,10 @@ pub enum FileOutcome {
     },
     /// A transform was saved and read back.
     TransformSaved(PathBuf),
+    /// Names and colours of labels were read.
+    LabelTableRead(Vec<LabelEntry>),
+    /// Names and colours of labels were written to this file.
+    LabelTableWritten(PathBuf),
     /// Something that the user is not told about was done.
     Done,
     /// Work of an earlier window was read.
@@ -88,6 +92,8 @@ short_debug! {
         FileOutcome::Registered { .. } => "registered",
         FileOutcome::TransformRead { .. } => "a transform",
         FileOutcome::TransformSaved(_) => "transform saved",
+        FileOutcome::LabelTableRead(_) => "label table read",
+        FileOutcome::LabelTableWritten(_) => "label table written",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",
@@ -263,6 +269,7 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
         source: save.source.as_deref(),
         details: &BTreeMap::new(),
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     let saved = io::check_keeps(&path, &inputs).and_then(|()| {
         io::keeping_older(&path, older, || {
@@ -277,6 +284,22 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
             is_whole: resampled.is_none(),
             warnings,
         },
+    }
+}
+
+/// Reads names and colours of labels.
+pub fn read_label_table(path: PathBuf) -> FileOutcome {
+    match io::read_label_table(&path) {
+        Err(error) => refused(error),
+        Ok(entries) => FileOutcome::LabelTableRead(entries),
+    }
+}
+
+/// Writes names and colours of labels.
+pub fn write_label_table(path: PathBuf, table: &LabelTable) -> FileOutcome {
+    match io::write_label_table(&path, table) {
+        Err(error) => refused(error),
+        Ok(()) => FileOutcome::LabelTableWritten(path),
     }
 }
 

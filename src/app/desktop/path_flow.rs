@@ -33,7 +33,9 @@ fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
         | PathPurpose::OpenLabels
         | PathPurpose::OpenSecond
         | PathPurpose::OpenTransform
-        | PathPurpose::SaveTransform => None,
+        | PathPurpose::SaveTransform
+        | PathPurpose::ReadLabelTable
+        | PathPurpose::WriteLabelTable => None,
     }
 }
 
@@ -81,26 +83,31 @@ impl Window {
 
     /// Asks for a path with the desktop's dialog.
     pub(super) fn ask_path(&mut self, purpose: PathPurpose) {
-        let name = self
-            .session
-            .case()
-            .filter(|_| saved_on(purpose).is_some())
-            .map(files::suggested_name);
+        let name = self.suggested_name(purpose);
         let start = self.settings.last_folder.clone();
         self.dialogs.ask(purpose, start.as_deref(), name.as_deref());
+    }
+
+    /// What a file that is to be written may be called.
+    fn suggested_name(&self, purpose: PathPurpose) -> Option<String> {
+        let case = self.session.case()?;
+        match purpose {
+            PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => {
+                Some(files::suggested_name(case))
+            }
+            PathPurpose::WriteLabelTable => Some("labels.csv".to_owned()),
+            _ => None,
+        }
     }
 
     /// Asks for a typed path.
     pub(super) fn ask_typed_path(&mut self, purpose: PathPurpose) {
         let folder = self.settings.last_folder.clone().unwrap_or_default();
         let typed = self.flow.typed.take().filter(|(p, _)| *p == purpose);
-        let text = match (typed, saved_on(purpose), self.session.case()) {
-            (Some((_, path)), ..) => path.display().to_string(),
-            (None, Some(_), Some(case)) => folder
-                .join(files::suggested_name(case))
-                .display()
-                .to_string(),
-            _ => String::new(),
+        let text = match (typed, self.suggested_name(purpose)) {
+            (Some((_, path)), _) => path.display().to_string(),
+            (None, Some(name)) => folder.join(name).display().to_string(),
+            (None, None) => String::new(),
         };
         self.flow.typed_for = Some(purpose);
         self.state.question = Some(Question::TypedPath {
@@ -137,6 +144,12 @@ impl Window {
             return;
         };
         self.flow.typed = Some((purpose, path.clone()));
+        if purpose == PathPurpose::WriteLabelTable && path.exists() {
+            // The desktop's dialog asks whether to replace it; what is typed is not replaced.
+            let text = format!("{}: is there already: type another name", path.display());
+            self.state.messages.push(Severity::Error, text);
+            return self.ask_typed_path(purpose);
+        }
         let Some(grid) = saved_on(purpose) else {
             self.path_chosen(purpose, path);
             return;
@@ -171,7 +184,26 @@ impl Window {
             PathPurpose::SaveOnScanGrid => {
                 self.save_to(files::with_extension(path), SaveGrid::Scan);
             }
+            PathPurpose::ReadLabelTable => {
+                self.run("Reading names and colours", Purpose::Other, false, |_| {
+                    files::read_label_table(path)
+                });
+            }
+            PathPurpose::WriteLabelTable => self.write_label_table(path),
         }
+    }
+
+    fn write_label_table(&mut self, path: PathBuf) {
+        let Some(case) = self.session.case() else {
+            return;
+        };
+        let table = case.table().clone();
+        self.run(
+            "Writing names and colours",
+            Purpose::Other,
+            false,
+            move |_| files::write_label_table(path, &table),
+        );
     }
 
     /// Opens a file that was dropped on the window.

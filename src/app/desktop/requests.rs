@@ -42,6 +42,8 @@ impl Window {
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
+            Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),
+            Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
             Action::ChooseSeries => self.choose_series(),
             Action::OpenSample => self.reach(Goal::OpenSample),
             Action::Save => self.save(),

@@ -11,7 +11,7 @@ use crate::ui::theme;
 use crate::ui::tools::{self, Tool};
 use crate::ui::view::{
     ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
-    pointer, prompt_overlay, scene,
+    pointer, prompt_overlay, region_overlay, scene,
 };
 
 use super::{Described, Kind, Pane, PaneContext};
@@ -118,6 +118,7 @@ impl Pane for Slice {
         let response = ui.interact(rect, id, Sense::drag());
         let view = self.placed(ui, context);
         tell_accessibility(&response, &view, time);
+        tell_window(&response, &view, context.case);
         let mut intents = read_gestures(ui, context, &view, &response);
         intents.retain(|intent| {
             let view = self.placed(ui, context);
@@ -206,7 +207,15 @@ fn tell_accessibility(response: &egui::Response, view: &PlacedView, time: Option
     });
     response.ctx.accesskit_node_builder(response.id, |node| {
         node.set_value(position.clone());
-        node.set_description(format!("{plane} view of the scan"));
+    });
+}
+
+/// The texts in the view's corner, to a screen reader and a test.
+fn tell_window(response: &egui::Response, view: &PlacedView, case: &Case) {
+    let plane = annotations::plane_text_of(view, case.info().time);
+    let [window, zoom] = annotations::window_and_zoom_texts(view, case);
+    response.ctx.accesskit_node_builder(response.id, |node| {
+        node.set_description(format!("{plane} view of the scan, {window}, {zoom}"));
     });
 }
 
@@ -234,10 +243,9 @@ fn read_gestures(
         pane: context.id,
         view,
         context: GestureContext {
-            tool: model.session.tools().tool,
+            tools: model.session.tools(),
+            case,
             polarity: state.polarity(),
-            target_box: case.prompts().target_box,
-            window: case.window(),
             profile: state.mouse,
         },
         pointer_pos: response.hover_pos(),
@@ -274,16 +282,25 @@ fn overlay(
     annotations::letters(painter, view, time);
     annotations::title(painter, view, time);
     annotations::scale_bar(painter, view, time);
+    if !state.hide_texts {
+        annotations::window_and_zoom(painter, view, case);
+        annotations::series(painter, view, &case.title());
+    }
     if let Some(pos) = hover {
         tool.kind.at_pointer(painter, view, pos, model);
     }
     if let Some(outline) = &state.outline {
         outline.paint(painter, view, hover);
     }
+    let receiver = case.receiver();
+    let drag = state.drag.as_ref();
+    if let Some(region) = drag.and_then(ActiveDrag::region) {
+        region_overlay::paint(painter, view, region, receiver.color);
+    }
     if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
-        let receiver = case.receiver();
         let shift = painter.ctx().input(|i| i.modifiers.shift);
-        let words = tool.kind.words(&receiver, state.polarity(), shift);
+        let words = drag.and_then(ActiveDrag::words);
+        let words = words.or_else(|| tool.kind.words(&receiver, state.polarity(), shift));
         if let Some(words) = words {
             pointer::tag(painter, view, pos, &words, &receiver);
         }

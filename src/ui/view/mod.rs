@@ -8,6 +8,7 @@ mod paint_callback;
 mod placed;
 pub mod pointer;
 pub(super) mod prompt_overlay;
+pub mod region_overlay;
 pub(super) mod scene;
 
 use egui::{Color32, Rect, Shape};

@@ -57,6 +57,7 @@ pub fn style(
 ) -> SliceStyle {
     SliceStyle {
         window: case.window(),
+        inverted: case.is_inverted(),
         interpolation: display.interpolation,
         fill_opacity: display.overlay_opacity,
         outline_px: if display.overlay_outline {

@@ -66,8 +66,8 @@ fn cells(row: &Measured) -> Vec<String> {
     cells
 }
 
-/// A text as one cell on one line.
-fn quoted(text: &str) -> String {
+/// A text as one cell of comma-separated values, on one line.
+pub fn quoted(text: &str) -> String {
     let text = text.replace(['\n', '\r'], " ");
     match text.contains([',', '"']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),

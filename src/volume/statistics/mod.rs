@@ -15,7 +15,7 @@ use crate::geometry::{Plane, VoxelBox};
 use super::morphology::{Crop, rows};
 use super::{ImageVolume, LabelMap, ThirdAxis};
 
-pub use csv::{Measured, csv};
+pub use csv::{Measured, csv, quoted};
 pub use intensity::Intensity;
 pub use recist::Recist;
 pub use shape::Shape;

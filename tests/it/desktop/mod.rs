@@ -2,6 +2,7 @@
 
 mod bench;
 mod drawing;
+mod label_list;
 mod layers;
 mod losses;
 mod own_grids;
@@ -11,6 +12,7 @@ mod pictures;
 mod review;
 mod second_image;
 mod statistics;
+mod tools;
 mod toy;
 mod words;
 

@@ -258,3 +258,36 @@ fn scale_bars_are_round_numbers() {
         assert_eq!(scale_bar_mm(longest), expected);
     }
 }
+
+#[test]
+fn inverted_grey_is_the_negative_of_the_scan_alone() {
+    let image = prosector::volume::phantom::phantom().image;
+    let table = LabelTable::default();
+    let scene = Scene {
+        image: &image,
+        labels: &[],
+        table: &table,
+        proposal: None,
+        second: None,
+    };
+    let middle = VoxelIndex(image.grid().dims.map(|n| n as i64 / 2));
+    let (plane, convention) = (Plane::Axial, Convention::Radiological);
+    let view = SliceView::fit(image.grid(), plane, convention, middle, 112, 112);
+    let style = SliceStyle::new(default_window(&image));
+    let inverted = SliceStyle {
+        inverted: true,
+        ..style
+    };
+    let plain = reference::draw(&view, &scene, &style);
+    let negative = reference::draw(&view, &scene, &inverted);
+    let mut greys = [false; 256];
+    for (a, b) in plain.pixels().zip(negative.pixels()) {
+        let sum = u16::from(a.0[0]) + u16::from(b.0[0]);
+        assert!((254..=256).contains(&sum), "{a:?} and {b:?}");
+        greys[usize::from(a.0[0])] = true;
+    }
+    assert!(
+        greys.iter().filter(|&&g| g).count() > 50,
+        "greys between, too"
+    );
+}
