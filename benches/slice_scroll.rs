@@ -63,6 +63,7 @@ fn scene() -> Scene<'static> {
         labels: std::slice::from_ref(&SCAN.labels),
         table: &SCAN.table,
         proposal: None,
+        second: None,
     }
 }
 

@@ -57,6 +57,7 @@ fn main() {
         labels: std::slice::from_ref(&labels),
         table: &table,
         proposal: None,
+        second: None,
     };
     fill(&mut device, &scene);
     for id in ["ct bone", "mip", "labels"] {

@@ -1,7 +1,7 @@
 // A voxel slice with window and level, label overlay and proposal; black beside the volume.
 //
-// Drawn as one triangle over the viewport. Needs shared/triangle.wgsl, shared/view.wgsl, shared/sampling.wgsl and
-// shared/label.wgsl, and `alias Stored`; render/shader.rs puts them together.
+// Drawn as one triangle over the viewport. Needs shared/triangle.wgsl, shared/view.wgsl, shared/sampling.wgsl,
+// shared/second.wgsl and shared/label.wgsl, and `alias Stored`; render/shader.rs puts them together.
 // Output: gamma-encoded sRGB, opaque. CPU twin: render/reference.rs.
 
 struct Corner {
@@ -23,7 +23,12 @@ fn fragment(in: Corner) -> @location(0) vec4<f32> {
     let voxel = voxel_from_pixel(in.pixel);
     var color = vec3<f32>(0.0);
     if is_inside(voxel) {
-        color = brightness(voxel);
+        if !has(SECOND_ALONE) {
+            color = brightness(voxel);
+        }
+        if has(HAS_SECOND) {
+            color = with_second(color, voxel);
+        }
         if has(HAS_LAYERS) {
             color = with_layers(color, in.pixel, voxel);
         } else if has(HAS_LABELS) {

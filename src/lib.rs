@@ -1,6 +1,6 @@
 //! Prosector: interactive 3D segmentation of medical scans.
 //!
-//! The layers, from the bottom: [`util`], [`geometry`], [`volume`], [`prompt`], [`io`], [`models`],
+//! The layers, from the bottom: [`util`], [`geometry`], [`volume`], [`prompt`], [`registration`], [`io`], [`models`],
 //! [`train`], [`engine`], [`session`], [`render`], [`ui`], [`app`]. Who may use whom is stated in
 //! `ARCHITECTURE.md` and enforced by `tests/it/architecture.rs`.
 
@@ -10,7 +10,9 @@ pub mod engine;
 pub mod geometry;
 pub mod io;
 pub mod models;
+pub mod project;
 pub mod prompt;
+pub mod registration;
 pub mod render;
 pub mod session;
 pub mod train;

@@ -18,6 +18,13 @@ struct SliceUniforms {
     image_texels: vec4<i32>,
     label_texels: vec4<i32>,
     proposal_texels: vec4<i32>,
+    // The second scan's texel position of voxel (0, 0, 0), and the steps for one voxel along i, j, k; its texels along each
+    // axis.
+    second_origin: vec4<f32>,
+    second_per_i: vec4<f32>,
+    second_per_j: vec4<f32>,
+    second_per_k: vec4<f32>,
+    second_dims: vec4<i32>,
     // Size of the view in pixels.
     size: vec2<f32>,
     // Brightness 0..1 of a texel: texel * scale + offset.
@@ -28,6 +35,11 @@ struct SliceUniforms {
     active_label: u32,
     // The label that a proposed mask stands for; 0: the proposal's texels are labels themselves.
     proposal_label: u32,
+    // Of the second scan: part of its window of a value: value * scale + offset; how much it hides, 0 to 1; its colour map.
+    second_scale: f32,
+    second_offset: f32,
+    second_opacity: f32,
+    second_map: u32,
 }
 
 // What the shader is compiled for. A software rasteriser executes both sides of a branch for every pixel, so what a
@@ -35,7 +47,8 @@ struct SliceUniforms {
 //
 // Bit 0: interpolate the image; bit 1: there are labels; bit 2: there is a proposal; bits 3 to 5: the texture of
 // image, labels, proposal holds only this slice, laid flat; bit 6: the image is in colour; bit 7: the target turns
-// what is written into sRGB itself; bit 8: there are several label layers, whose slices lie one behind the other.
+// what is written into sRGB itself; bit 8: there are several label layers, whose slices lie one behind the other;
+// bit 9: there is a second scan; bit 10: it is shown alone.
 override FLAGS: u32 = 0u;
 
 const INTERPOLATE: u32 = 1u;
@@ -47,6 +60,8 @@ const FLAT_PROPOSAL: u32 = 32u;
 const IN_COLOUR: u32 = 64u;
 const TARGET_IS_SRGB: u32 = 128u;
 const HAS_LAYERS: u32 = 256u;
+const HAS_SECOND: u32 = 512u;
+const SECOND_ALONE: u32 = 1024u;
 
 @group(0) @binding(0) var<uniform> view: SliceUniforms;
 

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod desktop;
 pub mod journal;
 mod logging;
+mod uptake;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod values;
+mod worklist;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -9,9 +10,10 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::geometry::Plane;
 use crate::models::DeviceChoice;
-use crate::volume::Modality;
+use crate::volume::{ColourMap, Modality};
 
-pub use values::{BoxArg, ClickArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use values::{BoxArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use worklist::*;
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
 #[derive(Debug, Parser)]
@@ -42,8 +44,16 @@ pub enum Command {
     Edit(EditArgs),
     /// Write the labels of a scan in another format, as DICOM objects of its series too.
     Labels(LabelsArgs),
+    /// Copy DICOM and NIfTI files without what tells the patient.
+    #[command(alias = "anonymize")]
+    Anonymise(AnonymiseArgs),
+    /// Annotation projects: which cases there are, who reads them, how well readers agree.
+    #[command(subcommand)]
+    Worklist(WorklistCommand),
     /// Measure the labels of a scan: sizes, values, axes, and uptake of PET.
     Statistics(StatisticsArgs),
+    /// Find how one scan of a patient lies on another (rigid, by mutual information).
+    Register(RegisterArgs),
     /// Compare label maps with the truth, or measure a model on cases.
     Evaluate(EvaluateArgs),
     /// The installed models.
@@ -226,6 +236,23 @@ pub struct EditArgs {
     /// one map: of all layers, the upper one's labels stay where labels overlap, and that is said.
     #[arg(long, value_name = "all|N", default_value = "all")]
     pub layers: LayersArg,
+    /// The grid that labels are edited on, the scan being resampled onto it: `scan`, `labels` (that of the label map), or a
+    /// length in mm, such as 1: the scan's voxels, divided until none is longer. Without it the label map must have the
+    /// scan's voxels.
+    #[arg(long, value_name = "scan|labels|MM")]
+    pub grid: Option<GridArg>,
+    /// The grid of the label map that is written: the one that was edited on, or the scan's.
+    #[arg(long, value_name = "edited|scan", value_enum, default_value = "edited")]
+    pub save_grid: SaveGrid,
+}
+
+/// The grid of a label map that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SaveGrid {
+    /// The one that was edited on.
+    Edited,
+    /// The scan's.
+    Scan,
 }
 
 /// `prosector statistics`
@@ -234,9 +261,12 @@ pub struct StatisticsArgs {
     /// The scan.
     #[command(flatten)]
     pub scan: ScanArgs,
-    /// The label map, on the scan's grid.
+    /// The label map.
     #[arg(long, value_name = "L")]
     pub labels: PathBuf,
+    /// The grid that is measured on, as `edit` has it. Without it the label map must have the scan's voxels.
+    #[arg(long, value_name = "scan|labels|MM")]
+    pub grid: Option<GridArg>,
     /// The plane of the RECIST axes.
     #[arg(long, value_name = "PLANE", default_value = "axial", value_parser = values::plane())]
     pub plane: Plane,
@@ -249,6 +279,27 @@ pub struct StatisticsArgs {
     /// Print a table of comma-separated values on stdout.
     #[arg(long)]
     pub csv: bool,
+}
+
+/// `prosector register`
+#[derive(Debug, Args)]
+pub struct RegisterArgs {
+    /// The scan that stays where it is.
+    #[arg(value_name = "FIXED")]
+    pub fixed: PathBuf,
+    /// The scan that is laid onto it; its voxels are not changed.
+    #[arg(value_name = "MOVING")]
+    pub moving: PathBuf,
+    /// The ITK text file to write (.tfm): the map from the fixed scan's world to the moving one's in LPS, as ITK and 3D
+    /// Slicer resample with.
+    #[arg(short, long, value_name = "TRANSFORM.tfm")]
+    pub output: PathBuf,
+    /// Where to begin; without it where the files say that the scans are.
+    #[arg(long, value_name = "TRANSFORM.tfm")]
+    pub start: Option<PathBuf>,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `prosector evaluate`
@@ -310,9 +361,13 @@ pub struct LabelsArgs {
     /// The DICOM series of the scan (its UID, as `info` lists it).
     #[arg(long, value_name = "UID")]
     pub series: Option<String>,
-    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha, .dcm).
+    /// The file to write; its end says the format (.nii, .nii.gz, .seg.nrrd, .nrrd, .mha, .mhd, .dcm, and as smoothed
+    /// surfaces in mm .stl, .obj, .ply, .glb).
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Which way the axes of a surface point: ras (right, anterior, superior) or lps, as DICOM's.
+    #[arg(long, value_enum)]
+    pub space: Option<SurfaceSpace>,
     /// Which DICOM object a .dcm is: seg has a bit a pixel, labelmap a number (smaller, newer), rtstruct contours.
     #[arg(long = "as", value_enum)]
     pub object: Option<LabelObject>,
@@ -322,6 +377,29 @@ pub struct LabelsArgs {
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `prosector anonymise`
+#[derive(Debug, Args)]
+pub struct AnonymiseArgs {
+    /// A DICOM or NIfTI file, or a folder of them.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The file to write, or of a folder the new folder.
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Axes of a surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SurfaceSpace {
+    /// Right, anterior, superior.
+    Ras,
+    /// Left, posterior, superior.
+    Lps,
 }
 
 /// DICOM objects that hold labels.
@@ -488,9 +566,25 @@ pub struct ScreenshotArgs {
     /// The kind of scan.
     #[command(flatten)]
     pub modality: ModalityArgs,
-    /// A label map on the scan's grid to draw over it.
+    /// A label map to draw over it.
     #[arg(long, value_name = "LABELS")]
     pub labels: Option<PathBuf>,
+    /// The grid that is drawn, as `edit` has it; views lie in its slices. Without it the label map must have the scan's
+    /// voxels.
+    #[arg(long, value_name = "scan|labels|MM", requires = "labels")]
+    pub grid: Option<GridArg>,
+    /// A second image of the same patient to lay over the scan, by where both are in the world.
+    #[arg(long, value_name = "IMAGE")]
+    pub second: Option<PathBuf>,
+    /// Where the second image lies, as `register SCAN IMAGE` writes it; without it where the files say.
+    #[arg(long, value_name = "TRANSFORM.tfm", requires = "second")]
+    pub transform: Option<PathBuf>,
+    /// The second image's colours; without it hot for PET, else grey.
+    #[arg(long, value_name = "MAP", requires = "second", value_parser = values::colour_map())]
+    pub second_map: Option<ColourMap>,
+    /// How much the second image hides, 0 to 1.
+    #[arg(long, value_name = "PART", default_value_t = 0.5, value_parser = values::part)]
+    pub second_opacity: f32,
     /// The voxel where the planes meet; without it the middle of the labels or of the scan.
     #[arg(long, value_name = "I,J,K", allow_hyphen_values = true)]
     pub at: Option<VoxelArg>,

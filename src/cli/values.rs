@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::geometry::Plane;
-use crate::volume::Modality;
+use crate::volume::{ColourMap, Modality};
 
 /// One `--click`: a position and whether it is outside the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +37,17 @@ pub struct SizeArg {
     pub height: u32,
 }
 
+/// The grid that labels are edited on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum GridArg {
+    /// The scan's own.
+    Scan,
+    /// That of the label map.
+    Labels,
+    /// The scan's voxels, divided until none is longer than this.
+    LongestMm(f64),
+}
+
 /// Label layers that are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayersArg {
@@ -63,6 +74,24 @@ impl FromStr for LayersArg {
         match text {
             "all" => Ok(Self::All),
             _ => number().map_err(|_no_number| "give all, or a layer's number from 0".to_owned()),
+        }
+    }
+}
+
+impl FromStr for GridArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let length = || {
+            let mm = text.parse().ok().filter(|mm| (0.001..=1000.0).contains(mm));
+            mm.map(Self::LongestMm)
+        };
+        match text {
+            "scan" => Ok(Self::Scan),
+            "labels" => Ok(Self::Labels),
+            _ => length().ok_or_else(|| {
+                "give scan, labels, or the longest side of a voxel in mm (0.001 to 1000), such as 1".to_owned()
+            }),
         }
     }
 }
@@ -154,6 +183,21 @@ fn coordinates_of<const N: usize>(text: &str) -> Option<[f64; N]> {
     numbers_of(text).filter(|numbers: &[f64; N]| numbers.iter().all(|n| n.is_finite()))
 }
 
+/// Colour maps by name.
+pub(super) fn colour_map() -> impl TypedValueParser<Value = ColourMap> {
+    let names = ColourMap::ALL.map(ColourMap::name);
+    PossibleValuesParser::new(names).map(|name| {
+        let named = ColourMap::ALL.into_iter().find(|map| map.name() == name);
+        named.unwrap_or_default()
+    })
+}
+
+/// A part of one, 0 to 1.
+pub(super) fn part(text: &str) -> Result<f32, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
+}
+
 /// The name of a modality.
 pub(super) fn modality() -> impl TypedValueParser<Value = Modality> {
     PossibleValuesParser::new(["ct", "mr", "pet"]).map(|name| match name.as_str() {
@@ -187,6 +231,11 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 /// A length in millimetres.
 pub(super) fn tolerance(text: &str) -> Result<f64, String> {
     number_within(text, 0.0..=1e6).ok_or_else(|| "give millimetres, 0 or more".to_owned())
+}
+
+/// Seconds.
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
+    number_within(text, 0.0..=1e8).ok_or_else(|| "give seconds, 0 or more".to_owned())
 }
 
 fn number_within(text: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {

@@ -108,6 +108,11 @@ impl Affine {
             .all(|v| v.abs() <= tolerance)
     }
 
+    /// The affine of the same voxels after a rigid map of the world.
+    pub(super) fn carried_by(&self, world_from_world: DAffine3) -> Self {
+        Self(world_from_world * self.0)
+    }
+
     /// The affine of the same grid seen from voxel `first` with the axes stepped by `step` voxels:
     /// new voxel `v` lies at old voxel `first + step * v` (per axis).
     ///

@@ -7,6 +7,9 @@ use super::{Affine, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 /// Axes whose cosine is no larger count as perpendicular: ITK takes as much.
 const SHEAR_COSINE: f64 = 1e-3;
 
+/// Voxels longer than what is wished for by this part of it stay whole: spacings in files are rounded.
+const TOO_LITTLE_TO_DIVIDE: f64 = 1e-3;
+
 /// Dims and position of a sampled volume. Carried by every volume, never separate from its voxels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grid {
@@ -89,6 +92,12 @@ impl Grid {
         self.affine.spacing_mm()
     }
 
+    /// The middle of the volume.
+    pub fn middle(&self) -> WorldPoint {
+        let half = self.dims.map(|n| (n as f64 - 1.0) / 2.0);
+        self.world_from_voxel(VoxelPoint(half.into()))
+    }
+
     /// Position of a voxel coordinate in the world.
     pub fn world_from_voxel(&self, p: VoxelPoint) -> WorldPoint {
         self.affine.world_from_voxel(p)
@@ -134,6 +143,27 @@ impl Grid {
                 if c >> d & 1 == 1 { last[d] } else { 0.0 }
             })))
         })
+    }
+
+    /// The grid of the same space whose voxels are these, each divided into so many equal parts along each axis.
+    ///
+    /// # Panics
+    /// If there are no parts along an axis.
+    pub fn divided(&self, parts: [usize; 3]) -> Self {
+        let first = parts.map(|n| 0.5 / n as f64 - 0.5);
+        let step = parts.map(|n| 1.0 / n as f64);
+        Self {
+            dims: std::array::from_fn(|d| self.dims[d] * parts[d]),
+            affine: self.affine.stepped(first, step),
+            ..*self
+        }
+    }
+
+    /// This grid, its voxels divided into as few equal parts as leave none longer than `longest_mm` (above 0) along any
+    /// axis. Voxels of this grid hold whole voxels of the other, so that labels come and go between the two unchanged.
+    pub fn divided_to(&self, longest_mm: f64) -> Self {
+        let parts = |mm: f64| (mm / longest_mm - TOO_LITTLE_TO_DIVIDE).ceil().max(1.0) as usize;
+        self.divided(self.spacing_mm().map(parts))
     }
 
     /// The grid of a box of this one's voxels (which may reach outside).

@@ -13,6 +13,7 @@ mod grid;
 mod orbit;
 mod orientation;
 mod plane;
+mod rigid;
 mod slice_plane;
 mod space;
 
@@ -21,5 +22,6 @@ pub use grid::Grid;
 pub use orbit::{Orbit, OrbitView};
 pub use orientation::{Axis, Orientation};
 pub use plane::{Convention, Plane};
+pub use rigid::RigidTransform;
 pub use slice_plane::SliceView;
 pub use space::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};

@@ -1,7 +1,7 @@
 //! Atomic writing: a file is either the old one or the complete, checked new one.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -33,6 +33,22 @@ pub fn replace_file(
     })?;
     file.persist(&real_target).map_err(|e| failed(e.error))?;
     sync_folder(&real_target).map_err(failed)
+}
+
+/// Writes a text as [`replace_file`] does, and compares it.
+///
+/// # Errors
+/// As there.
+pub fn replace_text(target: &Path, text: &str) -> Result<(), IoError> {
+    replace_file(
+        target,
+        |file| file.write_all(text.as_bytes()),
+        |written| match fs::read(written) {
+            Ok(read) if read == text.as_bytes() => Ok(()),
+            Ok(_) => Err("a character differs".into()),
+            Err(e) => Err(e.to_string()),
+        },
+    )
 }
 
 /// Whether `target` could be replaced, asked before long work starts: its folder exists and can be
@@ -71,8 +87,46 @@ pub fn check_target(target: &Path) -> Result<(), IoError> {
     }
 }
 
+/// Makes a folder with files in it: `fill` writes into a folder beside `target` of a temporary name, which is renamed when
+/// it is filled. On any failure nothing is left.
+///
+/// # Errors
+/// [`IoError::Output`] where `target` is a file or a folder with something in it, or cannot be made; what `fill` refuses.
+pub fn make_folder<T, E: From<IoError>>(
+    target: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
+    let failed = |e: io::Error| IoError::output(target, explain(&e));
+    let refuse = |reason: &str| Err(IoError::output(target, reason).into());
+    match fs::read_dir(target).map(Iterator::count) {
+        Ok(1..) => return refuse("the folder is not empty; give a new one"),
+        Ok(_) => {}
+        Err(_) if target.exists() => return refuse("it is a file; give a new folder"),
+        Err(_) => {}
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".prosector-").suffix(".part");
+    let partial = builder.tempdir_in(folder_of(target)).map_err(failed)?;
+    let filled = fill(partial.path())?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A temporary folder is its owner's alone; what it becomes is a folder like others.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(partial.path(), open).map_err(failed)?;
+    }
+    if target.is_dir() {
+        fs::remove_dir(target).map_err(failed)?;
+    }
+    fs::rename(partial.path(), target).map_err(failed)?;
+    // It is not there under this name any more.
+    let _ = partial.keep();
+    sync_folder(target).map_err(failed)?;
+    Ok(filled)
+}
+
 /// The folder a file is in.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

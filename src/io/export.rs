@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::util::short_debug;
 use crate::volume::{Grid, LabelLayers, LabelMap, LabelTable};
 
-use super::{Provenance, SegmentDetails, Warning};
+use super::{Provenance, SegmentDetails, Space, Warning};
 
 /// The scan that labels are of.
 #[derive(Clone, Copy)]
@@ -71,6 +71,8 @@ pub struct Export<'a> {
     pub details: &'a BTreeMap<u16, SegmentDetails>,
     /// Which kind of DICOM object, where it is one.
     pub object: DicomObject,
+    /// Which way the axes of surfaces point.
+    pub space: Space,
 }
 
 /// Kinds of DICOM objects that hold labels.

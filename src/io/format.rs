@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelLayers, LabelMap, LabelTable, Mask};
 
+use super::anonymise::{Doubt, Ledger, Target};
 use super::{
-    Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, dicom, meta_image, nifti,
-    nrrd, pictures,
+    Export, IoError, LabelTarget, Labels, OpenOptions, ScanInfo, Warning, archive, dicom,
+    meta_image, nifti, nrrd, pictures,
 };
 
 /// All formats, in the order in which they are tried.
@@ -19,6 +20,7 @@ pub(super) static FORMATS: &[&Format] = &[
     &nrrd::FORMAT,
     &meta_image::FORMAT,
     &pictures::FORMAT,
+    &archive::FORMAT,
 ];
 
 /// What opening a scan gives; no volume where a series must be chosen.
@@ -26,6 +28,9 @@ pub(super) type Opened = (ScanInfo, Option<ImageVolume>);
 /// Opens a label map of a format; onto the grid of a scan where the format has none of its own.
 pub(super) type OpenLabels =
     fn(&Path, Option<&LabelTarget>, &JobContext) -> Result<Labels, IoError>;
+
+/// Copies a file of a format without what tells the patient; gives why not where it is left out.
+pub(super) type Anonymise = fn(&Path, &Target, &mut Ledger) -> Result<Option<Doubt>, IoError>;
 
 /// One format.
 pub(super) struct Format {
@@ -41,10 +46,14 @@ pub(super) struct Format {
     pub open_labels: Option<OpenLabels>,
     /// The other file that a file's scan lies in.
     pub other_file: fn(&Path) -> Option<PathBuf>,
+    /// The other file that is written with one of this name.
+    pub written_beside: fn(&Path) -> Option<PathBuf>,
     /// Writes.
     pub save: Option<&'static dyn Save>,
     /// A path holds several series.
     pub has_series: bool,
+    /// Copies a file without what tells the patient.
+    pub anonymise: Option<Anonymise>,
     /// Its reader itself says where the patient's sides are assumed.
     pub says_sides: bool,
 }
@@ -58,8 +67,10 @@ impl Format {
         inspect: |path, _, _| Err(IoError::not_a_scan(path, "it holds no scan")),
         open_labels: None,
         other_file: |_| None,
+        written_beside: |_| None,
         save: None,
         has_series: false,
+        anonymise: None,
         says_sides: false,
     };
 }

@@ -13,6 +13,9 @@ use super::format::FORMATS;
 /// # Errors
 /// [`IoError::Output`] with the file that would be lost.
 pub fn check_keeps(target: &Path, inputs: &[impl AsRef<Path>]) -> Result<(), IoError> {
+    if let Some(beside) = FORMATS.iter().find_map(|f| (f.written_beside)(target)) {
+        check_keeps(&beside, inputs)?;
+    }
     if !target.is_file() {
         return Ok(());
     }

@@ -3,6 +3,8 @@
 //! What a file is, is decided by its content, never by its name. Every function here either gives
 //! what the file says, with the doubts as [`ScanInfo::warnings`], or refuses with an [`IoError`].
 
+mod anonymise;
+mod archive;
 pub mod atomic;
 mod block;
 mod described;
@@ -13,6 +15,7 @@ mod export;
 mod figures;
 mod format;
 mod keep;
+mod label_table;
 mod layering;
 mod meta_image;
 mod nifti;
@@ -23,16 +26,22 @@ mod provenance;
 mod scan;
 mod sniff;
 mod stored_type;
+mod surface;
+mod transform;
 mod warning;
 mod whole;
 
+pub use anonymise::{Change, Doubt, Ledger, anonymise};
 pub use details::{Code, SegmentDetails};
 pub use error::IoError;
 pub use export::{DicomObject, Export, LabelTarget, Labels};
 pub use keep::{check_distinct, check_keeps};
+pub use label_table::{LabelEntry, read_label_table, write_label_table};
 pub use older_copies::keeping_older;
 pub use provenance::{Provenance, SourceSlice};
 pub use scan::{FramesApart, OpenOptions, OtherObject, Scan, ScanInfo, SeriesInfo, TimeAxis};
+pub use surface::{Space, is_surface_name};
+pub use transform::{check_transform, is_transform_name, open_transform, save_transform};
 pub use warning::{Choice, Quoted, Warning};
 
 use std::path::Path;
@@ -177,7 +186,8 @@ pub fn save_image(path: &Path, image: &ImageVolume) -> Result<(), IoError> {
     format::writer_for(path)?.image(path, image)
 }
 
-/// Saves label layers as [`save_label_layers`] does, as a DICOM object too, which refers to the series `export.source`.
+/// Saves label layers as [`save_label_layers`] does, as a DICOM object too, which refers to the series `export.source`,
+/// and as surfaces with the axes of `export.space`.
 /// Gives what the format could not keep.
 ///
 /// # Errors
@@ -189,6 +199,9 @@ pub fn export_labels(
     export: &Export,
 ) -> Result<Vec<Warning>, IoError> {
     check_export(path)?;
+    if is_surface_name(path) {
+        return surface::save(path, layers, table, export.space);
+    }
     let writer = format::writer_for(path)?;
     if writer.needs_series() {
         return writer.export(path, layers, table, export);
@@ -209,7 +222,8 @@ pub fn check_output(path: &Path) -> Result<(), IoError> {
         let reason = "a DICOM object is made of finished labels: save them as .nii.gz, then `prosector labels` makes it";
         return Err(IoError::output(path, reason));
     }
-    check_export(path)
+    format::writer_for(path)?;
+    atomic::check_target(path)
 }
 
 /// The same of labels whose DICOM series is known.
@@ -217,7 +231,9 @@ pub fn check_output(path: &Path) -> Result<(), IoError> {
 /// # Errors
 /// As [`check_output`].
 pub fn check_export(path: &Path) -> Result<(), IoError> {
-    format::writer_for(path)?;
+    if !is_surface_name(path) {
+        format::writer_for(path)?;
+    }
     atomic::check_target(path)
 }
 

@@ -67,6 +67,11 @@ pub(super) fn head_of(path: &Path) -> Result<Vec<u8>, IoError> {
     Ok(head)
 }
 
+/// Whether a file is gzip with DICOM in it.
+pub(super) fn is_gzipped_dicom_file(path: &Path) -> bool {
+    is_gzipped_dicom(path, &head_of(path).unwrap_or_default())
+}
+
 /// Whether a file whose first bytes are `head` is gzip with DICOM in it.
 fn is_gzipped_dicom(path: &Path, head: &[u8]) -> bool {
     head.starts_with(&GZIP_MAGIC) && is_dicom(&head_of_gzip(path, HEAD_BYTES))
@@ -110,7 +115,6 @@ fn describe(head: &[u8]) -> String {
             return "it is a picture; give the folder of pictures that are the frames of a sequence"
                 .into();
         }
-        [b'P', b'K', 3, 4, ..] => "it is a zip archive",
         [b'%', b'P', b'D', b'F', ..] => "it is a PDF document",
         _ if is_text(head) => "it is a text file",
         _ => "its first bytes are those of no scan format that is read",

@@ -48,6 +48,16 @@ impl TextureLimits {
         }
     }
 
+    /// Whether a volume without which nothing is shown fits whole: the budget of a scan at most, whatever else is there.
+    pub(super) fn may_hold(&self, dims: [usize; 3], bytes_per_voxel: usize) -> bool {
+        let budget_bytes = BUDGET_BYTES;
+        Self {
+            budget_bytes,
+            ..*self
+        }
+        .hold(dims, bytes_per_voxel)
+    }
+
     /// Whether a volume fits whole, at this many bytes per voxel.
     pub(super) fn hold(&self, dims: [usize; 3], bytes_per_voxel: usize) -> bool {
         let bytes = dims

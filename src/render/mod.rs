@@ -24,6 +24,7 @@ mod pipelines;
 pub mod reference;
 mod scene;
 mod screenshot;
+mod second;
 mod shader;
 mod slice;
 mod texel;
@@ -36,7 +37,7 @@ pub use context::RenderContext;
 pub use error::RenderError;
 pub use gpu_types::SliceUniforms;
 pub use offscreen::Offscreen;
-pub use scene::{Proposal, Scene, SliceStyle};
+pub use scene::{Proposal, Scene, Second, SliceStyle};
 
 pub use crate::volume::Interpolation;
 pub use screenshot::screenshot;

@@ -15,6 +15,8 @@ pub(super) struct PictureKey {
     pub(super) uniforms: SliceUniforms,
     /// The state of this slice's voxels in scan, labels and proposal.
     pub(super) voxels: [u64; 3],
+    /// The state of the second scan's voxels.
+    pub(super) second: Option<u64>,
     /// The state of the colours, where any label can be seen.
     pub(super) colors: Option<u64>,
 }

@@ -209,6 +209,7 @@ fn slice_group(device: &wgpu::Device, stored: Stored) -> wgpu::BindGroupLayout {
         volume(2, wgpu::TextureSampleType::Uint),
         volume(3, wgpu::TextureSampleType::Uint),
         texture_entry(4, visibility, FLOAT, wgpu::TextureViewDimension::D2),
+        volume(5, FLOAT),
     ];
     group_layout(device, "slice", &entries)
 }

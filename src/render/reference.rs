@@ -6,16 +6,19 @@ use image::RgbaImage;
 use rayon::prelude::*;
 
 use crate::geometry::SliceView;
-use crate::volume::{Interpolation, Rgb};
+use crate::volume::{ColourMap, ImageVolume, Interpolation, Rgb};
 use crate::with_voxels;
 
 use super::color_table::color_table;
 use super::gpu_types::SliceUniforms;
 use super::scene::{OverlayVoxels, Scene, SliceStyle};
-use super::texel::StoredValue;
+use super::texel::{StoredValue, value_texel};
 
 /// Length of one dash of a proposal's outline, in pixels.
 const DASH_PX: f32 = 4.0;
+
+/// From this part of the window on, colours hide as much as they may.
+const FULL_FROM: f32 = 0.25;
 
 /// Where an outline looks for other labels, in units of its width.
 const RING: [Vec2; 8] = [
@@ -48,6 +51,8 @@ fn draw_typed<T: StoredValue>(
         labels: (scene.label_layers().iter())
             .map(|map| OverlayVoxels::Labels(&map.voxels))
             .collect(),
+        second: scene.second.map(|s| s.image),
+        is_second_alone: scene.second.is_some_and(|s| s.is_alone),
         proposal: scene.proposal_voxels(),
         colors: color_table(scene.table),
     };
@@ -73,6 +78,8 @@ struct Twin<'a, T> {
     colours: Option<&'a [Rgb]>,
     /// Of each layer, the lowest first.
     labels: Vec<OverlayVoxels<'a>>,
+    second: Option<&'a ImageVolume>,
+    is_second_alone: bool,
     proposal: Option<OverlayVoxels<'a>>,
     colors: Vec<[u8; 4]>,
 }
@@ -89,13 +96,30 @@ fn nearest(voxel: Vec3) -> IVec3 {
     (voxel + 0.5).floor().as_ivec3()
 }
 
+/// The colour of a part of the window.
+fn mapped(map: u32, value: f32) -> Vec3 {
+    let clamped = |color: Vec3| color.clamp(Vec3::ZERO, Vec3::ONE);
+    match map {
+        m if m == ColourMap::InvertedGrey as u32 => Vec3::splat(1.0 - value),
+        m if m == ColourMap::Hot as u32 => clamped(value * 3.0 - Vec3::new(0.0, 1.0, 2.0)),
+        m if m == ColourMap::Rainbow as u32 => {
+            clamped(1.5 - (value * 4.0 - Vec3::new(3.0, 2.0, 1.0)).abs())
+        }
+        _ => Vec3::splat(value),
+    }
+}
+
 impl<T: StoredValue> Twin<'_, T> {
     fn fragment(&self, pixel: Vec2) -> Vec3 {
         let voxel = self.voxel_from_pixel(pixel);
         if !self.is_inside(voxel) {
             return Vec3::ZERO;
         }
-        let base = self.brightness(voxel);
+        let base = match self.is_second_alone {
+            true => Vec3::ZERO,
+            false => self.brightness(voxel),
+        };
+        let base = self.with_second(base, voxel);
         let labelled = self.with_layers(base, pixel, voxel);
         match self.proposal {
             Some(proposal) => self.with_proposal(labelled, proposal, pixel, voxel),
@@ -148,6 +172,50 @@ impl<T: StoredValue> Twin<'_, T> {
             Interpolation::Nearest => self.stored(nearest(voxel)),
         };
         (value * u.window_scale + u.window_offset).clamp(Vec3::ZERO, Vec3::ONE)
+    }
+
+    fn second_texel(&self, image: &ImageVolume, at: IVec3) -> f32 {
+        let dims = ivec3(self.uniforms.second_dims);
+        let v = at.clamp(IVec3::ZERO, dims - 1);
+        let offset =
+            v.x as usize + dims.x as usize * (v.y as usize + dims.y as usize * v.z as usize);
+        value_texel(image.rescale(), image.voxels().stored(offset))
+    }
+
+    fn second_value(&self, image: &ImageVolume, at: Vec3) -> f32 {
+        let (base, part) = (at.floor().as_ivec3(), at - at.floor());
+        let mix = |a: f32, b: f32, t: f32| a * (1.0 - t) + b * t;
+        let row = |at: IVec3| {
+            let right = self.second_texel(image, at + IVec3::X);
+            mix(self.second_texel(image, at), right, part.x)
+        };
+        let plane = |at: IVec3| mix(row(at), row(at + IVec3::Y), part.y);
+        mix(plane(base), plane(base + IVec3::Z), part.z)
+    }
+
+    fn with_second(&self, base: Vec3, voxel: Vec3) -> Vec3 {
+        let u = &self.uniforms;
+        let Some(image) = self.second else {
+            return base;
+        };
+        let at = vec3(u.second_origin)
+            + vec3(u.second_per_i) * voxel.x
+            + vec3(u.second_per_j) * voxel.y
+            + vec3(u.second_per_k) * voxel.z;
+        let end = ivec3(u.second_dims).as_vec3() - 0.5;
+        if at.cmplt(Vec3::splat(-0.5)).any() || at.cmpge(end).any() {
+            return base;
+        }
+        let value = self.second_value(image, at) * u.second_scale + u.second_offset;
+        let value = value.clamp(0.0, 1.0);
+        let mut weight = u.second_opacity;
+        if u.second_map >= ColourMap::Hot as u32 {
+            weight *= (value / FULL_FROM).min(1.0);
+        }
+        if self.is_second_alone {
+            weight = 1.0;
+        }
+        base.lerp(mapped(u.second_map, value), weight)
     }
 
     fn label_at(&self, layer: OverlayVoxels<'_>, voxel: IVec3) -> u32 {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::volume::{ImageVolume, Interpolation, LabelMap, LabelTable, Mask, Window};
+use crate::geometry::RigidTransform;
+use crate::volume::{ColourMap, ImageVolume, Interpolation, LabelMap, LabelTable, Mask, Window};
 
 /// What there is to see. Labels and proposals whose dims are not the scan's are not drawn.
 ///
@@ -18,6 +19,25 @@ pub struct Scene<'a> {
     pub table: &'a LabelTable,
     /// An AI result that waits to be accepted.
     pub proposal: Option<Proposal<'a>>,
+    /// Another scan of the same patient, drawn over the scan and below the labels.
+    pub second: Option<Second<'a>>,
+}
+
+/// A second scan over the first; where it does not reach, the first is seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Second<'a> {
+    /// Its voxels; of colours their luminance.
+    pub image: &'a ImageVolume,
+    /// Where a place of the first scan's world is in the second's.
+    pub second_from_first: RigidTransform,
+    /// Which of its values are the first and the last colour of the map.
+    pub window: Window,
+    /// Its colours.
+    pub map: ColourMap,
+    /// How much it hides of the first, 0 to 1.
+    pub opacity: f32,
+    /// Only it is drawn, not the first.
+    pub is_alone: bool,
 }
 
 /// An AI result on the scan's grid; drawn lighter than labels, with a dashed outline.
@@ -39,6 +59,8 @@ pub enum Proposal<'a> {
 pub struct SliceStyle {
     /// Which values are black and white.
     pub window: Window,
+    /// Low values are white and high ones black.
+    pub inverted: bool,
     /// How the scan is sampled; labels are never interpolated.
     pub interpolation: Interpolation,
     /// How much a label's fill hides of the scan, 0 to 1.
@@ -54,6 +76,7 @@ impl SliceStyle {
     pub fn new(window: Window) -> Self {
         Self {
             window,
+            inverted: false,
             interpolation: Interpolation::Linear,
             fill_opacity: 0.3,
             outline_px: 1.0,

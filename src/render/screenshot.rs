@@ -12,7 +12,7 @@ use super::caps::TextureLimits;
 use super::error::RenderError;
 use super::offscreen::Offscreen;
 use super::reference;
-use super::scene::{Scene, SliceStyle};
+use super::scene::{Scene, Second, SliceStyle};
 
 /// What lies between the planes.
 const FRAME: Rgba<u8> = Rgba([38, 40, 44, 255]);
@@ -26,6 +26,7 @@ const GAP: u32 = 2;
 pub fn screenshot(
     image: &ImageVolume,
     labels: Option<(&[Arc<LabelMap>], &LabelTable)>,
+    second: Option<Second<'_>>,
     at: VoxelIndex,
     window: Window,
     size: (u32, u32),
@@ -36,6 +37,7 @@ pub fn screenshot(
         labels: labels.map_or(&[], |(layers, _)| layers),
         table: labels.map_or(&no_names, |(_, table)| table),
         proposal: None,
+        second,
     };
     let last = image.grid().bounds().max;
     let at = VoxelIndex(std::array::from_fn(|d| at.0[d].clamp(0, last[d])));

@@ -1,10 +1,11 @@
 //! The shader sources, put together from the files in `shaders/`.
 
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("../../shaders/shared/triangle.wgsl"),
     include_str!("../../shaders/shared/srgb.wgsl"),
     include_str!("../../shaders/shared/view.wgsl"),
     include_str!("../../shaders/shared/sampling.wgsl"),
+    include_str!("../../shaders/shared/second.wgsl"),
     include_str!("../../shaders/shared/label.wgsl"),
     include_str!("../../shaders/slice.wgsl"),
 ];

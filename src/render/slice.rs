@@ -10,6 +10,7 @@ use super::gpu_types::{SliceUniforms, Variant};
 use super::picture::{Picture, PictureKey, part_with_volume};
 use super::pipelines::{FillPipelines, PicturePipeline, SlicePipelines};
 use super::scene::{Scene, SliceStyle};
+use super::second::{SecondBinding, SecondTexture};
 use super::texel::Source;
 use super::volume_texture::{Binding, Layer, volume_texture};
 
@@ -28,9 +29,11 @@ pub struct SliceRenderer {
     image: Layer,
     labels: Layer,
     proposal: Layer,
+    second: SecondTexture,
     /// Dims of the scan that the layers hold.
     dims: [usize; 3],
     nothing: wgpu::TextureView,
+    no_second: wgpu::TextureView,
     colors: Colors,
     views: HashMap<u64, View>,
     drawn: u64,
@@ -46,7 +49,10 @@ impl SliceRenderer {
     /// A renderer without views.
     pub fn new(context: RenderContext) -> Self {
         let (_, nothing) = volume_texture(&context.device, [1; 3], wgpu::TextureFormat::R16Uint);
+        let (_, no_second) = volume_texture(&context.device, [1; 3], wgpu::TextureFormat::R32Float);
         Self {
+            second: SecondTexture::default(),
+            no_second,
             slices: SlicePipelines::new(&context),
             pictures: PicturePipeline::new(&context),
             fills: FillPipelines::new(&context),
@@ -69,6 +75,11 @@ impl SliceRenderer {
         self.proposal.clear();
     }
 
+    /// Another second scan is shown from now on, or none; another transform, window or colour map is found out.
+    pub fn second_changed(&mut self) {
+        self.second.clear();
+    }
+
     /// Labels have changed in this box; the next [`Self::prepare`] uploads it.
     pub fn labels_changed(&mut self, changed: VoxelBox) {
         // Without any of our voxels in it, it is of a scan that the next `prepare` finds out about.
@@ -85,9 +96,8 @@ impl SliceRenderer {
     /// Whether a part of the volume still waits for its upload, so that another frame is worth drawing. The
     /// views are right all the while.
     pub fn is_uploading(&self) -> bool {
-        [&self.image, &self.labels, &self.proposal]
-            .iter()
-            .any(|layer| layer.is_uploading())
+        let mut layers = [&self.image, &self.labels, &self.proposal].into_iter();
+        layers.any(Layer::is_uploading) || self.second.is_uploading()
     }
 
     /// How many slices were drawn so far; those that were shown again do not count.
@@ -120,12 +130,18 @@ impl SliceRenderer {
         let bindings = self.bind_layers(view_id, view, scene);
         self.colors.update(&self.context, scene.table);
         let is_flat = bindings.each_ref().map(|b| b.is_flat);
-        let variant = Variant::new(scene, style, is_flat, self.context.target);
+        let second = self.bind_second(scene);
+        let target = self.context.target;
+        let variant = Variant::new(scene, style, is_flat, second.is_some(), target);
         let mut uniforms = SliceUniforms::new(view, scene, style);
         uniforms.image_texels = bindings[0].texels;
         uniforms.label_texels = bindings[1].texels;
         uniforms.proposal_texels = bindings[2].texels;
+        if let Some(second) = &second {
+            uniforms = uniforms.with_second_texels(second.texels, second.step);
+        }
         let key = PictureKey {
+            second: second.as_ref().map(|s| s.version),
             variant,
             uniforms,
             voxels: bindings.each_ref().map(|b| b.version),
@@ -133,7 +149,7 @@ impl SliceRenderer {
         };
         let mut prepared = self.view(view_id, view.size());
         if prepared.picture.key != Some(key) {
-            self.draw(&mut prepared, view, key, &bindings);
+            self.draw(&mut prepared, view, key, (&bindings, second.as_ref()));
         }
         self.views.insert(view_id, prepared);
     }
@@ -184,7 +200,7 @@ impl SliceRenderer {
         view: &mut View,
         slice: &SliceView,
         key: PictureKey,
-        bindings: &[Binding; 3],
+        bindings: (&[Binding; 3], Option<&SecondBinding>),
     ) {
         self.context
             .queue
@@ -233,12 +249,23 @@ impl SliceRenderer {
         })
     }
 
+    /// The second scan, once it is on the device; at once where only slices are wanted of what is shown.
+    fn bind_second(&mut self, scene: &Scene<'_>) -> Option<SecondBinding> {
+        let Some(second) = scene.second else {
+            self.second.hide();
+            return None;
+        };
+        let at_once = self.context.limits.budget_bytes == 0;
+        self.second.bind(&self.context, second.image, at_once)
+    }
+
     fn bind_group(
         &self,
         uniforms: &wgpu::Buffer,
         variant: Variant,
-        [image, labels, proposal]: &[Binding; 3],
+        ([image, labels, proposal], second): (&[Binding; 3], Option<&SecondBinding>),
     ) -> wgpu::BindGroup {
+        let second = second.map_or(&self.no_second, |s| &s.view);
         let texture = |binding, view| wgpu::BindGroupEntry {
             binding,
             resource: wgpu::BindingResource::TextureView(view),
@@ -257,6 +284,7 @@ impl SliceRenderer {
                     texture(2, &labels.view),
                     texture(3, &proposal.view),
                     texture(4, self.colors.view()),
+                    texture(5, second),
                 ],
             })
     }

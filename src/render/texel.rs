@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytemuck::Pod;
 
 use crate::geometry::VoxelBox;
-use crate::volume::{ImageVolume, LabelMap, Rgb, Window};
+use crate::volume::{ImageVolume, LabelMap, Rescale, Rgb};
 use crate::with_voxels;
 
-use super::scene::OverlayVoxels;
+use super::scene::{OverlayVoxels, SliceStyle};
 
 /// Values that are not numbers are shown as if this low; interpolation stays finite.
 const NOT_A_NUMBER: f32 = -1e30;
@@ -69,8 +69,10 @@ pub(super) fn image_format(image: &ImageVolume) -> wgpu::TextureFormat {
     with_voxels!(image.voxels(), v => format(v))
 }
 
-/// Scale and offset that turn a scan's texel into brightness, 0 at the window's low and 1 at its high end.
-pub(super) fn brightness_from_texel(image: &ImageVolume, window: Window) -> (f32, f32) {
+/// Scale and offset that turn a scan's texel into brightness, 0 at the window's low and 1 at its high end, or the other way
+/// round.
+pub(super) fn brightness_from_texel(image: &ImageVolume, style: &SliceStyle) -> (f32, f32) {
+    let window = style.window;
     fn offset<T: StoredValue>(_: &[T]) -> f64 {
         T::OFFSET
     }
@@ -78,7 +80,22 @@ pub(super) fn brightness_from_texel(image: &ImageVolume, window: Window) -> (f32
     let width = window.width.max(f64::MIN_POSITIVE);
     let scale = image.rescale().slope / width;
     let at_zero = (image.rescale().apply(offset) - window.low()) / width;
+    if style.inverted {
+        return (-scale as f32, (1.0 - at_zero) as f32);
+    }
     (scale as f32, at_zero as f32)
+}
+
+/// Every `step`th value (on all axes) of a box that lies inside the scan, `i` fastest.
+pub(super) fn value_texels(image: &ImageVolume, of: VoxelBox, step: usize) -> Vec<f32> {
+    let rescale = image.rescale();
+    let dims = image.grid().dims;
+    with_voxels!(image.voxels(), v => gather(v, dims, of, step, |v| value_texel(rescale, v as f64)))
+}
+
+/// A value as the shader gets it.
+pub(super) fn value_texel(rescale: Rescale, stored: f64) -> f32 {
+    (rescale.apply(stored) as f32).texel()
 }
 
 /// Texels ready for upload.

@@ -13,7 +13,7 @@ use super::context::RenderContext;
 use super::texel::Source;
 
 /// Upload work of one call; three views make about 24 MiB per frame.
-const UPLOAD_BYTES: usize = 8 << 20;
+pub(super) const UPLOAD_BYTES: usize = 8 << 20;
 
 /// A layer's textures.
 #[derive(Debug, Default)]

@@ -13,16 +13,23 @@ use super::ai::Jobs;
 use super::document::Document;
 use super::effect::Effects;
 use super::gain::KnownGain;
+use super::grid::Original;
 use super::stroke::Stroke;
 use super::{
-    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, StrokeCommand, Tools,
+    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, SecondImage, StrokeCommand,
+    Tools,
 };
 
 /// The open scan, its labels, and the state of working on them.
 #[derive(Debug)]
 pub struct Case {
+    /// The scan, its image on the grid that is worked on.
     pub(super) scan: OpenedScan,
+    /// The scan's own voxels, where that is another grid.
+    pub(super) original: Option<Original>,
+    pub(super) second: Option<SecondImage>,
     pub(super) window: Window,
+    pub(super) inverted: bool,
     pub(super) cross_hair: VoxelIndex,
     pub(super) document: Document,
     pub(super) jobs: Jobs,
@@ -31,7 +38,7 @@ pub struct Case {
 }
 
 impl Case {
-    /// The scan's voxels.
+    /// The scan on the grid that is worked on: what views, operations and models have.
     pub fn image(&self) -> &Arc<ImageVolume> {
         &self.scan.image
     }
@@ -56,7 +63,7 @@ impl Case {
         self.scan.title()
     }
 
-    /// The grid of scan, labels and proposals.
+    /// The grid that is worked on: of scan, labels and proposals.
     pub fn grid(&self) -> &Grid {
         self.scan.image.grid()
     }
@@ -131,6 +138,11 @@ impl Case {
         self.window
     }
 
+    /// Whether low values are shown white and high ones black: at first for PET.
+    pub fn is_inverted(&self) -> bool {
+        self.inverted
+    }
+
     /// What can be undone and redone.
     pub fn history(&self) -> &History {
         self.document.history()
@@ -167,8 +179,8 @@ impl Case {
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
-            Command::History(c) => self.apply_history(c, out),
-            Command::Scan(_) | Command::View(_) | Command::Tool(_) => {}
+            Command::History(c) => self.apply_history(c, tools, out),
+            Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => {}
         }
         if !is_history {
             self.show_waiting_structures(out);
@@ -178,7 +190,7 @@ impl Case {
 
 impl Case {
     /// Undo, redo, and jumps: any number of steps back or forward, told as one change.
-    fn apply_history(&mut self, command: HistoryCommand, out: &mut Effects) {
+    fn apply_history(&mut self, command: HistoryCommand, tools: Tools, out: &mut Effects) {
         let history = self.document.history();
         let (here, redo) = (history.undo_len(), history.redo_len());
         let wanted = match command {
@@ -191,7 +203,9 @@ impl Case {
             self.document.restore_target(record);
             self.document.target.record().announce(&before, out);
             self.cancel_prompt_job(out);
-            self.answer_prompts(out);
+            if !tools.asks_by_hand {
+                self.answer_prompts(out);
+            }
         }
         self.document.forget_missing_active();
     }
@@ -213,8 +227,12 @@ fn interrupts(command: &Command) -> bool {
         Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(
             c,
-            StrokeCommand::Begin { .. } | StrokeCommand::Outline { .. }
+            StrokeCommand::Begin { .. }
+                | StrokeCommand::Outline { .. }
+                | StrokeCommand::Region { .. }
+                | StrokeCommand::Cut { .. }
+                | StrokeCommand::Shift(_)
         ),
-        Command::Scan(_) | Command::View(_) | Command::Tool(_) => false,
+        Command::Scan(_) | Command::View(_) | Command::Second(_) | Command::Tool(_) => false,
     }
 }

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
+use crate::io::LabelEntry;
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
 use crate::util::short_debug;
@@ -14,7 +15,10 @@ use crate::volume::{LayerId, Window};
 use super::journal::Replay;
 use super::operations::EditCommand;
 use super::recovery::Snapshot;
-use super::{Brush, Interpolation, OpenedLabels, OpenedScan, Ticket, ToolId};
+use super::{
+    Brush, Fill, Interpolation, Limits, OpenedLabels, OpenedScan, Region, Regridded, Scissors,
+    SecondCommand, Ticket, ToolId,
+};
 
 /// One change asked for by the user or reported by a job.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub enum Command {
     Scan(ScanCommand),
     /// How it is shown. Not part of the history.
     View(ViewCommand),
+    /// A second image over the scan. Has a history of its own.
+    Second(SecondCommand),
     /// What the pointer does. Not part of the history.
     Tool(ToolCommand),
     /// The label table.
@@ -54,6 +60,9 @@ pub enum ScanCommand {
     Close,
     /// Opens a label map on the open scan: replaces labels and history. Refused when the grid differs.
     OpenLabels(Box<OpenedLabels>),
+    /// Goes on on another grid than before: the scan's own, or one onto which the scan was resampled. Undo begins anew, so
+    /// labels that are taken along must be saved ones.
+    WorkOn(Box<Regridded>),
     /// Takes over the labels of a recovery file of an earlier version; they count as unsaved. Refused when the grid
     /// differs.
     Restore(Box<Snapshot>),
@@ -85,6 +94,8 @@ pub enum ViewCommand {
     GoToLabel(u16),
     /// Window and level.
     Window(Window),
+    /// Low values white and high ones black, or the other way round.
+    Inverted(bool),
     /// How pixels between voxel centres are drawn.
     Interpolation(Interpolation),
     /// Opacity of the label fill, 0..=1.
@@ -106,8 +117,16 @@ pub enum ToolCommand {
     Select(ToolId),
     /// Size and shape of brush and eraser.
     Brush(Brush),
+    /// Where and over what is drawn by hand.
+    Limits(Limits),
+    /// How flood fill finds its region.
+    Fill(Fill),
+    /// How scissors cut.
+    Scissors(Scissors),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
     TakeFromOthers(bool),
+    /// Whether prompts wait for [`PromptCommand::Ask`]. Off at first.
+    AskByHand(bool),
     /// How many bytes the history may hold in memory.
     HistoryBudget(usize),
 }
@@ -147,6 +166,27 @@ pub enum LabelCommand {
     Lock {
         /// Which label.
         value: u16,
+        /// Never overwritten.
+        locked: bool,
+    },
+    /// Takes over names and colours of labels from a file or a template.
+    Take {
+        /// Names the step of the history.
+        step: &'static str,
+        /// The labels.
+        entries: Vec<LabelEntry>,
+    },
+    /// Shows or hides labels. Not part of the history.
+    ShowAll {
+        /// Which labels.
+        values: Vec<u16>,
+        /// Shown.
+        visible: bool,
+    },
+    /// Locks or unlocks labels, as one step.
+    LockAll {
+        /// Which labels.
+        values: Vec<u16>,
         /// Never overwritten.
         locked: bool,
     },
@@ -206,6 +246,8 @@ pub enum PromptCommand {
     AddClick(Click),
     /// Sets or replaces the box; clipped to the volume.
     SetBox(VoxelBox),
+    /// Asks the model for the target of the prompts that stand, if it has not answered them.
+    Ask,
     /// Takes back the click or box given last, without taking back anything else.
     RemoveLast,
     /// Drops all prompts and the proposal made from them.
@@ -287,6 +329,24 @@ pub enum StrokeCommand {
         /// The corners in order; the last is joined to the first.
         corners: Vec<VoxelPoint>,
     },
+    /// A region that was found in the scan is drawn at once.
+    Region {
+        /// Adds or removes.
+        mode: StrokeMode,
+        /// How it is found.
+        region: Region,
+    },
+    /// An outline cuts the active label, through its slice or the volume.
+    Cut {
+        /// The view drawn on; the outline lies on the slice nearest to its first point.
+        plane: Plane,
+        /// The corners in order; the last is joined to the first.
+        corners: Vec<VoxelPoint>,
+        /// How deep, and which side goes.
+        scissors: Scissors,
+    },
+    /// The active label was moved by so many voxels along each axis.
+    Shift([i64; 3]),
 }
 
 /// Back and forth.
@@ -313,6 +373,7 @@ macro_rules! into_command {
 into_command!(
     Scan(ScanCommand),
     View(ViewCommand),
+    Second(SecondCommand),
     Tool(ToolCommand),
     Label(LabelCommand),
     Layer(LayerCommand),
@@ -329,6 +390,7 @@ short_debug! {
         ScanCommand::ReplaceImage(_) => "replace the image",
         ScanCommand::Close => "close",
         ScanCommand::OpenLabels(_) => "open labels",
+        ScanCommand::WorkOn(_) => "work on another grid",
         ScanCommand::Restore(_) => "restore",
         ScanCommand::Resume(_) => "resume",
         ScanCommand::MarkSaved { .. } => "saved",
@@ -340,6 +402,9 @@ short_debug! {
         LabelCommand::Recolor { .. } => "recolour",
         LabelCommand::Show { .. } => "show",
         LabelCommand::Lock { .. } => "lock",
+        LabelCommand::Take { .. } => "take over",
+        LabelCommand::ShowAll { .. } => "show all",
+        LabelCommand::LockAll { .. } => "lock all",
         LabelCommand::Activate(_) => "activate",
         LabelCommand::Remove(_) => "remove",
     };

@@ -46,6 +46,8 @@ pub enum Effect {
     CancelJob(Ticket),
     /// Label voxels changed inside this box.
     LabelsChanged(VoxelBox),
+    /// Another second image, or none: forget the texture of the one before.
+    SecondChanged,
     /// The proposal appeared, changed or went.
     ProposalChanged,
     /// The prompts changed.

@@ -38,6 +38,9 @@ impl Case {
                     edit.commit(if locked { "lock label" } else { "unlock label" });
                 }
             }
+            LabelCommand::Take { step, entries } => self.take_labels(step, &entries, tools, out),
+            LabelCommand::ShowAll { values, visible } => self.show_labels(&values, visible, out),
+            LabelCommand::LockAll { values, locked } => self.lock_labels(&values, locked, out),
             LabelCommand::Activate(value) => self.activate(value, tools, out),
             LabelCommand::Remove(value) => self.remove_label(value, out),
         }

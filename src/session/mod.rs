@@ -34,13 +34,19 @@
 //! operations and accepted results act on the layer of the label that they are for; labels that are new begin in the
 //! active layer. Each change of a layer, the choice of the active one and what is shown of them included, is a step.
 //!
+//! # Grids
+//! Everything of a case lies on one grid: labels, prompts, proposal, cross-hair, and the scan as views, operations and
+//! models have it. That is the scan's own, or a grid that labels are edited on instead ([`ScanCommand::WorkOn`]), onto which
+//! the scan is resampled; its own voxels stay beside ([`Case::scan_image`]), and labels can be saved on either.
+//!
 //! # Who may overwrite what
 //! - A **locked** label never gains or loses a voxel, whatever the command, undo and redo included.
 //! - An accepted **AI result** takes background only, and replaces the voxels of the label it is for. With
 //!   [`ToolCommand::TakeFromOthers`] it also takes voxels of other unlocked labels. An automatic result is
 //!   for the labels that have its structures' names.
 //! - The **brush** takes background and every label that is visible and unlocked: what one cannot see, one
-//!   does not paint over. The **eraser** takes from the active label only.
+//!   does not paint over, or less, where [`Limits`] say so. The **eraser** takes from the active label only, and so do
+//!   scissors. A label that is **moved** takes background only.
 //! - **Operations** take background only, or also the labels that they are told to ([`operations`]).
 //!
 //! # History
@@ -51,21 +57,28 @@
 //! one, the oldest are forgotten beyond that; the newest step always stays.
 
 mod ai;
+mod at_once;
 mod case;
 mod command;
 mod document;
 mod effect;
 mod gain;
+mod grid;
+mod label_sets;
 mod labels;
 mod layers;
+mod limits;
 mod open;
 pub mod operations;
 mod prompts;
 mod readout;
 pub mod recovery;
+mod region;
 mod scan;
+mod second;
 pub mod settings;
 mod stroke;
+mod templates;
 mod tool;
 mod view;
 
@@ -77,11 +90,16 @@ pub use command::{
 pub use document::{Document, Edit, History, Proposal, Proposed, Step, journal};
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
+pub use grid::{LabelFit, LabelOrigin, Regridded};
 pub use labels::Receiver;
+pub use limits::{Area, Limits, Over, ValueRange};
 pub use operations::EditCommand;
 pub use readout::Readout;
+pub use region::Region;
 pub use scan::{OpenedLabels, OpenedScan, ScanSource};
-pub use tool::{Brush, BrushShape, ToolId, Tools};
+pub use second::{SecondCommand, SecondImage};
+pub use templates::{TEMPLATES, Template};
+pub use tool::{Brush, BrushShape, CutSide, Fill, Scissors, ToolId, Tools};
 pub use view::Display;
 
 pub use crate::volume::Interpolation;
@@ -113,6 +131,7 @@ impl Session {
             tools: Tools {
                 brush: settings.brush.clamped(),
                 take_from_others: settings.take_from_others,
+                asks_by_hand: settings.asks_by_hand,
                 ..Tools::default()
             },
             display: settings.display(),
@@ -172,6 +191,12 @@ impl Session {
         match command.into() {
             Command::Scan(c) => self.apply_scan(c, &mut out),
             Command::View(c) => self.apply_view(c, &mut out),
+            Command::Second(c) => match &mut self.case {
+                Some(case) => case.apply_second(c, &mut out),
+                None => {
+                    out.refuse("no scan is open: open the scan first, then a second image over it");
+                }
+            },
             Command::Tool(c) => self.apply_tool(c, &mut out),
             on_case => {
                 if let Some(case) = &mut self.case {
@@ -190,6 +215,10 @@ impl Session {
         match command {
             ToolCommand::Select(tool) => self.tools.tool = tool,
             ToolCommand::Brush(brush) => self.tools.brush = brush.clamped(),
+            ToolCommand::Limits(limits) => self.tools.limits = limits,
+            ToolCommand::Fill(fill) => self.tools.fill = fill,
+            ToolCommand::Scissors(scissors) => self.tools.scissors = scissors,
+            ToolCommand::AskByHand(on) => self.tools.asks_by_hand = on,
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
             ToolCommand::HistoryBudget(bytes) => {
                 self.history_budget_bytes = Some(bytes);

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
-use crate::volume::{Grid, LabelLayers, LabelTable, Reordering};
+use crate::volume::{Grid, LabelLayers, LabelTable, Modality, Reordering};
 
 use super::ai::Jobs;
 use super::document::Document;
 use super::effect::{Effect, Effects};
+use super::grid::scan_on;
 use super::journal::Replay;
 use super::recovery::Snapshot;
 use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
@@ -22,6 +23,9 @@ impl Session {
                 let history = History::new(self.history_budget_bytes(), self.archive.clone());
                 let earlier = self.first_number..self.next_number;
                 self.case = Some(Case::open(*scan, history, earlier));
+                // Labels and values are those of one scan.
+                self.tools.limits = self.tools.limits.without_labels();
+                self.tools.fill.tolerance = None;
                 out.push(Effect::ScanChanged);
             }
             ScanCommand::Close => {
@@ -50,11 +54,14 @@ impl Case {
         let grid = *scan.image.grid();
         let case = Self {
             window: scan.window,
+            inverted: scan.image.modality() == Modality::Pet,
             cross_hair: VoxelIndex(grid.dims.map(|n| (n / 2) as i64)),
             document: Document::new(grid, history, earlier),
             jobs: Jobs::default(),
             stroke: None,
             gain: None,
+            original: None,
+            second: None,
             scan,
         };
         case.document.tell_begin(&case.scan.source);
@@ -65,6 +72,7 @@ impl Case {
         match command {
             ScanCommand::ReplaceImage(scan) => self.replace_image(*scan, out),
             ScanCommand::OpenLabels(opened) => self.open_labels(*opened, out),
+            ScanCommand::WorkOn(regridded) => self.work_on(*regridded, out),
             ScanCommand::Restore(snapshot) => self.restore(*snapshot, out),
             ScanCommand::Resume(replay) => self.resume(*replay, out),
             ScanCommand::MarkSaved { revision, path } => {
@@ -75,10 +83,19 @@ impl Case {
     }
 
     fn replace_image(&mut self, scan: OpenedScan, out: &mut Effects) {
-        if Reordering::between(scan.image.grid(), self.grid()).is_none_or(|r| !r.is_identity()) {
+        let own = self.scan_image().grid();
+        if Reordering::between(scan.image.grid(), own).is_none_or(|r| !r.is_identity()) {
             out.refuse("the other image lies on another grid: open it as a scan of its own");
             return;
         }
+        let on_own_grid = (!self.is_on_scan_grid()).then(|| scan_on(&scan.image, self.grid()));
+        let on_own_grid = match on_own_grid.transpose() {
+            Ok(image) => image,
+            Err(reason) => {
+                out.refuse(reason);
+                return;
+            }
+        };
         let asked = self.is_prompt_running();
         self.cancel_prompt_job(out);
         if self.is_auto_running() {
@@ -87,8 +104,15 @@ impl Case {
         self.cancel_auto_job(out);
         if scan.image.modality() != self.scan.image.modality() {
             self.window = scan.window;
+            self.inverted = scan.image.modality() == Modality::Pet;
         }
         self.scan = scan;
+        self.original = None;
+        if let Some(image) = on_own_grid {
+            let cross_hair = self.cross_hair;
+            self.show_on_its_grid(image);
+            self.cross_hair = cross_hair;
+        }
         out.push(Effect::ScanChanged);
         if asked {
             self.run_prompts(self.document.accepted_prior(), out);
@@ -138,7 +162,7 @@ impl Case {
     }
 
     /// Takes over other labels, in the file if one is given; history and prompts begin anew.
-    fn replace_labels(
+    pub(super) fn replace_labels(
         &mut self,
         layers: LabelLayers,
         table: LabelTable,

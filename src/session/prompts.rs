@@ -30,7 +30,14 @@ impl Case {
                     out.refuse(e.to_string());
                 }
             }
-            PromptCommand::RemoveLast => self.remove_last_prompt(out),
+            PromptCommand::Ask if self.document.target.proposal_answers_prompts() => {}
+            PromptCommand::Ask => {
+                let prior = self
+                    .standing_mask()
+                    .or_else(|| self.document.accepted_prior());
+                self.run_prompts(prior, out);
+            }
+            PromptCommand::RemoveLast => self.remove_last_prompt(tools, out),
             PromptCommand::Clear => {
                 if !self.document.prompts().is_empty() {
                     self.drop_target("clear prompts", out);
@@ -64,6 +71,11 @@ impl Case {
         let is_box = added.target_box.is_some();
         edit.target_mut().add(added);
         edit.commit(if is_box { "box" } else { "click" });
+        if tools.asks_by_hand {
+            // What is being answered is not all that was pointed at.
+            self.cancel_prompt_job(out);
+            return Ok(());
+        }
         let standing = self.standing_mask().filter(|_| !is_box);
         let prior = standing.or_else(|| self.document.accepted_prior());
         self.run_prompts(prior, out);
@@ -78,7 +90,7 @@ impl Case {
             .flatten()
     }
 
-    fn remove_last_prompt(&mut self, out: &mut Effects) {
+    fn remove_last_prompt(&mut self, tools: Tools, out: &mut Effects) {
         if self.document.prompts().is_empty() {
             return;
         }
@@ -86,7 +98,9 @@ impl Case {
         let mut edit = Edit::unsettled(self, out);
         edit.target_mut().remove_last();
         edit.commit("remove prompt");
-        self.run_prompts(self.document.accepted_prior(), out);
+        if !tools.asks_by_hand {
+            self.run_prompts(self.document.accepted_prior(), out);
+        }
     }
 
     /// Drops prompts and proposal, as a step.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::geometry::{VoxelIndex, WorldPoint};
-use crate::volume::{Label, Modality, Rgb, ThirdAxis};
+use crate::volume::{ImageVolume, Label, Modality, Rgb, ThirdAxis};
 
 use super::Case;
 
@@ -22,11 +22,21 @@ pub struct Readout {
     pub colour: Option<Rgb>,
     /// `HU` for CT; empty where the unit is not known.
     pub unit: &'static str,
+    /// The second image's value there, and its unit; `None` where there is none or it does not reach.
+    pub second: Option<(f64, &'static str)>,
     /// Name of the label there, as users read it; of those of several layers, the uppermost first.
     pub label: Option<String>,
 }
 
 impl Case {
+    /// The label that is seen at a voxel: of those of several layers the uppermost that is shown.
+    pub fn label_shown_at(&self, voxel: VoxelIndex) -> Option<&Label> {
+        let offset = self.grid().offset_of(voxel)?;
+        let maps = self.document.layers().maps().iter().rev();
+        let mut labels = maps.filter_map(|map| self.table().get(map.voxels[offset]));
+        labels.find(|label| self.table().is_shown(label))
+    }
+
     /// What is at a voxel; `None` outside the volume.
     pub fn readout(&self, voxel: VoxelIndex) -> Option<Readout> {
         let offset = self.grid().offset_of(voxel)?;
@@ -46,12 +56,20 @@ impl Case {
             time_ms,
             value: image.value(offset),
             colour,
-            unit: match image.modality() {
-                Modality::Ct if colour.is_none() => "HU",
-                _ => "",
-            },
+            unit: unit_of(image),
+            second: world.and_then(|place| {
+                let second = self.second()?;
+                Some((second.value_at(place)?, unit_of(second.image())))
+            }),
             label: (!labels.is_empty()).then(|| labels.join(", ")),
         })
+    }
+}
+
+fn unit_of(image: &ImageVolume) -> &'static str {
+    match image.modality() {
+        Modality::Ct if image.colours().is_none() => "HU",
+        _ => "",
     }
 }
 
@@ -79,6 +97,12 @@ impl fmt::Display for Readout {
         }
         if !self.unit.is_empty() {
             write!(f, " {}", self.unit)?;
+        }
+        if let Some((value, unit)) = self.second {
+            write!(f, "  second {}", short(value))?;
+            if !unit.is_empty() {
+                write!(f, " {unit}")?;
+            }
         }
         match &self.label {
             Some(name) => write!(f, "  {name}"),

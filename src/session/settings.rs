@@ -31,6 +31,8 @@ pub struct Settings {
     pub overlay_outline: bool,
     /// Whether an accepted AI result may take voxels from other unlocked labels.
     pub take_from_others: bool,
+    /// Whether prompts wait until the model is asked.
+    pub asks_by_hand: bool,
     /// Size and shape of brush and eraser.
     pub brush: Brush,
     /// The model that computes; `None`: the one in the box.
@@ -57,6 +59,7 @@ impl Default for Settings {
             overlay_opacity: display.overlay_opacity,
             overlay_outline: display.overlay_outline,
             take_from_others: false,
+            asks_by_hand: false,
             brush: Brush::default(),
             model: None,
             older_copies: 0,
@@ -133,6 +136,7 @@ impl Settings {
         self.overlay_opacity = display.overlay_opacity;
         self.overlay_outline = display.overlay_outline;
         self.take_from_others = tools.take_from_others;
+        self.asks_by_hand = tools.asks_by_hand;
         self.brush = tools.brush;
         self.history_mib = session.history_budget_bytes() >> 20;
     }

@@ -1,10 +1,13 @@
 //! Drawing by hand, with the brush or by an outline: a stroke is a transaction that becomes one step, or leaves no trace.
 
-use crate::geometry::{Orientation, Plane, VoxelBox, VoxelPoint};
-use crate::volume::{BrushTip, Grid, LayerId, Runs, fill_outline, sweep};
+use std::sync::Arc;
+
+use crate::geometry::{Plane, VoxelBox, VoxelPoint};
+use crate::volume::{BrushTip, Grid, LayerId, Runs, edge_aware_sweep, sweep};
 
 use super::document::{Delta, Locks, Mark};
 use super::effect::{Effect, Effects};
+use super::limits::Allowed;
 use super::{Brush, BrushShape, Case, StrokeCommand, StrokeMode, Tools};
 
 /// A stroke in progress; its voxels are already in the labels.
@@ -19,6 +22,12 @@ pub(super) struct Stroke {
     mark: Mark,
     /// Labels that the stroke takes no voxel from.
     protected: Locks,
+    /// Where it may change voxels.
+    allowed: Allowed,
+    /// Whether limits are set that the user may have forgotten.
+    is_limited: bool,
+    /// The brush stays on its side of an edge.
+    heeds_edges: bool,
     /// Changed voxels and what they were, in drawing order. No voxel comes twice: once changed it has the
     /// stroke's value.
     changed: Vec<(usize, u16)>,
@@ -32,6 +41,13 @@ impl std::fmt::Debug for Stroke {
             .field("label", &self.label)
             .field("changed", &self.changed.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl Stroke {
+    /// Whether nothing has changed so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.changed.is_empty()
     }
 }
 
@@ -61,11 +77,18 @@ impl Case {
                 plane,
                 corners,
             } => self.draw_outline(*mode, *plane, corners, tools, out),
+            &StrokeCommand::Region { mode, region } => self.draw_region(mode, region, tools, out),
+            StrokeCommand::Cut {
+                plane,
+                corners,
+                scissors,
+            } => self.cut(*plane, corners, *scissors, tools, out),
+            &StrokeCommand::Shift(by) => self.shift_label(by, tools, out),
         }
     }
 
     /// Readies a stroke; `false` where none can be drawn, which the user is told.
-    fn begin_stroke(
+    pub(super) fn begin_stroke(
         &mut self,
         mode: StrokeMode,
         step_name: &'static str,
@@ -87,14 +110,24 @@ impl Case {
         if document.show_label(label) {
             out.push(Effect::TableChanged);
         }
+        let (limits, table) = (&tools.limits, document.table());
+        let layer = table.layer_of(label);
+        let allowed = Allowed::of(limits, &self.scan.image, document.layers(), table, layer);
+        let mut protected = limits.over.protected(table);
+        if mode == StrokeMode::Erase {
+            protected = Locks::of_locked_or_hidden(table);
+        }
         self.stroke = Some(Stroke {
             mode,
             label,
-            layer: document.table().layer_of(label),
+            layer,
             step_name,
             brush: None,
             mark,
-            protected: Locks::of_locked_or_hidden(document.table()),
+            protected,
+            allowed,
+            is_limited: !limits.are_none(),
+            heeds_edges: limits.edges,
             changed: Vec::new(),
             bounds: None,
         });
@@ -106,7 +139,7 @@ impl Case {
         match brush.shape {
             BrushShape::Sphere => BrushTip::Ball { radius_mm },
             BrushShape::Disc => {
-                let normal_axis = plane.normal_voxel_axis(&Orientation::of(&self.grid().affine));
+                let normal_axis = self.normal_axis(plane);
                 BrushTip::Disc {
                     radius_mm,
                     normal_axis,
@@ -117,40 +150,20 @@ impl Case {
     }
 
     fn brush_to(&mut self, tip: BrushTip, from: VoxelPoint, to: VoxelPoint, out: &mut Effects) {
-        self.draw(|grid, visit| sweep(grid, tip, from, to, visit), out);
+        let edges = self.stroke.as_ref().is_some_and(|s| s.heeds_edges);
+        let image = edges.then(|| Arc::clone(self.image()));
+        let sweep = |grid: &Grid, visit: &mut dyn FnMut(usize)| match &image {
+            Some(image) => edge_aware_sweep(image, tip, from, to, visit),
+            None => sweep(grid, tip, from, to, visit),
+        };
+        self.draw(sweep, out);
         if let Some(stroke) = &mut self.stroke {
             stroke.brush = Some((tip, to));
         }
     }
 
-    fn draw_outline(
-        &mut self,
-        mode: StrokeMode,
-        plane: Plane,
-        corners: &[VoxelPoint],
-        tools: Tools,
-        out: &mut Effects,
-    ) {
-        let name = match mode {
-            StrokeMode::Paint => "polygon",
-            StrokeMode::Erase => "erase by polygon",
-        };
-        let normal_axis = plane.normal_voxel_axis(&Orientation::of(&self.grid().affine));
-        if self.begin_stroke(mode, name, tools, out) {
-            let fill = |grid: &Grid, visit: &mut dyn FnMut(usize)| {
-                fill_outline(grid, normal_axis, corners, visit)
-            };
-            self.draw(fill, out);
-            if self.stroke.as_ref().is_some_and(|s| s.changed.is_empty()) {
-                out.info(format!("{name}: nothing to change inside the outline"));
-                return self.abort_stroke(out);
-            }
-            self.end_stroke(out);
-        }
-    }
-
     /// Gives the stroke's value to the voxels that `visit_all` visits; it returns a box around them.
-    fn draw(
+    pub(super) fn draw(
         &mut self,
         visit_all: impl FnOnce(&Grid, &mut dyn FnMut(usize)) -> Option<VoxelBox>,
         out: &mut Effects,
@@ -166,7 +179,8 @@ impl Case {
         let before = stroke.changed.len();
         let touched = visit_all(&grid, &mut |offset| {
             let old = voxels[offset];
-            if let Some(new) = stroke_value(stroke.mode, stroke.label, old, &stroke.protected) {
+            let new = stroke_value(stroke.mode, stroke.label, old, &stroke.protected);
+            if let Some(new) = new.filter(|_| stroke.allowed.holds(offset, old)) {
                 voxels[offset] = new;
                 stroke.changed.push((offset, old));
             }
@@ -179,7 +193,15 @@ impl Case {
         }
     }
 
-    fn end_stroke(&mut self, out: &mut Effects) {
+    pub(super) fn end_stroke(&mut self, out: &mut Effects) {
+        if self
+            .stroke
+            .as_ref()
+            .is_some_and(|s| s.is_limited && s.is_empty())
+        {
+            out.info("nothing there may be drawn on: see Limits beside the brush's size");
+            return self.abort_stroke(out);
+        }
         let Some(mut stroke) = self.stroke.take() else {
             return;
         };
@@ -204,7 +226,7 @@ impl Case {
             .commit(stroke.step_name, stroke.mark, deltas, out);
     }
 
-    fn abort_stroke(&mut self, out: &mut Effects) {
+    pub(super) fn abort_stroke(&mut self, out: &mut Effects) {
         let Some(stroke) = self.stroke.take() else {
             return;
         };

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::volume::Depth;
+
+use super::Limits;
+
 /// What the primary button does in a view: the id of an entry of the window's table of tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ToolId(pub &'static str);
@@ -65,6 +69,34 @@ impl Default for Brush {
     }
 }
 
+/// How flood fill finds its region.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Fill {
+    /// How far values may be from where it starts; `None`: a tenth of what the window shows.
+    pub tolerance: Option<f64>,
+    /// Through the slices, not only on the one clicked on.
+    pub through: bool,
+}
+
+/// What scissors take off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CutSide {
+    /// What lies inside the outline.
+    #[default]
+    Inside,
+    /// What lies outside of it.
+    Outside,
+}
+
+/// How scissors cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Scissors {
+    /// How deep.
+    pub depth: Depth,
+    /// What they take off.
+    pub side: CutSide,
+}
+
 /// Tool settings of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Tools {
@@ -72,6 +104,14 @@ pub struct Tools {
     pub tool: ToolId,
     /// Size and shape of brush and eraser.
     pub brush: Brush,
+    /// Where and over what is drawn by hand.
+    pub limits: Limits,
+    /// How flood fill finds its region.
+    pub fill: Fill,
+    /// How scissors cut.
+    pub scissors: Scissors,
+    /// Whether prompts wait until the model is asked, instead of being answered one by one.
+    pub asks_by_hand: bool,
     /// Whether an accepted AI result may take voxels from other unlocked labels.
     pub take_from_others: bool,
 }

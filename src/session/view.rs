@@ -83,13 +83,14 @@ impl Case {
                 self.window = *w;
                 self.window.width = w.width.max(f64::from(f32::EPSILON));
             }
+            ViewCommand::Inverted(inverted) => self.inverted = *inverted,
             _ => {}
         }
     }
 }
 
 /// The voxel of the grid nearest to one that may lie outside.
-fn clamped(grid: &Grid, voxel: VoxelIndex) -> VoxelIndex {
+pub(super) fn clamped(grid: &Grid, voxel: VoxelIndex) -> VoxelIndex {
     VoxelIndex(std::array::from_fn(|d| {
         voxel.0[d].clamp(0, grid.dims[d] as i64 - 1)
     }))

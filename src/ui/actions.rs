@@ -13,10 +13,11 @@ use crate::geometry::Convention;
 use crate::prompt::Click;
 use crate::session::{
     AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
-    LabelCommand, LayerCommand, PromptCommand, Session, StrokeCommand, StrokeMode, ToolCommand,
-    ViewCommand,
+    LabelCommand, LayerCommand, PromptCommand, Session, StrokeCommand, StrokeMode, TEMPLATES,
+    ToolCommand, Tools, ViewCommand,
 };
-use crate::volume::window::auto_window;
+use crate::volume::window::{auto_window, presets};
+use crate::volume::{Label, Window};
 
 /// Slices that Page up and Page down step.
 const PAGE: i64 = 10;
@@ -26,7 +27,7 @@ const BRUSH_STEP: f64 = 1.2;
 const OPACITY_STEP: f32 = 0.1;
 
 /// Reads the keys that were pressed, unless something else has the keyboard.
-pub fn read_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
+pub fn read_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let taken = state.question.is_some()
         || state.palette.is_some()
         || state.renaming.is_some()
@@ -34,14 +35,25 @@ pub fn read_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
         || ctx.egui_wants_keyboard_input()
         || egui::Popup::is_any_open(ctx);
     if !taken {
-        read_outline_keys(ctx, state, out);
-        let actions = ctx.input_mut(pressed_actions);
+        read_outline_keys(ctx, tools, state, out);
+        let mut actions = ctx.input_mut(pressed_actions);
+        give_up_preview(state, &mut actions);
         out.extend(actions.into_iter().map(UiRequest::Action));
     }
 }
 
+/// While a tool shows what letting go would draw, Esc and undo give it up.
+fn give_up_preview(state: &mut UiState, actions: &mut Vec<Action>) {
+    let is_shown = state.drag.as_ref().is_some_and(|d| d.region().is_some());
+    let gives_up = |action: &Action| matches!(action, Action::Reject | Action::Undo);
+    if is_shown && actions.iter().any(gives_up) {
+        state.drag = None;
+        actions.retain(|action| !gives_up(action));
+    }
+}
+
 /// While an outline is being drawn, Enter closes it, Backspace takes its last corner back, and Esc gives it up.
-fn read_outline_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest>) {
+fn read_outline_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let Some(outline) = &mut state.outline else {
         return;
     };
@@ -49,12 +61,14 @@ fn read_outline_keys(ctx: &Context, state: &mut UiState, out: &mut Vec<UiRequest
     if pressed(Key::Escape) {
         state.outline = None;
     } else if pressed(Key::Backspace) {
-        outline.corners.pop();
-        state.outline.take_if(|o| o.corners.is_empty());
+        if !outline.take_back() {
+            state.outline = None;
+        }
     } else if pressed(Key::Enter)
-        && let Some(closed) = state.outline.take_if(|o| o.can_close())
+        && let Some(outline) = state.outline.take_if(|o| o.can_close())
+        && let Some(command) = outline.closed(tools)
     {
-        out.push(UiRequest::Command(Box::new(closed.closed())));
+        out.push(UiRequest::command(command));
     }
 }
 
@@ -77,7 +91,8 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         }
         ViewIntent::StrokeTo(at) => StrokeCommand::To(at).into(),
         ViewIntent::StrokeEnd => StrokeCommand::End.into(),
-        ViewIntent::Outline(outline) => outline.closed(),
+        ViewIntent::Outline(outline) => outline.closed(model.session.tools())?,
+        ViewIntent::Command(command) => return Some(command),
         ViewIntent::Window(window) => ViewCommand::Window(window).into(),
         ViewIntent::ScaleBrush(factor) => scaled_brush(model.session, factor),
         ViewIntent::Pan(_)
@@ -108,10 +123,17 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
         Action::SegmentOrgans => AiCommand::RunAuto { structures: None }.into(),
         Action::Accept => case?.proposal().map(|_| AiCommand::Accept.into())?,
         Action::Reject => reject(case?)?,
+        Action::AskModel => PromptCommand::Ask.into(),
+        Action::ToggleAskByHand => ToolCommand::AskByHand(!session.tools().asks_by_hand).into(),
         Action::NextLesion => LabelCommand::StartNextLesion.into(),
+        Action::Template(n) => {
+            let template = TEMPLATES.get(n)?;
+            let (step, entries) = ("template", template.labels().ok()?);
+            LabelCommand::Take { step, entries }.into()
+        }
         Action::NewLayer => LayerCommand::Add { name: None }.into(),
-        Action::PreviousLabel => LabelCommand::Activate(neighbour(case?, -1)?).into(),
-        Action::NextLabel => LabelCommand::Activate(neighbour(case?, 1)?).into(),
+        Action::PreviousLabel => LabelCommand::Activate(neighbour(case?, state, -1)?).into(),
+        Action::NextLabel => LabelCommand::Activate(neighbour(case?, state, 1)?).into(),
         Action::Tool(id) => ToolCommand::Select(id).into(),
         Action::LargerBrush => scaled_brush(session, BRUSH_STEP),
         Action::SmallerBrush => scaled_brush(session, 1.0 / BRUSH_STEP),
@@ -122,6 +144,8 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
         Action::LessOpaque => opacity(session, -OPACITY_STEP),
         Action::ToggleOutline => ViewCommand::OverlayOutline(!display.overlay_outline).into(),
         Action::AutoWindow => ViewCommand::Window(auto_window(case?.image())).into(),
+        Action::WindowPreset(n) => ViewCommand::Window(window_preset(case?, n)?).into(),
+        Action::ToggleInverted => ViewCommand::Inverted(!case?.is_inverted()).into(),
         Action::ToggleInterpolation => ViewCommand::Interpolation(match display.interpolation {
             Interpolation::Linear => Interpolation::Nearest,
             Interpolation::Nearest => Interpolation::Linear,
@@ -154,8 +178,10 @@ fn reject(case: &Case) -> Option<Command> {
     }
 }
 
-fn neighbour(case: &Case, step: isize) -> Option<u16> {
-    let labels = case.table().labels();
+/// The next label of those that the list shows, or the one before.
+fn neighbour(case: &Case, state: &UiState, step: isize) -> Option<u16> {
+    let labels = case.table().labels().iter();
+    let labels: Vec<&Label> = labels.filter(|l| state.finds(l)).collect();
     let active = case.active().map(|l| l.value);
     let at = labels.iter().position(|l| Some(l.value) == active);
     // From no label, forwards is the first and back is the last.
@@ -173,6 +199,15 @@ fn other_brush_shape(session: &Session) -> Command {
     ToolCommand::Brush(Brush { shape, ..brush }).into()
 }
 
+/// A preset of the scan's modality; where it has none, as MR, the first is the automatic window.
+fn window_preset(case: &Case, n: usize) -> Option<Window> {
+    let presets = presets(case.image().modality());
+    if presets.is_empty() && n == 0 {
+        return Some(auto_window(case.image()));
+    }
+    presets.get(n).map(|(_, window)| *window)
+}
+
 fn opacity(session: &Session, change: f32) -> Command {
     ViewCommand::OverlayOpacity(session.display().overlay_opacity + change).into()
 }
@@ -185,6 +220,7 @@ fn step(state: &UiState, steps: i64) -> Option<Command> {
 pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
     match action {
         Action::ToggleClickSign => state.negative_clicks = !state.negative_clicks,
+        Action::ToggleViewTexts => state.hide_texts = !state.hide_texts,
         Action::ToggleCrosshair => state.show_cross_hair = !state.show_cross_hair,
         Action::MaximiseView => {
             if let Some(pane) = state.key_pane() {

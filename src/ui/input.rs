@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use egui::{Key, KeyboardShortcut, Modifiers, PointerButton};
 use serde::{Deserialize, Serialize};
 
-use crate::session::ToolId;
 use crate::session::operations::{OPERATIONS, Operation};
+use crate::session::{TEMPLATES, ToolId};
 
 use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::tools::{TOOLS, Tool};
@@ -72,7 +72,7 @@ impl MouseProfile {
     }
 
     /// The mouse table for the help window: gesture and meaning.
-    pub fn help(self) -> [(&'static str, &'static str); 10] {
+    pub fn help(self) -> [(&'static str, &'static str); 11] {
         let (right, shift_right) = match self {
             Self::Research => ("Zoom", "Window and level"),
             Self::Pacs => ("Window and level", "Zoom"),
@@ -82,7 +82,11 @@ impl MouseProfile {
             ("Ctrl + wheel", "Zoom at the pointer"),
             ("Shift + wheel", "Brush size"),
             ("Left", "The active tool; cross-hair where none is chosen"),
-            ("Shift + left", "Click tool: negative click. Brush: erase"),
+            (
+                "Shift + left",
+                "Click tool: negative click. What draws: erase",
+            ),
+            ("Ctrl + left", "The label there becomes the active one"),
             ("Middle drag", "Move the image"),
             ("Right drag", right),
             ("Shift + right drag", shift_right),
@@ -108,15 +112,30 @@ pub enum Action {
     ChooseSeries,
     OpenSample,
     OpenLabels,
+    ReadLabelTable,
+    WriteLabelTable,
     Save,
     SaveAs,
+    SaveOnScanGrid,
+    OpenSecond,
+    CloseSecond,
+    RegisterSecond,
+    OpenTransform,
+    SaveTransform,
+    EditOnFinerGrid,
+    EditOnScanGrid,
     Quit,
     Undo,
     Redo,
     SegmentOrgans,
     Accept,
     Reject,
+    /// Asks the model for the target of the prompts.
+    AskModel,
+    ToggleAskByHand,
     NextLesion,
+    /// Adds the labels of the template of this place in the table of them.
+    Template(usize),
     /// Adds a label layer.
     NewLayer,
     PreviousLabel,
@@ -133,6 +152,10 @@ pub enum Action {
     LessOpaque,
     ToggleOutline,
     AutoWindow,
+    /// The window preset of this place, from 0, of the scan's modality.
+    WindowPreset(usize),
+    ToggleInverted,
+    ToggleViewTexts,
     ToggleInterpolation,
     ToggleConvention,
     ToggleCrosshair,
@@ -158,6 +181,7 @@ pub struct Shortcut {
 
 const NONE: Modifiers = Modifiers::NONE;
 const CTRL: Modifiers = Modifiers::COMMAND;
+const ALT: Modifiers = Modifiers::ALT;
 const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 
 const fn key(modifiers: Modifiers, logical_key: Key) -> KeyboardShortcut {
@@ -184,6 +208,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SegmentOrgans: [CTRL G];
     AutoWindow: [CTRL J];
     FitViews: [CTRL F] [NONE R];
+    ToggleInverted: [ALT I];
+    AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
     NextLesion: [NONE N] [NONE E];
@@ -208,9 +234,21 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenLabels: ;
+    SaveOnScanGrid: ;
+    OpenSecond: ;
+    CloseSecond: ;
+    RegisterSecond: ;
+    OpenTransform: ;
+    SaveTransform: ;
+    EditOnFinerGrid: ;
+    EditOnScanGrid: ;
     ChooseSeries: ;
+    ReadLabelTable: ;
+    WriteLabelTable: ;
     NewLayer: ;
+    ToggleAskByHand: ;
     ToggleConvention: ;
+    ToggleViewTexts: ;
     ShowAbout: ;
 };
 
@@ -228,11 +266,31 @@ pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
         action: Action::Layout(layout.id),
         keys: layout.keys,
     });
-    tools
+    let presets = PRESETS.iter().enumerate().map(|(n, (_, keys))| Shortcut {
+        action: Action::WindowPreset(n),
+        keys,
+    });
+    let templates = (0..TEMPLATES.len()).map(|n| Shortcut {
+        action: Action::Template(n),
+        keys: &[],
+    });
+    // Keys with Alt come first: egui takes the plain ones for them.
+    presets
+        .chain(tools)
+        .chain(templates)
         .chain(SHORTCUTS.iter().copied())
         .chain(layouts)
         .chain(operations)
 }
+
+/// Names and keys of the window presets that have keys; those of tools are the digits alone.
+const PRESETS: [(&str, [KeyboardShortcut; 1]); 5] = [
+    ("Window preset 1", [key(ALT, Key::Num1)]),
+    ("Window preset 2", [key(ALT, Key::Num2)]),
+    ("Window preset 3", [key(ALT, Key::Num3)]),
+    ("Window preset 4", [key(ALT, Key::Num4)]),
+    ("Window preset 5", [key(ALT, Key::Num5)]),
+];
 
 /// The operations with the keys that they name.
 static OPERATION_KEYS: LazyLock<Vec<(&Operation, Vec<KeyboardShortcut>)>> = LazyLock::new(|| {
@@ -269,15 +327,28 @@ impl Action {
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenLabels => "Open labels...",
+            Self::ReadLabelTable => "Read names and colours...",
+            Self::WriteLabelTable => "Write names and colours...",
             Self::Save => "Save",
             Self::SaveAs => "Save as...",
+            Self::OpenSecond => "Open second image...",
+            Self::CloseSecond => "Close second image",
+            Self::RegisterSecond => "Register second image",
+            Self::OpenTransform => "Open transform...",
+            Self::SaveTransform => "Save transform...",
+            Self::SaveOnScanGrid => "Save on the scan's grid as...",
+            Self::EditOnFinerGrid => "Edit on a finer grid...",
+            Self::EditOnScanGrid => "Edit on the scan's grid",
             Self::Quit => "Quit",
             Self::Undo => "Undo",
             Self::Redo => "Redo",
             Self::SegmentOrgans => "Segment organs",
             Self::Accept => "Accept proposal",
             Self::Reject => "Reject proposal",
+            Self::AskModel => "Ask the model",
+            Self::ToggleAskByHand => "Ask the model at once or by key",
             Self::NextLesion => "Next lesion",
+            Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
             Self::NewLayer => "New label layer",
             Self::PreviousLabel => "Previous label",
             Self::NextLabel => "Next label",
@@ -293,6 +364,9 @@ impl Action {
             Self::LessOpaque => "Labels less opaque",
             Self::ToggleOutline => "Labels filled or outlined",
             Self::AutoWindow => "Automatic window",
+            Self::WindowPreset(n) => PRESETS.get(n).map_or("Window preset", |(text, _)| text),
+            Self::ToggleInverted => "Grey values inverted or not",
+            Self::ToggleViewTexts => "Show or hide texts in the views",
             Self::ToggleInterpolation => "Smooth or exact voxels",
             Self::ToggleConvention => "Radiological or neurological",
             Self::ToggleCrosshair => "Show or hide the cross-hair",
@@ -317,16 +391,29 @@ impl Action {
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenLabels
+            | Self::ReadLabelTable
+            | Self::WriteLabelTable
             | Self::Save
             | Self::SaveAs
+            | Self::SaveOnScanGrid
+            | Self::OpenSecond
+            | Self::CloseSecond
+            | Self::RegisterSecond
+            | Self::OpenTransform
+            | Self::SaveTransform
             | Self::Quit => Group::Files,
             Self::Undo
             | Self::Redo
             | Self::SegmentOrgans
             | Self::Accept
             | Self::Reject
+            | Self::AskModel
+            | Self::ToggleAskByHand
             | Self::NextLesion
+            | Self::Template(_)
             | Self::NewLayer
+            | Self::EditOnFinerGrid
+            | Self::EditOnScanGrid
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,
@@ -343,6 +430,9 @@ impl Action {
             | Self::LessOpaque
             | Self::ToggleOutline
             | Self::AutoWindow
+            | Self::WindowPreset(_)
+            | Self::ToggleInverted
+            | Self::ToggleViewTexts
             | Self::ToggleInterpolation
             | Self::ToggleConvention
             | Self::ToggleCrosshair
@@ -358,7 +448,12 @@ impl Action {
         match self.group() {
             Group::Files => matches!(
                 self,
-                Self::OpenLabels | Self::ChooseSeries | Self::Save | Self::SaveAs
+                Self::OpenLabels
+                    | Self::ReadLabelTable
+                    | Self::WriteLabelTable
+                    | Self::ChooseSeries
+                    | Self::Save
+                    | Self::SaveAs
             ),
             Group::Help => false,
             Group::Segmenting | Group::Tools | Group::Slices | Group::Views => true,

@@ -6,7 +6,7 @@ use crate::geometry::Plane;
 
 use super::arrangement::{Arrangement, Remembered};
 use super::panes::slice::described;
-use super::panes::volume;
+use super::panes::{statistics, volume};
 
 /// One layout.
 #[derive(Clone, Copy)]
@@ -84,6 +84,16 @@ pub const LAYOUTS: &[Layout] = &[
         arrangement: || {
             let volume = Arrangement::Pane(volume::described());
             Arrangement::row([slice(Plane::Axial), volume])
+        },
+    },
+    Layout {
+        id: LayoutId("statistics"),
+        title: "Layout 3+1: statistics below",
+        keys: &[key(Key::Num8)],
+        arrangement: || {
+            let views = Arrangement::row(Plane::ALL.map(slice));
+            let table = Arrangement::Pane(statistics::described());
+            Arrangement::Column(vec![(LARGE, views), (1.0 - LARGE, table)])
         },
     },
     Layout {

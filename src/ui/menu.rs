@@ -7,11 +7,13 @@ use egui::{Align, Button, MenuBar, RichText, Ui};
 use super::input::{Action, MouseProfile};
 use super::layout::LAYOUTS;
 use super::model::{UiModel, UiRequest};
-use super::panel::action_button;
+use super::panel::{action_button, refusal};
 use super::state::UiState;
 use super::theme;
+use super::tools::{TOOLS, Tool};
 use crate::session::operations::OPERATIONS;
-use crate::session::{Case, ScanSource, ToolCommand};
+use crate::session::{Case, ScanSource, ToolCommand, ViewCommand};
+use crate::volume::window::presets as presets_of;
 
 /// Draws the menu bar.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
@@ -56,8 +58,15 @@ fn title(case: &Case) -> String {
     let star = if case.is_dirty() { " *" } else { "" };
     let name = case.title();
     let Some(time) = case.info().time else {
+        let of_scan = match case.is_on_scan_grid() {
+            true => String::new(),
+            false => {
+                let [si, sj, sk] = case.scan_image().grid().spacing_mm();
+                format!(", of a scan of {si:.2} x {sj:.2} x {sk:.2} mm")
+            }
+        };
         return format!(
-            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm"
+            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm{of_scan}"
         );
     };
     let scale = if time.has_scale {
@@ -82,14 +91,41 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button("Recent", |ui| recent(ui, model.recent, out));
     ui.separator();
+    let has_second = model.session.case().is_some_and(|c| c.second().is_some());
+    entry(ui, open, Action::OpenSecond, out);
+    entry(ui, has_second, Action::CloseSecond, out);
+    ui.separator();
     entry(ui, open, Action::OpenLabels, out);
     entry(ui, open, Action::Save, out);
     entry(ui, open, Action::SaveAs, out);
+    let on_own_grid = model.session.case().is_some_and(|c| !c.is_on_scan_grid());
+    entry(ui, on_own_grid, Action::SaveOnScanGrid, out);
+    entry(ui, open, Action::ReadLabelTable, out);
+    entry(ui, open, Action::WriteLabelTable, out);
     ui.menu_button("Older versions when saving", |ui| {
         older_copies(ui, model, out);
     });
     ui.separator();
     entry(ui, true, Action::Quit, out);
+}
+
+/// An entry for each of some tools.
+pub(super) fn tools(ui: &mut Ui, model: &UiModel<'_>, tools: &[Tool], out: &mut Vec<UiRequest>) {
+    for tool in tools {
+        let action = Action::Tool(tool.id);
+        let is_chosen = model.session.tools().tool == tool.id;
+        let button = with_keys(ui, Button::selectable(is_chosen, tool.title), action);
+        let refusal = refusal(model, tool);
+        let enabled = model.session.case().is_some() && refusal.is_none();
+        let response = ui
+            .add_enabled(enabled, button)
+            .on_hover_text(tool.hint)
+            .on_disabled_hover_text(refusal.unwrap_or_default());
+        if response.clicked() {
+            out.push(UiRequest::Action(action));
+            ui.close();
+        }
+    }
 }
 
 /// How many versions of a file that is saved over stay beside it.
@@ -147,14 +183,27 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     named_entry(ui, undo, Action::Undo, out);
     named_entry(ui, redo, Action::Redo, out);
     ui.separator();
+    ui.menu_button("Tool", |ui| tools(ui, model, TOOLS, out));
+    ui.separator();
     let proposed = case.is_some_and(|c| c.proposal().is_some());
     let automatic = model.engine.card().is_some_and(|card| card.automatic);
     entry(ui, case.is_some() && automatic, Action::SegmentOrgans, out);
     entry(ui, proposed, Action::Accept, out);
     entry(ui, proposed, Action::Reject, out);
+    let prompts = case.is_some_and(|c| !c.prompts().is_empty());
+    entry(ui, prompts, Action::AskModel, out);
+    let mut by_hand = model.session.tools().asks_by_hand;
+    let hint = "Give several clicks and boxes first, then ask with Ctrl+Enter";
+    let waits = ui.checkbox(&mut by_hand, "Prompts wait until the model is asked");
+    if waits.on_hover_text(hint).changed() {
+        out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
+    }
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);
+    let is_on_scan_grid = case.is_none_or(Case::is_on_scan_grid);
+    entry(ui, case.is_some(), Action::EditOnFinerGrid, out);
+    entry(ui, !is_on_scan_grid, Action::EditOnScanGrid, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
     ui.menu_button("Operations", |ui| {
         for operation in OPERATIONS {
@@ -204,6 +253,7 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
         Action::MaximiseView,
         Action::FitViews,
         Action::AutoWindow,
+        Action::ToggleInverted,
         Action::ToggleLabels,
         Action::ToggleOutline,
         Action::ToggleInterpolation,
@@ -211,7 +261,12 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     ] {
         entry(ui, open, action, out);
     }
+    ui.menu_button("Window preset", |ui| window_presets(ui, model, out));
     ui.checkbox(&mut state.show_cross_hair, "Cross-hair lines");
+    let mut texts = !state.hide_texts;
+    if ui.checkbox(&mut texts, "Texts in the views").changed() {
+        state.hide_texts = !texts;
+    }
     ui.checkbox(&mut state.show_side_panel, "Side panel");
     ui.separator();
     for (profile, text) in [
@@ -234,6 +289,23 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
             }
         }
     });
+}
+
+/// The presets of the scan's modality, with their keys.
+fn window_presets(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let presets = model.session.case();
+    let presets = presets.map_or(&[][..], |case| presets_of(case.image().modality()));
+    if presets.is_empty() {
+        ui.weak("None for this kind of scan");
+    }
+    for (n, (name, window)) in presets.iter().enumerate() {
+        let text = format!("{name}  {}/{}", window.width, window.level);
+        let button = with_keys(ui, Button::new(text), Action::WindowPreset(n));
+        if ui.add(button).clicked() {
+            out.push(UiRequest::command(ViewCommand::Window(*window)));
+            ui.close();
+        }
+    }
 }
 
 /// The sizes offered, in percent of what the system says; keys give those between.

@@ -1,5 +1,6 @@
 //! What the window shows, and what it asks for.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
 use crate::session::{Command, Session};
 use crate::volume::Modality;
+use crate::volume::statistics::LabelStatistics;
 
 use super::input::Action;
 use super::panes::PaneId;
@@ -62,6 +64,15 @@ pub struct Job {
     pub since: Instant,
 }
 
+/// What was measured of the labels.
+#[derive(Debug, Default)]
+pub struct Statistics {
+    /// By label value; labels without voxels are missing.
+    pub of_labels: BTreeMap<u16, LabelStatistics>,
+    /// Whether it is of the labels as they are now.
+    pub is_current: bool,
+}
+
 /// Everything that the window reads. It changes nothing itself: it returns [`UiRequest`]s.
 pub struct UiModel<'a> {
     /// The state of the application.
@@ -72,6 +83,8 @@ pub struct UiModel<'a> {
     pub models: &'a [ModelCard],
     /// What is under way, the oldest first.
     pub jobs: &'a [Job],
+    /// What was measured of the labels, while a pane shows it.
+    pub statistics: &'a Statistics,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -107,6 +120,23 @@ pub enum Question {
         /// The file.
         path: PathBuf,
     },
+    /// A file that was dropped while a scan is open.
+    Dropped {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Labels on a grid of their own, and whether to edit them there.
+    OwnGrid {
+        /// Both grids, in words.
+        description: String,
+    },
+    /// How long voxels may be that labels are to be edited on.
+    FinerGrid {
+        /// The voxels that are worked on, in words.
+        now: String,
+        /// The length in mm that was typed.
+        mm: String,
+    },
     /// A typed path, where the desktop has no file dialog.
     TypedPath {
         /// What for.
@@ -117,7 +147,7 @@ pub enum Question {
 }
 
 /// The answer to a [`Question`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The notice was read.
     NoticeRead,
@@ -135,6 +165,18 @@ pub enum Answer {
     ForgetRecovery,
     /// Replace the file.
     Overwrite,
+    /// Open it as a scan.
+    AsScan,
+    /// Lay it over the scan.
+    AsSecond,
+    /// Open it as labels of the scan.
+    AsLabels,
+    /// Edit the labels on their own grid.
+    OwnGrid,
+    /// Bring the labels onto the scan's grid.
+    ScanGrid,
+    /// Edit on voxels no longer than this, in mm.
+    VoxelMm(f64),
     /// This path was typed.
     Path(PathBuf),
 }

@@ -26,6 +26,9 @@ pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequ
                 Question::Series { info, .. } => series(ui, &info.series, &mut answer),
                 Question::Recovery { description } => recovery(ui, description, &mut answer),
                 Question::Overwrite { path } => overwrite(ui, path, &mut answer),
+                Question::Dropped { path } => dropped(ui, path, &mut answer),
+                Question::OwnGrid { description } => own_grid(ui, description, &mut answer),
+                Question::FinerGrid { now, mm } => finer_grid(ui, now, mm, &mut answer),
                 Question::TypedPath { title, text } => typed_path(ui, title, text, &mut answer),
             }
         });
@@ -140,6 +143,81 @@ fn overwrite(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
         }
     });
 }
+
+fn dropped(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
+    heading(ui, "What is this file?");
+    ui.label(path.file_name().unwrap_or_default().to_string_lossy());
+    ui.add_space(10.0);
+    for (text, meant) in [
+        (
+            "Another scan, instead of the one that is open",
+            Answer::AsScan,
+        ),
+        (
+            "A second image of the same patient, over the scan",
+            Answer::AsSecond,
+        ),
+        ("Labels of the scan", Answer::AsLabels),
+        ("Cancel", Answer::Cancel),
+    ] {
+        let button = Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0));
+        if ui.add(button).clicked() {
+            *answer = Some(meant);
+        }
+    }
+}
+
+fn own_grid(ui: &mut Ui, description: &str, answer: &mut Option<Answer>) {
+    heading(ui, "The labels have voxels of their own");
+    ui.label(description);
+    ui.add_space(6.0);
+    ui.label(
+        "On their own grid nothing of them is lost, and the scan is shown on it. On the scan's grid each voxel gets \
+         the label at its centre.",
+    );
+    ui.add_space(10.0);
+    ui.horizontal(|ui| {
+        if ui.add(main_button("Edit on their own grid")).clicked() || enter_pressed(ui) {
+            *answer = Some(Answer::OwnGrid);
+        }
+        if ui.button("Bring onto the scan's grid").clicked() {
+            *answer = Some(Answer::ScanGrid);
+        }
+        if ui.button("Cancel").clicked() {
+            *answer = Some(Answer::Cancel);
+        }
+    });
+}
+
+fn finer_grid(ui: &mut Ui, now: &str, mm: &mut String, answer: &mut Option<Answer>) {
+    heading(ui, "Edit on a finer grid");
+    ui.label(now);
+    ui.label("The scan's voxels are divided until none is longer than this. Undo begins anew.");
+    ui.add_space(6.0);
+    let label = ui.label("Longest side of a voxel in mm");
+    let field = ui.text_edit_singleline(mm).labelled_by(label.id);
+    let entered = field.lost_focus() && enter_pressed(ui);
+    if !entered {
+        field.request_focus();
+    }
+    let length = mm.trim().replace(',', ".").parse().ok();
+    let length = length.filter(|mm: &f64| SIDES_MM.contains(mm));
+    ui.add_space(10.0);
+    ui.horizontal(|ui| {
+        let button = ui.add_enabled(length.is_some(), main_button("Edit there"));
+        if let Some(mm) = length
+            && (button.clicked() || entered)
+        {
+            *answer = Some(Answer::VoxelMm(mm));
+        }
+        if ui.button("Cancel").clicked() {
+            *answer = Some(Answer::Cancel);
+        }
+    });
+}
+
+/// The lengths of a voxel's side that can be asked for.
+const SIDES_MM: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
 fn typed_path(ui: &mut Ui, title: &str, text: &mut String, answer: &mut Option<Answer>) {
     heading(ui, title);

@@ -2,7 +2,7 @@
 
 use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
-use crate::volume::LayerId;
+use crate::volume::{Label, LayerId, title_of};
 
 use super::input::MouseProfile;
 use super::model::Question;
@@ -35,6 +35,8 @@ pub struct UiState {
     pub negative_clicks: bool,
     /// The cross-hair lines are drawn.
     pub show_cross_hair: bool,
+    /// Window, magnification and the scan's name are not written into the views.
+    pub hide_texts: bool,
     /// The right panel is shown.
     pub show_side_panel: bool,
     /// The mouse and keyboard window is open.
@@ -57,6 +59,8 @@ pub struct UiState {
     pub outline: Option<OpenOutline>,
     /// Wheel movement that is not a whole notch yet.
     pub wheel: f32,
+    /// A pane showed what was measured of the labels in the last frame.
+    pub shows_statistics: bool,
     /// The voxel under the pointer; `None` beside the volume.
     pub hovered: Option<VoxelIndex>,
     /// The pane that was under the pointer last.
@@ -67,6 +71,12 @@ pub struct UiState {
     pub highlighted: Option<u16>,
     /// The structures of the standing proposal, those decided on included: rows stay where they are.
     pub review: Review,
+    /// What is sought in the list of labels.
+    pub sought: String,
+    /// Another text is sought: the list is to begin at its top.
+    pub list_to_top: bool,
+    /// The label that the list was scrolled to.
+    pub label_at: Option<u16>,
     /// Height of the list of labels, in points: what the rest of the panel leaves.
     pub label_list_height: f32,
     /// Height of the history below the rest of the panel, in points.
@@ -87,6 +97,13 @@ impl UiState {
         } else {
             Polarity::Positive
         }
+    }
+
+    /// Whether the list of labels shows this one: what is sought is in its name, or is its value.
+    pub fn finds(&self, label: &Label) -> bool {
+        let sought = self.sought.trim().to_lowercase();
+        let is_in_name = label.title().to_lowercase().contains(&title_of(&sought));
+        is_in_name || label.value.to_string() == sought
     }
 
     /// The pane that keys act on.

@@ -226,6 +226,7 @@ pub fn show(
     let area = ui.available_rect_before_wrap();
     ui.painter()
         .add(surface(canvas, area, theme::VIEW_BACKGROUND));
+    state.shows_statistics = false;
     let Some(case) = model.session.case() else {
         ui.advance_cursor_after_rect(area);
         welcome(ui, area);

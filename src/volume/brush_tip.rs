@@ -26,7 +26,8 @@ pub enum BrushTip {
 }
 
 impl BrushTip {
-    fn radius_mm(self) -> f64 {
+    /// Radius in mm.
+    pub(super) fn radius_mm(self) -> f64 {
         match self {
             Self::Disc { radius_mm, .. } | Self::Ball { radius_mm } => radius_mm,
         }
@@ -54,7 +55,7 @@ impl BrushTip {
     }
 
     /// The point moved onto the disc's slice; unchanged for a ball.
-    fn pinned(self, p: VoxelPoint) -> DVec3 {
+    pub(super) fn pinned(self, p: VoxelPoint) -> DVec3 {
         let mut p = p.0;
         if let Self::Disc {
             normal_axis, slice, ..

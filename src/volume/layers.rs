@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::util::short_debug;
 
+use super::resample::resample_labels;
 use super::{Grid, LabelMap, LabelTable, Reordering};
 
 /// Names a layer for good, wherever it stands in the order. 0 is the one that there is at first.
@@ -151,6 +152,17 @@ impl LabelLayers {
             overlapping += usize::from(labels > 1);
         }
         (Arc::new(flat), overlapping)
+    }
+
+    /// The layers on another grid: each of its voxels has the labels of the voxel here that its centre lies in, and none
+    /// beyond this grid.
+    pub fn resampled(&self, grid: &Grid) -> Self {
+        let resample = |map: &Arc<LabelMap>| Arc::new(resample_labels(map, grid));
+        Self {
+            grid: *grid,
+            ids: self.ids.clone(),
+            maps: self.maps.iter().map(resample).collect(),
+        }
     }
 
     /// The layers with their voxels in the order of another grid.

@@ -3,7 +3,7 @@
 //! These work on the mask alone, cut to its bounds by [`Crop`], so that a small structure in a large scan
 //! costs little.
 
-use crate::geometry::VoxelBox;
+use crate::geometry::{VoxelBox, VoxelIndex};
 
 use super::LabelMap;
 use super::components::{Connectivity, largest_component};
@@ -49,6 +49,19 @@ impl Crop {
         }
     }
 
+    /// The array offset, in a volume of these dims, and the place of each of its voxels.
+    pub fn offsets(&self, dims: [usize; 3]) -> impl Iterator<Item = (usize, VoxelIndex)> {
+        let VoxelBox { min, .. } = self.bounds;
+        let [ni, nj, _] = self.dims();
+        let inside = self.voxels.iter().enumerate().filter(|(_, v)| **v != 0);
+        inside.map(move |(n, _)| {
+            let place = [n % ni, n / ni % nj, n / (ni * nj)];
+            let at = [0, 1, 2].map(|d| min[d] + place[d] as i64);
+            let [i, j, k] = at.map(|v| v as usize);
+            (i + dims[0] * (j + dims[1] * k), VoxelIndex(at))
+        })
+    }
+
     /// No voxel of a box.
     pub fn empty(bounds: VoxelBox) -> Self {
         Self {
@@ -74,6 +87,37 @@ impl Crop {
         for (to, from) in within(to).zip(within(from)) {
             self.voxels[to].copy_from_slice(&other.voxels[from]);
         }
+    }
+
+    /// Goes so many voxels further along each axis, inside the volume or not.
+    pub fn shift(&mut self, by: [i64; 3]) {
+        for (d, by) in by.into_iter().enumerate() {
+            self.bounds.min[d] += by;
+            self.bounds.max[d] += by;
+        }
+    }
+
+    /// Number of its voxels.
+    pub fn count(&self) -> usize {
+        self.voxels.iter().filter(|&&v| v != 0).count()
+    }
+
+    /// Whether a voxel belongs to it.
+    pub fn holds(&self, voxel: VoxelIndex) -> bool {
+        self.place_of(voxel).is_some_and(|at| self.voxels[at] != 0)
+    }
+
+    /// Takes a voxel out, if it is in the box.
+    pub fn remove(&mut self, voxel: VoxelIndex) {
+        if let Some(at) = self.place_of(voxel) {
+            self.voxels[at] = 0;
+        }
+    }
+
+    fn place_of(&self, voxel: VoxelIndex) -> Option<usize> {
+        let [ni, nj, _] = self.dims();
+        let [i, j, k] = [0, 1, 2].map(|d| (voxel.0[d] - self.bounds.min[d]) as usize);
+        self.bounds.contains(voxel).then(|| i + ni * (j + nj * k))
     }
 
     /// The crop mirrored along an axis: index `n` becomes `sum - n`.

@@ -1,5 +1,7 @@
 //! Which voxels an outline drawn on a slice encloses.
 
+use glam::DVec3;
+
 use crate::geometry::{VoxelBox, VoxelPoint};
 
 use super::Grid;
@@ -53,6 +55,69 @@ pub fn fill_outline(
         }
     }
     Some(bounds)
+}
+
+/// How deep an outline cuts, across the slice that it is drawn on.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Depth {
+    /// Through the whole volume.
+    #[default]
+    Whole,
+    /// This many mm in all, half of them to each side: the slices no further off than that, and always the one drawn on.
+    SlabMm(f64),
+}
+
+/// The slices across `normal_axis`, the first and the last, that an outline on one of them reaches.
+pub fn slices_cut(grid: &Grid, normal_axis: usize, slice: i64, depth: Depth) -> [i64; 2] {
+    let last = grid.dims[normal_axis] as i64 - 1;
+    match depth {
+        Depth::Whole => [0, last],
+        Depth::SlabMm(mm) => {
+            let apart_mm = grid
+                .affine
+                .column(normal_axis)
+                .dot(normal(grid, normal_axis))
+                .abs();
+            // Half of 5 mm slices 0.5 mm apart are 5 of them, whatever the rounding.
+            let reach = (mm / 2.0 / apart_mm * (1.0 + 1e-9)).max(0.0) as i64;
+            [(slice - reach).max(0), (slice + reach).min(last)]
+        }
+    }
+}
+
+/// Calls `visit` for every voxel whose centre lies inside the outline as one looks at it: as [`fill_outline`] on each of
+/// the `slices` (first and last), the outline moved there at right angles to its slice, in mm. Where the slices of a scan
+/// lie askew, that is not along the voxels. Returns a box that holds all of them.
+pub fn fill_through(
+    grid: &Grid,
+    normal_axis: usize,
+    corners: &[VoxelPoint],
+    slices: [i64; 2],
+    visit: &mut dyn FnMut(usize),
+) -> Option<VoxelBox> {
+    let drawn_on = corners.first()?.nearest().0[normal_axis] as f64;
+    // One slice further, in voxels, at right angles to the slices.
+    let mut step = grid.affine.inverse().matrix3 * normal(grid, normal_axis);
+    step /= step[normal_axis];
+    let filled = (slices[0]..=slices[1]).filter_map(|slice| {
+        let moved: Vec<VoxelPoint> = corners
+            .iter()
+            .map(|corner| {
+                let mut moved = corner.0 + step * (slice as f64 - drawn_on);
+                moved[normal_axis] = slice as f64;
+                VoxelPoint(moved)
+            })
+            .collect();
+        fill_outline(grid, normal_axis, &moved, visit)
+    });
+    filled.reduce(VoxelBox::union)
+}
+
+/// The direction at right angles to the slices across an axis, of length 1.
+fn normal(grid: &Grid, normal_axis: usize) -> DVec3 {
+    let [across, down] = [(normal_axis + 1) % 3, (normal_axis + 2) % 3];
+    let [across, down] = [across, down].map(|axis| grid.affine.column(axis));
+    across.cross(down).normalize()
 }
 
 /// Where the outline's edges cross the line `y`, in order.

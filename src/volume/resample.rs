@@ -56,19 +56,23 @@ pub fn resample_image(image: &ImageVolume, target: &Grid, outside: f32) -> Vec<f
     }))
 }
 
-/// A sheared scan on a grid at right angles that covers it, in its stored type (whole numbers beyond 16 bits and double
-/// precision as `f32`): trilinear, and outside of it the lowest value. `None` for films, whose third axis is no length,
-/// for scans in colour, and where two axes nearly coincide.
+/// A sheared scan on a grid at right angles that covers it, as [`image_on_grid`] gives it; `None` also where two axes nearly
+/// coincide.
 pub fn at_right_angles(image: &ImageVolume) -> Option<ImageVolume> {
+    image_on_grid(image, &right_angled(image.grid())?)
+}
+
+/// A scan on another grid, in its stored type (whole numbers beyond 16 bits and double precision as `f32`): trilinear, and
+/// outside of the scan the lowest value. `None` for films, whose third axis is no length, and for scans in colour.
+pub fn image_on_grid(image: &ImageVolume, target: &Grid) -> Option<ImageVolume> {
     if image.third_axis().is_time() || image.colours().is_some() {
         return None;
     }
-    let target = right_angled(image.grid())?;
     let (low, high) = image.value_range()?;
     let Rescale { slope, intercept } = image.rescale();
     let lowest = if slope < 0.0 { high } else { low };
     let outside = ((lowest - intercept) / slope) as f32;
-    let values = with_voxels!(image.voxels(), v => resample(image.grid(), &target, outside, |offset| {
+    let values = with_voxels!(image.voxels(), v => resample(image.grid(), target, outside, |offset| {
         let value = v[offset] as f32;
         if value.is_finite() { value } else { outside }
     }));
@@ -85,7 +89,7 @@ pub fn at_right_angles(image: &ImageVolume) -> Option<ImageVolume> {
         _ => VoxelData::F32(values),
     };
     Some(ImageVolume::new(
-        target,
+        *target,
         voxels,
         image.rescale(),
         image.modality(),

@@ -2,6 +2,44 @@
 
 use super::{ImageVolume, Modality, Window};
 
+/// The colours that values within a window have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ColourMap {
+    /// From black to white.
+    #[default]
+    Grey = 0,
+    /// From white to black, as PET is read.
+    InvertedGrey = 1,
+    /// From black over red and yellow to white; what has little is transparent.
+    Hot = 2,
+    /// From blue over green to red; what has little is transparent.
+    Rainbow = 3,
+}
+
+impl ColourMap {
+    /// All of them, in the order of lists.
+    pub const ALL: [Self; 4] = [Self::Hot, Self::Rainbow, Self::Grey, Self::InvertedGrey];
+
+    /// Its name for users, and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grey => "grey",
+            Self::InvertedGrey => "inverted",
+            Self::Hot => "hot",
+            Self::Rainbow => "rainbow",
+        }
+    }
+
+    /// What a scan over another is shown in at first.
+    pub fn over_another(modality: Modality) -> Self {
+        match modality {
+            Modality::Pet => Self::Hot,
+            Modality::Ct | Modality::Mr => Self::Grey,
+        }
+    }
+}
+
 const fn window(level: f64, width: f64) -> Window {
     Window { level, width }
 }

@@ -9,7 +9,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("geometry", &["util"]),
     ("volume", &["util", "geometry"]),
     ("prompt", &["util", "geometry", "volume"]),
+    ("registration", &["util", "geometry", "volume"]),
     ("io", &["util", "geometry", "volume"]),
+    ("project", &["util", "geometry", "volume", "io"]),
     ("models", &["util", "geometry", "volume", "prompt", "io"]),
     (
         "train",
@@ -35,8 +37,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "util", "geometry", "volume", "prompt", "io", "models", "train", "engine", "session",
-            "render", "ui", "cli",
+            "util",
+            "geometry",
+            "volume",
+            "prompt",
+            "registration",
+            "io",
+            "models",
+            "train",
+            "engine",
+            "session",
+            "render",
+            "ui",
+            "cli",
+            "project",
         ],
     ),
 ];

@@ -9,7 +9,7 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use prosector::io::{
-    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Warning, export_labels,
+    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Space, Warning, export_labels,
     open_labels, open_labels_of,
 };
 use prosector::util::JobContext;
@@ -79,6 +79,7 @@ fn write(path: &Path, scan: &Scan, labels: &LabelMap, table: &LabelTable) -> Res
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
         object: DicomObject::RtStruct,
+        space: Space::default(),
     };
     export_labels(path, &labels.clone().into(), table, &export).map(drop)
 }
@@ -160,6 +161,7 @@ fn structures_that_overlap_come_back_in_layers() {
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
         object: DicomObject::RtStruct,
+        space: Space::default(),
     };
     let told = export_labels(&path, &layers, &table, &export).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(told, []);

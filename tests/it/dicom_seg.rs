@@ -8,7 +8,7 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{DefaultDicomObject, FileMetaTableBuilder, InMemDicomObject, open_file};
 use prosector::io::{
-    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, SegmentDetails, Warning,
+    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, SegmentDetails, Space, Warning,
     export_labels, open_labels, open_labels_of, save_labels,
 };
 use prosector::util::JobContext;
@@ -76,6 +76,7 @@ fn write(path: &Path, scan: &Scan, object: DicomObject) -> Result<Vec<Warning>, 
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
         object,
+        space: Space::default(),
     };
     export_labels(path, &labels.into(), &table, &export)
 }
@@ -418,6 +419,7 @@ fn overlapping_segments_lie_in_layers() {
         source: scan.info.provenance.as_deref(),
         details: &read.details,
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     let told = export_labels(&again, &read.layers, &read.table, &export);
     assert_eq!(told.unwrap_or_else(|e| panic!("{e}")), []);
@@ -463,6 +465,7 @@ fn codes_and_tracking_ids_are_kept_from_file_to_file() {
         source: scan.info.provenance.as_deref(),
         details: &read.details,
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     export_labels(&again, &read.layers, &read.table, &export).unwrap_or_else(|e| panic!("{e}"));
     let written = labels_of(&again, Some(&scan)).unwrap_or_else(|e| panic!("{e}"));
@@ -539,6 +542,7 @@ fn without_a_series_nothing_is_written() {
         source: None,
         details: &details,
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     for refused in [
         export_labels(&path, &labels.clone().into(), &table, &export).map(drop),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use glam::DVec3;
 use prosector::geometry::Affine;
 use prosector::io::{
-    DicomObject, Export, IoError, OpenOptions, Scan, Warning, check_keeps, export_labels,
+    DicomObject, Export, IoError, OpenOptions, Scan, Space, Warning, check_keeps, export_labels,
     open_label_layers, open_labels, open_scan, save_image, save_label_layers, save_labels,
 };
 use prosector::util::JobContext;
@@ -191,6 +191,7 @@ fn a_format_without_names_says_so() {
         source: None,
         details: &BTreeMap::new(),
         object: DicomObject::default(),
+        space: Space::default(),
     };
     for (name, is_told) in [("a.nii.gz", false), ("a.seg.nrrd", false), ("a.mha", true)] {
         let path = folder.path().join(name);

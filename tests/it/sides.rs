@@ -73,7 +73,7 @@ fn the_screenshot_shows_the_doubt() {
     let window = prosector::volume::window::default_window(&image);
     let draw = |image: &ImageVolume| {
         let at = VoxelIndex([10, 9, 6]);
-        prosector::render::screenshot(image, None, at, window, (600, 300)).0
+        prosector::render::screenshot(image, None, None, at, window, (600, 300)).0
     };
     let certain = draw(&image);
     let doubtful = draw(&image.with_sides_assumed());

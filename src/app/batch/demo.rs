@@ -181,6 +181,7 @@ fn draw(made: &Phantom, organs: &LabelMap, lesion: &Mask, path: &Path) -> Result
     let (picture, drawn_by) = render::screenshot(
         &made.image,
         Some((&[Arc::new(shown)], &made.table)),
+        None,
         made.lesion_click(),
         default_window(&made.image),
         PICTURE_SIZE,

@@ -1,16 +1,18 @@
 //! `prosector edit`: the window's operations on a scan's labels, without a window.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::cli::EditArgs;
-use crate::io::{LabelTarget, save_label_layers};
+use crate::cli::{EditArgs, SaveGrid};
+use crate::io::save_label_layers;
 use crate::models::ScanKey;
 use crate::session::operations::OperationError;
 use crate::session::{
-    Case, Command, EditCommand, Effect, OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session,
-    Severity,
+    Case, Command, EditCommand, Effect, LabelOrigin, OpenedScan, Regridded, ScanCommand,
+    ScanSource, Session, Severity,
 };
 use crate::volume::window::default_window;
+use crate::volume::{LabelLayers, LabelTable};
 
 use super::Refusal;
 use super::console::Console;
@@ -37,10 +39,13 @@ pub(super) fn run(args: &EditArgs) -> Result<(), Refusal> {
     }
     let case = desk.case()?;
     let layers = case.document().layers();
-    let (layers, table) = asked_layers(layers, case.table(), args.layers)?;
+    let (mut layers, table) = asked_layers(layers, case.table(), args.layers)?;
+    if args.save_grid == SaveGrid::Scan && !case.is_on_scan_grid() {
+        layers = layers.resampled(case.scan_image().grid());
+    }
     let flattened = save_label_layers(&args.output, &layers, &table)?;
-    let result = format!("{}: {}", args.output.display(), contents(case));
-    desk.warnings.extend(export_doubts(case.grid()));
+    let result = format!("{}: {}", args.output.display(), contents(&layers, &table));
+    desk.warnings.extend(export_doubts(layers.grid()));
     desk.warnings.extend(flattened.map(|f| f.to_string()));
     console.warnings(&desk.warnings);
     console.notes(&desk.notes);
@@ -63,7 +68,10 @@ impl Desk {
         let scan = inputs::open(&args.scan, None, &ctx)?;
         self.warnings.clone_from(&scan.warnings);
         self.warnings.extend(inputs::one_map_for_frames(&scan.info));
-        let (grid, source) = (*scan.image.grid(), scan.info.provenance.clone());
+        let labels = args.labels.as_deref();
+        let read = labels.map(|path| inputs::on_one_grid(&scan, path, args.grid, &ctx));
+        let read = read.transpose()?;
+        let own = Arc::clone(&scan.image);
         let opened = OpenedScan {
             window: default_window(&scan.image),
             image: scan.image,
@@ -78,20 +86,26 @@ impl Desk {
             },
         };
         self.apply(ScanCommand::Open(Box::new(opened)))?;
-        let Some(path) = &args.labels else {
-            return Ok(());
+        let regridded = match (read, labels) {
+            (Some(on_grid), Some(path)) => {
+                self.warnings.extend(on_grid.warnings);
+                Regridded {
+                    scan: own,
+                    image: on_grid.image,
+                    layers: on_grid.layers,
+                    table: on_grid.table,
+                    origin: LabelOrigin::File(path.to_path_buf()),
+                }
+            }
+            _ => {
+                let Some(asked) = args.grid else {
+                    return Ok(());
+                };
+                let grid = inputs::grid_asked(asked, own.grid(), None)?;
+                Regridded::without_labels(&own, &grid).map_err(Refusal::Other)?
+            }
         };
-        let target = LabelTarget {
-            grid,
-            source: source.as_deref(),
-        };
-        let (layers, table, warnings) = inputs::layers_on_grid(path, &target, &ctx)?;
-        self.warnings.extend(warnings);
-        self.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
-            layers,
-            table,
-            path: path.clone(),
-        })))
+        self.apply(ScanCommand::WorkOn(Box::new(regridded)))
     }
 
     /// Applies a command; what the session refuses is refused, and what it says is kept.
@@ -116,12 +130,13 @@ impl Desk {
 }
 
 /// The labels that have voxels, and how many.
-fn contents(case: &Case) -> String {
-    let labels = case.table().labels().iter();
-    let sizes: Vec<String> = labels
-        .map(|label| (label, case.voxel_count(label.value)))
-        .filter(|&(_, voxels)| voxels > 0)
-        .map(|(label, voxels)| format!("{} {} {voxels} voxels", label.value, label.name))
+fn contents(layers: &LabelLayers, table: &LabelTable) -> String {
+    let counts = layers.counts();
+    let sizes: Vec<String> = (table.labels().iter())
+        .filter_map(|label| {
+            let voxels = counts.get(&label.value)?;
+            Some(format!("{} {} {voxels} voxels", label.value, label.name))
+        })
         .collect();
     if sizes.is_empty() {
         return "no voxel is labelled".to_owned();

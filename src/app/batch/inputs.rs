@@ -6,13 +6,15 @@ use std::sync::Arc;
 use glam::DVec3;
 use rayon::prelude::*;
 
-use crate::cli::{BoxArg, ClickArg, ScanArgs};
+use crate::cli::{BoxArg, ClickArg, GridArg, ScanArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 use crate::io::{
     IoError, LabelTarget, Labels, OpenOptions, Scan, ScanInfo, open_labels_of, open_scan,
 };
 use crate::prompt::{Click, Polarity, PromptSet};
+use crate::session::Regridded;
 use crate::util::JobContext;
+use crate::volume::resample::covered;
 use crate::volume::{
     Grid, ImageVolume, LabelLayers, LabelMap, LabelTable, Mask, Modality, Reordering,
 };
@@ -45,6 +47,16 @@ pub(super) fn open_options(args: &ScanArgs, modality: Option<Modality>) -> OpenO
         frame: args.frame,
         frames_of_slice: args.frames_of_slice,
         modality,
+    }
+}
+
+/// A file or folder of which nothing is chosen.
+pub(super) fn whole(path: &Path) -> ScanArgs {
+    ScanArgs {
+        path: path.to_path_buf(),
+        series: None,
+        frame: None,
+        frames_of_slice: None,
     }
 }
 
@@ -100,6 +112,83 @@ pub(super) fn layers_on_grid(
     Ok((read.layers, read.table, warnings))
 }
 
+/// A scan and labels of it on one grid.
+pub(super) struct OnOneGrid {
+    pub(super) image: Arc<ImageVolume>,
+    pub(super) layers: LabelLayers,
+    pub(super) table: LabelTable,
+    /// What the user should know.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Opens labels of a scan and brings both onto the grid that is asked for; without one, labels must have the scan's voxels.
+pub(super) fn on_one_grid(
+    scan: &OpenedScan,
+    labels: &Path,
+    asked: Option<GridArg>,
+    ctx: &JobContext,
+) -> Result<OnOneGrid, Refusal> {
+    let Some(asked) = asked else {
+        let (layers, table, warnings) = layers_on_grid(labels, &scan.target(), ctx)?;
+        return Ok(OnOneGrid {
+            image: Arc::clone(&scan.image),
+            layers,
+            table,
+            warnings,
+        });
+    };
+    let read = open_labels_of(labels, Some(&scan.target()), ctx)?;
+    let mut warnings = words::plain(&read.warnings);
+    let theirs = *read.layers.grid();
+    let grid = grid_asked(asked, scan.image.grid(), Some(&theirs))?;
+    if covered(&theirs, scan.image.grid()).is_none() {
+        return Err(Refusal::Other(format!(
+            "{}: lies beside the scan: give a label map made on this scan",
+            labels.display()
+        )));
+    }
+    let layers = match Reordering::between(&theirs, &grid) {
+        Some(reordering) => {
+            warnings.extend(told_of(labels, reordering.doubts()));
+            read.layers.reordered(&reordering, grid)
+        }
+        None => {
+            let [ni, nj, nk] = grid.dims;
+            let text =
+                format!("resampled onto {ni}x{nj}x{nk} voxels, each with the label at its centre");
+            warnings.extend(told_of(labels, vec![text]));
+            read.layers.resampled(&grid)
+        }
+    };
+    let regridded = Regridded::without_labels(&scan.image, &grid).map_err(Refusal::Other)?;
+    Ok(OnOneGrid {
+        image: regridded.image,
+        layers,
+        table: read.table,
+        warnings,
+    })
+}
+
+/// The grid that is asked for. Labels that have the scan's voxels, be it in another order, have its grid.
+pub(super) fn grid_asked(
+    asked: GridArg,
+    scan: &Grid,
+    labels: Option<&Grid>,
+) -> Result<Grid, Refusal> {
+    match (asked, labels) {
+        (GridArg::Scan, _) => Ok(*scan),
+        (GridArg::LongestMm(mm), _) => Ok(scan.divided_to(mm)),
+        (GridArg::Labels, Some(labels)) => {
+            let same = Reordering::between(labels, scan);
+            Ok(same.map_or(*labels, |_| *scan))
+        }
+        (GridArg::Labels, None) => {
+            let text = "--grid labels is for edits of a label map: give it with --labels";
+            Err(Refusal::Usage(text.to_owned()))
+        }
+    }
+}
+
 /// Opens a mask whose voxels must be those of `grid`: whatever is not zero belongs to it, be it a label, a probability
 /// or -1. The second value holds what the user should know.
 pub(super) fn mask_on_grid(
@@ -137,7 +226,7 @@ pub(super) fn mask_on_grid(
 }
 
 /// Warnings with the name of the file that they are of: a command reads several.
-fn told_of(path: &Path, warnings: Vec<String>) -> Vec<String> {
+pub(super) fn told_of(path: &Path, warnings: Vec<String>) -> Vec<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let told = warnings.into_iter().map(|text| format!("{name}: {text}"));
     told.collect()

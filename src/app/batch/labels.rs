@@ -5,8 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::{LabelObject, LabelsArgs, ScanArgs};
-use crate::io::{DicomObject, Export, check_export, check_keeps, export_labels, is_dicom_name};
+use crate::cli::{LabelObject, LabelsArgs, ScanArgs, SurfaceSpace};
+use crate::io::{
+    DicomObject, Export, Space, check_export, check_keeps, export_labels, is_dicom_name,
+    is_surface_name,
+};
 
 use super::Refusal;
 use super::console::Console;
@@ -25,7 +28,7 @@ struct Report<'a> {
 
 pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    let object = object(args)?;
+    let (object, space) = (object(args)?, space(args)?);
     check_export(&args.output)?;
     check_keeps(&args.output, &[args.labels.as_path(), args.scan.as_path()])?;
     let ctx = console.context();
@@ -41,11 +44,12 @@ pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
         source: scan.info.provenance.as_deref(),
         details: &read.details,
         object,
+        space,
     };
     let (layers, table) = asked_layers(&read.layers, &read.table, args.layers)?;
     let told = export_labels(&args.output, &layers, &table, &export)?;
     let mut warnings = [scan.warnings.clone(), doubts, plain(&told)].concat();
-    if !is_dicom_name(&args.output) {
+    if !is_dicom_name(&args.output) && !is_surface_name(&args.output) {
         warnings.extend(export_doubts(layers.grid()));
     }
     let (maps, axis) = (layers.maps().iter(), scan.image.third_axis());
@@ -59,6 +63,19 @@ pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
     console.warnings(&report.warnings);
     console.result(&report, || in_words(&report));
     Ok(())
+}
+
+/// Which axes are asked for.
+fn space(args: &LabelsArgs) -> Result<Space, Refusal> {
+    match args.space {
+        None => Ok(Space::default()),
+        Some(_) if !is_surface_name(&args.output) => Err(Refusal::Usage(
+            "--space is for surfaces: give an output that ends as .stl, .obj, .ply or .glb, or leave it out"
+                .to_owned(),
+        )),
+        Some(SurfaceSpace::Ras) => Ok(Space::Ras),
+        Some(SurfaceSpace::Lps) => Ok(Space::Lps),
+    }
 }
 
 /// Which DICOM object is asked for.

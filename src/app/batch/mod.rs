@@ -4,6 +4,7 @@
 //! when a command has ended well, so that a refusal stays one line.
 
 mod about;
+mod anonymise;
 mod calibrate;
 mod cases;
 mod console;
@@ -20,17 +21,20 @@ mod operations;
 mod outputs;
 mod parity;
 mod recover;
+mod register;
 mod screenshot;
 mod segment;
 mod statistics;
 mod train;
 mod words;
+mod worklist;
 
 use std::process::ExitCode;
 
 use crate::cli::{Command, OpenArgs};
 use crate::io::IoError;
 use crate::models::ModelError;
+use crate::project::ProjectError;
 use crate::prompt::PromptError;
 use crate::session::operations::OperationError;
 use crate::train::TrainError;
@@ -59,6 +63,9 @@ enum Refusal {
     /// An operation cannot be done as it was typed.
     #[error(transparent)]
     Operation(#[from] OperationError),
+    /// An annotation project does not allow it.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// Anything else that the user can put right.
     #[error("{0}")]
     Other(String),
@@ -101,11 +108,14 @@ pub fn run(command: Command) -> AndThen {
         Command::Operations(args) => operations::run(&args),
         Command::Edit(args) => edit::run(&args),
         Command::Labels(args) => labels::run(&args),
+        Command::Anonymise(args) => anonymise::run(&args),
+        Command::Worklist(command) => worklist::run(&command),
         Command::Statistics(args) => statistics::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Register(args) => register::run(&args),
         Command::Recover(args) => recover::run(&args),
         Command::Screenshot(args) => screenshot::run(&args),
         Command::About(args) => about::run(&args),

@@ -3,15 +3,17 @@
 use std::fs::File;
 use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use image::{ImageFormat, RgbaImage};
 
 use crate::cli::ScreenshotArgs;
-use crate::geometry::{VoxelBox, VoxelIndex};
-use crate::io::{IoError, atomic, check_keeps};
-use crate::render;
+use crate::geometry::{RigidTransform, VoxelBox, VoxelIndex};
+use crate::io::{IoError, atomic, check_keeps, open_transform};
+use crate::render::{self, Second};
+use crate::util::JobContext;
 use crate::volume::window::default_window;
-use crate::volume::{Grid, LabelLayers};
+use crate::volume::{ColourMap, Grid, LabelLayers};
 
 use super::Refusal;
 use super::console::Console;
@@ -22,29 +24,44 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     check_picture(&args.output)?;
     let mut files = vec![args.scan.path.as_path()];
     files.extend(args.labels.as_deref());
+    files.extend(args.second.as_deref());
+    files.extend(args.transform.as_deref());
     check_keeps(&args.output, &files)?;
     let ctx = console.context();
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
-    let grid = scan.image.grid();
     let mut warnings = scan.warnings.clone();
+    let mut image = Arc::clone(&scan.image);
     let labels = match &args.labels {
         Some(path) => {
-            let (layers, table, more) = inputs::layers_on_grid(path, &scan.target(), &ctx)?;
-            warnings.extend(more);
+            let on_grid = inputs::on_one_grid(&scan, path, args.grid, &ctx)?;
+            warnings.extend(on_grid.warnings);
             warnings.extend(inputs::one_map_for_frames(&scan.info));
-            Some((layers, table))
+            image = on_grid.image;
+            Some((on_grid.layers, on_grid.table))
         }
         None => None,
     };
+    let second = second_image(args, &mut warnings, &ctx)?;
+    let grid = image.grid();
     let at = match args.at {
         Some(at) => inside(VoxelIndex(at.0), grid)?,
         None => middle(labels.as_ref().map(|(layers, _)| layers), grid),
     };
     let (picture, drawn_by) = render::screenshot(
-        &scan.image,
+        &image,
         labels
             .as_ref()
             .map(|(layers, table)| (layers.maps(), table)),
+        second.as_ref().map(|(second, map)| Second {
+            image: &second.image,
+            second_from_first: map.inverse(),
+            window: default_window(&second.image),
+            map: args
+                .second_map
+                .unwrap_or(ColourMap::over_another(second.image.modality())),
+            opacity: args.second_opacity,
+            is_alone: false,
+        }),
         at,
         default_window(&scan.image),
         (args.size.width, args.size.height),
@@ -53,6 +70,21 @@ pub(super) fn run(args: &ScreenshotArgs) -> Result<(), Refusal> {
     console.warnings(&warnings);
     console.line(&format!("{} (drawn by: {drawn_by})", args.output.display()));
     Ok(())
+}
+
+/// The second image, and the map from its world to the scan's.
+fn second_image(
+    args: &ScreenshotArgs,
+    warnings: &mut Vec<String>,
+    ctx: &JobContext,
+) -> Result<Option<(inputs::OpenedScan, RigidTransform)>, Refusal> {
+    let Some(path) = &args.second else {
+        return Ok(None);
+    };
+    let second = inputs::open(&inputs::whole(path), None, ctx)?;
+    warnings.extend(inputs::told_of(path, second.warnings.clone()));
+    let map = args.transform.as_deref().map(open_transform).transpose()?;
+    Ok(Some((second, map.unwrap_or_default())))
 }
 
 /// Whether a picture could be written here, asked before the work starts.

@@ -5,20 +5,25 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::cli::StatisticsArgs;
-use crate::io::ScanInfo;
-use crate::volume::statistics::{
-    Asked, LabelStatistics, Recist, Suv, SuvAsked, bounds_by_label, measure,
-};
-use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality};
+use crate::volume::statistics::{Asked, Measured, Recist, Suv, bounds_by_label, csv, measure};
+use crate::volume::{ImageVolume, LabelLayers, LabelTable};
+
+use crate::app::uptake::suv_asked;
 
 use super::Refusal;
 use super::console::Console;
 use super::inputs;
 
-#[derive(Serialize)]
+/// What was measured, and what is to be said about it.
 struct Report {
-    labels: Vec<Row>,
+    labels: Vec<Measured>,
     warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Printed<'a> {
+    labels: Vec<Row>,
+    warnings: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -47,9 +52,10 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
     let scan = inputs::open(&args.scan, None, &ctx)?;
     let mut warnings = scan.warnings.clone();
     warnings.extend(inputs::one_map_for_frames(&scan.info));
-    let (labels, table, doubts) = inputs::layers_on_grid(&args.labels, &scan.target(), &ctx)?;
-    warnings.extend(doubts);
-    let suv = suv_asked(&scan.image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
+    let on_grid = inputs::on_one_grid(&scan, &args.labels, args.grid, &ctx)?;
+    warnings.extend(on_grid.warnings);
+    let (image, labels, table) = (on_grid.image, on_grid.layers, on_grid.table);
+    let suv = suv_asked(&image, &scan.info, args.suv_threshold).unwrap_or_else(|reason| {
         warnings.push(reason);
         None
     });
@@ -57,39 +63,20 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
         plane: args.plane,
         suv,
     };
-    let report = report(&scan.image, (&labels, &table), &asked, warnings, console);
+    let report = report(&image, (&labels, &table), &asked, warnings, console);
     console.warnings(&report.warnings);
     if args.csv {
-        console.line(csv(&report.labels).trim_end());
+        console.line(&csv(&report.labels));
     } else {
-        console.result(&report, || in_words(&report.labels));
+        let rows: Vec<Row> = report.labels.iter().map(Row::new).collect();
+        let words = in_words(&rows);
+        let printed = Printed {
+            labels: rows,
+            warnings: &report.warnings,
+        };
+        console.result(&printed, || words);
     }
     Ok(())
-}
-
-/// How uptake is measured; `None` unless the scan is PET, and the reason where it is one without SUV.
-fn suv_asked(
-    image: &ImageVolume,
-    info: &ScanInfo,
-    threshold: Option<f64>,
-) -> Result<Option<SuvAsked>, String> {
-    if image.modality() != Modality::Pet {
-        return match threshold {
-            Some(_) => Err("there is no SUV: the scan is no PET".to_owned()),
-            None => Ok(None),
-        };
-    }
-    match &info.suv {
-        Some(Ok(scale)) => Ok(Some(SuvAsked {
-            scale: *scale,
-            threshold,
-        })),
-        Some(Err(reason)) => Err(format!("there is no SUV: the DICOM series cannot give it, {reason}")),
-        None => Err(
-            "there is no SUV: the file does not tell dose and weight; give the PET as a DICOM series"
-                .to_owned(),
-        ),
-    }
 }
 
 fn report(
@@ -118,8 +105,12 @@ fn report(
             continue;
         };
         not_finite += statistics.not_finite;
-        let name = table.get(label.0).map(|l| l.name.clone());
-        rows.push(Row::new(label.0, name, layer, &statistics));
+        rows.push(Measured {
+            value: label.0,
+            name: table.get(label.0).map(|l| l.name.clone()),
+            layer,
+            statistics,
+        });
     }
     if not_finite > 0 {
         warnings.push(format!(
@@ -133,12 +124,13 @@ fn report(
 }
 
 impl Row {
-    fn new(value: u16, name: Option<String>, layer: usize, measured: &LabelStatistics) -> Self {
+    fn new(row: &Measured) -> Self {
+        let measured = &row.statistics;
         let (intensity, shape) = (measured.intensity, measured.shape);
         Self {
-            value,
-            name,
-            layer,
+            value: row.value,
+            name: row.name.clone(),
+            layer: row.layer,
             voxels: measured.voxels,
             volume_ml: shape.map(|s| s.volume_ml),
             mean: intensity.map(|i| i.mean),
@@ -152,63 +144,6 @@ impl Row {
             centroid_mm: shape.map(|s| s.centroid_mm),
             suv: measured.suv,
         }
-    }
-
-    /// The cells of the table, in the order of [`COLUMNS`].
-    fn cells(&self) -> Vec<String> {
-        let number = |v: Option<f64>| v.map_or(String::new(), |v| v.to_string());
-        let (recist, suv) = (self.recist.as_ref(), self.suv.as_ref());
-        let mut cells = vec![
-            self.value.to_string(),
-            quoted(self.name.as_deref().unwrap_or_default()),
-            self.layer.to_string(),
-            self.voxels.to_string(),
-        ];
-        let values = [
-            self.volume_ml,
-            self.mean,
-            self.sd,
-            self.min,
-            self.max,
-            self.median,
-            self.surface_mm2,
-            self.longest_diameter_mm,
-        ];
-        cells.extend(values.map(number));
-        cells.push(recist.map_or(String::new(), |r| r.plane.name().to_lowercase()));
-        cells.push(recist.map_or(String::new(), |r| r.slice.to_string()));
-        let values = [recist.map(|r| r.long_mm), recist.map(|r| r.short_mm)];
-        cells.extend(values.map(number));
-        cells.extend([0, 1, 2].map(|d| number(self.centroid_mm.map(|c| c[d]))));
-        let of_suv = |part: fn(&Suv) -> f64| number(suv.map(part));
-        cells.extend([
-            of_suv(|s| s.max),
-            of_suv(|s| s.peak),
-            of_suv(|s| s.mean),
-            of_suv(|s| s.mtv_ml),
-            of_suv(|s| s.tlg),
-            of_suv(|s| s.threshold),
-        ]);
-        cells
-    }
-}
-
-const COLUMNS: &str = "value,name,layer,voxels,volume_ml,mean,sd,min,max,median,surface_mm2,longest_diameter_mm,\
-                       recist_plane,recist_slice,recist_long_mm,recist_short_mm,centroid_x_mm,centroid_y_mm,\
-                       centroid_z_mm,suv_max,suv_peak,suv_mean,suv_mtv_ml,suv_tlg,suv_threshold";
-
-fn csv(rows: &[Row]) -> String {
-    let lines = rows.iter().map(|row| row.cells().join(","));
-    let lines: Vec<String> = [COLUMNS.to_owned()].into_iter().chain(lines).collect();
-    lines.join("\n")
-}
-
-/// A text as one cell on one line (RFC 4180).
-fn quoted(text: &str) -> String {
-    let text = text.replace(['\n', '\r'], " ");
-    match text.contains([',', '"']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
     }
 }
 

@@ -17,6 +17,18 @@ pub enum PathPurpose {
     OpenLabels,
     /// Where to save the labels.
     SaveLabels,
+    /// Where to save the labels on the scan's grid, while another is worked on.
+    SaveOnScanGrid,
+    /// A second image of the same patient.
+    OpenSecond,
+    /// Where the second image is to lie.
+    OpenTransform,
+    /// Where to save where the second image lies.
+    SaveTransform,
+    /// Names and colours of labels.
+    ReadLabelTable,
+    /// Where to write names and colours of labels.
+    WriteLabelTable,
 }
 
 /// The answer to a question for a path.
@@ -100,7 +112,11 @@ impl FileDialogs for NativeDialogs {
             }
         };
         match purpose {
-            PathPurpose::OpenScan | PathPurpose::OpenLabels => {
+            PathPurpose::OpenScan
+            | PathPurpose::OpenLabels
+            | PathPurpose::OpenSecond
+            | PathPurpose::OpenTransform
+            | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -109,7 +125,10 @@ impl FileDialogs for NativeDialogs {
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
             }
-            PathPurpose::SaveLabels => {
+            PathPurpose::SaveLabels
+            | PathPurpose::SaveOnScanGrid
+            | PathPurpose::SaveTransform
+            | PathPurpose::WriteLabelTable => {
                 let file = dialog.save_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
@@ -141,12 +160,21 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenFolder => "Open a folder of DICOM files",
         PathPurpose::OpenLabels => "Open a label map",
         PathPurpose::SaveLabels => "Save the labels",
+        PathPurpose::SaveOnScanGrid => "Save the labels on the scan's grid",
+        PathPurpose::OpenSecond => "Open a second image of the patient",
+        PathPurpose::OpenTransform => "Open a transform of the second image",
+        PathPurpose::SaveTransform => "Save the transform of the second image",
+        PathPurpose::ReadLabelTable => "Read names and colours of labels",
+        PathPurpose::WriteLabelTable => "Write names and colours of labels",
     }
 }
 
 fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialog {
     match purpose {
-        PathPurpose::OpenScan => dialog
+        PathPurpose::OpenTransform | PathPurpose::SaveTransform => {
+            dialog.add_filter("ITK transform", &["tfm", "txt"])
+        }
+        PathPurpose::OpenScan | PathPurpose::OpenSecond => dialog
             .add_filter("All files", &["*"])
             .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
             .add_filter("NRRD and MetaImage", &["nrrd", "nhdr", "mha", "mhd"])
@@ -159,11 +187,20 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
                 ],
             )
             .add_filter("All files", &["*"]),
-        PathPurpose::SaveLabels => dialog
+        PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => dialog
             .add_filter("NIfTI labels", &["nii.gz", "nii"])
             .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
             .add_filter("MetaImage (without names)", &["mha"])
             .add_filter("DICOM SEG", &["dcm"]),
+        PathPurpose::ReadLabelTable => dialog
+            .add_filter(
+                "Names and colours",
+                &["txt", "label", "lbl", "csv", "tsv", "ctbl"],
+            )
+            .add_filter("All files", &["*"]),
+        PathPurpose::WriteLabelTable => dialog
+            .add_filter("3D Slicer colour table", &["csv", "ctbl"])
+            .add_filter("ITK-SNAP label description", &["label", "txt"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

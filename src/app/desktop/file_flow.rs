@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::app::journal::FoundWork;
 use crate::io::{OpenOptions, Warning};
-use crate::session::{OpenedLabels, OpenedScan, ScanCommand, ScanSource, Session};
+use crate::session::{
+    LabelCommand, OpenedLabels, OpenedScan, Regridded, ScanCommand, ScanSource, Session,
+};
 use crate::ui::Severity;
 use crate::ui::model::Question;
 use crate::volume::{Grid, Modality};
@@ -36,6 +38,8 @@ pub enum Goal {
     OpenLabels(PathBuf),
     /// Take over a label map that was read while the user went on working.
     TakeLabels(Box<OpenedLabels>),
+    /// Work on another grid that was made while the user went on working.
+    WorkOn(Box<Regridded>),
     /// Put the work of an earlier session back.
     Recover(Box<FoundWork>),
     /// Put work back that was read while the user went on working.
@@ -64,7 +68,7 @@ impl Goal {
     fn words(&self) -> &'static str {
         match self {
             Self::Open { .. } | Self::OpenSample | Self::Show(_) => "opening another scan",
-            Self::OpenLabels(_) | Self::TakeLabels(_) => "opening other labels",
+            Self::OpenLabels(_) | Self::TakeLabels(_) | Self::WorkOn(_) => "opening other labels",
             Self::Recover(_) | Self::Restore(_) => "going on with other work",
             Self::Quit => "closing the window",
         }
@@ -78,6 +82,8 @@ pub(super) enum Purpose {
     Open,
     /// Another frame or modality of the scan that is open.
     Replace,
+    /// A second image over the scan.
+    Second,
     /// The scan that recovered work belongs to.
     Recover(Box<FoundWork>),
     /// The recovered work itself.
@@ -103,6 +109,10 @@ pub struct FileFlow {
     pub(super) saving: Option<WorkId>,
     /// Label maps to open on the scan that is being opened.
     pub labels_to_open: Vec<PathBuf>,
+    /// Labels on a grid of their own, while the user is asked what to do with them.
+    pub(super) on_own_grid: Option<Box<OpenedLabels>>,
+    /// Whether the series that is being chosen is for the second image.
+    pub(super) chooses_second: bool,
     /// What the typed path is for.
     pub(super) typed_for: Option<PathPurpose>,
     /// The path that was typed last, until it did what it was for.
@@ -169,7 +179,7 @@ impl Window {
                 let Some(case) = self.session.case() else {
                     return;
                 };
-                let (grid, source) = (*case.grid(), case.info().provenance.clone());
+                let (grid, source) = (*case.scan_image().grid(), case.info().provenance.clone());
                 self.run("Opening labels", Purpose::Other, true, move |ctx| {
                     files::open_labels(path, grid, source.as_deref(), ctx)
                 });
@@ -177,6 +187,10 @@ impl Window {
             Goal::TakeLabels(labels) => {
                 self.apply(ScanCommand::OpenLabels(labels));
                 // They may be refused: the labels that are still there then are not given up.
+                self.flow.keep_all();
+            }
+            Goal::WorkOn(regridded) => {
+                self.apply(ScanCommand::WorkOn(regridded));
                 self.flow.keep_all();
             }
             Goal::Recover(found) => self.open_for(found),
@@ -281,7 +295,7 @@ impl Window {
         let Some(case) = self.session.case() else {
             return;
         };
-        let (image, info) = (Arc::clone(case.image()), case.info().clone());
+        let (image, info) = (Arc::clone(case.scan_image()), case.info().clone());
         let source = case.source().clone();
         self.run(
             "Reading as another modality",
@@ -334,6 +348,7 @@ impl Window {
         match outcome {
             Some(FileOutcome::Opened(scan)) => self.scan_opened(purpose, scan),
             Some(FileOutcome::SeriesToChoose { path, info }) => {
+                self.flow.chooses_second = matches!(purpose, Purpose::Second);
                 if purpose.is_recovery() {
                     self.say_that_work_is_kept();
                 }
@@ -341,18 +356,30 @@ impl Window {
             }
             Some(FileOutcome::LabelsOpened { labels, warnings }) => {
                 self.warn_of(&warnings);
-                self.reach(Goal::TakeLabels(labels));
+                self.labels_read(labels);
             }
+            Some(FileOutcome::Regridded(regridded)) => self.take_regridded(regridded),
             Some(FileOutcome::Saved {
                 path,
                 revision,
+                is_whole,
                 warnings,
             }) => {
                 let (flattened, told): (Vec<Warning>, Vec<Warning>) = warnings
                     .into_iter()
                     .partition(|w| matches!(w, Warning::LayersFlattened { .. }));
-                self.labels_saved(path, revision, flattened.into_iter().next());
+                let lost = flattened.into_iter().next().map(|w| w.to_string());
+                let lost = lost.or_else(|| (!is_whole).then(|| ON_SCAN_GRID.to_owned()));
+                self.labels_saved(path, revision, lost);
                 self.warn_of(&told);
+            }
+            Some(FileOutcome::LabelTableRead(entries)) => {
+                let step = "names and colours";
+                self.apply(LabelCommand::Take { step, entries });
+            }
+            Some(FileOutcome::LabelTableWritten(path)) => {
+                let text = format!("Names and colours written: {}", path.display());
+                self.state.messages.push_on_scan(Severity::Info, text);
             }
             Some(FileOutcome::Refused(text)) => {
                 self.flow.labels_to_open.clear();
@@ -362,6 +389,17 @@ impl Window {
             Some(FileOutcome::WorkRead(restoring)) => self.reach(Goal::Restore(restoring)),
             Some(FileOutcome::NotRemembered(text)) => {
                 self.state.messages.push(Severity::Warning, text);
+            }
+            Some(FileOutcome::Registered { key, registered }) => {
+                self.take_registered(key, registered);
+            }
+            Some(FileOutcome::TransformRead {
+                key,
+                first_from_second,
+            }) => self.take_transform(key, first_from_second),
+            Some(FileOutcome::TransformSaved(path)) => {
+                let text = format!("Saved and read back: {}", path.display());
+                self.state.messages.push_on_scan(Severity::Info, text);
             }
             Some(FileOutcome::Cancelled) => self.not_opened(&purpose),
             Some(FileOutcome::Done) => {}
@@ -395,6 +433,7 @@ impl Window {
                 self.apply(ScanCommand::ReplaceImage(scan));
                 self.warn(&told);
             }
+            Purpose::Second => self.take_second(scan),
             Purpose::Recover(found) => self.read_work(scan, found),
             Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
         }
@@ -419,16 +458,16 @@ impl Window {
         self.flow.keep_all();
     }
 
-    fn labels_saved(&mut self, path: PathBuf, revision: u64, flattened: Option<Warning>) {
+    fn labels_saved(&mut self, path: PathBuf, revision: u64, lost: Option<String>) {
         let text = format!("Saved and read back: {}", path.display());
         self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
-        match flattened {
+        match lost {
             None => self.apply(ScanCommand::MarkSaved { revision, path }),
             // What the file does not have is not to be lost, so the work counts as unsaved.
-            Some(flattened) => {
-                let text = format!("{flattened}. The layers themselves are not saved yet");
+            Some(lost) => {
+                let text = format!("{lost}. What is worked on is not saved yet");
                 self.warn(&[text]);
             }
         }
@@ -436,6 +475,10 @@ impl Window {
         self.warn(&doubts.unwrap_or_default());
     }
 }
+
+/// What a file on the scan's grid does not have, while another is worked on.
+const ON_SCAN_GRID: &str =
+    "The file has the labels on the scan's grid, resampled from the one that is worked on";
 
 /// What to know of labels that were saved on this grid.
 fn export_doubts(grid: &Grid) -> Vec<String> {

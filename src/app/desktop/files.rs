@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::geometry::RigidTransform;
 use crate::io::{
-    self, Choice, DicomObject, Export, IoError, LabelTarget, OpenOptions, Provenance, ScanInfo,
-    Warning,
+    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelTarget, OpenOptions, Provenance,
+    ScanInfo, Space, Warning,
 };
 use crate::models::ScanKey;
-use crate::session::{Case, OpenedLabels, OpenedScan, ScanSource};
+use crate::registration::Registered;
+use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
 use crate::util::{JobContext, short_debug};
 use crate::volume::window::default_window;
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
@@ -35,15 +37,39 @@ pub enum FileOutcome {
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// Scan and labels are on another grid.
+    Regridded(Box<Regridded>),
     /// Labels were saved and read back.
     Saved {
         /// The file.
         path: PathBuf,
         /// The session's revision that was saved.
         revision: u64,
+        /// Whether the file has the voxels that are worked on.
+        is_whole: bool,
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// The second image was registered to the scan.
+    Registered {
+        /// The second image.
+        key: ScanKey,
+        /// Where it fits.
+        registered: Registered,
+    },
+    /// A transform of the second image was read.
+    TransformRead {
+        /// The second image.
+        key: ScanKey,
+        /// Where it is to lie.
+        first_from_second: RigidTransform,
+    },
+    /// A transform was saved and read back.
+    TransformSaved(PathBuf),
+    /// Names and colours of labels were read.
+    LabelTableRead(Vec<LabelEntry>),
+    /// Names and colours of labels were written to this file.
+    LabelTableWritten(PathBuf),
     /// Something that the user is not told about was done.
     Done,
     /// Work of an earlier window was read.
@@ -61,7 +87,13 @@ short_debug! {
         FileOutcome::Opened(_) => "a scan",
         FileOutcome::SeriesToChoose { .. } => "series to choose",
         FileOutcome::LabelsOpened { .. } => "labels",
+        FileOutcome::Regridded(_) => "another grid",
         FileOutcome::Saved { .. } => "saved",
+        FileOutcome::Registered { .. } => "registered",
+        FileOutcome::TransformRead { .. } => "a transform",
+        FileOutcome::TransformSaved(_) => "transform saved",
+        FileOutcome::LabelTableRead(_) => "label table read",
+        FileOutcome::LabelTableWritten(_) => "label table written",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",
@@ -70,12 +102,11 @@ short_debug! {
     };
 }
 
-impl FileOutcome {
-    fn refused(error: IoError) -> Self {
-        match error {
-            IoError::Cancelled(_) => Self::Cancelled,
-            other => Self::Refused(without_options(&other.to_string())),
-        }
+/// What came of a job that was refused.
+pub(super) fn refused(error: IoError) -> FileOutcome {
+    match error {
+        IoError::Cancelled(_) => FileOutcome::Cancelled,
+        other => FileOutcome::Refused(without_options(&other.to_string())),
     }
 }
 
@@ -98,7 +129,7 @@ pub fn open_scan(path: PathBuf, mut options: OpenOptions, ctx: &JobContext) -> F
         inspected = io::inspect(&path, &options, ctx);
     }
     match inspected {
-        Err(error) => FileOutcome::refused(error),
+        Err(error) => refused(error),
         Ok((info, None)) => FileOutcome::SeriesToChoose {
             path,
             info: Box::new(info),
@@ -190,7 +221,7 @@ pub fn open_labels(
     ctx: &JobContext,
 ) -> FileOutcome {
     match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
-        Err(error) => FileOutcome::refused(error),
+        Err(error) => refused(error),
         Ok(read) => FileOutcome::LabelsOpened {
             labels: Box::new(OpenedLabels {
                 layers: read.layers,
@@ -202,22 +233,43 @@ pub fn open_labels(
     }
 }
 
-/// Saves labels, atomically and read back, with `older` versions from before beside them; never over a file of the `scan`
-/// that they are of, which comes from `source`.
-pub fn save_labels(
-    path: PathBuf,
-    scan: Option<&Path>,
-    layers: &LabelLayers,
-    table: &LabelTable,
-    source: Option<&Provenance>,
-    revision: u64,
-    older: usize,
-) -> FileOutcome {
-    let inputs: Vec<&Path> = scan.into_iter().collect();
+/// Brings scan and labels onto one grid.
+pub fn regrid(regridded: Result<Regridded, String>) -> FileOutcome {
+    match regridded {
+        Ok(regridded) => FileOutcome::Regridded(Box::new(regridded)),
+        Err(reason) => FileOutcome::Refused(reason),
+    }
+}
+
+/// What is saved of a case.
+pub struct ToSave {
+    /// The labels.
+    pub layers: LabelLayers,
+    /// Their names.
+    pub table: LabelTable,
+    /// The revision of the session that they are.
+    pub revision: u64,
+    /// The file that the scan was read from.
+    pub scan: Option<PathBuf>,
+    /// The grid to save them on, where it is not their own.
+    pub on: Option<Grid>,
+    /// The DICOM images of the scan.
+    pub source: Option<Arc<Provenance>>,
+    /// How many versions from before stay beside the file.
+    pub older: usize,
+}
+
+/// Saves labels, atomically and read back, with older versions beside them; never over a file of the scan.
+pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
+    let inputs: Vec<&Path> = save.scan.as_deref().into_iter().collect();
+    let (revision, older, table) = (save.revision, save.older, &save.table);
+    let resampled = save.on.map(|grid| save.layers.resampled(&grid));
+    let layers = resampled.as_ref().unwrap_or(&save.layers);
     let export = Export {
-        source,
+        source: save.source.as_deref(),
         details: &BTreeMap::new(),
         object: DicomObject::Seg,
+        space: Space::default(),
     };
     let saved = io::check_keeps(&path, &inputs).and_then(|()| {
         io::keeping_older(&path, older, || {
@@ -225,12 +277,29 @@ pub fn save_labels(
         })
     });
     match saved {
-        Err(error) => FileOutcome::refused(error),
+        Err(error) => refused(error),
         Ok(warnings) => FileOutcome::Saved {
             path,
             revision,
+            is_whole: resampled.is_none(),
             warnings,
         },
+    }
+}
+
+/// Reads names and colours of labels.
+pub fn read_label_table(path: PathBuf) -> FileOutcome {
+    match io::read_label_table(&path) {
+        Err(error) => refused(error),
+        Ok(entries) => FileOutcome::LabelTableRead(entries),
+    }
+}
+
+/// Writes names and colours of labels.
+pub fn write_label_table(path: PathBuf, table: &LabelTable) -> FileOutcome {
+    match io::write_label_table(&path, table) {
+        Err(error) => refused(error),
+        Ok(()) => FileOutcome::LabelTableWritten(path),
     }
 }
 

@@ -51,8 +51,14 @@ impl Window {
                 }
             }
             Effect::LabelsChanged(changed) => {
+                self.measuring.changed(changed);
                 if let Some(canvas) = &self.canvas {
                     canvas.labels_changed(changed);
+                }
+            }
+            Effect::SecondChanged => {
+                if let Some(canvas) = &self.canvas {
+                    canvas.second_changed();
                 }
             }
             Effect::ProposalChanged => self.proposal_changed(),
@@ -77,6 +83,7 @@ impl Window {
     }
 
     fn scan_changed(&mut self) {
+        self.measuring.forget();
         if let Some(canvas) = &self.canvas {
             canvas.image_changed();
         }

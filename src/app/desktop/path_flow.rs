@@ -11,8 +11,33 @@ use crate::ui::model::Question;
 
 use super::dialogs::{PathAnswer, PathPurpose, title};
 use super::file_flow::{Goal, Purpose};
-use super::files;
+use super::files::{self, ToSave};
 use super::window::Window;
+
+/// The grid that labels are saved on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SaveGrid {
+    /// The one that is worked on.
+    Edited,
+    /// The scan's own.
+    Scan,
+}
+
+/// Where labels go, if this is what a path is asked for.
+fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
+    match purpose {
+        PathPurpose::SaveLabels => Some(SaveGrid::Edited),
+        PathPurpose::SaveOnScanGrid => Some(SaveGrid::Scan),
+        PathPurpose::OpenScan
+        | PathPurpose::OpenFolder
+        | PathPurpose::OpenLabels
+        | PathPurpose::OpenSecond
+        | PathPurpose::OpenTransform
+        | PathPurpose::SaveTransform
+        | PathPurpose::ReadLabelTable
+        | PathPurpose::WriteLabelTable => None,
+    }
+}
 
 impl Window {
     /// Saves to the file that the labels have, or asks for one.
@@ -26,61 +51,63 @@ impl Window {
         }
         match case.labels_path().map(Path::to_path_buf) {
             // A DICOM object is never changed: its UID names what it was.
-            Some(path) if !is_dicom_name(&path) => self.save_to(path),
+            Some(path) if !is_dicom_name(&path) => self.save_to(path, SaveGrid::Edited),
             _ => self.ask_path(PathPurpose::SaveLabels),
         }
     }
 
-    /// Saves the labels as they are now.
-    pub(super) fn save_to(&mut self, path: PathBuf) {
+    /// Saves the labels as they are now. DICOM objects refer to the scan's slices, so they always lie on its grid.
+    pub(super) fn save_to(&mut self, path: PathBuf, grid: SaveGrid) {
         let Some(case) = self.session.case() else {
             return;
         };
-        let scan = match case.source() {
-            ScanSource::File { path, .. } => Some(path.clone()),
-            ScanSource::Sample => None,
+        let wants_scan_grid = grid == SaveGrid::Scan || is_dicom_name(&path);
+        let on = (wants_scan_grid && !case.is_on_scan_grid()).then(|| *case.scan_image().grid());
+        let save = ToSave {
+            layers: case.document().layers().clone(),
+            table: case.table().clone(),
+            revision: case.revision(),
+            scan: match case.source() {
+                ScanSource::File { path, .. } => Some(path.clone()),
+                ScanSource::Sample => None,
+            },
+            on,
+            source: case.info().provenance.clone(),
+            older: self.settings.older_copies,
         };
-        let (layers, table) = (case.document().layers().clone(), case.table().clone());
-        let revision = case.revision();
-        let older = self.settings.older_copies;
-        let source = case.info().provenance.clone();
         let id = self.run("Saving", Purpose::Other, false, move |_| {
-            let source = source.as_deref();
-            files::save_labels(
-                path,
-                scan.as_deref(),
-                &layers,
-                &table,
-                source,
-                revision,
-                older,
-            )
+            files::save_labels(path, &save)
         });
         self.flow.saving = Some(id);
     }
 
     /// Asks for a path with the desktop's dialog.
     pub(super) fn ask_path(&mut self, purpose: PathPurpose) {
-        let name = self
-            .session
-            .case()
-            .filter(|_| purpose == PathPurpose::SaveLabels)
-            .map(files::suggested_name);
+        let name = self.suggested_name(purpose);
         let start = self.settings.last_folder.clone();
         self.dialogs.ask(purpose, start.as_deref(), name.as_deref());
+    }
+
+    /// What a file that is to be written may be called.
+    fn suggested_name(&self, purpose: PathPurpose) -> Option<String> {
+        let case = self.session.case()?;
+        match purpose {
+            PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => {
+                Some(files::suggested_name(case))
+            }
+            PathPurpose::WriteLabelTable => Some("labels.csv".to_owned()),
+            _ => None,
+        }
     }
 
     /// Asks for a typed path.
     pub(super) fn ask_typed_path(&mut self, purpose: PathPurpose) {
         let folder = self.settings.last_folder.clone().unwrap_or_default();
         let typed = self.flow.typed.take().filter(|(p, _)| *p == purpose);
-        let text = match (typed, purpose, self.session.case()) {
-            (Some((_, path)), ..) => path.display().to_string(),
-            (None, PathPurpose::SaveLabels, Some(case)) => folder
-                .join(files::suggested_name(case))
-                .display()
-                .to_string(),
-            _ => String::new(),
+        let text = match (typed, self.suggested_name(purpose)) {
+            (Some((_, path)), _) => path.display().to_string(),
+            (None, Some(name)) => folder.join(name).display().to_string(),
+            (None, None) => String::new(),
         };
         self.flow.typed_for = Some(purpose);
         self.state.question = Some(Question::TypedPath {
@@ -103,11 +130,12 @@ impl Window {
     /// Asks again for the path that was typed to save to, as it was typed; whether there is one. What waits for the save
     /// goes on waiting.
     pub(super) fn correct_typed_path(&mut self) -> bool {
-        let is_typed = matches!(self.flow.typed, Some((PathPurpose::SaveLabels, _)));
-        if is_typed {
-            self.ask_typed_path(PathPurpose::SaveLabels);
+        let typed = self.flow.typed.as_ref().map(|(purpose, _)| *purpose);
+        let typed = typed.filter(|&purpose| saved_on(purpose).is_some());
+        if let Some(purpose) = typed {
+            self.ask_typed_path(purpose);
         }
-        is_typed
+        typed.is_some()
     }
 
     /// The user typed a path.
@@ -116,26 +144,66 @@ impl Window {
             return;
         };
         self.flow.typed = Some((purpose, path.clone()));
-        if purpose != PathPurpose::SaveLabels {
+        if purpose == PathPurpose::WriteLabelTable && path.exists() {
+            // The desktop's dialog asks whether to replace it; what is typed is not replaced.
+            let text = format!("{}: is there already: type another name", path.display());
+            self.state.messages.push(Severity::Error, text);
+            return self.ask_typed_path(purpose);
+        }
+        let Some(grid) = saved_on(purpose) else {
             self.path_chosen(purpose, path);
             return;
-        }
+        };
         let path = files::with_extension(path);
         let known = self.session.case().and_then(|c| c.labels_path());
         if path.exists() && known != Some(&path) {
             // The desktop's dialog asks this itself.
             self.state.question = Some(Question::Overwrite { path });
         } else {
-            self.save_to(path);
+            self.save_to(path, grid);
         }
+    }
+
+    /// The user agrees that a file is replaced whose path was typed.
+    pub(super) fn overwrite(&mut self, path: PathBuf) {
+        let typed = self.flow.typed.as_ref().map(|(purpose, _)| *purpose);
+        let grid = typed.and_then(saved_on).unwrap_or(SaveGrid::Edited);
+        self.save_to(path, grid);
     }
 
     fn path_chosen(&mut self, purpose: PathPurpose, path: PathBuf) {
         match purpose {
             PathPurpose::OpenScan | PathPurpose::OpenFolder => self.reach(Goal::open(path)),
             PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path)),
-            PathPurpose::SaveLabels => self.save_to(files::with_extension(path)),
+            PathPurpose::OpenSecond => self.open_second(path),
+            PathPurpose::OpenTransform => self.open_second_transform(path),
+            PathPurpose::SaveTransform => self.save_second_transform(path),
+            PathPurpose::SaveLabels => {
+                self.save_to(files::with_extension(path), SaveGrid::Edited);
+            }
+            PathPurpose::SaveOnScanGrid => {
+                self.save_to(files::with_extension(path), SaveGrid::Scan);
+            }
+            PathPurpose::ReadLabelTable => {
+                self.run("Reading names and colours", Purpose::Other, false, |_| {
+                    files::read_label_table(path)
+                });
+            }
+            PathPurpose::WriteLabelTable => self.write_label_table(path),
         }
+    }
+
+    fn write_label_table(&mut self, path: PathBuf) {
+        let Some(case) = self.session.case() else {
+            return;
+        };
+        let table = case.table().clone();
+        self.run(
+            "Writing names and colours",
+            Purpose::Other,
+            false,
+            move |_| files::write_label_table(path, &table),
+        );
     }
 
     /// Opens a file that was dropped on the window.
@@ -147,7 +215,10 @@ impl Window {
         if let Some(path) = dropped.into_iter().next()
             && self.state.question.is_none()
         {
-            self.reach(Goal::open(path));
+            match self.session.case() {
+                Some(_) => self.state.question = Some(Question::Dropped { path }),
+                None => self.reach(Goal::open(path)),
+            }
         }
     }
 }

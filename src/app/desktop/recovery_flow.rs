@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use crate::app::journal::{Event, FoundWork, LeftOver, Work, Writer};
 use crate::io::OpenOptions;
-use crate::session::{OpenedScan, ScanCommand, ScanSource, StrokeCommand};
+use crate::session::{OpenedScan, Regridded, ScanCommand, ScanSource, StrokeCommand};
 use crate::ui::Severity;
 use crate::ui::model::Question;
 use crate::util::short_debug;
-use crate::volume::Reordering;
+use crate::volume::{Grid, Reordering};
 
 use super::file_flow::{Goal, Purpose};
 use super::files::{self, FileOutcome};
@@ -24,10 +24,28 @@ pub struct Restoring {
     scan: Box<OpenedScan>,
     found: Box<FoundWork>,
     work: Work,
+    /// What is needed to work on its grid, where that is not the scan's.
+    own_grid: Option<Box<Regridded>>,
 }
 
 short_debug! {
     Restoring: |_| "work of an earlier window";
+}
+
+fn grid_of(work: &Work) -> Grid {
+    match work {
+        Work::Steps(replay) => *replay.layers.grid(),
+        Work::Labels(snapshot) => snapshot.labels.grid,
+    }
+}
+
+/// What is needed to go on with work that was done on a grid of its own.
+fn own_grid_of(work: &Work, scan: &OpenedScan) -> Option<Regridded> {
+    let grid = grid_of(work);
+    if Reordering::between(&grid, scan.image.grid()).is_some() {
+        return None;
+    }
+    Regridded::without_labels(&scan.image, &grid).ok()
 }
 
 /// The journal of a window that keeps its data in this folder. Without one, the reason.
@@ -149,7 +167,15 @@ impl Window {
             Purpose::ReadWork,
             false,
             move |_| match found.read(budget_bytes) {
-                Ok(work) => FileOutcome::WorkRead(Box::new(Restoring { scan, found, work })),
+                Ok(work) => {
+                    let own_grid = own_grid_of(&work, &scan).map(Box::new);
+                    FileOutcome::WorkRead(Box::new(Restoring {
+                        scan,
+                        found,
+                        work,
+                        own_grid,
+                    }))
+                }
                 Err(reason) => {
                     FileOutcome::Refused(format!("The unsaved work cannot be read: {reason}"))
                 }
@@ -159,19 +185,24 @@ impl Window {
 
     /// Puts the work on its scan.
     pub(super) fn restore(&mut self, restoring: Restoring) {
-        let Restoring { scan, found, work } = restoring;
-        let grid = *scan.image.grid();
-        let labels = match &work {
-            Work::Steps(replay) => replay.layers.grid(),
-            Work::Labels(snapshot) => &snapshot.labels.grid,
-        };
-        if Reordering::between(labels, &grid).is_none() {
+        let Restoring {
+            scan,
+            found,
+            work,
+            own_grid,
+        } = restoring;
+        let labels = grid_of(&work);
+        let grid = own_grid.as_ref().map_or(*scan.image.grid(), |_| labels);
+        if Reordering::between(&labels, &grid).is_none() {
             let text = "The scan lies elsewhere than when the unsaved work was drawn on it";
             self.state.messages.push(Severity::Error, text);
             self.say_that_work_is_kept();
             return;
         }
         self.take_scan(*scan);
+        if let Some(own_grid) = own_grid {
+            self.apply(ScanCommand::WorkOn(own_grid));
+        }
         match work {
             Work::Steps(replay) if replay.fits(&grid) => {
                 let (whole_bytes, is_damaged) = (replay.whole_bytes, replay.is_damaged);

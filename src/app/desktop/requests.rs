@@ -1,12 +1,13 @@
 //! What the user asks for in the window.
 
-use crate::session::AiCommand;
+use crate::io::OpenOptions;
+use crate::session::{AiCommand, SecondCommand};
 use crate::ui::actions::{apply_to_window, command_of_action};
 use crate::ui::input::Action;
 use crate::ui::model::{Answer, Question, UiRequest};
 
 use super::dialogs::PathPurpose;
-use super::file_flow::Goal;
+use super::file_flow::{Goal, Purpose};
 use super::jobs::Owner;
 use super::window::Window;
 
@@ -41,10 +42,20 @@ impl Window {
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
+            Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),
+            Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
             Action::ChooseSeries => self.choose_series(),
             Action::OpenSample => self.reach(Goal::OpenSample),
             Action::Save => self.save(),
             Action::SaveAs if has_scan => self.ask_path(PathPurpose::SaveLabels),
+            Action::SaveOnScanGrid if has_scan => self.ask_path(PathPurpose::SaveOnScanGrid),
+            Action::EditOnFinerGrid if has_scan => self.ask_finer_grid(),
+            Action::EditOnScanGrid if has_scan => self.work_on_scan_grid(),
+            Action::OpenSecond if has_scan => self.ask_path(PathPurpose::OpenSecond),
+            Action::OpenTransform if self.has_second() => self.ask_path(PathPurpose::OpenTransform),
+            Action::SaveTransform if self.has_second() => self.ask_path(PathPurpose::SaveTransform),
+            Action::RegisterSecond => self.register_second(),
+            Action::CloseSecond => self.apply(SecondCommand::Close),
             Action::Quit => self.reach(Goal::Quit),
             Action::SegmentOrgans if !self.can_run_auto() => {}
             other => {
@@ -56,6 +67,10 @@ impl Window {
                 }
             }
         }
+    }
+
+    fn has_second(&self) -> bool {
+        self.session.case().is_some_and(|c| c.second().is_some())
     }
 
     fn can_run_auto(&self) -> bool {
@@ -76,6 +91,13 @@ impl Window {
             (Question::Unsaved { .. }, Answer::SaveFirst) => self.save_then_go_on(),
             (Question::Unsaved { .. }, Answer::Discard) => self.go_on_without_saving(),
             (Question::Unsaved { .. }, _) => self.stay(),
+            (Question::Series { path, .. }, Answer::Series(uid)) if self.flow.chooses_second => {
+                let options = OpenOptions {
+                    series: Some(uid),
+                    ..OpenOptions::default()
+                };
+                self.open(path, options, Purpose::Second);
+            }
             (Question::Series { path, .. }, Answer::Series(uid)) => {
                 self.reach(Goal::open_series(path, uid));
             }
@@ -83,7 +105,14 @@ impl Window {
             (Question::Recovery { .. }, Answer::ForgetRecovery) => self.forget_found_work(),
             // Let go of, the file stays for the next start.
             (Question::Recovery { .. }, _) => self.found_work = None,
-            (Question::Overwrite { path }, Answer::Overwrite) => self.save_to(path),
+            (Question::Overwrite { path }, Answer::Overwrite) => self.overwrite(path),
+            (Question::Dropped { path }, Answer::AsScan) => self.reach(Goal::open(path)),
+            (Question::Dropped { path }, Answer::AsSecond) => self.open_second(path),
+            (Question::Dropped { path }, Answer::AsLabels) => self.reach(Goal::OpenLabels(path)),
+            (Question::Dropped { .. }, _) => {}
+            (Question::OwnGrid { .. }, answer) => self.place_labels(&answer),
+            (Question::FinerGrid { .. }, Answer::VoxelMm(mm)) => self.work_on_finer_grid(mm),
+            (Question::FinerGrid { .. }, _) => {}
             (Question::TypedPath { .. }, Answer::Path(path)) => self.path_typed(path),
             (Question::Overwrite { .. }, _) => {
                 if !self.correct_typed_path() {

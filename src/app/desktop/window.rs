@@ -22,6 +22,7 @@ use super::farewell::EndRequest;
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
 use super::jobs::Jobs;
+use super::measuring::Measuring;
 use super::memory::WindowMemory;
 use super::model_choice::start_engine;
 use super::recovery_flow::start_journal;
@@ -48,6 +49,7 @@ pub struct Window {
     pub(super) flow: FileFlow,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
+    pub(super) measuring: Measuring,
     pub(super) settings: Settings,
     pub(super) settings_file: Option<PathBuf>,
     pub(super) memory: WindowMemory,
@@ -102,6 +104,7 @@ impl Window {
             flow: FileFlow::default(),
             dialogs,
             jobs: Jobs::default(),
+            measuring: Measuring::new(waking())?,
             settings,
             settings_file,
             memory,
@@ -166,7 +169,9 @@ impl Window {
 
     /// Whether anything is still under way.
     pub fn is_busy(&self) -> bool {
-        !self.jobs.shown().is_empty() || matches!(self.engine_status, EngineStatus::Opening)
+        !self.jobs.shown().is_empty()
+            || self.measuring.is_running()
+            || matches!(self.engine_status, EngineStatus::Opening)
     }
 
     /// How many slices were drawn so far; those that were shown again do not count.
@@ -256,6 +261,7 @@ impl eframe::App for Window {
             engine: &self.engine_status,
             models: &self.models,
             jobs: self.jobs.shown(),
+            statistics: self.measuring.statistics(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),
@@ -267,6 +273,7 @@ impl eframe::App for Window {
         }
         self.open_dropped(ui.ctx());
         self.look_for_models(ui.ctx());
+        self.measure(ui.ctx());
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

@@ -20,7 +20,7 @@ pub(super) struct DataSet<'a> {
 /// One element.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    tag: Tag,
+    pub tag: Tag,
     /// As written; `None` where it is implicit, unknown or says nothing.
     written: Option<VR>,
     /// Most significant byte first.
@@ -46,6 +46,14 @@ impl<'a> DataSet<'a> {
         parser.level(0, bytes.len() as u64, encoding, 0)
     }
 
+    /// All elements, ascending by tag; of several with one tag the last.
+    pub fn entries(&self) -> Vec<&Entry<'a>> {
+        let next = |n: usize| self.entries.get(n + 1).map(|e| e.tag);
+        let all = self.entries.iter().enumerate();
+        let kept = all.filter(|(n, e)| next(*n) != Some(e.tag));
+        kept.map(|(_, e)| e).collect()
+    }
+
     /// The element with this tag; the last of several.
     pub fn get(&self, tag: Tag) -> Option<&Entry<'a>> {
         let after = self.entries.partition_point(|e| e.tag <= tag);
@@ -54,6 +62,11 @@ impl<'a> DataSet<'a> {
 }
 
 impl Entry<'_> {
+    /// How the value is laid out: as written, or else as the standard's dictionary has it.
+    pub fn layout(&self) -> VR {
+        self.written.unwrap_or_else(|| self.vr())
+    }
+
     /// How to read the value: as written, or else as the standard's dictionary has it.
     pub fn vr(&self) -> VR {
         let in_dictionary = || dictionary_vr(self.tag);

@@ -14,8 +14,8 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use crate::io::Provenance;
 
 /// Of every file that the program writes.
-const IMPLEMENTATION_UID: &str = "2.25.208046817367915612417137904632563461317";
-const IMPLEMENTATION_NAME: &str = "PROSECTOR";
+pub(super) const IMPLEMENTATION_UID: &str = "2.25.208046817367915612417137904632563461317";
+pub(super) const IMPLEMENTATION_NAME: &str = "PROSECTOR";
 
 /// Said where people look for what a series is.
 pub(super) const NOT_FOR_CLINICAL_USE: &str = "Prosector segmentation, not for clinical use";
@@ -47,7 +47,7 @@ pub(super) struct Derived {
 }
 
 /// A new UID: that of a random UUID (PS3.5 B.2).
-pub(super) fn new_uid() -> String {
+pub(in crate::io) fn new_uid() -> String {
     let random = rand::random::<u128>();
     let versioned = (random & !(0xF << 76)) | (4 << 76);
     let uuid = (versioned & !(0b11 << 62)) | (0b10 << 62);

@@ -20,6 +20,7 @@
 //! - One series that holds several orientations or sizes is listed as several, `UID#1`, `UID#2`, ...
 //! - Attributes of the patient are read for derived objects only (`origin.rs`), and, of PET, the weight (`uptake.rs`).
 
+mod anonymise;
 mod attributes;
 mod axis;
 mod bit_reader;
@@ -61,9 +62,11 @@ mod walk;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub(super) use derived::new_uid;
 pub(super) use stream::head_of_gzip;
 pub(super) use walk::is_dicom;
 
+use crate::io::atomic::folder_of;
 use crate::io::format::Format;
 use crate::io::{IoError, OpenOptions, ScanInfo, Warning};
 use crate::util::JobContext;
@@ -82,6 +85,7 @@ pub(super) static FORMAT: Format = Format {
     open_labels: Some(labels::open),
     save: Some(&labels::DicomLabels),
     has_series: true,
+    anonymise: Some(anonymise::anonymise),
     ..Format::NONE
 };
 
@@ -98,7 +102,11 @@ pub(super) fn inspect(
     ctx.step(0.0, "reading headers")?;
     let is_file = path.is_file();
     let (instances, warnings) = match is_file {
-        true => (vec![single_file(path)?], Vec::new()),
+        true => match single_file(path)? {
+            Some(instance) => (vec![instance], Vec::new()),
+            // What the index names is not followed: what lies on its medium is what counts.
+            None => return inspect(folder_of(path), options, ctx),
+        },
         false => {
             let found = scan::read_folder(path, ctx)?;
             if found.instances.is_empty() {
@@ -121,14 +129,14 @@ pub(super) fn inspect(
     Ok((info, Some(image)))
 }
 
-/// The one object of a file, if it is an image.
-fn single_file(path: &Path) -> Result<Instance, IoError> {
+/// The one object of a file, if it is an image; `None` if it is the index of a medium (DICOMDIR).
+fn single_file(path: &Path) -> Result<Option<Instance>, IoError> {
     let header::Found::Object(instance) = header::read(path)? else {
         return Err(IoError::not_a_scan(path, "it is not DICOM"));
     };
     let instance = *instance;
     match Kind::of(&instance) {
-        Kind::Image => Ok(instance),
+        Kind::Image => Ok(Some(instance)),
         _ if instance.cut_short && instance.pixels.is_none() => Err(IoError::damaged(
             path,
             "the DICOM header breaks off or makes no sense, and no pixels follow; copy the file again from its source",
@@ -137,10 +145,7 @@ fn single_file(path: &Path) -> Result<Instance, IoError> {
             path,
             format!("it holds no image but this: {kind}; give the image series"),
         )),
-        Kind::Index => Err(IoError::unsupported(
-            path,
-            "it is a DICOMDIR, a list of other files; give the folder with the images",
-        )),
+        Kind::Index => Ok(None),
     }
 }
 

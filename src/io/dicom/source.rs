@@ -120,6 +120,15 @@ fn unpacked(instance: &Instance, native: Option<&[Vec<Span>]>) -> Result<Vec<u8>
         Some(span) => span.offset + span.length,
         None => instance.stream_bytes,
     };
+    check_unpacking(instance, end)?;
+    instance.stream.read_before(end).map_err(unreadable)
+}
+
+/// Whether the first `end` bytes of an object's stream are as many as its file may hold.
+///
+/// # Errors
+/// A packed file that unpacks to far more than its size.
+pub(super) fn check_unpacking(instance: &Instance, end: u64) -> Result<(), Refusal> {
     let most = UNSUSPECTED_BYTES.max(instance.file_bytes.saturating_mul(MAX_PACKING));
     if end > most {
         let mb = end >> 20;
@@ -127,7 +136,7 @@ fn unpacked(instance: &Instance, native: Option<&[Vec<Span>]>) -> Result<Vec<u8>
             "it unpacks to {mb} MiB, which no scan does; copy the file again from its source"
         )));
     }
-    instance.stream.read_before(end).map_err(unreadable)
+    Ok(())
 }
 
 /// Frames that are not compressed lie one after the other.

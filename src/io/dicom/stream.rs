@@ -1,7 +1,7 @@
 //! The stream of bytes that a data set lies in: a file, or what comes of unpacking it.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
@@ -42,6 +42,21 @@ impl Stream {
             io::copy(&mut reader.by_ref().take(start), &mut io::sink())?;
             reader = Box::new(DeflateDecoder::new(reader).take(MAX_UNPACKED_BYTES));
         }
+        Ok(reader)
+    }
+
+    /// The bytes from `start` on.
+    ///
+    /// # Errors
+    /// The file cannot be read up to there.
+    pub fn read_from(&self, start: u64) -> io::Result<Box<dyn Read>> {
+        if self.is_plain() {
+            let mut file = File::open(&self.path)?;
+            file.seek(SeekFrom::Start(start))?;
+            return Ok(Box::new(BufReader::new(file)));
+        }
+        let mut reader = self.open()?;
+        io::copy(&mut reader.by_ref().take(start), &mut io::sink())?;
         Ok(reader)
     }
 

@@ -21,11 +21,12 @@ use header::Place;
 /// MetaImage.
 pub(super) static FORMAT: Format = Format {
     name: "MetaImage",
-    endings: &[".mha"],
+    endings: &[".mha", ".mhd"],
     recognises: |_, head| header::looks_like_one(head),
     inspect,
     open_labels: Some(open_labels),
     other_file,
+    written_beside: write::voxels_beside,
     save: Some(&write::MetaImage),
     ..Format::NONE
 };
@@ -52,6 +53,11 @@ fn other_file(path: &Path) -> Option<PathBuf> {
 /// # Errors
 /// What cannot be read, with its reason.
 fn read(path: &Path, ctx: &JobContext) -> Result<Block, IoError> {
+    read_with(path, None, ctx)
+}
+
+/// The same, with the voxels from `instead` of the file that the header names.
+fn read_with(path: &Path, instead: Option<&Path>, ctx: &JobContext) -> Result<Block, IoError> {
     let damaged = |reason: String| IoError::damaged(path, reason);
     let unreadable = |e| IoError::unreadable(path, e);
     let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
@@ -59,7 +65,8 @@ fn read(path: &Path, ctx: &JobContext) -> Result<Block, IoError> {
     let mut data = match &header.place {
         Place::Here => file,
         Place::Beside(name) => {
-            let beside = path.parent().unwrap_or(Path::new("")).join(name);
+            let named = path.parent().unwrap_or(Path::new("")).join(name);
+            let beside = instead.map_or(named, Path::to_owned);
             BufReader::new(File::open(&beside).map_err(|e| IoError::unreadable(&beside, e))?)
         }
     };

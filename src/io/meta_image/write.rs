@@ -1,7 +1,7 @@
-//! Writing `.mha`: header and zlib voxels in one file.
+//! Writing `.mha`, header and zlib voxels in one file, and `.mhd`, with the voxels in a `.zraw` beside it.
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use glam::DVec3;
 
@@ -36,11 +36,14 @@ fn save(path: &Path, grid: &Grid, voxels: &VoxelData) -> Result<(), IoError> {
     let failed = |e: std::io::Error| IoError::output(path, e.to_string());
     let mut packed = Vec::new();
     block::write(&mut packed, voxels, Packing::Zlib).map_err(failed)?;
+    if let Some(beside) = voxels_beside(path) {
+        return save_pair(path, &beside, (grid, voxels), &packed);
+    }
     atomic::replace_file(
         path,
         |file| {
             let mut out = BufWriter::new(file);
-            out.write_all(header(grid, voxels, packed.len()).as_bytes())?;
+            out.write_all(header(grid, voxels, packed.len(), "LOCAL").as_bytes())?;
             out.write_all(&packed)?;
             out.flush()
         },
@@ -51,7 +54,38 @@ fn save(path: &Path, grid: &Grid, voxels: &VoxelData) -> Result<(), IoError> {
     )
 }
 
-fn header(grid: &Grid, voxels: &VoxelData, packed_bytes: usize) -> String {
+/// The file of voxels of a header file (`.mhd`).
+pub(super) fn voxels_beside(path: &Path) -> Option<PathBuf> {
+    let ending = path.extension()?.to_string_lossy();
+    let is_header = ending.eq_ignore_ascii_case("mhd");
+    is_header.then(|| path.with_extension("zraw"))
+}
+
+/// Writes voxels and header, each to a temporary file; neither old file goes before both new ones are read back.
+fn save_pair(
+    path: &Path,
+    beside: &Path,
+    (grid, voxels): (&Grid, &VoxelData),
+    packed: &[u8],
+) -> Result<(), IoError> {
+    let name = beside.file_name().unwrap_or_default().to_string_lossy();
+    let text = header(grid, voxels, packed.len(), &name);
+    let write_header = |data: &Path| {
+        let verify = |written: &Path| {
+            let ctx = JobContext::silent();
+            let read = super::read_with(written, Some(data), &ctx).map_err(|e| e.to_string())?;
+            block::compare(&read, grid, voxels)
+        };
+        atomic::replace_file(path, |file| file.write_all(text.as_bytes()), verify)
+    };
+    atomic::replace_file(
+        beside,
+        |file| file.write_all(packed),
+        |data| write_header(data).map_err(|e| e.to_string()),
+    )
+}
+
+fn header(grid: &Grid, voxels: &VoxelData, packed_bytes: usize, place: &str) -> String {
     let text = |v: DVec3| format!("{} {} {}", -v.x, -v.y, v.z);
     let axes: Vec<String> = (0..3)
         .map(|d| text(grid.affine.column(d).normalize()))
@@ -77,7 +111,7 @@ fn header(grid: &Grid, voxels: &VoxelData, packed_bytes: usize) -> String {
          ElementSpacing = {si} {sj} {sk}\n\
          DimSize = {ni} {nj} {nk}\n\
          ElementType = {}\n\
-         ElementDataFile = LOCAL\n",
+         ElementDataFile = {place}\n",
         axes.join(" "),
         text(grid.affine.matrix().translation),
         type_name(StoredType::of(voxels)),

@@ -1,7 +1,11 @@
 //! One NIfTI file, plain or gzipped, single or a pair: its header, its extensions, its voxel bytes.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
+use crate::io::anonymise::Failure;
 use crate::io::{IoError, Warning};
 use crate::util::JobContext;
 
@@ -18,7 +22,7 @@ pub(in crate::io) fn looks_like_header(head: &[u8]) -> bool {
 }
 
 /// The header file of an `.img` file that has none of its own inside.
-pub(in crate::io) fn header_beside_image(path: &Path) -> Option<PathBuf> {
+pub(super) fn header_beside_image(path: &Path) -> Option<PathBuf> {
     sibling(path, ".img", ".hdr")
 }
 
@@ -188,6 +192,30 @@ impl NiftiFile {
         let others = self.frame_bytes() * (self.frames - 1) as u64;
         self.finish(others, &JobContext::silent())?;
         Ok(true)
+    }
+
+    /// Copies all voxels of all frames as stored; gives their digest. Can be called once.
+    ///
+    /// # Errors
+    /// Damage, and an output that cannot be written.
+    pub(super) fn copy_voxels(
+        &mut self,
+        out: &mut impl Write,
+        ctx: &JobContext,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut left = self.frame_bytes() * self.frames as u64;
+        let mut piece = vec![0; PIECE_BYTES.min(left as usize)];
+        let mut digest = Sha256::new();
+        while left > 0 {
+            let wanted = piece.len().min(left as usize);
+            let piece = &mut piece[..wanted];
+            self.voxels.read_exact(piece).map_err(Failure::Source)?;
+            digest.update(&*piece);
+            out.write_all(piece)?;
+            left -= wanted as u64;
+        }
+        self.finish(0, ctx).map_err(Failure::Source)?;
+        Ok(digest.finalize().to_vec())
     }
 
     fn start_frame(&mut self, frame: usize, ctx: &JobContext) -> Result<(), IoError> {

@@ -4,6 +4,7 @@
 //! gzip members) and lacks NIfTI-2; its header type decodes NIfTI-1 headers, its extension type pads
 //! extensions, and its reader is an oracle in the tests.
 
+mod anonymise;
 mod caret;
 mod file;
 mod gzip;
@@ -34,8 +35,14 @@ pub(super) static FORMAT: Format = Format {
     other_file: file::other_of_pair,
     save: Some(&Nifti),
     says_sides: true,
+    anonymise: Some(anonymise::anonymise),
     ..Format::NONE
 };
+
+/// Whether a file holds the voxels of a header file beside it.
+pub(super) fn is_voxels_of_pair(path: &Path) -> bool {
+    file::header_beside_image(path).is_some()
+}
 
 struct Nifti;
 

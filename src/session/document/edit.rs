@@ -372,6 +372,11 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// How large something of this many voxels is, in words.
+    pub(in crate::session) fn size_text(&self, voxels: usize) -> String {
+        self.scan.size_text(voxels)
+    }
+
     /// Tells something on the way.
     pub(in crate::session) fn info(&mut self, text: String) {
         self.out.info(text);

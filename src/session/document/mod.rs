@@ -280,6 +280,11 @@ impl Document {
         self.forget_missing_active();
     }
 
+    /// There is nothing yet that could be lost.
+    pub(super) fn begin_unchanged(&mut self) {
+        self.saved_revision = self.revision;
+    }
+
     /// The file that Save is to write to.
     pub(super) fn set_labels_path(&mut self, path: Option<PathBuf>) {
         self.labels_path = path;

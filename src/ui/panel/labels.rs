@@ -1,8 +1,8 @@
 //! The label list.
 
-use egui::{Button, Color32, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Align, Button, Color32, EventFilter, Response, RichText, ScrollArea, TextEdit, Ui};
 
-use crate::session::{Case, LabelCommand, ViewCommand};
+use crate::session::{Case, LabelCommand, TEMPLATES, ViewCommand};
 use crate::ui::icons::{eye_toggle, lock_toggle};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
@@ -22,10 +22,11 @@ pub fn show(
     out: &mut Vec<UiRequest>,
 ) {
     super::reserved(ui, height, |ui| {
-        ScrollArea::vertical()
-            .id_salt("labels")
-            .auto_shrink(false)
-            .show(ui, |ui| list(ui, model, state, out));
+        let mut area = ScrollArea::vertical().id_salt("labels").auto_shrink(false);
+        if std::mem::take(&mut state.list_to_top) {
+            area = area.vertical_scroll_offset(0.0);
+        }
+        area.show(ui, |ui| list(ui, model, state, out));
     });
     buttons(ui, model, out);
 }
@@ -50,8 +51,102 @@ fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
             super::layers::heading(ui, case, layer, state, out);
         }
         for label in table.labels_in(layer.id) {
-            row(ui, case, label, active == Some(label.value), state, out);
+            if !state.finds(label) {
+                continue;
+            }
+            let is_active = active == Some(label.value);
+            let shown = row(ui, case, label, is_active, state, out);
+            // Chosen by key or in the picture, it comes into sight.
+            if is_active && state.label_at != active {
+                shown.scroll_to_me(Some(Align::Center));
+            }
         }
+    }
+    state.label_at = active;
+    let is_found = |label: &Label| state.finds(label);
+    if !table.labels().is_empty() && !table.labels().iter().any(is_found) {
+        ui.label(RichText::new("No label of that name").color(theme::TEXT_WEAK));
+    }
+}
+
+/// What is sought in the list, and what is done with all that is found.
+pub fn search(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
+    const MENU_WIDTH: f32 = 78.0;
+    let case = model.session.case();
+    ui.horizontal_centered(|ui| {
+        let width = ui.available_width() - MENU_WIDTH;
+        let field = TextEdit::singleline(&mut state.sought)
+            .hint_text("Name or value")
+            .desired_width(width);
+        let field = ui.add_enabled(case.is_some(), field);
+        let field = field.accessible_name("Find a label");
+        state.list_to_top |= field.changed();
+        if field.has_focus() {
+            heed_escape(ui, &field, &mut state.sought);
+        }
+        ui.add_enabled_ui(case.is_some(), |ui| {
+            ui.menu_button("All found", |ui| {
+                if let Some(case) = case {
+                    all_found(ui, case, state, out);
+                }
+            });
+        });
+    });
+}
+
+/// Esc empties the field, and leaves it where it is empty; nothing else hears of it.
+fn heed_escape(ui: &Ui, field: &Response, text: &mut String) {
+    let filter = EventFilter {
+        horizontal_arrows: true,
+        escape: true,
+        ..EventFilter::default()
+    };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(field.id, filter));
+    if ui.input(|i| i.key_pressed(egui::Key::Escape)) {
+        match text.is_empty() {
+            true => field.surrender_focus(),
+            false => text.clear(),
+        }
+    }
+}
+
+fn all_found(ui: &mut Ui, case: &Case, state: &UiState, out: &mut Vec<UiRequest>) {
+    let found = case.table().labels().iter().filter(|l| state.finds(l));
+    let values: Vec<u16> = found.map(|l| l.value).collect();
+    let any = !values.is_empty();
+    ui.weak(format!(
+        "{} of {} labels",
+        values.len(),
+        case.table().labels().len()
+    ));
+    let mut entry = |ui: &mut Ui, text: &str, command: LabelCommand| {
+        if ui.add_enabled(any, Button::new(text)).clicked() {
+            out.push(UiRequest::command(command));
+            ui.close();
+        }
+    };
+    for (text, visible) in [("Show", true), ("Hide", false)] {
+        let values = values.clone();
+        entry(ui, text, LabelCommand::ShowAll { values, visible });
+    }
+    for (text, locked) in [("Lock", true), ("Unlock", false)] {
+        let values = values.clone();
+        entry(ui, text, LabelCommand::LockAll { values, locked });
+    }
+    ui.separator();
+    ui.menu_button("Add labels", |ui| {
+        for n in 0..TEMPLATES.len() {
+            action_entry(ui, Action::Template(n), out);
+        }
+    });
+    action_entry(ui, Action::ReadLabelTable, out);
+    action_entry(ui, Action::WriteLabelTable, out);
+}
+
+fn action_entry(ui: &mut Ui, action: Action, out: &mut Vec<UiRequest>) {
+    if ui.button(action.text()).clicked() {
+        out.push(UiRequest::Action(action));
+        ui.close();
     }
 }
 
@@ -86,9 +181,9 @@ fn row(
     active: bool,
     state: &mut UiState,
     out: &mut Vec<UiRequest>,
-) {
+) -> Response {
     let value = label.value;
-    ui.push_id(value, |ui| {
+    let shown = ui.push_id(value, |ui| {
         ui.horizontal(|ui| {
             super::colour::button(ui, label, out);
             let title = label.title();
@@ -111,6 +206,7 @@ fn row(
             name(ui, case, label, active, state, out);
         });
     });
+    shown.response
 }
 
 fn name(

@@ -11,15 +11,17 @@ mod history;
 mod labels;
 mod layers;
 mod review;
+mod second;
 mod tools;
 
-use egui::{CollapsingHeader, RichText, ScrollArea, Separator, Ui, UiBuilder, vec2};
+use egui::{CollapsingHeader, Rect, RichText, ScrollArea, Separator, Ui, UiBuilder, vec2};
 
 use super::input::Action;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 
 pub use review::Review;
+pub(super) use tools::refusal;
 
 /// Width left free for the scroll bar, in points.
 const SCROLL_BAR: f32 = 8.0;
@@ -39,13 +41,17 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             ui.add_enabled_ui(open, |ui| tools::show(ui, model, state, out));
         });
         section(ui, "Model", |ui| ai::show(ui, model, state, out));
-        section(ui, "Labels", |ui| {
+        let heading = section(ui, "Labels", |ui| {
             labels::show(ui, model, state, list_height, out);
             edits::show(ui, model, out);
         });
+        beside(ui, heading, |ui| labels::search(ui, model, state, out));
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
+        if let Some(image) = model.session.case().and_then(|c| c.second()) {
+            section(ui, "Second image", |ui| second::show(ui, image, out));
+        }
     });
     // Below what scrolls, so that it is always at hand.
     let top = ui.cursor().top();
@@ -67,8 +73,18 @@ fn keep(ui: &Ui, kept: &mut f32, measured: f32) {
     }
 }
 
-fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
-    foldable(ui, title, true, contents);
+fn section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) -> Rect {
+    foldable(ui, title, true, contents)
+}
+
+/// Draws into the room right of a heading.
+fn beside(ui: &mut Ui, heading: Rect, contents: impl FnOnce(&mut Ui)) {
+    /// What the heading itself takes, in points.
+    const HEADING: f32 = 72.0;
+    let mut room = heading;
+    room.min.x += HEADING;
+    room.max.x = ui.max_rect().right();
+    contents(&mut ui.new_child(UiBuilder::new().max_rect(room)));
 }
 
 /// A section that is folded until the user opens it.
@@ -76,14 +92,17 @@ fn folded_section(ui: &mut Ui, title: &str, contents: impl FnOnce(&mut Ui)) {
     foldable(ui, title, false, contents);
 }
 
-fn foldable(ui: &mut Ui, title: &str, is_open: bool, contents: impl FnOnce(&mut Ui)) {
+/// Where the heading is.
+fn foldable(ui: &mut Ui, title: &str, is_open: bool, contents: impl FnOnce(&mut Ui)) -> Rect {
     CollapsingHeader::new(RichText::new(title).strong())
         .id_salt(title)
         .default_open(is_open)
         .show_unindented(ui, |ui| {
             contents(ui);
             ui.add_space(4.0);
-        });
+        })
+        .header_response
+        .rect
 }
 
 /// Room of this height over the whole width, whatever is drawn into it.

@@ -1,14 +1,20 @@
 //! What the left button does.
 
-use egui::{Button, Ui};
+use egui::containers::menu::MenuButton;
+use egui::{Atom, Button, Ui};
 
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
-use crate::ui::tools::{TOOLS, Tool};
+use crate::ui::tools::{self, TOOLS, Tool};
 
 /// Tools side by side.
 const COLUMNS: usize = 4;
+/// Tools with a button of their own, the first of the table; the others are behind the button that fills the last row.
+const WITH_BUTTON: usize = 7;
+
+/// Size of a tool's button: as wide as there is room, and this high, in points.
+const BUTTON_HEIGHT: f32 = 26.0;
 
 /// Height of the row of a tool's settings, in points.
 const SETTINGS_HEIGHT: f32 = 24.0;
@@ -16,18 +22,49 @@ const SETTINGS_HEIGHT: f32 = 24.0;
 /// Draws the tools and the settings of the active one.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let chosen = Tool::of(model.session.tools().tool);
-    for row in TOOLS.chunks(COLUMNS) {
+    let (with_button, others) = TOOLS.split_at(WITH_BUTTON);
+    for row in with_button.chunks(COLUMNS) {
         ui.columns_const(|columns: &mut [Ui; COLUMNS]| {
             for (ui, tool) in columns.iter_mut().zip(row) {
                 ui.spacing_mut().button_padding.x = 2.0;
                 tool_button(ui, model, tool, tool.id == chosen.id, out);
             }
+            if row.len() < COLUMNS {
+                more(&mut columns[row.len()], model, others, chosen, out);
+            }
         });
     }
     // Room for the settings of any tool, so that what is below stays where it is when another is chosen.
     super::reserved(ui, SETTINGS_HEIGHT, |ui| {
-        chosen.kind.settings(ui, model, state, out);
+        ui.horizontal(|ui| {
+            chosen.kind.settings(ui, model, state, out);
+            if chosen.kind.heeds_limits() {
+                tools::limits(ui, model, out);
+            }
+        });
     });
+}
+
+/// The tools without a button of their own; the button says which of them is chosen.
+fn more(
+    ui: &mut Ui,
+    model: &UiModel<'_>,
+    others: &[Tool],
+    chosen: &Tool,
+    out: &mut Vec<UiRequest>,
+) {
+    let is_other = others.iter().any(|tool| tool.id == chosen.id);
+    let text = if is_other { chosen.title } else { "More" };
+    ui.spacing_mut().button_padding.x = 2.0;
+    let size = egui::vec2(ui.available_width(), BUTTON_HEIGHT);
+    // In the middle, as the texts of the other buttons are.
+    let button = Button::new((Atom::grow(), text, Atom::grow()));
+    let button = button.selected(is_other).min_size(size);
+    let (response, _) = MenuButton::from_button(button).ui(ui, |ui| {
+        crate::ui::menu::tools(ui, model, others, out);
+    });
+    let response = response.accessible_name("More tools");
+    response.on_hover_text("More tools");
 }
 
 fn tool_button(
@@ -38,7 +75,7 @@ fn tool_button(
     out: &mut Vec<UiRequest>,
 ) {
     let button = Button::new(tool.title).selected(is_chosen);
-    let size = egui::vec2(ui.available_width(), 26.0);
+    let size = egui::vec2(ui.available_width(), BUTTON_HEIGHT);
     let keys = super::keys_text(ui, Action::Tool(tool.id));
     let refusal = refusal(model, tool);
     ui.add_enabled_ui(refusal.is_none(), |ui| {
@@ -53,7 +90,7 @@ fn tool_button(
 }
 
 /// Why a tool is of no use with the model that computes.
-pub(super) fn refusal(model: &UiModel<'_>, tool: &Tool) -> Option<String> {
+pub(in crate::ui) fn refusal(model: &UiModel<'_>, tool: &Tool) -> Option<String> {
     let card = model.engine.card()?;
     let lacking = tool.kind.lacking(card)?;
     Some(format!(

@@ -4,6 +4,7 @@
 //! and proposal belong to the scene and are shared by all panes; only the picture of a pane is kept by its id.
 
 pub mod slice;
+pub mod statistics;
 pub mod volume;
 
 use std::fmt::Debug;
@@ -18,7 +19,7 @@ use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 
 /// All kinds of panes.
-pub const KINDS: &[Kind] = &[slice::KIND, volume::KIND];
+pub const KINDS: &[Kind] = &[slice::KIND, volume::KIND, statistics::KIND];
 
 /// One kind of pane.
 #[derive(Clone, Copy)]

@@ -10,8 +10,8 @@ use crate::ui::state::UiState;
 use crate::ui::theme;
 use crate::ui::tools::{self, Tool};
 use crate::ui::view::{
-    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, ViewIntent, annotations,
-    pointer, prompt_overlay, scene,
+    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
+    pointer, prompt_overlay, region_overlay, scene,
 };
 
 use super::{Described, Kind, Pane, PaneContext};
@@ -23,10 +23,14 @@ pub const KIND: Kind = Kind { id: "slice", open };
 const BORDER: f32 = 3.0;
 
 fn open(remembered: &str) -> Option<Box<dyn Pane>> {
-    let named = |plane: &Plane| self::remembered(*plane) == remembered;
-    let plane = Plane::ALL.into_iter().find(named)?;
+    let (plane, shows) = remembered.split_once(SHOWS).unwrap_or((remembered, ""));
+    let plane = Plane::ALL
+        .into_iter()
+        .find(|p| self::remembered(*p) == plane)?;
+    let shows = Shows::ALL.into_iter().find(|s| shows_word(*s) == shows)?;
     Some(Box::new(Slice {
         plane,
+        shows,
         camera: Camera::default(),
     }))
 }
@@ -39,6 +43,18 @@ pub fn described(plane: Plane) -> Described {
     }
 }
 
+/// Between plane and images in what is remembered.
+const SHOWS: char = '+';
+
+/// What is remembered of the images that a pane shows; nothing where it is both.
+fn shows_word(shows: Shows) -> &'static str {
+    match shows {
+        Shows::Both => "",
+        Shows::Scan => "scan",
+        Shows::Second => "second",
+    }
+}
+
 fn remembered(plane: Plane) -> String {
     plane.name().to_lowercase()
 }
@@ -46,6 +62,8 @@ fn remembered(plane: Plane) -> String {
 #[derive(Debug)]
 struct Slice {
     plane: Plane,
+    /// Which images, where there is a second one.
+    shows: Shows,
     camera: Camera,
 }
 
@@ -55,7 +73,10 @@ impl Pane for Slice {
     }
 
     fn remembered(&self) -> String {
-        remembered(self.plane)
+        match shows_word(self.shows) {
+            "" => remembered(self.plane),
+            word => format!("{}{SHOWS}{word}", remembered(self.plane)),
+        }
     }
 
     fn title(&self, case: &Case) -> String {
@@ -69,6 +90,15 @@ impl Pane for Slice {
                 self.plane = plane;
                 self.fit();
                 ui.ctx().request_repaint();
+            }
+        }
+        if case.second().is_some() {
+            ui.separator();
+            for shows in Shows::ALL {
+                if ui.radio(self.shows == shows, shows.text()).clicked() {
+                    self.shows = shows;
+                    ui.ctx().request_repaint();
+                }
             }
         }
     }
@@ -88,6 +118,7 @@ impl Pane for Slice {
         let response = ui.interact(rect, id, Sense::drag());
         let view = self.placed(ui, context);
         tell_accessibility(&response, &view, time);
+        tell_window(&response, &view, context.case);
         let mut intents = read_gestures(ui, context, &view, &response);
         intents.retain(|intent| {
             let view = self.placed(ui, context);
@@ -112,7 +143,7 @@ impl Pane for Slice {
             show_cursor(ui, context, &view, pos);
         }
         let painter = ui.painter();
-        draw_scan(painter, context, &view);
+        draw_scan(painter, context, &view, self.shows);
         overlay(painter, context, &view, hover);
         intents
     }
@@ -142,13 +173,13 @@ impl Slice {
     }
 }
 
-fn draw_scan(painter: &Painter, context: &PaneContext<'_, '_>, view: &PlacedView) {
+fn draw_scan(painter: &Painter, context: &PaneContext<'_, '_>, view: &PlacedView, shows: Shows) {
     let Some(canvas) = context.canvas else {
         return no_canvas(painter, view);
     };
     let (case, state) = (context.case, &*context.state);
     let display = context.model.session.display();
-    let scene = state.drawn_labels.scene(case, display);
+    let scene = state.drawn_labels.scene(case, display, shows);
     let style = scene::style(case, display, state.highlighted, view.pixels_per_point);
     painter.add(canvas.shape(context.id, view, &scene, &style));
 }
@@ -176,7 +207,15 @@ fn tell_accessibility(response: &egui::Response, view: &PlacedView, time: Option
     });
     response.ctx.accesskit_node_builder(response.id, |node| {
         node.set_value(position.clone());
-        node.set_description(format!("{plane} view of the scan"));
+    });
+}
+
+/// The texts in the view's corner, to a screen reader and a test.
+fn tell_window(response: &egui::Response, view: &PlacedView, case: &Case) {
+    let plane = annotations::plane_text_of(view, case.info().time);
+    let [window, zoom] = annotations::window_and_zoom_texts(view, case);
+    response.ctx.accesskit_node_builder(response.id, |node| {
+        node.set_description(format!("{plane} view of the scan, {window}, {zoom}"));
     });
 }
 
@@ -204,10 +243,9 @@ fn read_gestures(
         pane: context.id,
         view,
         context: GestureContext {
-            tool: model.session.tools().tool,
+            tools: model.session.tools(),
+            case,
             polarity: state.polarity(),
-            target_box: case.prompts().target_box,
-            window: case.window(),
             profile: state.mouse,
         },
         pointer_pos: response.hover_pos(),
@@ -244,16 +282,25 @@ fn overlay(
     annotations::letters(painter, view, time);
     annotations::title(painter, view, time);
     annotations::scale_bar(painter, view, time);
+    if !state.hide_texts {
+        annotations::window_and_zoom(painter, view, case);
+        annotations::series(painter, view, &case.title());
+    }
     if let Some(pos) = hover {
         tool.kind.at_pointer(painter, view, pos, model);
     }
     if let Some(outline) = &state.outline {
         outline.paint(painter, view, hover);
     }
+    let receiver = case.receiver();
+    let drag = state.drag.as_ref();
+    if let Some(region) = drag.and_then(ActiveDrag::region) {
+        region_overlay::paint(painter, view, region, receiver.color);
+    }
     if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
-        let receiver = case.receiver();
         let shift = painter.ctx().input(|i| i.modifiers.shift);
-        let words = tool.kind.words(&receiver, state.polarity(), shift);
+        let words = drag.and_then(ActiveDrag::words);
+        let words = words.or_else(|| tool.kind.words(&receiver, state.polarity(), shift));
         if let Some(words) = words {
             pointer::tag(painter, view, pos, &words, &receiver);
         }

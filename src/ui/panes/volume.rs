@@ -9,7 +9,7 @@ use crate::geometry::{Grid, Orbit, OrbitView, Orientation, Plane, VoxelBox, Worl
 use crate::render::{PRESETS, Preset, Quality, VolumeStyle, pick};
 use crate::session::Case;
 use crate::ui::theme;
-use crate::ui::view::{ViewIntent, annotations};
+use crate::ui::view::{Shows, ViewIntent, annotations};
 
 use super::{Described, Kind, Pane, PaneContext};
 
@@ -323,7 +323,10 @@ impl Volume {
 
 fn scene_of<'a>(context: &'a PaneContext<'_, '_>) -> crate::render::Scene<'a> {
     let display = context.model.session.display();
-    context.state.drawn_labels.scene(context.case, display)
+    context
+        .state
+        .drawn_labels
+        .scene(context.case, display, Shows::Scan)
 }
 
 fn pixel(rect: Rect, pixels_per_point: f32, pos: Pos2) -> (f64, f64) {

@@ -23,7 +23,7 @@ struct Box3d;
 
 impl Kind for Box3d {
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
-        let drag = BoxDrag::begin(pointer.view, pointer.pos, pointer.target_box);
+        let drag = BoxDrag::begin(pointer.view, pointer.pos, pointer.case.prompts().target_box);
         let current = drag.dragged(pointer.view, pointer.pos);
         Box::new(Drawing { drag, current })
     }

@@ -1,6 +1,6 @@
 //! Paints the active label; with Shift it erases. The eraser is the same the other way round.
 
-use egui::{Color32, Key, Painter, Pos2, Slider, SliderClamping, Ui};
+use egui::{Key, Painter, Pos2, Slider, SliderClamping, Ui};
 
 use crate::prompt::Polarity;
 use crate::session::{BrushShape, Receiver, ToolCommand, ToolId};
@@ -19,7 +19,6 @@ pub const TOOL: Tool = Tool {
     kind: &Brush {
         erases: false,
         receives: "The brush paints",
-        color: theme::BRUSH,
     },
 };
 
@@ -29,7 +28,6 @@ const SLIDER_MM: std::ops::RangeInclusive<f64> = 1.0..=60.0;
 pub(super) struct Brush {
     pub erases: bool,
     pub receives: &'static str,
-    pub color: Color32,
 }
 
 impl Kind for Brush {
@@ -51,6 +49,10 @@ impl Kind for Brush {
         self.receives
     }
 
+    fn heeds_limits(&self) -> bool {
+        true
+    }
+
     fn settings(
         &self,
         ui: &mut Ui,
@@ -62,7 +64,7 @@ impl Kind for Brush {
         let mut changed = brush;
         ui.horizontal(|ui| {
             let label = ui.label("Size");
-            ui.spacing_mut().slider_width = 76.0;
+            ui.spacing_mut().slider_width = 44.0;
             ui.add(
                 Slider::new(&mut changed.diameter_mm, SLIDER_MM)
                     .logarithmic(true)
@@ -83,7 +85,13 @@ impl Kind for Brush {
 
     fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {
         let diameter_mm = model.session.tools().brush.diameter_mm;
-        annotations::brush_circle(painter, view, pos, diameter_mm, self.color);
+        // Held, Shift turns brush and eraser into each other.
+        let inverse = painter.ctx().input(|i| i.modifiers.shift);
+        let color = match self.erases != inverse {
+            true => theme::ERASER,
+            false => theme::BRUSH,
+        };
+        annotations::brush_circle(painter, view, pos, diameter_mm, color);
     }
 }
 

@@ -3,7 +3,6 @@
 use egui::Key;
 
 use crate::session::ToolId;
-use crate::ui::theme;
 
 use super::brush::Brush;
 use super::{Tool, key};
@@ -16,6 +15,5 @@ pub const TOOL: Tool = Tool {
     kind: &Brush {
         erases: true,
         receives: "The eraser takes from",
-        color: theme::ERASER,
     },
 };

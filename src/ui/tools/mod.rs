@@ -8,9 +8,17 @@ mod box_3d;
 mod brush;
 mod click;
 mod cross_hair;
+mod erase_area;
 mod eraser;
+mod fill;
+mod level_trace;
+mod limits;
+mod live_wire;
+mod move_label;
 mod outline;
+mod pick;
 mod polygon;
+mod scissors;
 mod window;
 
 use std::fmt::Debug;
@@ -20,13 +28,14 @@ use egui::{CursorIcon, KeyboardShortcut, Modifiers, Painter, Pos2, Ui, Vec2};
 use crate::geometry::VoxelBox;
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
-use crate::session::{Receiver, ToolId};
-use crate::volume::Window;
+use crate::session::{Case, Command, Receiver, ToolId, Tools};
+use crate::volume::morphology::Crop;
 
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{PlacedView, ViewIntent};
 
+pub(super) use limits::show as limits;
 pub use outline::OpenOutline;
 pub use window::WIDTH_OF_WHOLE_NUMBERS;
 pub(super) use window::WindowDrag;
@@ -40,7 +49,17 @@ pub const TOOLS: &[Tool] = &[
     eraser::TOOL,
     polygon::TOOL,
     window::TOOL,
+    live_wire::TOOL,
+    erase_area::TOOL,
+    fill::TOOL,
+    level_trace::TOOL,
+    scissors::TOOL,
+    move_label::TOOL,
+    pick::TOOL,
 ];
+
+/// The tool that chooses labels, whose press any tool has with Ctrl.
+pub(super) const PICK: &Tool = &pick::TOOL;
 
 /// The tool whose handles the 3D box shows.
 pub const BOX: ToolId = box_3d::TOOL.id;
@@ -75,6 +94,14 @@ pub trait Kind: Sync {
     /// The button was pressed twice in quick succession, after the second [`Self::press`] was let go.
     fn double_press(&self, _pointer: &mut Pointer<'_>) {}
 
+    /// The pointer went on over a view while no button is held.
+    fn hover(&self, _pointer: &mut Pointer<'_>) {}
+
+    /// The change of the session that closing an outline of this tool means.
+    fn closed(&self, _outline: OpenOutline, _tools: &Tools) -> Option<Command> {
+        None
+    }
+
     /// The pointer's shape over a view; `target_box` is the prompt's.
     fn cursor(&self, _view: &PlacedView, _pos: Pos2, _target_box: Option<VoxelBox>) -> CursorIcon {
         CursorIcon::Crosshair
@@ -101,7 +128,12 @@ pub trait Kind: Sync {
         None
     }
 
-    /// Draws the tool's settings into the panel.
+    /// Whether it draws within the limits that are set for drawing by hand.
+    fn heeds_limits(&self) -> bool {
+        false
+    }
+
+    /// Draws the tool's settings into the row that the panel has for them.
     fn settings(
         &self,
         _ui: &mut Ui,
@@ -128,10 +160,10 @@ pub struct Pointer<'a> {
     pub modifiers: Modifiers,
     /// What a plain click means.
     pub polarity: Polarity,
-    /// The box of the prompts.
-    pub target_box: Option<VoxelBox>,
-    /// What is shown now.
-    pub window: Window,
+    /// The scan and what is drawn on it.
+    pub case: &'a Case,
+    /// How tools are set.
+    pub tools: &'a Tools,
     /// What is being drawn in several presses.
     pub outline: &'a mut Option<OpenOutline>,
     /// What was meant so far.
@@ -142,6 +174,11 @@ impl Pointer<'_> {
     /// Says what the user means.
     pub fn means(&mut self, intent: ViewIntent) {
         self.intents.push(intent);
+    }
+
+    /// Says what the user changes.
+    pub fn changes(&mut self, command: impl Into<Command>) {
+        self.means(ViewIntent::Command(Box::new(command.into())));
     }
 }
 
@@ -155,6 +192,16 @@ pub trait Drag: Debug {
 
     /// The pointer's shape while dragging; `None`: the tool's own.
     fn cursor(&self) -> Option<CursorIcon> {
+        None
+    }
+
+    /// What letting go would draw, where it can be shown before.
+    fn region(&self) -> Option<&Crop> {
+        None
+    }
+
+    /// What to say beside the pointer; `None`: what the tool says.
+    fn words(&self) -> Option<String> {
         None
     }
 

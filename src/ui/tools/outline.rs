@@ -3,12 +3,15 @@
 use egui::{Color32, Painter, Pos2, Shape, Stroke};
 
 use crate::geometry::{Plane, VoxelPoint};
-use crate::session::{Command, StrokeCommand, StrokeMode, ToolId};
+use crate::session::{Command, StrokeCommand, StrokeMode, ToolId, Tools};
 use crate::ui::theme;
 use crate::ui::view::PlacedView;
+use crate::volume::LiveWire;
+
+use super::Tool;
 
 /// An outline that is being drawn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct OpenOutline {
     /// The tool that draws it; with another it is given up.
     pub tool: ToolId,
@@ -20,6 +23,12 @@ pub struct OpenOutline {
     pub erase: bool,
     /// Its corners so far.
     pub corners: Vec<VoxelPoint>,
+    /// Of a line that follows edges: how many corners there were before each press.
+    pub presses: Vec<usize>,
+    /// The line on from the last corner, as far as the pointer.
+    pub lead: Vec<VoxelPoint>,
+    /// Where the line may go on from the last corner; `None` until it is asked for.
+    pub wire: Option<Box<LiveWire>>,
 }
 
 impl OpenOutline {
@@ -31,6 +40,9 @@ impl OpenOutline {
             slice: view.slice.slice(),
             erase,
             corners: vec![view.voxel_point(pos)],
+            presses: Vec::new(),
+            lead: Vec::new(),
+            wire: None,
         }
     }
 
@@ -49,8 +61,13 @@ impl OpenOutline {
         self.can_close() && view.pos(self.corners[0]).distance(pos) <= theme::GRAB_RADIUS
     }
 
-    /// The change of the session that closing it means.
-    pub fn closed(self) -> Command {
+    /// The change of the session that closing it means; `None` where its tool has no use for it.
+    pub fn closed(self, tools: &Tools) -> Option<Command> {
+        Tool::of(self.tool).kind.closed(self, tools)
+    }
+
+    /// Draws or erases what is inside.
+    pub fn drawn(self) -> Command {
         let mode = match self.erase {
             true => StrokeMode::Erase,
             false => StrokeMode::Paint,
@@ -63,6 +80,15 @@ impl OpenOutline {
         .into()
     }
 
+    /// Takes back what the last press added; whether anything is left.
+    pub fn take_back(&mut self) -> bool {
+        let left = self.presses.pop().unwrap_or(self.corners.len() - 1);
+        self.corners.truncate(left);
+        self.lead.clear();
+        self.wire = None;
+        !self.corners.is_empty()
+    }
+
     /// Draws it, with a line to the pointer and, thinner, from there back to the beginning.
     pub fn paint(&self, painter: &Painter, view: &PlacedView, pointer: Option<Pos2>) {
         if !self.is_on(view) {
@@ -73,7 +99,8 @@ impl OpenOutline {
             false => theme::BRUSH,
         };
         let mut line: Vec<Pos2> = self.corners.iter().map(|&c| view.pos(c)).collect();
-        line.extend(pointer);
+        let lead = self.lead.iter().map(|&c| view.pos(c));
+        line.extend(lead.chain(pointer));
         let (first, last) = (line[0], line[line.len() - 1]);
         painter.line(
             line.clone(),

@@ -3,7 +3,7 @@
 use egui::{Key, Ui};
 
 use crate::prompt::Polarity;
-use crate::session::{Receiver, ToolId};
+use crate::session::{Command, Receiver, ToolId, Tools};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
 use crate::ui::view::ViewIntent;
@@ -15,7 +15,11 @@ pub const TOOL: Tool = Tool {
     title: "Polygon",
     hint: "Click corner after corner, or draw freehand; a double click, Enter or the first corner closes. Shift erases",
     keys: &[key(Key::Num7), key(Key::L)],
-    kind: &Polygon,
+    kind: &Polygon {
+        tool: ToolId("polygon"),
+        erases: false,
+        receives: "The polygon paints",
+    },
 };
 
 /// Points of the screen between two corners of a freehand line.
@@ -23,7 +27,12 @@ const FREEHAND_STEP: f32 = 3.0;
 /// Corners that a drag must leave to be a lasso that closes when it is let go.
 const LEAST_OF_LASSO: usize = 6;
 
-struct Polygon;
+/// An outline of straight and freehand lines, and what is inside it painted or erased.
+pub(super) struct Polygon {
+    pub tool: ToolId,
+    pub erases: bool,
+    pub receives: &'static str,
+}
 
 impl Kind for Polygon {
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
@@ -37,8 +46,8 @@ impl Kind for Polygon {
         if began > 0 {
             add_corner(pointer);
         } else {
-            let erase = pointer.modifiers.shift;
-            *pointer.outline = Some(OpenOutline::begin(TOOL.id, view, pointer.pos, erase));
+            let erase = self.erases != pointer.modifiers.shift;
+            *pointer.outline = Some(OpenOutline::begin(self.tool, view, pointer.pos, erase));
         }
         Box::new(Freehand { began })
     }
@@ -47,12 +56,20 @@ impl Kind for Polygon {
         close(pointer);
     }
 
+    fn closed(&self, outline: OpenOutline, _tools: &Tools) -> Option<Command> {
+        Some(outline.drawn())
+    }
+
     fn words(&self, receiver: &Receiver, _polarity: Polarity, inverse: bool) -> Option<String> {
-        Some(brush::words(receiver, inverse))
+        Some(brush::words(receiver, self.erases != inverse))
     }
 
     fn receives(&self) -> &'static str {
-        "The polygon paints"
+        self.receives
+    }
+
+    fn heeds_limits(&self) -> bool {
+        true
     }
 
     fn settings(
@@ -62,7 +79,7 @@ impl Kind for Polygon {
         _state: &mut UiState,
         _out: &mut Vec<UiRequest>,
     ) {
-        ui.weak("Click corners or draw freehand; Enter closes");
+        ui.weak("Corners or freehand; Enter closes");
     }
 }
 
@@ -97,7 +114,7 @@ fn add_corner(pointer: &mut Pointer<'_>) {
     }
 }
 
-fn close(pointer: &mut Pointer<'_>) {
+pub(super) fn close(pointer: &mut Pointer<'_>) {
     if pointer.outline.as_ref().is_some_and(OpenOutline::can_close)
         && let Some(outline) = pointer.outline.take()
     {

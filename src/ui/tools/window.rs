@@ -27,7 +27,7 @@ struct WindowLevel;
 
 impl Kind for WindowLevel {
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
-        Box::new(WindowDrag(pointer.window))
+        Box::new(WindowDrag(pointer.case.window()))
     }
 
     fn cursor(&self, _view: &PlacedView, _pos: Pos2, _target_box: Option<VoxelBox>) -> CursorIcon {

@@ -1,9 +1,12 @@
 //! What is written over every view: anatomical letters, slice number, scale bar, cross-hair.
 
+use egui::text::{LayoutJob, TextWrapping};
 use egui::{Align2, Painter, Pos2, Stroke, pos2, vec2};
 
-use crate::geometry::{Plane, VoxelIndex, VoxelPoint};
+use crate::geometry::{Plane, SliceView, VoxelIndex, VoxelPoint};
 use crate::io::TimeAxis;
+use crate::session::Case;
+use crate::ui::tools::WIDTH_OF_WHOLE_NUMBERS;
 
 use super::PlacedView;
 use crate::ui::theme;
@@ -115,6 +118,72 @@ pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
         write(plane, vec2(LEFT, MARGIN));
         write(&slice, vec2(MARGIN, LEFT));
     }
+}
+
+/// Window and level, and how large the picture is beside one that shows the whole slice.
+pub fn window_and_zoom_texts(view: &PlacedView, case: &Case) -> [String; 2] {
+    let window = case.window();
+    let decimals = if window.width < WIDTH_OF_WHOLE_NUMBERS {
+        2
+    } else {
+        0
+    };
+    let inverted = if case.is_inverted() { " inverted" } else { "" };
+    let (width, level) = (window.width, window.level);
+    let slice = &view.slice;
+    let [wide, high] = slice.size();
+    let cross_hair = case.cross_hair();
+    let (plane, convention) = (slice.plane(), slice.convention());
+    let whole = SliceView::fit(slice.grid(), plane, convention, cross_hair, wide, high);
+    let zoom = whole.mm_per_pixel() / slice.mm_per_pixel();
+    [
+        format!("W {width:.decimals$}  L {level:.decimals$}{inverted}"),
+        format!("Zoom {zoom:.2}"),
+    ]
+}
+
+/// The narrowest view with texts on its right side, in points.
+const ROOM_FOR_TEXTS: f32 = 240.0;
+
+/// The same, at the bottom right.
+pub fn window_and_zoom(painter: &Painter, view: &PlacedView, case: &Case) {
+    /// From line to line, in points.
+    const LINE: f32 = 16.0;
+    if view.rect.width() < ROOM_FOR_TEXTS {
+        return;
+    }
+    let corner = view.rect.right_bottom() - vec2(MARGIN, MARGIN);
+    let texts = window_and_zoom_texts(view, case);
+    for (n, text) in texts.iter().enumerate() {
+        let up = LINE * (1 - n) as f32;
+        let (font, color) = (theme::view_font(), theme::VIEW_TEXT);
+        shadowed_text(
+            painter,
+            corner - vec2(0.0, up),
+            Align2::RIGHT_BOTTOM,
+            text,
+            font,
+            color,
+        );
+    }
+}
+
+/// What the scan is called, at the top right, shortened to what room there is.
+pub fn series(painter: &Painter, view: &PlacedView, title: &str) {
+    /// What the letter at the top takes of the right half, in points.
+    const LETTER_ROOM: f32 = 24.0;
+    let room = view.rect.width() / 2.0 - LETTER_ROOM - MARGIN;
+    if view.rect.width() < ROOM_FOR_TEXTS {
+        return;
+    }
+    let mut job =
+        LayoutJob::simple_singleline(title.to_owned(), theme::view_font(), theme::VIEW_TEXT);
+    job.wrap = TextWrapping::truncate_at_width(room);
+    let text = painter.layout_job(job);
+    let at = view.rect.right_top() + vec2(-MARGIN - text.size().x, MARGIN);
+    let shadow = egui::Color32::from_black_alpha(200);
+    painter.galley_with_override_text_color(at + vec2(1.0, 1.0), text.clone(), shadow);
+    painter.galley(at, text, theme::VIEW_TEXT);
 }
 
 /// The largest of 1, 2, 5, 10, 20, 50 ... mm that is at most `most_mm` long.

@@ -7,16 +7,17 @@ use egui::{CursorIcon, Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, Ve
 
 use crate::geometry::{Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use crate::prompt::Polarity;
-use crate::session::ToolId;
+use crate::session::{Case, Command, Tools};
 use crate::ui::input::{DragIntent, MouseProfile, WheelIntent};
 use crate::ui::panes::PaneId;
-use crate::ui::tools::{Drag, OpenOutline, Pointer, Tool, WindowDrag};
+use crate::ui::tools::{self, Drag, OpenOutline, Pointer, Tool, WindowDrag};
 use crate::volume::Window;
+use crate::volume::morphology::Crop;
 
 use super::PlacedView;
 
 /// What the user means by a gesture over a view.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum ViewIntent {
     /// Put the cross-hair here.
     Crosshair(VoxelIndex),
@@ -43,6 +44,8 @@ pub enum ViewIntent {
     StrokeEnd,
     /// An outline is closed.
     Outline(OpenOutline),
+    /// A change that a tool makes by itself.
+    Command(Box<Command>),
     /// Show these values.
     Window(Window),
     /// The brush grows or shrinks by this factor.
@@ -57,15 +60,13 @@ pub enum ViewIntent {
 
 /// What gestures depend on, besides the view.
 #[derive(Debug, Clone, Copy)]
-pub struct GestureContext {
-    /// What the left button does.
-    pub tool: ToolId,
+pub struct GestureContext<'a> {
+    /// What the left button does, and how it is set.
+    pub tools: &'a Tools,
+    /// The scan and what is drawn on it.
+    pub case: &'a Case,
     /// What a plain click means.
     pub polarity: Polarity,
-    /// The box there is.
-    pub target_box: Option<VoxelBox>,
-    /// What is shown now.
-    pub window: Window,
     /// What the right button does.
     pub profile: MouseProfile,
 }
@@ -88,6 +89,16 @@ impl ActiveDrag {
     /// The pointer's shape while dragging; `None`: the tool's own.
     pub fn cursor(&self) -> Option<CursorIcon> {
         self.drag.cursor()
+    }
+
+    /// What letting go would draw.
+    pub fn region(&self) -> Option<&Crop> {
+        self.drag.region()
+    }
+
+    /// What to say beside the pointer.
+    pub fn words(&self) -> Option<String> {
+        self.drag.words()
     }
 
     /// The box as it is being drawn.
@@ -143,7 +154,7 @@ pub struct GestureReader<'a> {
     /// The view in it.
     pub view: &'a PlacedView,
     /// What gestures depend on.
-    pub context: GestureContext,
+    pub context: GestureContext<'a>,
     /// The drag under way, over this or another pane.
     pub drag: &'a mut Option<ActiveDrag>,
     /// What is being drawn in several presses.
@@ -193,12 +204,13 @@ impl GestureReader<'_> {
         let Some(intent) = self.context.profile.drag(button, modifiers) else {
             return;
         };
-        let tool = Tool::of(self.context.tool);
+        let picks = modifiers.command;
+        let tool = if picks { tools::PICK } else { self.tool() };
         let mut pointer = self.pointer_at(pos, Vec2::ZERO, modifiers);
         let drag: Box<dyn Drag> = match intent {
             DragIntent::Pan => Box::new(Pan),
             DragIntent::Zoom => Box::new(Zoom { at: pos }),
-            DragIntent::WindowLevel => Box::new(WindowDrag(pointer.window)),
+            DragIntent::WindowLevel => Box::new(WindowDrag(pointer.case.window())),
             DragIntent::Tool => tool.kind.press(&mut pointer),
         };
         *self.drag = Some(ActiveDrag {
@@ -212,13 +224,25 @@ impl GestureReader<'_> {
     fn moved(&mut self, pos: Pos2) {
         let pane = self.pane;
         let Some(mut active) = self.drag.take_if(|d| d.is_of(pane)) else {
-            return;
+            return self.hover(pos);
         };
         let by = pos - active.last;
         active.last = pos;
         let mut pointer = self.pointer_at(pos, by, Modifiers::NONE);
         active.drag.moved(&mut pointer);
         *self.drag = Some(active);
+    }
+
+    fn hover(&mut self, pos: Pos2) {
+        if self.drag.is_none() && self.view.rect.contains(pos) {
+            let tool = self.tool();
+            let mut pointer = self.pointer_at(pos, Vec2::ZERO, Modifiers::NONE);
+            tool.kind.hover(&mut pointer);
+        }
+    }
+
+    fn tool(&self) -> &'static Tool {
+        Tool::of(self.context.tools.tool)
     }
 
     fn release(&mut self, pos: Pos2, button: PointerButton) {
@@ -237,7 +261,7 @@ impl GestureReader<'_> {
 
     /// The button of the tool was pressed twice in quick succession.
     pub fn double_press(&mut self, pos: Pos2) {
-        let tool = Tool::of(self.context.tool);
+        let tool = self.tool();
         let mut pointer = self.pointer_at(pos, Vec2::ZERO, Modifiers::NONE);
         tool.kind.double_press(&mut pointer);
     }
@@ -249,8 +273,8 @@ impl GestureReader<'_> {
             by,
             modifiers,
             polarity: self.context.polarity,
-            target_box: self.context.target_box,
-            window: self.context.window,
+            case: self.context.case,
+            tools: self.context.tools,
             outline: self.outline,
             intents: &mut self.intents,
         }

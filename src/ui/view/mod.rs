@@ -8,6 +8,7 @@ mod paint_callback;
 mod placed;
 pub mod pointer;
 pub(super) mod prompt_overlay;
+pub mod region_overlay;
 pub(super) mod scene;
 
 use egui::{Color32, Rect, Shape};
@@ -16,7 +17,7 @@ pub use camera::Camera;
 pub use gestures::{ActiveDrag, GestureContext, GestureReader, ViewIntent};
 pub use paint_callback::Canvas;
 pub use placed::PlacedView;
-pub use scene::DrawnLabels;
+pub use scene::{DrawnLabels, Shows};
 
 /// A large plain surface, drawn by whoever does it cheapest.
 pub fn surface(canvas: Option<&Canvas>, rect: Rect, color: Color32) -> Shape {

@@ -63,6 +63,11 @@ impl Canvas {
         lock(&self.volumes).labels_changed(changed);
     }
 
+    /// Another second image, or none, is shown from now on.
+    pub fn second_changed(&self) {
+        lock(&self.renderer).second_changed();
+    }
+
     /// The proposal changed.
     pub fn proposal_changed(&self) {
         lock(&self.renderer).proposal_changed();

@@ -7,6 +7,44 @@ use crate::render::{self, Scene, SliceStyle};
 use crate::session::{Case, Display, Proposed};
 use crate::volume::{LabelMap, LabelTable, Mask};
 
+/// Which images a view shows, where there is a second one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shows {
+    /// The second one over the scan.
+    #[default]
+    Both,
+    /// The scan.
+    Scan,
+    /// The second one.
+    Second,
+}
+
+impl Shows {
+    /// All of them, in the order of menus.
+    pub const ALL: [Self; 3] = [Self::Both, Self::Scan, Self::Second];
+
+    /// What it is called in menus.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Both => "Both images",
+            Self::Scan => "The scan alone",
+            Self::Second => "The second image alone",
+        }
+    }
+
+    fn second(self, case: &Case) -> Option<render::Second<'_>> {
+        let second = case.second().filter(|_| self != Self::Scan)?;
+        Some(render::Second {
+            image: second.image(),
+            second_from_first: second.first_from_second().inverse(),
+            window: second.window(),
+            map: second.colours(),
+            opacity: second.opacity(),
+            is_alone: self == Self::Second,
+        })
+    }
+}
+
 /// Width of outlines, in points.
 const OUTLINE_POINTS: f32 = 1.4;
 
@@ -19,6 +57,7 @@ pub fn style(
 ) -> SliceStyle {
     SliceStyle {
         window: case.window(),
+        inverted: case.is_inverted(),
         interpolation: display.interpolation,
         fill_opacity: display.overlay_opacity,
         outline_px: if display.overlay_outline {
@@ -107,7 +146,7 @@ impl DrawnLabels {
     }
 
     /// What there is to see of a case. `update` must have been called for it.
-    pub fn scene<'a>(&'a self, case: &'a Case, display: &Display) -> Scene<'a> {
+    pub fn scene<'a>(&'a self, case: &'a Case, display: &Display, shows: Shows) -> Scene<'a> {
         let shown = display.overlay_shown;
         let proposal = case
             .proposal()
@@ -128,6 +167,7 @@ impl DrawnLabels {
             },
             table: &self.table,
             proposal: proposal.filter(|_| shown),
+            second: shows.second(case),
         }
     }
 }

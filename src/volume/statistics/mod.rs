@@ -3,6 +3,7 @@
 //! Lengths are between voxel centres, in mm of the grid's affine, so that they hold on oblique and sheared grids too;
 //! the surface takes the length of a step on each axis. Values that are no finite number are counted and left out.
 
+mod csv;
 mod hull;
 mod intensity;
 mod recist;
@@ -14,6 +15,7 @@ use crate::geometry::{Plane, VoxelBox};
 use super::morphology::{Crop, rows};
 use super::{ImageVolume, LabelMap, ThirdAxis};
 
+pub use csv::{Measured, csv, quoted};
 pub use intensity::Intensity;
 pub use recist::Recist;
 pub use shape::Shape;
@@ -55,10 +57,15 @@ pub fn measure(
     (value, bounds): (u16, VoxelBox),
     asked: &Asked,
 ) -> Option<LabelStatistics> {
+    let dims = image.grid().dims;
+    assert_eq!(dims, labels.grid.dims, "labels must lie on the scan");
+    measure_voxels(image, &Crop::of_label_in(labels, value, bounds), asked)
+}
+
+/// Measures voxels that were taken out of a label map on the scan's voxels; `None` when there is none.
+pub fn measure_voxels(image: &ImageVolume, label: &Crop, asked: &Asked) -> Option<LabelStatistics> {
     let grid = image.grid();
-    assert_eq!(grid.dims, labels.grid.dims, "labels must lie on the scan");
-    let label = Crop::of_label_in(labels, value, bounds);
-    let offsets = rows(grid.dims, bounds).flatten();
+    let offsets = rows(grid.dims, label.bounds).flatten();
     let inside = offsets.zip(&label.voxels).filter(|&(_, &v)| v != 0);
     let voxels = inside.clone().count();
     let mut values: Vec<f64> = inside
@@ -69,15 +76,15 @@ pub fn measure(
         return None;
     }
     let is_space = image.third_axis() == ThirdAxis::Space;
-    let suv_of = |asked: SuvAsked| Suv::of(image, &label, &values, asked);
+    let suv_of = |asked: SuvAsked| Suv::of(image, label, &values, asked);
     let suv = asked.suv.filter(|_| is_space).and_then(suv_of);
     let not_finite = voxels - values.len();
     Some(LabelStatistics {
         voxels,
         not_finite,
         intensity: Intensity::of(&mut values),
-        shape: is_space.then(|| Shape::of(&label, grid)),
-        recist: is_space.then(|| Recist::of(&label, grid, asked.plane)),
+        shape: is_space.then(|| Shape::of(label, grid)),
+        recist: is_space.then(|| Recist::of(label, grid, asked.plane)),
         suv,
     })
 }
@@ -85,18 +92,21 @@ pub fn measure(
 /// The values that occur, ascending, with the tight boxes around their voxels; background left out. Reads the map once,
 /// however many labels there are.
 pub fn bounds_by_label(labels: &LabelMap) -> Vec<(u16, VoxelBox)> {
-    let [ni, nj, _] = labels.grid.dims;
+    bounds_by_label_in(labels, VoxelBox::whole(labels.grid.dims))
+}
+
+/// The same of the voxels in a box that lies inside the map.
+pub fn bounds_by_label_in(labels: &LabelMap, within: VoxelBox) -> Vec<(u16, VoxelBox)> {
     let mut found: Vec<Option<VoxelBox>> = vec![None; usize::from(u16::MAX) + 1];
-    for (row, line) in labels.voxels.chunks_exact(ni).enumerate() {
-        let (j, k) = ((row % nj) as i64, (row / nj) as i64);
-        let mut first = 0;
+    for offsets in rows(labels.grid.dims, within) {
+        let [mut first, j, k] = labels.grid.voxel_at(offsets.start).0;
         // A row is few runs of equal values.
-        for run in line.chunk_by(|a, b| a == b) {
-            let last = first + run.len() - 1;
+        for run in labels.voxels[offsets].chunk_by(|a, b| a == b) {
+            let last = first + run.len() as i64 - 1;
             if run[0] != 0 {
                 let run_box = VoxelBox {
-                    min: [first as i64, j, k],
-                    max: [last as i64, j, k],
+                    min: [first, j, k],
+                    max: [last, j, k],
                 };
                 let of_label = &mut found[usize::from(run[0])];
                 *of_label = Some(of_label.map_or(run_box, |b| b.union(run_box)));

@@ -218,9 +218,9 @@ impl Bench {
 
     /// The rectangles of all views of a plane, row by row.
     pub fn views(&self, plane: &str) -> Vec<Rect> {
-        // The volume has a look instead of a slice.
+        // Volume and table have no slice.
         let start = match plane {
-            "3D" => "3D, ".to_owned(),
+            "3D" | "Statistics" => format!("{plane}, "),
             plane => format!("{plane}, slice"),
         };
         let found = self.harness.query_all_by_label_contains(&start);
@@ -235,8 +235,8 @@ impl Bench {
 
     /// The rectangles of all views.
     pub fn all_views(&self) -> Vec<Rect> {
-        let planes = ["Axial", "Coronal", "Sagittal", "3D"];
-        planes.iter().flat_map(|plane| self.views(plane)).collect()
+        let panes = ["Axial", "Coronal", "Sagittal", "3D", "Statistics"];
+        panes.iter().flat_map(|pane| self.views(pane)).collect()
     }
 
     /// What the window leaves for the next start.

@@ -2,12 +2,17 @@
 
 mod bench;
 mod drawing;
+mod label_list;
 mod layers;
 mod losses;
+mod own_grids;
 mod panel;
 mod panes;
 mod pictures;
 mod review;
+mod second_image;
+mod statistics;
+mod tools;
 mod toy;
 mod words;
 
@@ -215,11 +220,11 @@ fn labels_are_not_saved_over_the_scan_by_any_spelling() {
 }
 
 #[test]
-fn labels_on_another_grid_are_refused() {
+fn labels_beside_the_scan_are_refused() {
     let (mut bench, folder) = phantom();
     let grid = prosector::volume::Grid::new(
         [4, 5, 6],
-        prosector::geometry::Affine::from_spacing([1.0; 3], [0.0; 3]),
+        prosector::geometry::Affine::from_spacing([1.0; 3], [900.0, 0.0, 0.0]),
     );
     let labels = prosector::volume::LabelMap::empty(grid);
     let path = folder.path().join("other.nii.gz");

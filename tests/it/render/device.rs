@@ -58,6 +58,7 @@ fn scenes(case: &Case) -> [Scene<'_>; 5] {
         labels: &[],
         table: &case.table,
         proposal: None,
+        second: None,
     };
     let labelled = Scene {
         labels: std::slice::from_ref(&case.labels),

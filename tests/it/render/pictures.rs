@@ -43,6 +43,7 @@ fn side_of(direction: DVec3, plane: Plane, convention: Convention) -> [i32; 2] {
         labels: &[],
         table: &table,
         proposal: None,
+        second: None,
     };
     let view = SliceView::fit(
         image.grid(),
@@ -103,6 +104,7 @@ fn beside_the_volume_it_is_black_and_outlines_are_as_wide_as_asked() {
         labels: &[Arc::new(labels)],
         table: &table,
         proposal: None,
+        second: None,
     };
     let view = SliceView::fit(
         &grid,
@@ -175,6 +177,7 @@ fn labels_of_layers_are_mixed_where_they_overlap_and_every_outline_is_seen() {
             labels: layers,
             table: &table,
             proposal: None,
+            second: None,
         };
         let picture = reference::draw(&view, &scene, &style);
         let row: Vec<[u8; 3]> = (0..200)
@@ -205,6 +208,7 @@ fn colours_are_shown_as_they_are_and_as_the_film_lies() {
         labels: &[],
         table: &LabelTable::default(),
         proposal: None,
+        second: None,
     };
     let at = VoxelIndex([0, 0, 2]);
     let view = SliceView::fit(
@@ -236,7 +240,7 @@ fn a_screenshot_has_the_size_that_was_asked_for() {
     let outside = VoxelIndex([900, -3, 5]);
     for size in [(320, 200), (90, 400), (1, 1)] {
         let labels = Some((case.layers.as_slice(), &case.table));
-        let (picture, drawn_by) = screenshot(&case.image, labels, outside, window, size);
+        let (picture, drawn_by) = screenshot(&case.image, labels, None, outside, window, size);
         assert_eq!(picture.dimensions(), (size.0.max(64), size.1.max(64)));
         assert!(!drawn_by.is_empty());
     }
@@ -253,4 +257,37 @@ fn scale_bars_are_round_numbers() {
     ] {
         assert_eq!(scale_bar_mm(longest), expected);
     }
+}
+
+#[test]
+fn inverted_grey_is_the_negative_of_the_scan_alone() {
+    let image = prosector::volume::phantom::phantom().image;
+    let table = LabelTable::default();
+    let scene = Scene {
+        image: &image,
+        labels: &[],
+        table: &table,
+        proposal: None,
+        second: None,
+    };
+    let middle = VoxelIndex(image.grid().dims.map(|n| n as i64 / 2));
+    let (plane, convention) = (Plane::Axial, Convention::Radiological);
+    let view = SliceView::fit(image.grid(), plane, convention, middle, 112, 112);
+    let style = SliceStyle::new(default_window(&image));
+    let inverted = SliceStyle {
+        inverted: true,
+        ..style
+    };
+    let plain = reference::draw(&view, &scene, &style);
+    let negative = reference::draw(&view, &scene, &inverted);
+    let mut greys = [false; 256];
+    for (a, b) in plain.pixels().zip(negative.pixels()) {
+        let sum = u16::from(a.0[0]) + u16::from(b.0[0]);
+        assert!((254..=256).contains(&sum), "{a:?} and {b:?}");
+        greys[usize::from(a.0[0])] = true;
+    }
+    assert!(
+        greys.iter().filter(|&&g| g).count() > 50,
+        "greys between, too"
+    );
 }

@@ -45,8 +45,8 @@ macro_rules! fields {
 #[test]
 fn uniforms_lie_as_the_shaders_read_them() {
     let ours = fields!(SliceUniforms: voxel_origin voxel_per_x voxel_per_y axis_across axis_down dims
-        image_texels label_texels proposal_texels size window_scale window_offset fill_opacity
-        outline_px active_label proposal_label);
+        image_texels label_texels proposal_texels second_origin second_per_i second_per_j second_per_k second_dims size window_scale window_offset fill_opacity
+        outline_px active_label proposal_label second_scale second_offset second_opacity second_map);
     assert_eq!(
         declared(&slice_source(Stored::Integer), "SliceUniforms"),
         ours

@@ -112,6 +112,7 @@ fn a_ball_is_a_disc_of_its_size_from_everywhere_at_its_place() {
             labels: &labels,
             table: &table,
             proposal: None,
+            second: None,
         };
         for orbit in [
             Orbit::FRONT,
@@ -153,6 +154,7 @@ fn hidden_labels_are_not_seen_and_proposals_are() {
             labels,
             table,
             proposal,
+            second: None,
         };
         red(&drawn(&mut device, &view, &scene, &style("labels"))).0
     };
@@ -189,6 +191,7 @@ fn labels_follow_a_change_of_a_few_voxels() {
         labels,
         table: &table,
         proposal: None,
+        second: None,
     };
     let before = red(&drawn(&mut device, &view, &scene(&labels), &style)).0;
     let again = |device: &mut Offscreen| {
@@ -230,6 +233,7 @@ fn a_maximum_projection_shows_the_brightest_by_the_window() {
         labels: &[],
         table: &table,
         proposal: None,
+        second: None,
     };
     let view = OrbitView::fit(&grid, Orbit::FRONT, SIZE);
     let picture = drawn(&mut device, &view, &scene, &style("mip"));
@@ -260,6 +264,7 @@ fn every_look_shows_bone_or_nothing_and_a_cut_opens_it() {
         labels: &[],
         table: &table,
         proposal: None,
+        second: None,
     };
     let view = OrbitView::fit(&grid, Orbit::FRONT, SIZE);
     let lit = |picture: &RgbaImage| picture.pixels().filter(|p| p.0[0] > 60).count();
@@ -299,6 +304,7 @@ fn what_is_picked_is_what_is_seen() {
             labels: &labels,
             table,
             proposal: None,
+            second: None,
         };
         let voxel: Option<VoxelIndex> = pick(&view, &scene, style, pixel);
         voxel.map(|v| grid.world_from_voxel(v.center()).0 - at)

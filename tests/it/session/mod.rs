@@ -7,6 +7,7 @@ mod journal;
 mod layers;
 mod outlines;
 mod proposals;
+mod tools;
 
 use std::path::PathBuf;
 use std::sync::Arc;

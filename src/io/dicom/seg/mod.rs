@@ -15,4 +15,5 @@ mod terms;
 mod write;
 
 pub(super) use read::read;
+pub(super) use terms::is_known_structure;
 pub(super) use write::{Written, write};

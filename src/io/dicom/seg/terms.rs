@@ -82,6 +82,13 @@ fn snomed(value: &str, meaning: &str) -> Code {
     }
 }
 
+/// Whether a name is that of a structure in the table, whoever drew it.
+pub(in crate::io::dicom) fn is_known_structure(name: &str) -> bool {
+    let plain = name.trim().to_lowercase().replace([' ', '-'], "_");
+    let (base, _) = without_modifier(&plain);
+    TABLE.iter().any(|row| row.0.contains(&base))
+}
+
 /// What is known of a structure by its name; of others that they are tissue, as 3D Slicer says of what has no code.
 pub(super) fn of_name(name: &str) -> SegmentDetails {
     let plain = name.trim().to_lowercase().replace([' ', '-'], "_");

@@ -1,0 +1,80 @@
+//! `prosector worklist ..`: annotation projects without a window.
+
+mod compare;
+mod consensus;
+mod export;
+mod progress;
+mod reading;
+mod tables;
+
+use std::path::Path;
+
+use crate::cli::{ScanArgs, WorklistCommand};
+use crate::io::Labels;
+use crate::project::{CaseFile, Project, Reading, State};
+use crate::util::JobContext;
+
+use super::Refusal;
+use super::inputs::{self, OpenedScan, labels_of_scan};
+
+pub(super) fn run(command: &WorklistCommand) -> Result<(), Refusal> {
+    match command {
+        WorklistCommand::New(args) => progress::new(args),
+        WorklistCommand::Add(args) => progress::add(args),
+        WorklistCommand::Status(args) => progress::status(args),
+        WorklistCommand::Next(args) => reading::next(args),
+        WorklistCommand::Save(args) => reading::save(args),
+        WorklistCommand::Compare(args) => compare::run(args),
+        WorklistCommand::Consensus(args) => consensus::run(args),
+        WorklistCommand::Export(args) => export::run(args),
+    }
+}
+
+/// The scan of a case.
+fn open_scan(project: &Project, case: &CaseFile, ctx: &JobContext) -> Result<OpenedScan, Refusal> {
+    let scan = ScanArgs {
+        path: project.resolved(&case.image),
+        series: case.series.clone(),
+        frame: None,
+        frames_of_slice: None,
+    };
+    inputs::open(&scan, None, ctx)
+}
+
+/// A label map of a case, on the grid of its scan.
+fn open_labels(path: &Path, scan: &OpenedScan, ctx: &JobContext) -> Result<Labels, Refusal> {
+    Ok(labels_of_scan(path, &scan.target(), ctx)?.0)
+}
+
+/// The cases asked for, or all.
+fn asked_cases(project: &Project, asked: Option<&[String]>) -> Result<Vec<String>, Refusal> {
+    let Some(asked) = asked else {
+        return Ok(project.cases()?);
+    };
+    for id in asked {
+        project.case(id)?;
+    }
+    Ok(asked.to_vec())
+}
+
+/// The finished readings of a case.
+fn finished(project: &Project, id: &str) -> Result<Vec<Reading>, Refusal> {
+    let mut readings = project.readings(id)?;
+    readings.retain(|r| r.file.state == State::Done && r.file.labels.is_some());
+    Ok(readings)
+}
+
+/// A finished reading's labels.
+fn labels_of_reading(
+    project: &Project,
+    id: &str,
+    reading: &Reading,
+    scan: &OpenedScan,
+    ctx: &JobContext,
+) -> Result<Labels, Refusal> {
+    let path = project.labels_of(id, reading).ok_or_else(|| {
+        let reader = &reading.reader;
+        Refusal::Other(format!("{id}: {reader} has handed in no labels"))
+    })?;
+    open_labels(&path, scan, ctx)
+}

@@ -1,0 +1,435 @@
+//! The project on disk.
+//!
+//! ```text
+//! study.toml                        the project
+//! study.worklist/cases/ID.toml      a case
+//! study.worklist/readings/ID/       place-1 ..       who reads the case
+//!                                   READER.toml      how far, how long, what happened
+//!                                   READER.seg.nrrd  the reader's label map
+//! study.worklist/consensus/ID.majority.seg.nrrd
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::claim::{Lock, owners, take_place};
+use super::files::{CaseFile, Event, ProjectFile, ReadingFile, State, VERSION};
+use super::{FoundCase, Method, ProjectError, is_plain_name};
+use crate::io::{IoError, atomic, save_label_layers};
+use crate::util::short_debug;
+use crate::volume::{LabelLayers, LabelTable};
+
+/// A project's file is small; what is larger is none.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// An opened project.
+pub struct Project {
+    path: PathBuf,
+    /// What the project's file says.
+    pub file: ProjectFile,
+}
+
+short_debug! {
+    Project: |project| format_args!("a project of {} labels", project.file.labels.len());
+    Reading: |reading| format_args!("a reading, {}", reading.file.state.word());
+}
+
+/// A reading with its reader.
+#[derive(Clone)]
+pub struct Reading {
+    /// The reader's name.
+    pub reader: String,
+    /// What the file says.
+    pub file: ReadingFile,
+}
+
+/// What a reader is to do next.
+pub struct Next {
+    /// The case; `None` when nothing is left.
+    pub case: Option<(String, CaseFile)>,
+    /// How far it is.
+    pub state: State,
+    /// Cases that this reader has finished.
+    pub done: usize,
+    /// Cases that are left for this reader, this one included.
+    pub left: usize,
+}
+
+/// What a reader hands in.
+pub struct Saved<'a> {
+    /// The label map with its layers, where there is one.
+    pub labels: Option<(&'a LabelLayers, &'a LabelTable)>,
+    /// How far the reading is now.
+    pub state: State,
+    /// More time spent on it, in seconds.
+    pub seconds: f64,
+    /// Replaces the note.
+    pub note: Option<String>,
+    /// The model whose proposals were used, with its version.
+    pub model: String,
+    /// What it was prompted with.
+    pub prompts: String,
+}
+
+impl Project {
+    /// Makes a new project.
+    ///
+    /// # Errors
+    /// There is one already, its name does not end as `.toml`, or it cannot be written.
+    pub fn create(path: &Path, file: ProjectFile) -> Result<Self, ProjectError> {
+        check_name(path)?;
+        atomic::check_target(path)?;
+        if path.exists() {
+            let reason = "there is a file of this name already; give a new one";
+            return Err(IoError::output(path, reason).into());
+        }
+        let project = Self {
+            path: path.to_owned(),
+            file,
+        };
+        project.make_folder(&project.store().join("cases"))?;
+        write_toml(path, &project.file)?;
+        Ok(project)
+    }
+
+    /// Opens a project.
+    ///
+    /// # Errors
+    /// No file, one that is no project, one of a later program.
+    pub fn open(path: &Path) -> Result<Self, ProjectError> {
+        check_name(path)?;
+        let file: ProjectFile = read_toml(path)?;
+        if file.version > VERSION {
+            return Err(ProjectError::broken(
+                path,
+                "a later version of the program made it; use that one",
+            ));
+        }
+        if file.readers_per_case == 0 {
+            return Err(ProjectError::broken(path, "readers_per_case is 0"));
+        }
+        let path = path.to_owned();
+        Ok(Self { path, file })
+    }
+
+    /// The labels' names in the order of their values.
+    pub fn label_names(&self) -> Vec<String> {
+        self.file.labels.iter().map(|l| l.name.clone()).collect()
+    }
+
+    fn root(&self) -> &Path {
+        atomic::folder_of(&self.path)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.path.with_extension("worklist")
+    }
+
+    fn case_path(&self, id: &str) -> PathBuf {
+        self.store().join("cases").join(format!("{id}.toml"))
+    }
+
+    fn readings_of(&self, id: &str) -> PathBuf {
+        self.store().join("readings").join(id)
+    }
+
+    fn make_folder(&self, folder: &Path) -> Result<(), ProjectError> {
+        fs::create_dir_all(folder).map_err(|e| IoError::output(folder, e.to_string()).into())
+    }
+
+    /// Adds cases; gives how many were new. Those that are there already stay as they are.
+    ///
+    /// # Errors
+    /// A name that cannot be a file's, two cases of one name, a file that cannot be written.
+    pub fn add(&self, found: &[FoundCase]) -> Result<usize, ProjectError> {
+        let mut added = BTreeMap::new();
+        for case in found {
+            if !is_plain_name(&case.id) {
+                return Err(ProjectError::refused(format!(
+                    "{}: cannot be a case's name; take letters, digits, _, - and .",
+                    case.id
+                )));
+            }
+            let file = CaseFile {
+                image: self.relative(&case.image)?,
+                series: case.series.clone(),
+                labels: case
+                    .labels
+                    .as_deref()
+                    .map(|p| self.relative(p))
+                    .transpose()?,
+            };
+            let before = added.insert(case.id.clone(), file.clone());
+            let known = match self.case_path(&case.id).exists() {
+                true => Some(self.case(&case.id)?),
+                false => None,
+            };
+            let other = before.as_ref().or(known.as_ref());
+            if other.is_some_and(|other| other.image != file.image) {
+                return Err(ProjectError::refused(format!(
+                    "{}: two scans would be cases of this name; name them in a CSV (id,image)",
+                    case.id
+                )));
+            }
+        }
+        self.make_folder(&self.store().join("cases"))?;
+        added.retain(|id, _| !self.case_path(id).exists());
+        for (id, file) in &added {
+            write_toml(&self.case_path(id), file)?;
+        }
+        Ok(added.len())
+    }
+
+    /// The names of all cases, sorted.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn cases(&self) -> Result<Vec<String>, ProjectError> {
+        names_in(&self.store().join("cases"), ".toml")
+    }
+
+    /// What the project says of a case.
+    ///
+    /// # Errors
+    /// There is none of this name, or its file is broken.
+    pub fn case(&self, id: &str) -> Result<CaseFile, ProjectError> {
+        let path = self.case_path(id);
+        if !is_plain_name(id) || !path.exists() {
+            return Err(ProjectError::refused(format!(
+                "{id}: there is no such case; `prosector worklist status` lists them"
+            )));
+        }
+        read_toml(&path)
+    }
+
+    /// Where a path of a case's file leads.
+    pub fn resolved(&self, relative: &str) -> PathBuf {
+        self.root().join(relative)
+    }
+
+    /// All readings of a case, by reader.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is broken.
+    pub fn readings(&self, id: &str) -> Result<Vec<Reading>, ProjectError> {
+        let folder = self.readings_of(id);
+        let readers = names_in(&folder, ".toml")?;
+        let read = |reader: String| {
+            let file = read_toml(&folder.join(format!("{reader}.toml")))?;
+            Ok(Reading { reader, file })
+        };
+        readers.into_iter().map(read).collect()
+    }
+
+    /// The label map of a reading, where there is one.
+    pub fn labels_of(&self, id: &str, reading: &Reading) -> Option<PathBuf> {
+        let name = reading.file.labels.as_ref()?;
+        // A name, never a path that leads elsewhere.
+        let name = Path::new(name).file_name()?;
+        Some(self.readings_of(id).join(name))
+    }
+
+    /// Where the consensus of a case is, or would be.
+    pub fn consensus_path(&self, id: &str, method: Method) -> PathBuf {
+        let name = format!("{id}.{}.seg.nrrd", method.word());
+        self.store().join("consensus").join(name)
+    }
+
+    /// Keeps the consensus of a case.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save_consensus(
+        &self,
+        id: &str,
+        method: Method,
+        layers: &LabelLayers,
+        table: &LabelTable,
+    ) -> Result<PathBuf, ProjectError> {
+        let path = self.consensus_path(id, method);
+        self.make_folder(atomic::folder_of(&path))?;
+        save_label_layers(&path, layers, table)?;
+        Ok(path)
+    }
+
+    /// What a reader is to do next: own cases that are begun, then those that have a place for one more reader.
+    ///
+    /// # Errors
+    /// A name that cannot be a reader's, broken files.
+    pub fn next(&self, reader: &str) -> Result<Next, ProjectError> {
+        check_reader(reader)?;
+        let (mut begun, mut open) = (Vec::new(), Vec::new());
+        let mut done = 0;
+        for id in self.cases()? {
+            let own = self.reading(&id, reader)?;
+            let state = own.map_or(State::NotStarted, |own| own.state);
+            match state {
+                State::Done | State::Flagged => done += 1,
+                State::InProgress => begun.push(id),
+                State::NotStarted if self.has_place(&id, reader) => open.push(id),
+                State::NotStarted => {}
+            }
+        }
+        let left = begun.len() + open.len();
+        let state = match begun.is_empty() {
+            true => State::NotStarted,
+            false => State::InProgress,
+        };
+        let first = begun.into_iter().chain(open).next();
+        let case = first
+            .map(|id| Ok((id.clone(), self.case(&id)?)))
+            .transpose();
+        Ok(Next {
+            case: case.map_err(|e: ProjectError| e)?,
+            state,
+            done,
+            left,
+        })
+    }
+
+    fn has_place(&self, id: &str, reader: &str) -> bool {
+        let owners = owners(&self.readings_of(id), self.file.readers_per_case);
+        owners.len() < self.file.readers_per_case || owners.iter().any(|owner| owner == reader)
+    }
+
+    fn reading(&self, id: &str, reader: &str) -> Result<Option<ReadingFile>, ProjectError> {
+        let path = self.readings_of(id).join(format!("{reader}.toml"));
+        match path.exists() {
+            true => read_toml(&path).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Marks a case as begun by a reader, who takes a place at it.
+    ///
+    /// # Errors
+    /// All places are taken, or the files cannot be written.
+    pub fn start(&self, id: &str, reader: &str) -> Result<(), ProjectError> {
+        let saved = Saved {
+            labels: None,
+            state: State::InProgress,
+            seconds: 0.0,
+            note: None,
+            model: String::new(),
+            prompts: String::new(),
+        };
+        self.write(id, reader, &saved, "started")
+    }
+
+    /// Keeps what a reader made of a case.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn save(&self, id: &str, reader: &str, saved: &Saved) -> Result<(), ProjectError> {
+        let what = format!("saved as {}", saved.state.word());
+        self.write(id, reader, saved, &what)
+    }
+
+    fn write(&self, id: &str, reader: &str, saved: &Saved, what: &str) -> Result<(), ProjectError> {
+        check_reader(reader)?;
+        self.case(id)?;
+        let folder = self.readings_of(id);
+        self.make_folder(&folder)?;
+        take_place(&folder, reader, self.file.readers_per_case)?;
+        let _lock = Lock::take(folder.join(format!("{reader}.lock")))?;
+        let mut file = self.reading(id, reader)?.unwrap_or(ReadingFile {
+            state: State::NotStarted,
+            seconds: 0.0,
+            note: String::new(),
+            labels: None,
+            events: Vec::new(),
+        });
+        if let Some((layers, table)) = saved.labels {
+            let name = format!("{reader}.seg.nrrd");
+            save_label_layers(&folder.join(&name), layers, table)?;
+            file.labels = Some(name);
+        }
+        file.state = saved.state;
+        file.seconds += saved.seconds;
+        if let Some(note) = &saved.note {
+            file.note.clone_from(note);
+        }
+        file.events
+            .push(Event::now(what, &saved.model, &saved.prompts));
+        write_toml(&folder.join(format!("{reader}.toml")), &file)
+    }
+
+    /// The path from the project's folder, with slashes on every system.
+    fn relative(&self, path: &Path) -> Result<String, ProjectError> {
+        let full = |p: &Path| p.canonicalize().map_err(|e| IoError::unreadable(p, e));
+        let (to, from) = (full(path)?, full(self.root())?);
+        let shared = to.components().zip(from.components());
+        let shared = shared.take_while(|(a, b)| a == b).count();
+        let up = from.components().skip(shared).map(|_| "..".to_owned());
+        let down = to.components().skip(shared).map(|part| match part {
+            Component::Normal(name) => name.to_str().map(str::to_owned),
+            _ => None,
+        });
+        let parts: Option<Vec<String>> = up.map(Some).chain(down).collect();
+        let parts = parts.ok_or_else(|| {
+            ProjectError::refused(format!(
+                "{}: cannot be named from the project's folder; put both on one drive, under names in plain characters",
+                path.display()
+            ))
+        })?;
+        Ok(parts.join("/"))
+    }
+}
+
+fn check_name(path: &Path) -> Result<(), ProjectError> {
+    let is_toml = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("toml"));
+    match is_toml {
+        true => Ok(()),
+        false => Err(ProjectError::refused(format!(
+            "{}: a project is a file whose name ends as .toml",
+            path.display()
+        ))),
+    }
+}
+
+fn check_reader(reader: &str) -> Result<(), ProjectError> {
+    match is_plain_name(reader) {
+        true => Ok(()),
+        false => Err(ProjectError::refused(format!(
+            "{reader:?} cannot be a reader's name; take letters, digits, _, - and ."
+        ))),
+    }
+}
+
+/// The names of the files in a folder that end so, without the ending, sorted; none where there is no folder.
+fn names_in(folder: &Path, ending: &str) -> Result<Vec<String>, ProjectError> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = fs::read_dir(folder).map_err(|e| IoError::unreadable(folder, e))?;
+    let names = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        // Temporary files of a program that died begin with a point.
+        let stem = name.strip_suffix(ending)?;
+        is_plain_name(stem).then(|| stem.to_owned())
+    });
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    Ok(names)
+}
+
+fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ProjectError> {
+    let unreadable = |e| IoError::unreadable(path, e);
+    let length = fs::metadata(path).map_err(unreadable)?.len();
+    if length > MOST_BYTES {
+        return Err(ProjectError::broken(path, "it is far too long"));
+    }
+    let text = fs::read_to_string(path).map_err(unreadable)?;
+    toml::from_str(&text).map_err(|e| ProjectError::broken(path, e))
+}
+
+fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), ProjectError> {
+    let text = toml::to_string_pretty(value).map_err(|e| ProjectError::broken(path, e))?;
+    Ok(atomic::replace_text(path, &text)?)
+}

@@ -1,0 +1,73 @@
+//! Paints what the line of equal value through the pointer encloses; the line shows before the click.
+
+use egui::{Key, Painter, Pos2, Ui};
+
+use crate::prompt::Polarity;
+use crate::session::{Receiver, Region, StrokeCommand, StrokeMode, ToolId};
+use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::state::UiState;
+use crate::ui::view::{PlacedView, region_overlay};
+
+use super::{Done, Drag, Kind, Pointer, Tool, brush, key};
+
+pub const TOOL: Tool = Tool {
+    id: ToolId("level_trace"),
+    title: "Level trace",
+    hint: "Point at an edge: the line of equal value shows, and a click paints what it encloses. Shift erases",
+    keys: &[key(Key::V)],
+    kind: &LevelTrace,
+};
+
+struct LevelTrace;
+
+fn region(view: &PlacedView, pos: Pos2) -> Option<Region> {
+    Some(Region::Level {
+        at: view.voxel(pos)?,
+        plane: view.slice.plane(),
+    })
+}
+
+impl Kind for LevelTrace {
+    fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
+        if let Some(region) = region(pointer.view, pointer.pos) {
+            let mode = match pointer.modifiers.shift {
+                true => StrokeMode::Erase,
+                false => StrokeMode::Paint,
+            };
+            pointer.changes(StrokeCommand::Region { mode, region });
+        }
+        Box::new(Done)
+    }
+
+    fn words(&self, receiver: &Receiver, _polarity: Polarity, inverse: bool) -> Option<String> {
+        Some(brush::words(receiver, inverse))
+    }
+
+    fn receives(&self) -> &'static str {
+        "Level tracing paints"
+    }
+
+    fn heeds_limits(&self) -> bool {
+        true
+    }
+
+    fn settings(
+        &self,
+        ui: &mut Ui,
+        _model: &UiModel<'_>,
+        _state: &mut UiState,
+        _out: &mut Vec<UiRequest>,
+    ) {
+        ui.weak("Point at an edge, click to paint");
+    }
+
+    fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {
+        let Some(case) = model.session.case() else {
+            return;
+        };
+        let found = region(view, pos).and_then(|r| r.found_in(case.image()));
+        if let Some(found) = found {
+            region_overlay::paint(painter, view, &found, case.receiver().color);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The list of labels with hundreds of them: sought, filtered, reached by key, named from files and templates.
+
+use eframe::egui::{Key, Modifiers, Rect};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+
+use super::bench::Bench;
+use super::phantom;
+
+/// Names and colours for 200 labels.
+fn two_hundred(folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("labels.txt");
+    let lines = (1..=200).map(|n| {
+        format!(
+            "{n} {} 200 {} 1 1 1 \"structure {n}\"\n",
+            n % 256,
+            255 - n % 256
+        )
+    });
+    std::fs::write(&path, lines.collect::<String>()).expect("the folder can be written to");
+    path
+}
+
+fn rows(bench: &Bench) -> Vec<(String, Rect)> {
+    let nodes = bench.harness.query_all_by_label_contains("Lock structure");
+    nodes
+        .map(|node| {
+            (
+                node.accesskit_node().label().unwrap_or_default(),
+                node.rect(),
+            )
+        })
+        .collect()
+}
+
+fn seek(bench: &mut Bench, text: &str) {
+    bench.press("Find a label");
+    bench.type_text(text);
+}
+
+fn active(bench: &Bench) -> Option<u16> {
+    bench.case().active().map(|l| l.value)
+}
+
+#[test]
+fn two_hundred_labels_are_read_sought_and_reached() {
+    let (mut bench, folder) = phantom();
+    bench.will_choose(two_hundred(folder.path()));
+    bench.choose("File", "Read names and colours");
+    assert_eq!(bench.case().table().labels().len(), 200);
+    assert!(bench.shows("200 labels added"), "{:?}", bench.messages());
+    assert_eq!(
+        bench.case().history().undo_name(),
+        Some("names and colours")
+    );
+    bench.picture("labels_200");
+    // Back from none is the last, which comes into sight.
+    bench.key(Modifiers::NONE, Key::Comma);
+    assert_eq!(active(&bench), Some(200));
+    bench.settle();
+    let (section, buttons) = (bench.rect("Find a label"), bench.rect("New label"));
+    let last = rows(&bench).pop().expect("a row").1;
+    assert!(
+        last.top() > section.bottom() && last.bottom() <= buttons.top(),
+        "{last}"
+    );
+    bench.picture("labels_200_last");
+
+    seek(&mut bench, "ture 15");
+    let found: Vec<String> = rows(&bench).into_iter().map(|(text, _)| text).collect();
+    assert_eq!(found.len(), 11, "15 and 150 to 159: {found:?}");
+    let first = rows(&bench)[0].1;
+    assert!(
+        first.top() >= section.top(),
+        "the list begins at its top: {first}"
+    );
+    bench.picture("labels_200_sought");
+    bench.press("All found");
+    assert!(bench.shows("11 of 200 labels"));
+    bench.press("Hide");
+    bench.press("All found");
+    bench.press("Lock");
+    let table = bench.case().table();
+    let (hidden, locked) = (
+        table.hidden().len(),
+        table.labels().iter().filter(|l| l.locked).count(),
+    );
+    assert_eq!((hidden, locked), (11, 11));
+    assert_eq!(bench.case().history().undo_name(), Some("lock labels"));
+    // The keys go through what is found.
+    bench.left_click(bench.point("Axial", 0.9, 0.1));
+    bench.key(Modifiers::NONE, Key::Period);
+    assert_eq!(active(&bench), Some(15));
+    bench.key(Modifiers::NONE, Key::Period);
+    assert_eq!(active(&bench), Some(150));
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert!(bench.case().table().labels().iter().all(|l| !l.locked));
+    seek(&mut bench, " nothing like it");
+    assert!(bench.shows("No label of that name"));
+    bench.key(Modifiers::NONE, Key::Escape);
+    assert!(rows(&bench).len() > 11, "Esc empties the field");
+}
+
+#[test]
+fn a_template_names_labels_by_value_or_adds_them_and_is_one_step() {
+    let (mut bench, folder) = phantom();
+    bench.key(Modifiers::COMMAND, Key::K);
+    bench.type_text("brain tumour");
+    bench.key(Modifiers::NONE, Key::Enter);
+    let names = |bench: &Bench| -> Vec<String> {
+        let labels = bench.case().table().labels().iter();
+        labels.map(|l| l.name.clone()).collect()
+    };
+    let tumour = [
+        "necrotic_core",
+        "edema",
+        "enhancing_tumor",
+        "resection_cavity",
+    ];
+    assert_eq!(names(&bench), tumour);
+    bench.press("All found");
+    bench.press("Add labels");
+    bench.press("Labels of the abdomen (TG-263)");
+    assert_eq!(names(&bench).len(), 4 + 19);
+    assert_eq!(
+        names(&bench)[..5],
+        [
+            "necrotic_core",
+            "edema",
+            "enhancing_tumor",
+            "resection_cavity",
+            "Liver"
+        ]
+    );
+    let before = bench.case().table().clone();
+    bench.press("All found");
+    bench.press("Add labels");
+    bench.press("Labels of the abdomen (TG-263)");
+    assert_eq!(
+        *bench.case().table(),
+        before,
+        "what there is already is not added again"
+    );
+    let path = folder.path().join("mine.ctbl");
+    bench.will_choose(&path);
+    bench.choose("File", "Write names and colours");
+    assert!(
+        bench.shows("Names and colours written"),
+        "{:?}",
+        bench.messages()
+    );
+    let written = std::fs::read_to_string(&path).expect("it was written");
+    assert!(
+        written.contains("\n3 enhancing_tumor 242 188 64 255\n"),
+        "{written}"
+    );
+    bench.key(Modifiers::COMMAND, Key::Z);
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert!(names(&bench).is_empty());
+    let bad = folder.path().join("bad.txt");
+    std::fs::write(&bad, "1 2 3 4 1 1 1 \"a\"\nnonsense \"\"\n")
+        .expect("the folder can be written to");
+    bench.will_choose(&bad);
+    bench.choose("File", "Read names and colours");
+    assert!(bench.shows("line 2"), "{:?}", bench.messages());
+    assert!(names(&bench).is_empty(), "nothing of it is taken");
+}
