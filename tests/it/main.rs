@@ -39,6 +39,7 @@ mod morphology;
 mod nifti;
 mod nifti_damage;
 mod nifti_output;
+mod nnunet;
 mod operations;
 mod over_time;
 mod own_grids;

@@ -78,6 +78,26 @@ fn volume_networks_match_their_authors() {
     }
 }
 
+/// The networks of nnU-Net: the rest of that folder are stages and pipelines, which are not built yet.
+#[test]
+fn nnunet_networks_match_their_authors() {
+    let Some(golden) = shared("golden/nnunet") else {
+        return;
+    };
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("nnunet");
+    std::fs::create_dir(&folder).unwrap();
+    for entry in std::fs::read_dir(golden).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let kinds = ["nnunet_plain", "nnunet_resenc", "nnunet_blocks"];
+        if kinds.iter().any(|kind| name.starts_with(kind)) {
+            std::fs::copy(&path, folder.join(name)).unwrap();
+        }
+    }
+    assert_parity(&folder);
+}
+
 #[test]
 fn the_model_in_the_box_matches_its_twin() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/twin");

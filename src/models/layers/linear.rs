@@ -40,7 +40,7 @@ impl Linear {
 
 /// x W + b over the last axis of `x` `[.., in]`, `weight [in, out]`: all rows in one product. Left to itself, Burn makes
 /// a product for each step along the leading axes where the last but one has a round length, and reads W for each anew.
-pub(super) fn multiply_rows<const D: usize>(
+pub(crate) fn multiply_rows<const D: usize>(
     x: Tensor<D>,
     weight: Tensor<2>,
     bias: Option<Tensor<1>>,

@@ -14,4 +14,5 @@ pub use convolution::{
     Conv2d, Conv3d, Conv3dLast, ConvTranspose2d, ConvTranspose3d, Doubling3d, PointConv3d, Window,
 };
 pub use linear::Linear;
+pub(in crate::models) use linear::multiply_rows;
 pub use norm::{ChannelNorm, LayerNorm};
