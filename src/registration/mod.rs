@@ -37,9 +37,15 @@ const LEVELS: [LevelPlan; 3] = [
         side_mm: 2.5,
         followed: 3,
         first_step: (0.5, 0.5),
-        last_step: 0.05,
+        last_step: LAST_STEP,
     },
 ];
+
+/// No step of the finest level is shorter, in degrees or mm.
+const LAST_STEP: f64 = 0.05;
+
+/// The first steps of climbs from the top of the finest level, in degrees and mm.
+const LONGER_STEPS: [f64; 3] = [3.0, 1.7, 0.9];
 
 /// Candidates that differ by less in every parameter, in degrees or mm, are one.
 const SAME_HILL: f64 = 1.0;
@@ -138,6 +144,11 @@ fn register_smaller(
             )?;
         }
         candidates.sort_by(|a, b| b.information.total_cmp(&a.information));
+        if n + 1 == LEVELS.len()
+            && let Some(best) = candidates.first_mut()
+        {
+            *best = climb_on(*best, &information, ctx)?;
+        }
         finest = Some(level);
     }
     let (Some(best), Some(level)) = (candidates.first(), finest) else {
@@ -151,6 +162,21 @@ fn register_smaller(
         information_before: level.information(&start),
         overlap: level.overlap(&fixed_from_moving),
     })
+}
+
+/// Sets out again from the top in longer steps, which reach over small dents, until there is nothing higher.
+fn climb_on(
+    mut best: Candidate,
+    information: &dyn Fn(&[f64; 6]) -> Option<f64>,
+    ctx: &JobContext,
+) -> Result<Candidate, Cancelled> {
+    for &step in &LONGER_STEPS {
+        let again = climb(best, (step, step), LAST_STEP, information, ctx)?;
+        if again.information > best.information {
+            best = again;
+        }
+    }
+    Ok(best)
 }
 
 /// Keeps the best of candidates that lie apart: those that climbed the same hill are one. The best come first.

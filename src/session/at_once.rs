@@ -72,10 +72,14 @@ impl Case {
         let active = self.active().map(|label| label.value);
         let bounds = active.and_then(|value| label_bounds(self.document.labels_with(value), value));
         let mode = StrokeMode::Erase;
+        let place = match scissors.side {
+            CutSide::Inside => "inside the outline",
+            CutSide::Outside => "outside of the outline",
+        };
         self.draw_at_once(
             mode,
             "scissors",
-            "to cut off",
+            place,
             tools,
             out,
             |grid, visit| match scissors.side {

@@ -113,10 +113,10 @@ impl Case {
         let (limits, table) = (&tools.limits, document.table());
         let layer = table.layer_of(label);
         let allowed = Allowed::of(limits, &self.scan.image, document.layers(), table, layer);
-        let mut protected = limits.over.protected(table);
-        if mode == StrokeMode::Erase {
-            protected = Locks::of_locked_or_hidden(table);
-        }
+        let protected = match mode {
+            StrokeMode::Paint => limits.over.protected(table),
+            StrokeMode::Erase => Locks::of_locked_or_hidden(table),
+        };
         self.stroke = Some(Stroke {
             mode,
             label,

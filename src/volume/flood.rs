@@ -23,12 +23,12 @@ pub fn flooded(
     let mut flood = Flood {
         grid,
         within,
-        seen: Bits::new(grid.len()),
+        seen: Bits::new(within.size().iter().product()),
         runs: Vec::new(),
     };
     let mut stack = vec![start];
     while let Some(at) = stack.pop() {
-        if !flood.seen.holds(at) {
+        if !flood.seen.holds(flood.place(at)) {
             let run = flood.take_run(at, &accepts);
             flood.neighbours(&run, &accepts, &mut stack);
             flood.runs.push(run);
@@ -59,8 +59,17 @@ impl Flood<'_> {
         while run.end <= last && accepts(run.end) {
             run.end += 1;
         }
-        run.clone().for_each(|offset| self.seen.add(offset));
+        let place = self.place(run.start);
+        (place..place + run.len()).for_each(|place| self.seen.add(place));
         run
+    }
+
+    /// Where a voxel of the box is in the bits.
+    fn place(&self, offset: usize) -> usize {
+        let at = self.grid.voxel_at(offset).0;
+        let [i, j, k] = [0, 1, 2].map(|d| (at[d] - self.within.min[d]) as usize);
+        let [ni, nj, _] = self.within.size();
+        i + ni * (j + nj * k)
     }
 
     /// Puts one voxel of every accepted stretch of the four neighbouring rows on the stack.
@@ -81,8 +90,9 @@ impl Flood<'_> {
                 continue;
             };
             let mut joins = false;
-            for offset in start..start + run.len() {
-                let is_new = !self.seen.holds(offset) && accepts(offset);
+            let place = self.place(start);
+            for (n, offset) in (start..start + run.len()).enumerate() {
+                let is_new = !self.seen.holds(place + n) && accepts(offset);
                 if is_new && !joins {
                     stack.push(offset);
                 }

@@ -5,16 +5,22 @@
 
 use crate::geometry::{VoxelBox, VoxelIndex};
 
+use crate::util::short_debug;
+
 use super::LabelMap;
 use super::components::{Connectivity, largest_component};
 
 /// A part of a mask: voxels of a box, `i` fastest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Crop {
     /// Where in the volume; inside it.
     pub bounds: VoxelBox,
     /// 0 or 1 per voxel of the box.
     pub voxels: Vec<u8>,
+}
+
+short_debug! {
+    Crop: |crop| format_args!("crop {:?}", crop.bounds);
 }
 
 impl Crop {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::geometry::RigidTransform;
-use crate::io::{OpenOptions, check_keeps, open_transform, save_transform};
+use crate::io::{Choice, OpenOptions, check_keeps, open_transform, save_transform};
 use crate::registration::{Registered, RegistrationError, register};
 use crate::session::{OpenedScan, ScanSource, SecondCommand};
 use crate::ui::Severity;
@@ -22,7 +22,11 @@ impl Window {
 
     /// Lays a scan that was read over the one that is open.
     pub(super) fn take_second(&mut self, scan: Box<OpenedScan>) {
-        let warnings = words::of_scan(&scan.info);
+        let mut info = scan.info.clone();
+        // Which kind it is decides colours and window at first, which are at hand.
+        info.warnings
+            .retain(|w| w.choice() != Some(Choice::Modality));
+        let warnings = words::of_scan(&info);
         self.apply(SecondCommand::Open(scan));
         self.warn(&warnings);
     }

@@ -40,6 +40,10 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Tools", |ui| {
             ui.add_enabled_ui(open, |ui| tools::show(ui, model, state, out));
         });
+        // Above what has room of its own, so that all of it is in sight.
+        if let Some(image) = model.session.case().and_then(|c| c.second()) {
+            section(ui, "Second image", |ui| second::show(ui, image, out));
+        }
         section(ui, "Model", |ui| ai::show(ui, model, state, out));
         let heading = section(ui, "Labels", |ui| {
             labels::show(ui, model, state, list_height, out);
@@ -49,9 +53,6 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         section(ui, "Display", |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
-        if let Some(image) = model.session.case().and_then(|c| c.second()) {
-            section(ui, "Second image", |ui| second::show(ui, image, out));
-        }
     });
     // Below what scrolls, so that it is always at hand.
     let top = ui.cursor().top();
