@@ -116,6 +116,13 @@ fn what_cannot_be_built_is_refused_by_name() {
         "between",
     );
     refused(&with("n_stages", json!(0)), "stages");
+    let mut endless = with("n_stages", json!(1_000_000_000_000_000_u64));
+    endless["arch_kwargs"]["n_conv_per_stage"] = json!(2);
+    refused(&endless, "stages");
+    let mut residual = with("nonlin_first", json!(true));
+    residual["network_class_name"] = json!("ResidualEncoderUNet");
+    residual["arch_kwargs"]["n_blocks_per_stage"] = json!(1);
+    refused(&residual, "nonlin_first");
     refused(&json!({}), "network_class_name");
 }
 

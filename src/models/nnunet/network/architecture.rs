@@ -108,6 +108,8 @@ const KNOWN: [&str; 20] = [
 
 /// The eps of every published network's normalisation.
 const EPS: f64 = 1e-5;
+/// More stages than any input could be halved for.
+const MOST_STAGES: usize = 16;
 /// What is wrong where some lists are longer than others.
 const UNEVEN: &str = "the plans do not describe the same stages everywhere";
 /// The slope of every published network's LeakyReLU.
@@ -134,6 +136,9 @@ impl Architecture {
             other => return Err(format!("the plans' convolution '{other}' is not supported")),
         };
         let stages = count(args.get("n_stages"), "n_stages")?;
+        if stages > MOST_STAGES {
+            return Err(UNEVEN.to_owned());
+        }
         let depths = match encoder {
             EncoderKind::Plain => "n_conv_per_stage",
             EncoderKind::Residual => "n_blocks_per_stage",
@@ -252,7 +257,10 @@ impl Architecture {
         const MOST: usize = 4096;
         let stages = self.stages();
         let lengths = [self.kernels.len(), self.strides.len(), self.depths.len()];
-        if stages < 2 || lengths != [stages; 3] || self.decoder_depths.len() + 1 != stages {
+        if !(2..=MOST_STAGES).contains(&stages)
+            || lengths != [stages; 3]
+            || self.decoder_depths.len() + 1 != stages
+        {
             return Err(UNEVEN.to_owned());
         }
         let widths = self
@@ -277,6 +285,11 @@ impl Architecture {
         }
         if self.strides.iter().flatten().any(|&s| s == 0 || s > 16) {
             return Err("the plans have a stride that is not between 1 and 16".to_owned());
+        }
+        if self.style.activation_first && self.encoder == EncoderKind::Residual {
+            return Err(
+                "the plans' nonlin_first is not supported in a residual network".to_owned(),
+            );
         }
         if self.strides[0] != [1; 3] {
             return Err("the plans' first stage has a stride, which is not supported".to_owned());
