@@ -58,7 +58,8 @@ fn time(text: &str) -> Option<NaiveTime> {
         Some(digits) => digits.parse::<u32>().ok(),
         None => Some(0),
     };
-    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+    let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(fraction) || !is_number(whole) || !whole.len().is_multiple_of(2) {
         return None;
     }
     let micro: u32 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
