@@ -2,7 +2,7 @@
 
 use glam::DVec3;
 
-use super::{Affine, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
+use super::{Affine, Orientation, Plane, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 
 /// Axes whose cosine is no larger count as perpendicular: ITK takes as much.
 const SHEAR_COSINE: f64 = 1e-3;
@@ -85,6 +85,11 @@ impl Grid {
     pub fn size_mm(&self) -> [f64; 3] {
         let spacing_mm = self.spacing_mm();
         std::array::from_fn(|d| spacing_mm[d] * self.dims[d] as f64)
+    }
+
+    /// The voxel axis that the slices of a plane are counted along.
+    pub fn normal_axis(&self, plane: Plane) -> usize {
+        plane.normal_voxel_axis(&Orientation::of(&self.affine))
     }
 
     /// Length of a voxel step on each axis in mm.

@@ -1,6 +1,6 @@
 //! What is drawn in one go: outlines, regions, cuts, and labels that are moved.
 
-use crate::geometry::{Orientation, Plane, VoxelBox, VoxelPoint};
+use crate::geometry::{Plane, VoxelBox, VoxelPoint};
 use crate::volume::morphology::{Crop, label_bounds};
 use crate::volume::{Grid, fill_outline, fill_through, slices_cut};
 
@@ -21,7 +21,7 @@ impl Case {
             StrokeMode::Paint => "polygon",
             StrokeMode::Erase => "erase by polygon",
         };
-        let normal_axis = self.normal_axis(plane);
+        let normal_axis = self.grid().normal_axis(plane);
         self.draw_at_once(
             mode,
             name,
@@ -63,7 +63,7 @@ impl Case {
         tools: Tools,
         out: &mut Effects,
     ) {
-        let normal_axis = self.normal_axis(plane);
+        let normal_axis = self.grid().normal_axis(plane);
         let Some(first) = corners.first().filter(|c| c.0.is_finite()) else {
             return;
         };
@@ -142,10 +142,6 @@ impl Case {
             ));
         }
         edit.finish("move label");
-    }
-
-    pub(super) fn normal_axis(&self, plane: Plane) -> usize {
-        plane.normal_voxel_axis(&Orientation::of(&self.grid().affine))
     }
 }
 

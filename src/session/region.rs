@@ -1,6 +1,6 @@
 //! Regions that a tool finds in the scan around a voxel.
 
-use crate::geometry::{Orientation, Plane, VoxelIndex};
+use crate::geometry::{Plane, VoxelIndex};
 use crate::volume::morphology::Crop;
 use crate::volume::{ImageVolume, flooded, level_region};
 
@@ -29,7 +29,7 @@ impl Region {
     /// Its voxels; `None` where there are none. Time goes with the region, for a level with the slice.
     pub fn found_in(&self, image: &ImageVolume) -> Option<Crop> {
         let grid = image.grid();
-        let normal = |plane: Plane| plane.normal_voxel_axis(&Orientation::of(&grid.affine));
+        let normal = |plane: Plane| grid.normal_axis(plane);
         match *self {
             Self::Flood {
                 at,

@@ -139,7 +139,7 @@ impl Case {
         match brush.shape {
             BrushShape::Sphere => BrushTip::Ball { radius_mm },
             BrushShape::Disc => {
-                let normal_axis = self.normal_axis(plane);
+                let normal_axis = self.grid().normal_axis(plane);
                 BrushTip::Disc {
                     radius_mm,
                     normal_axis,

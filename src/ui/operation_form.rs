@@ -10,7 +10,7 @@ use egui::{Button, Checkbox, ComboBox, Context, Grid, RichText, TextEdit, Ui, Wi
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
-use crate::geometry::{Orientation, Plane, VoxelBox, VoxelIndex};
+use crate::geometry::{Plane, VoxelBox, VoxelIndex};
 use crate::session::operations::{EditCommand, Kind, Need, Operation, OperationError, Parameter};
 use crate::session::{Case, Command};
 
@@ -222,7 +222,7 @@ fn choice(
 fn at_hand(kind: Kind, plane: Option<Plane>, case: &Case) -> Option<(&'static str, String)> {
     match kind {
         Kind::Slice => {
-            let axis = plane?.normal_voxel_axis(&Orientation::of(&case.grid().affine));
+            let axis = case.grid().normal_axis(plane?);
             Some(("Slice shown", case.cross_hair().0[axis].to_string()))
         }
         Kind::Voxel => {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::geometry::{Orientation, Plane};
+use crate::geometry::Plane;
 use crate::session::effect::{Effect, Effects};
 use crate::session::operations::{OperationError, Values, find_label};
 use crate::session::{Case, OpenedScan, Tools};
@@ -116,7 +116,7 @@ impl<'a> Edit<'a> {
 
     /// The voxel axis that a plane's slices are counted along.
     pub fn axis_of(&self, plane: Plane) -> usize {
-        plane.normal_voxel_axis(&Orientation::of(&self.grid().affine))
+        self.grid().normal_axis(plane)
     }
 
     /// The voxels of a label, cut to their bounds; `None` when it is empty.

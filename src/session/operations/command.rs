@@ -1,6 +1,6 @@
 //! An operation with its values, as a command.
 
-use crate::geometry::{Orientation, VoxelIndex};
+use crate::geometry::VoxelIndex;
 use crate::session::document::Edit;
 use crate::session::effect::Effects;
 use crate::session::{Case, Tools};
@@ -87,7 +87,7 @@ impl EditCommand {
             }
             let slice = self.values.slice(parameter.name);
             if let (Some(slice), Some(plane)) = (slice, self.values.plane("plane")) {
-                let axis = plane.normal_voxel_axis(&Orientation::of(&grid.affine));
+                let axis = grid.normal_axis(plane);
                 let slices = grid.dims[axis];
                 if slice >= slices as i64 {
                     let plane = plane.name().to_lowercase();

@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Painter, Pos2, Sense, Ui};
 
-use crate::geometry::{Convention, Orientation, Plane, VoxelBox};
+use crate::geometry::{Convention, Plane, VoxelBox};
 use crate::io::TimeAxis;
 use crate::session::{Case, Command, ViewCommand};
 use crate::ui::state::UiState;
@@ -151,7 +151,7 @@ impl Pane for Slice {
 
 /// What slices of this plane are called: where the third axis is time, not every plane is one.
 fn name(plane: Plane, case: &Case) -> &'static str {
-    let normal = plane.normal_voxel_axis(&Orientation::of(&case.grid().affine));
+    let normal = case.grid().normal_axis(plane);
     annotations::plane_text(plane, normal, case.info().time)
 }
 

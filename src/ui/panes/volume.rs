@@ -5,7 +5,7 @@ use egui::{
     Align2, CursorIcon, PointerButton, Pos2, Rect, Response, Sense, Stroke, Ui, Vec2, vec2,
 };
 
-use crate::geometry::{Grid, Orbit, OrbitView, Orientation, Plane, VoxelBox, WorldPoint};
+use crate::geometry::{Grid, Orbit, OrbitView, Plane, VoxelBox, WorldPoint};
 use crate::render::{PRESETS, Preset, Quality, VolumeStyle, pick};
 use crate::session::Case;
 use crate::ui::theme;
@@ -197,10 +197,9 @@ impl Volume {
     fn shown(&self, case: &Case, view: &OrbitView) -> VoxelBox {
         let grid = case.grid();
         let mut shown = VoxelBox::whole(grid.dims);
-        let orientation = Orientation::of(&grid.affine);
         let away = view.voxels_per_mm();
         for (_, plane) in self.cut.iter().zip(Plane::ALL).filter(|(cut, _)| **cut) {
-            let axis = plane.normal_voxel_axis(&orientation);
+            let axis = grid.normal_axis(plane);
             let at = case.cross_hair().0[axis];
             match away[axis] >= 0.0 {
                 true => shown.min[axis] = at,

@@ -3,7 +3,7 @@
 use glam::DVec3;
 use serde::Serialize;
 
-use crate::geometry::{Orientation, Plane};
+use crate::geometry::Plane;
 use crate::volume::Grid;
 use crate::volume::morphology::Crop;
 
@@ -30,7 +30,7 @@ pub struct Recist {
 impl Recist {
     /// Measures a label with at least one voxel, on the grid of its volume.
     pub(super) fn of(label: &Crop, grid: &Grid, plane: Plane) -> Self {
-        let axis = plane.normal_voxel_axis(&Orientation::of(&grid.affine));
+        let axis = grid.normal_axis(plane);
         let mut recist = Self {
             plane,
             slice: label.bounds.min[axis],
