@@ -71,6 +71,8 @@ pub struct Statistics {
     pub of_labels: BTreeMap<u16, LabelStatistics>,
     /// Whether it is of the labels as they are now.
     pub is_current: bool,
+    /// Why no SUV is told of a PET, in one line.
+    pub without_suv: Option<String>,
 }
 
 /// Everything that the window reads. It changes nothing itself: it returns [`UiRequest`]s.

@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_millis(250);
 
 /// What is known of the labels, and what has changed since.
 pub struct Measuring {
-    worker: Worker<Vec<Known>>,
+    worker: Worker<(ScanKey, Vec<Known>)>,
     /// What was measured last.
     known: Vec<Known>,
     /// Of which scan.
@@ -94,7 +94,12 @@ impl Window {
             };
             measuring.is_running = false;
             // After a defect of ours nothing is known, and nothing is tried again by itself.
-            measuring.known = outcome.unwrap_or_default();
+            measuring.known = match outcome {
+                Some((of, known)) if measuring.of == Some(of) => known,
+                // Of a scan that is shown no more.
+                Some(_) => continue,
+                None => Vec::new(),
+            };
             let rows = measuring.known.iter().map(|k| (k.value, k.measured));
             measuring.statistics.of_labels = rows.collect();
             measuring.statistics.is_current = measuring.changed.is_none();
@@ -105,6 +110,7 @@ impl Window {
         if measuring.of != Some(case.key()) {
             measuring.of = Some(case.key());
             measuring.known.clear();
+            measuring.statistics = Statistics::default();
             measuring.changed = Some(VoxelBox::whole(case.grid().dims));
         }
         if measuring.changed.is_none() || measuring.is_running {
@@ -127,16 +133,20 @@ impl Measuring {
         };
         let layers = case.document().layers().maps().to_vec();
         let image = Arc::clone(case.image());
-        // Why there is no SUV is said where the scan is opened.
-        let suv = suv_asked(&image, case.info(), None).unwrap_or(None);
+        let suv = suv_asked(&image, case.info(), None).unwrap_or_else(|reason| {
+            self.statistics.without_suv = Some(reason);
+            None
+        });
         let asked = Asked {
             plane: Plane::Axial,
             suv,
         };
-        let known = self.known.clone();
+        let (of, known) = (case.key(), self.known.clone());
         self.is_running = true;
-        self.worker
-            .submit(move |ctx| measured(&image, layers, known, changed, &asked, ctx));
+        self.worker.submit(move |ctx| {
+            let known = measured(&image, layers, known, changed, &asked, ctx);
+            (of, known)
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Align, Layout, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, UiBuilder, vec2};
 
-use crate::geometry::{Orientation, VoxelIndex, VoxelPoint, WorldPoint};
+use crate::geometry::{VoxelIndex, VoxelPoint, WorldPoint};
 use crate::session::Case;
 use crate::ui::model::Statistics;
 use crate::ui::theme;
@@ -217,6 +217,9 @@ fn heading(ui: &mut Ui, case: &Case, rows: &[(&Label, &LabelStatistics)], statis
         if copy.clicked() {
             ui.ctx().copy_text(csv(&measured(case, rows)));
         }
+        if let Some(reason) = &statistics.without_suv {
+            ui.weak(reason);
+        }
     });
 }
 
@@ -307,9 +310,7 @@ fn place(case: &Case, measured: &LabelStatistics) -> Option<VoxelIndex> {
     let middle: VoxelPoint = grid.voxel_from_world(WorldPoint(glam::DVec3::from_array(centroid)));
     let mut voxel = middle.nearest();
     if let Some(recist) = measured.recist {
-        let axis = recist
-            .plane
-            .normal_voxel_axis(&Orientation::of(&grid.affine));
+        let axis = grid.normal_axis(recist.plane);
         voxel.0[axis] = recist.slice;
     }
     Some(voxel)

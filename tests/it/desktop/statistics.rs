@@ -103,3 +103,24 @@ fn a_row_goes_to_its_label() {
         "{at:?} is in the label, axis {axis}"
     );
 }
+
+#[test]
+fn why_a_pet_has_no_suv_is_said_and_another_scan_begins_with_an_empty_table() {
+    let (mut bench, _folder) = phantom();
+    bench.key(Modifiers::COMMAND, Key::Num8);
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.45, 0.5));
+    settle(&mut bench);
+    is_right(&bench);
+    assert!(!bench.shows("there is no SUV"));
+    bench.press("PET");
+    bench.left_click(bench.point("Axial", 0.5, 0.55));
+    settle(&mut bench);
+    assert!(bench.shows("there is no SUV"), "{:?}", bench.texts());
+    bench.choose("File", "Open sample");
+    bench.press("Discard changes");
+    assert!(bench.case().table().labels().is_empty());
+    assert!(bench.shows("no voxel is labelled"), "{:?}", bench.texts());
+    assert!(!bench.shows("there is no SUV"));
+    bench.harness.get_by_label("Statistics, 0 labels");
+}
