@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use crate::cli::StatisticsArgs;
-use crate::volume::statistics::{Asked, Measured, Recist, Suv, bounds_by_label, csv, measure};
+use crate::volume::statistics::{Asked, Measured, Recist, Suv, csv, measure_all};
 use crate::volume::{ImageVolume, LabelLayers, LabelTable};
 
 use crate::app::uptake::suv_asked;
@@ -81,37 +81,18 @@ pub(super) fn run(args: &StatisticsArgs) -> Result<(), Refusal> {
 
 fn report(
     image: &ImageVolume,
-    (layers, table): (&LabelLayers, &LabelTable),
+    labels: (&LabelLayers, &LabelTable),
     asked: &Asked,
     mut warnings: Vec<String>,
     console: Console,
 ) -> Report {
-    let maps = layers.maps().iter().enumerate();
-    let found: Vec<_> = maps
-        .flat_map(|(layer, map)| {
-            bounds_by_label(map)
-                .into_iter()
-                .map(move |l| (layer, map, l))
-        })
-        .collect();
-    if found.is_empty() {
+    let rows = measure_all(image, labels, asked, |share| {
+        console.progress(share, "measuring");
+    });
+    if rows.is_empty() {
         warnings.push("the label map is empty: no voxel is labelled".to_owned());
     }
-    let mut rows = Vec::with_capacity(found.len());
-    let mut not_finite = 0;
-    for (n, &(layer, labels, label)) in found.iter().enumerate() {
-        console.progress(n as f32 / found.len() as f32, "measuring");
-        let Some(statistics) = measure(image, labels, label, asked) else {
-            continue;
-        };
-        not_finite += statistics.not_finite;
-        rows.push(Measured {
-            value: label.0,
-            name: table.get(label.0).map(|l| l.name.clone()),
-            layer,
-            statistics,
-        });
-    }
+    let not_finite: usize = rows.iter().map(|row| row.statistics.not_finite).sum();
     if not_finite > 0 {
         warnings.push(format!(
             "{not_finite} labelled voxels hold no finite number; they are left out of mean, SD, min, max, median and SUV"

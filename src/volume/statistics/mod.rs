@@ -13,7 +13,7 @@ mod suv;
 use crate::geometry::{Plane, VoxelBox};
 
 use super::morphology::{Crop, rows};
-use super::{ImageVolume, LabelMap, ThirdAxis};
+use super::{ImageVolume, LabelLayers, LabelMap, LabelTable, ThirdAxis};
 
 pub use csv::{Measured, csv, quoted};
 pub use intensity::Intensity;
@@ -60,6 +60,37 @@ pub fn measure(
     let dims = image.grid().dims;
     assert_eq!(dims, labels.grid.dims, "labels must lie on the scan");
     measure_voxels(image, &Crop::of_label_in(labels, value, bounds), asked)
+}
+
+/// Measures every label that has voxels, layer by layer, in ascending order of values; `step` hears which share is done.
+///
+/// # Panics
+/// If scan and labels differ in dims.
+pub fn measure_all(
+    image: &ImageVolume,
+    (layers, table): (&LabelLayers, &LabelTable),
+    asked: &Asked,
+    mut step: impl FnMut(f32),
+) -> Vec<Measured> {
+    let of_map = |(layer, map)| {
+        let found = bounds_by_label(map).into_iter();
+        found.map(move |label| (layer, map, label))
+    };
+    let layers = layers.maps().iter().map(AsRef::as_ref).enumerate();
+    let found: Vec<(usize, &LabelMap, (u16, VoxelBox))> = layers.flat_map(of_map).collect();
+    let measured = found
+        .iter()
+        .enumerate()
+        .filter_map(|(n, &(layer, map, label))| {
+            step(n as f32 / found.len() as f32);
+            Some(Measured {
+                value: label.0,
+                name: table.get(label.0).map(|l| l.name.clone()),
+                layer,
+                statistics: measure(image, map, label, asked)?,
+            })
+        });
+    measured.collect()
 }
 
 /// Measures voxels that were taken out of a label map on the scan's voxels; `None` when there is none.

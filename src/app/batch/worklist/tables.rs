@@ -6,7 +6,7 @@ use crate::geometry::Plane;
 use crate::io::atomic;
 use crate::project::Project;
 use crate::util::JobContext;
-use crate::volume::statistics::{Asked, Measured, bounds_by_label, csv, measure, quoted};
+use crate::volume::statistics::{Asked, csv, measure_all, quoted};
 
 use super::super::Refusal;
 use super::super::console::Console;
@@ -76,20 +76,8 @@ fn measured(project: &Project, id: &str, ctx: &JobContext) -> Result<Vec<String>
     };
     for reading in readings {
         let labels = labels_of_reading(project, id, &reading, &scan, ctx)?;
-        let mut rows = Vec::new();
-        for (layer, map) in labels.layers.maps().iter().enumerate() {
-            for found in bounds_by_label(map) {
-                let Some(statistics) = measure(&scan.image, map, found, &asked) else {
-                    continue;
-                };
-                rows.push(Measured {
-                    value: found.0,
-                    name: labels.table.get(found.0).map(|l| l.name.clone()),
-                    layer,
-                    statistics,
-                });
-            }
-        }
+        let found = (&labels.layers, &labels.table);
+        let rows = measure_all(&scan.image, found, &asked, |_| {});
         let of_reading = line(&[id, &reading.reader]);
         let table = csv(&rows);
         lines.extend(
