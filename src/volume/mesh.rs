@@ -11,6 +11,7 @@ use glam::{DAffine3, DVec3};
 use crate::util::short_debug;
 
 use super::LabelMap;
+use super::morphology::label_bounds;
 
 /// Steps of Taubin's smoothing: how often, how far inward, and how far outward again.
 const ROUNDS: usize = 15;
@@ -45,8 +46,9 @@ impl Mesh {
     /// The smoothed surface of a label in mm, RAS; without triangles where the label has no voxel.
     pub fn of_label(labels: &LabelMap, value: u16) -> Self {
         let mut march = March::new(labels, value);
-        if let Some(around) = bounds_of(labels, value) {
-            march.over(around);
+        if let Some(bounds) = label_bounds(labels, value) {
+            // Cubes of eight voxels, the first of which begin one voxel before the label, maybe outside of the volume.
+            march.over([bounds.min.map(|n| n - 1), bounds.max]);
         }
         let matrix = labels.grid.affine.matrix();
         march.smoothed(matrix)
@@ -67,27 +69,6 @@ impl Mesh {
         let six = |t: &[u32; 3]| at(t[0]).dot(at(t[1]).cross(at(t[2])));
         self.triangles.iter().map(six).sum::<f64>() / 6.0
     }
-}
-
-/// The voxels of a label and one more on every side, which may lie outside of the volume.
-fn bounds_of(labels: &LabelMap, value: u16) -> Option<[[i64; 3]; 2]> {
-    let [ni, nj, _] = labels.grid.dims;
-    let (mut lowest, mut highest) = ([i64::MAX; 3], [i64::MIN; 3]);
-    for (row, voxels) in labels.voxels.chunks_exact(ni.max(1)).enumerate() {
-        let Some(first) = voxels.iter().position(|&v| v == value) else {
-            continue;
-        };
-        let last = voxels.iter().rposition(|&v| v == value).unwrap_or(first);
-        let (j, k) = ((row % nj) as i64, (row / nj) as i64);
-        for (d, [low, high]) in [[first as i64, last as i64], [j, j], [k, k]]
-            .into_iter()
-            .enumerate()
-        {
-            lowest[d] = lowest[d].min(low);
-            highest[d] = highest[d].max(high);
-        }
-    }
-    (lowest[0] <= highest[0]).then(|| [lowest.map(|n| n - 1), highest])
 }
 
 /// Marching through a label map.
