@@ -3,17 +3,18 @@
 //! They are filled a few million voxels a frame, so that no frame waits for them.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use half::f16;
 
 use crate::geometry::VoxelBox;
-use crate::volume::{ImageVolume, LabelMap, Modality};
+use crate::volume::{ImageVolume, Modality};
 use crate::with_voxels;
 
 use crate::render::context::RenderContext;
-use crate::render::scene::{OverlayVoxels, Proposal, Scene};
+use crate::render::scene::Scene;
 use crate::render::volume_texture::{extent, volume_texture};
+
+use super::seen::Seen;
 
 /// Voxels read in one frame.
 const VOXELS_A_FRAME: usize = 6 << 20;
@@ -260,7 +261,7 @@ impl CondensedLabels {
             for j in now.min[1]..=now.max[1] {
                 for i in now.min[0]..=now.max[0] {
                     let texel = [i, j, k].map(|v| v as usize);
-                    let (share, value) = seen.block(self.blocks, texel);
+                    let (share, value) = labelled(&seen, self.blocks, texel);
                     if share > 0 {
                         let [i, j, k]: [Range<usize>; 3] =
                             std::array::from_fn(|d| self.blocks.range(d, texel[d]));
@@ -281,71 +282,21 @@ impl CondensedLabels {
     }
 }
 
-/// What of the labels is shown.
-struct Seen<'a> {
-    proposed: Option<OverlayVoxels<'a>>,
-    /// The label of a proposed mask.
-    proposed_label: u16,
-    /// The lowest first.
-    layers: &'a [Arc<LabelMap>],
-    colors: &'a [[u8; 4]],
-}
-
-impl<'a> Seen<'a> {
-    fn new(scene: &Scene<'a>, colors: &'a [[u8; 4]]) -> Self {
-        Self {
-            proposed: scene.proposal_voxels(),
-            proposed_label: match scene.proposal {
-                Some(Proposal::Mask { label, .. }) => label,
-                Some(Proposal::Labels(_)) | None => 0,
-            },
-            layers: scene.label_layers(),
-            colors,
-        }
-    }
-
-    /// How much of a block is labelled (255 is all of it), and the label of its last such voxel.
-    fn block(&self, blocks: Blocks, texel: [usize; 3]) -> (u8, u16) {
-        let [ni, nj, _] = blocks.dims;
-        let (mut labelled, mut count, mut last) = (0, 0, 0);
-        for k in blocks.range(2, texel[2]) {
-            for j in blocks.range(1, texel[1]) {
-                for i in blocks.range(0, texel[0]) {
-                    count += 1;
-                    let label = self.label(i + ni * (j + nj * k));
-                    if label != 0 {
-                        labelled += 1;
-                        last = label;
-                    }
+/// How much of a block is labelled (255 is all of it), and the label of its last such voxel.
+fn labelled(seen: &Seen<'_>, blocks: Blocks, texel: [usize; 3]) -> (u8, u16) {
+    let [ni, nj, _] = blocks.dims;
+    let (mut labelled, mut count, mut last) = (0, 0, 0);
+    for k in blocks.range(2, texel[2]) {
+        for j in blocks.range(1, texel[1]) {
+            for i in blocks.range(0, texel[0]) {
+                count += 1;
+                let label = seen.label(i + ni * (j + nj * k));
+                if label != 0 {
+                    labelled += 1;
+                    last = label;
                 }
             }
         }
-        ((labelled * 255 / count) as u8, last)
     }
-
-    /// The uppermost label shown at a voxel, a proposed one before all others; 0 where there is none.
-    fn label(&self, at: usize) -> u16 {
-        let proposed = match self.proposed {
-            Some(OverlayVoxels::Mask(mask)) if mask[at] != 0 => self.shown(self.proposed_label),
-            Some(OverlayVoxels::Labels(labels)) => self.shown(labels[at]),
-            Some(OverlayVoxels::Mask(_)) | None => 0,
-        };
-        if proposed != 0 {
-            return proposed;
-        }
-        let mut labels = self
-            .layers
-            .iter()
-            .rev()
-            .map(|map| self.shown(map.voxels[at]));
-        labels.find(|label| *label != 0).unwrap_or(0)
-    }
-
-    fn shown(&self, label: u16) -> u16 {
-        let is_shown = |c: &[u8; 4]| c[3] != 0;
-        match label != 0 && self.colors.get(usize::from(label)).is_none_or(is_shown) {
-            true => label,
-            false => 0,
-        }
-    }
+    ((labelled * 255 / count) as u8, last)
 }

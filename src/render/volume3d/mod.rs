@@ -8,6 +8,7 @@ mod condensed;
 mod pick;
 mod presets;
 mod renderer;
+mod seen;
 mod uniforms;
 
 use crate::geometry::VoxelBox;

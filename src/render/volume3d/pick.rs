@@ -1,17 +1,18 @@
 //! What is seen at a place of a picture of a volume: for picking with the pointer.
 
 use crate::geometry::{OrbitView, VoxelBox, VoxelIndex, VoxelPoint};
+use crate::render::color_table::color_table;
 use crate::render::scene::Scene;
-use crate::volume::LabelTable;
 
 use super::VolumeStyle;
+use super::seen::Seen;
 
 /// Light that is left where something counts as seen.
 const SEEN: f64 = 0.5;
 /// Length of a step, in voxels of the shortest side.
 const STEP: f64 = 0.5;
 
-/// The voxel that is seen at a pixel position: of a label's surface, else where half of the light behind is hidden, in a
+/// The voxel that is seen at a pixel position: of the surface of a label or a proposal, else where half of the light behind is hidden, in a
 /// maximum projection where the maximum is; `None` where nothing is.
 pub fn pick(
     view: &OrbitView,
@@ -26,6 +27,8 @@ pub fn pick(
     let step_mm = shortest * STEP;
     let shown = style.shown.unwrap_or(VoxelBox::whole(grid.dims));
     let is_shown = |v: VoxelIndex| (0..3).all(|d| (shown.min[d]..=shown.max[d]).contains(&v.0[d]));
+    let colors = color_table(scene.table);
+    let seen = Seen::new(scene, &colors);
     let mut light = 1.0;
     let mut most: Option<(f64, VoxelIndex)> = None;
     let steps = (view.depth_mm() / step_mm) as usize;
@@ -34,7 +37,7 @@ pub fn pick(
         let Some(at) = grid.offset_of(voxel).filter(|_| is_shown(voxel)) else {
             continue;
         };
-        if style.label_opacity > 0.0 && has_label(scene, at) {
+        if style.label_opacity > 0.0 && seen.label(at) != 0 {
             return Some(voxel);
         }
         let value = scene.image.value(at);
@@ -50,15 +53,4 @@ pub fn pick(
         }
     }
     most.map(|(_, voxel)| voxel)
-}
-
-fn has_label(scene: &Scene<'_>, at: usize) -> bool {
-    let layers = scene.label_layers().iter();
-    layers
-        .map(|map| map.voxels[at])
-        .any(|label| label != 0 && is_shown(scene.table, label))
-}
-
-fn is_shown(table: &LabelTable, label: u16) -> bool {
-    table.get(label).is_none_or(|label| label.visible)
 }

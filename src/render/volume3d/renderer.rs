@@ -30,9 +30,8 @@ pub struct VolumeRenderer {
     drawing: Option<Drawing>,
     volume: Option<Volume>,
     views: HashMap<u64, View>,
-    /// Labels that are shown have changed by their visibility when this differs from the colours'.
+    /// The colours that the labels were filled by: they say which labels are shown.
     shown: u64,
-    drawn: u64,
 }
 
 /// What is made with the first view.
@@ -79,7 +78,6 @@ impl VolumeRenderer {
             volume: None,
             views: HashMap::new(),
             shown: 0,
-            drawn: 0,
         }
     }
 
@@ -113,11 +111,6 @@ impl VolumeRenderer {
     pub fn is_uploading(&self) -> bool {
         let is_filling = |v: &Volume| v.scan.is_filling() || v.labels.is_filling();
         !self.views.is_empty() && self.volume.as_ref().is_some_and(is_filling)
-    }
-
-    /// How many pictures were drawn so far.
-    pub fn drawn(&self) -> u64 {
-        self.drawn
     }
 
     /// Frees what a closed view holds; with the last one, all there is.
@@ -249,7 +242,6 @@ impl VolumeRenderer {
             pass.set_bind_group(0, &group, &[]);
             pass.draw(0..3, 0..1);
         });
-        self.drawn += 1;
     }
 }
 

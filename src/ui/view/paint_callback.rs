@@ -124,11 +124,6 @@ impl Canvas {
         })
     }
 
-    /// How many pictures of volumes were drawn so far.
-    pub fn volumes_drawn(&self) -> u64 {
-        lock(&self.volumes).drawn()
-    }
-
     fn painted<P>(&self, rect: Rect, paint: P) -> PaintCallback
     where
         P: Fn(&SliceRenderer, &mut wgpu::RenderPass<'static>) + Send + Sync + 'static,

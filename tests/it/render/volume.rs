@@ -326,6 +326,24 @@ fn what_is_picked_is_what_is_seen() {
     };
     let inside = picked(&table, &opened, pixel).expect("the label, cut open");
     assert!(inside.x.abs() < 1.6, "{inside}");
+    // A proposal is picked as it is seen.
+    let mask = Mask {
+        grid,
+        voxels: labels[0].voxels.iter().map(|v| u8::from(*v != 0)).collect(),
+    };
+    let proposed = Scene {
+        image: &image,
+        labels: &[],
+        table: &table,
+        proposal: Some(Proposal::Mask {
+            mask: &mask,
+            label: 3,
+        }),
+        second: None,
+    };
+    let voxel = pick(&view, &proposed, &style("labels"), pixel).expect("the proposal");
+    let on_proposal = grid.world_from_voxel(voxel.center()).0 - at;
+    assert_eq!(on_proposal, on_label);
     table.get_mut(3).expect("there").visible = false;
     assert_eq!(picked(&table, &style("labels"), pixel), None);
 }
