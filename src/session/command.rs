@@ -302,6 +302,13 @@ pub enum StrokeMode {
     Erase,
 }
 
+impl StrokeMode {
+    /// What a tool does that erases or not.
+    pub fn erasing(erases: bool) -> Self {
+        if erases { Self::Erase } else { Self::Paint }
+    }
+}
+
 /// Drawing by hand. Positions are voxel coordinates on the slice that was drawn on.
 #[derive(Debug, Clone)]
 pub enum StrokeCommand {

@@ -82,11 +82,7 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         }
         ViewIntent::SetBox(b) => PromptCommand::SetBox(b).into(),
         ViewIntent::StrokeBegin { plane, at, erase } => {
-            let mode = if erase {
-                StrokeMode::Erase
-            } else {
-                StrokeMode::Paint
-            };
+            let mode = StrokeMode::erasing(erase);
             StrokeCommand::Begin { mode, plane, at }.into()
         }
         ViewIntent::StrokeTo(at) => StrokeCommand::To(at).into(),

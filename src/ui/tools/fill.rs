@@ -49,10 +49,7 @@ impl Kind for FloodFill {
         let mut filling = Filling {
             at,
             in_slice_of: (!fill.through).then_some(plane),
-            mode: match pointer.modifiers.shift {
-                true => StrokeMode::Erase,
-                false => StrokeMode::Paint,
-            },
+            mode: StrokeMode::erasing(pointer.modifiers.shift),
             began_with,
             tolerance: began_with,
             dragged: 0.0,

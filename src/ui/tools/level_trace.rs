@@ -1,11 +1,10 @@
 //! Paints what the line of equal value through the pointer encloses; the line shows before the click.
 
-use egui::{Key, Painter, Pos2, Ui};
+use egui::{Key, Painter, Pos2};
 
 use crate::prompt::Polarity;
 use crate::session::{Receiver, Region, StrokeCommand, StrokeMode, ToolId};
-use crate::ui::model::{UiModel, UiRequest};
-use crate::ui::state::UiState;
+use crate::ui::model::UiModel;
 use crate::ui::view::{PlacedView, region_overlay};
 
 use super::{Done, Drag, Kind, Pointer, Tool, brush, key};
@@ -30,10 +29,7 @@ fn region(view: &PlacedView, pos: Pos2) -> Option<Region> {
 impl Kind for LevelTrace {
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         if let Some(region) = region(pointer.view, pointer.pos) {
-            let mode = match pointer.modifiers.shift {
-                true => StrokeMode::Erase,
-                false => StrokeMode::Paint,
-            };
+            let mode = StrokeMode::erasing(pointer.modifiers.shift);
             pointer.changes(StrokeCommand::Region { mode, region });
         }
         Box::new(Done)
@@ -51,14 +47,8 @@ impl Kind for LevelTrace {
         true
     }
 
-    fn settings(
-        &self,
-        ui: &mut Ui,
-        _model: &UiModel<'_>,
-        _state: &mut UiState,
-        _out: &mut Vec<UiRequest>,
-    ) {
-        ui.weak("Point at an edge, click to paint");
+    fn usage(&self) -> &'static str {
+        "Point at an edge, click to paint"
     }
 
     fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {

@@ -1,12 +1,10 @@
 //! Draws an outline that follows edges from press to press; what lies inside is painted, with Shift erased.
 
-use egui::{Key, Ui};
+use egui::Key;
 
 use crate::geometry::VoxelPoint;
 use crate::prompt::Polarity;
 use crate::session::{Command, Receiver, ToolId, Tools};
-use crate::ui::model::{UiModel, UiRequest};
-use crate::ui::state::UiState;
 use crate::volume::LiveWire;
 
 use super::polygon::close;
@@ -86,14 +84,8 @@ impl Kind for Wire {
         true
     }
 
-    fn settings(
-        &self,
-        ui: &mut Ui,
-        _model: &UiModel<'_>,
-        _state: &mut UiState,
-        _out: &mut Vec<UiRequest>,
-    ) {
-        ui.weak("Click along an edge; Enter closes");
+    fn usage(&self) -> &'static str {
+        "Click along an edge; Enter closes"
     }
 }
 

@@ -133,14 +133,22 @@ pub trait Kind: Sync {
         false
     }
 
+    /// What the row of the tool's settings says where there is nothing to set.
+    fn usage(&self) -> &'static str {
+        ""
+    }
+
     /// Draws the tool's settings into the row that the panel has for them.
     fn settings(
         &self,
-        _ui: &mut Ui,
+        ui: &mut Ui,
         _model: &UiModel<'_>,
         _state: &mut UiState,
         _out: &mut Vec<UiRequest>,
     ) {
+        if !self.usage().is_empty() {
+            ui.weak(self.usage());
+        }
     }
 
     /// Draws what the tool shows around the pointer.

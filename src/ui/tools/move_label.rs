@@ -1,12 +1,10 @@
 //! Moves the active label in the plane of a view; while the button is held it shows where it would go.
 
-use egui::{CursorIcon, Key, Pos2, Ui};
+use egui::{CursorIcon, Key, Pos2};
 
 use crate::geometry::{VoxelBox, VoxelPoint};
 use crate::prompt::Polarity;
 use crate::session::{Receiver, StrokeCommand, ToolId};
-use crate::ui::model::{UiModel, UiRequest};
-use crate::ui::state::UiState;
 use crate::ui::view::PlacedView;
 use crate::volume::morphology::Crop;
 
@@ -54,14 +52,8 @@ impl Kind for MoveLabel {
         "Moves"
     }
 
-    fn settings(
-        &self,
-        ui: &mut Ui,
-        _model: &UiModel<'_>,
-        _state: &mut UiState,
-        _out: &mut Vec<UiRequest>,
-    ) {
-        ui.weak("Drag the active label, all its slices");
+    fn usage(&self) -> &'static str {
+        "Drag the active label, all its slices"
     }
 }
 

@@ -68,12 +68,8 @@ impl OpenOutline {
 
     /// Draws or erases what is inside.
     pub fn drawn(self) -> Command {
-        let mode = match self.erase {
-            true => StrokeMode::Erase,
-            false => StrokeMode::Paint,
-        };
         StrokeCommand::Outline {
-            mode,
+            mode: StrokeMode::erasing(self.erase),
             plane: self.plane,
             corners: self.corners,
         }

@@ -1,11 +1,10 @@
 //! Chooses the label under the pointer, which is named before; with Ctrl, a click of any tool does.
 
-use egui::{CursorIcon, Key, Painter, Pos2, Ui};
+use egui::{CursorIcon, Key, Painter, Pos2};
 
 use crate::geometry::VoxelBox;
 use crate::session::{LabelCommand, Receiver, ToolId};
-use crate::ui::model::{UiModel, UiRequest};
-use crate::ui::state::UiState;
+use crate::ui::model::UiModel;
 use crate::ui::theme;
 use crate::ui::view::{PlacedView, pointer};
 
@@ -39,14 +38,8 @@ impl Kind for Pick {
         "Chosen is"
     }
 
-    fn settings(
-        &self,
-        ui: &mut Ui,
-        _model: &UiModel<'_>,
-        _state: &mut UiState,
-        _out: &mut Vec<UiRequest>,
-    ) {
-        ui.weak("Click on a label to choose it");
+    fn usage(&self) -> &'static str {
+        "Click on a label to choose it"
     }
 
     fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {

@@ -1,11 +1,9 @@
 //! Draws an outline on a slice, corner by corner or freehand (lasso); what lies inside is painted, with Shift erased.
 
-use egui::{Key, Ui};
+use egui::Key;
 
 use crate::prompt::Polarity;
 use crate::session::{Command, Receiver, ToolId, Tools};
-use crate::ui::model::{UiModel, UiRequest};
-use crate::ui::state::UiState;
 use crate::ui::view::ViewIntent;
 
 use super::{Drag, Kind, OpenOutline, Pointer, Tool, brush, key};
@@ -72,14 +70,8 @@ impl Kind for Polygon {
         true
     }
 
-    fn settings(
-        &self,
-        ui: &mut Ui,
-        _model: &UiModel<'_>,
-        _state: &mut UiState,
-        _out: &mut Vec<UiRequest>,
-    ) {
-        ui.weak("Corners or freehand; Enter closes");
+    fn usage(&self) -> &'static str {
+        "Corners or freehand; Enter closes"
     }
 }
 
