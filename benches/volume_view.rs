@@ -1,7 +1,7 @@
 //! The 3D view of a 512 x 512 x 1000 scan with 20 labels, in a pane of 500 x 400.
 //!
 //! `filled` is all that the window's thread spends on bringing scan and labels to the device, over some hundred frames,
-//! `longest` the longest of these. `full`, `draft`: one picture from another side, until the device has drawn it.
+//! `longest` the longest of these. `Full`, `Half`, `Draft`: one picture from another side, until the device has drawn it.
 
 #![allow(
     clippy::print_stdout,
@@ -61,7 +61,7 @@ fn main() {
     };
     fill(&mut device, &scene);
     for id in ["ct bone", "mip", "labels"] {
-        for quality in [Quality::Full, Quality::Draft] {
+        for quality in [Quality::Full, Quality::Half, Quality::Draft] {
             let mut times: Vec<Duration> = (0..ROUNDS)
                 .map(|round| picture(&mut device, &scene, id, quality, round))
                 .collect();

@@ -39,6 +39,8 @@ pub struct VolumeStyle {
 pub enum Quality {
     /// As finely as can be seen.
     Full,
+    /// Where the processor draws: a picture of [`Self::Full`] would hold up every stroke for a second.
+    Half,
     /// While it is being turned, and the processor draws.
     Draft,
 }
@@ -48,6 +50,7 @@ impl Quality {
     fn pixels(self) -> u32 {
         match self {
             Self::Full => 1,
+            Self::Half => 2,
             Self::Draft => 3,
         }
     }
@@ -56,6 +59,7 @@ impl Quality {
     fn steps(self) -> f64 {
         match self {
             Self::Full => 0.5,
+            Self::Half => 0.7,
             Self::Draft => 1.4,
         }
     }

@@ -261,6 +261,9 @@ impl Volume {
             self.last = shown;
             self.still_since = if is_first { now - STILL } else { now };
         }
+        if canvas.is_software() {
+            style.quality = Quality::Half;
+        }
         if canvas.is_software() && now - self.still_since < STILL {
             style.quality = Quality::Draft;
             let rest = STILL - (now - self.still_since);
