@@ -1,0 +1,8 @@
+//! The stages around the network, on arrays in main memory: row-major, channel first, the last axis fastest.
+
+pub mod crop;
+pub mod importance;
+pub mod labels;
+pub mod normalize;
+pub mod postprocess;
+pub mod windows;
