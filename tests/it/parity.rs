@@ -99,7 +99,9 @@ fn nnunet_stages_match_their_authors() {
         "nnunet_labels",
         "nnunet_normalize",
         "nnunet_postprocess",
+        "nnunet_resample",
         "nnunet_steps",
+        "nnunet_totalseg_resample",
     ];
     assert_parity_of_some("golden/nnunet", &kinds);
 }

@@ -16,6 +16,7 @@ mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
 mod nnunet_arrays;
+mod nnunet_arrays_resampling;
 mod nnunet_nets;
 mod parameters;
 mod prosector1;
@@ -82,6 +83,7 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
         nnunet_arrays::KINDS,
+        nnunet_arrays_resampling::KINDS,
         nnunet_nets::KINDS,
         prosector1::KINDS,
         volume_metrics::KINDS,

@@ -24,7 +24,7 @@ pub(super) const KINDS: &[Kind] = &[
     ("nnunet_postprocess", postprocess),
 ];
 
-const EXACT: Limit = Limit::MaxAbs(0.0);
+pub(super) const EXACT: Limit = Limit::MaxAbs(0.0);
 
 /// Share of entries that may be off by one unit in half precision: products that lie midway between two.
 const MIDPOINTS: f64 = 0.005;
@@ -72,14 +72,22 @@ fn importance(
     found: &[f16],
 ) -> Result<(), ParityError> {
     let expected = f.host(name)?;
-    let units = |value: f16| f32::from(value.to_bits());
-    let as_units = expected.data.iter().map(|&v| units(f16::from_f32(v)));
-    let as_units = HostTensor::new(expected.shape.clone(), as_units.collect());
-    let found: Vec<f32> = found.iter().map(|&v| units(v)).collect();
+    let as_units = HostTensor::new(expected.shape.clone(), half_units(&expected.data));
+    let found: Vec<f32> = found.iter().map(|v| v.to_f32()).collect();
+    let found = half_units(&found);
     let shape = &expected.shape;
     check.host(name, &as_units, shape, &found, Limit::MaxAbs(1.0));
     check.share_equal(name, &as_units, &found, MIDPOINTS);
     Ok(())
+}
+
+/// Numbers in half precision as their places among all such numbers: neighbours differ by 1.
+pub(super) fn half_units(values: &[f32]) -> Vec<f32> {
+    let unit = |&value: &f32| {
+        let size = f32::from(f16::from_f32(value.abs()).to_bits());
+        if value < 0.0 { -size } else { size }
+    };
+    values.iter().map(unit).collect()
 }
 
 fn steps(f: &Fixture, _: &Device, check: &mut Check) -> Result<(), ParityError> {
@@ -116,12 +124,12 @@ fn steps(f: &Fixture, _: &Device, check: &mut Check) -> Result<(), ParityError> 
     Ok(())
 }
 
-fn three(shape: &[usize]) -> Result<[usize; 3], ParityError> {
+pub(super) fn three(shape: &[usize]) -> Result<[usize; 3], ParityError> {
     let last = shape.last_chunk::<3>().copied();
     last.ok_or_else(|| ParityError::NotUnderstood("an image has less than three axes".to_owned()))
 }
 
-fn labels_of(values: &[f32]) -> Vec<i16> {
+pub(super) fn labels_of(values: &[f32]) -> Vec<i16> {
     values.iter().map(|&v| v as i16).collect()
 }
 

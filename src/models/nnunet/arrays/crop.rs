@@ -42,15 +42,7 @@ impl NonZero {
 
     /// The box of one channel or label array (`crop_to_bbox`).
     pub fn cropped<T: Copy>(&self, values: &[T]) -> Vec<T> {
-        let [planes, rows, columns] = &self.bounds;
-        let mut inner = Vec::with_capacity(planes.len() * rows.len() * columns.len());
-        for plane in planes.clone() {
-            for row in rows.clone() {
-                let start = (plane * self.dims[1] + row) * self.dims[2];
-                inner.extend_from_slice(&values[start + columns.start..start + columns.end]);
-            }
-        }
-        inner
+        cut_out(values, self.dims, &self.bounds)
     }
 
     /// The label array of the crop (`crop_to_nonzero`): 0 inside the mask and -1 outside, or the labels of a previous
@@ -64,6 +56,22 @@ impl NonZero {
         };
         labels.into_iter().zip(mask).map(marked).collect()
     }
+}
+
+/// The voxels of a box of an array.
+///
+/// # Panics
+/// When the box goes beyond the array.
+pub fn cut_out<T: Copy>(values: &[T], dims: [usize; 3], bounds: &[Range<usize>; 3]) -> Vec<T> {
+    let [planes, rows, columns] = bounds;
+    let mut inner = Vec::with_capacity(planes.len() * rows.len() * columns.len());
+    for plane in planes.clone() {
+        for row in rows.clone() {
+            let start = (plane * dims[1] + row) * dims[2];
+            inner.extend_from_slice(&values[start + columns.start..start + columns.end]);
+        }
+    }
+    inner
 }
 
 /// All but the empty voxels that are joined to the image's border face to face.
@@ -88,7 +96,8 @@ fn without_outer(empty: Vec<u8>, dims: [usize; 3]) -> Vec<u8> {
     mask
 }
 
-fn bounds(mask: &[u8], dims: [usize; 3]) -> [Range<usize>; 3] {
+/// The box around a mask, half-open; the whole array where it is empty.
+pub(super) fn bounds(mask: &[u8], dims: [usize; 3]) -> [Range<usize>; 3] {
     let mut low = dims;
     let mut high = [0; 3];
     for (offset, _) in mask.iter().enumerate().filter(|(_, m)| **m != 0) {
