@@ -56,7 +56,8 @@ def load(path):
 
 
 def spacing_of(image):
-    return [float(np.linalg.norm(image.affine[:3, d])) for d in range(3)]
+    """In mm, without the rounding of rotated headers, which would decide over voxels exactly as far as a margin goes."""
+    return [round(float(np.linalg.norm(image.affine[:3, d])), 5) for d in range(3)]
 
 
 def ball(mm, spacing):
