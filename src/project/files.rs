@@ -82,6 +82,29 @@ impl State {
             Self::Flagged => "flagged",
         }
     }
+
+    /// In the order in which a reading passes through them.
+    pub const ALL: [Self; 4] = [
+        Self::NotStarted,
+        Self::InProgress,
+        Self::Done,
+        Self::Flagged,
+    ];
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::NotStarted => "Not started",
+            Self::InProgress => "In progress",
+            Self::Done => "Done",
+            Self::Flagged => "Flagged",
+        }
+    }
+
+    /// Whether its reader has nothing more to do.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Done | Self::Flagged)
+    }
 }
 
 /// What a reader made of a case: `readings/ID/READER.toml`.

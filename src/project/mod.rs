@@ -20,7 +20,7 @@ pub use clock::now;
 pub use consensus::{Consensus, Method, consensus};
 pub use files::{CaseFile, Event, LabelRule, ProjectFile, ReadingFile, State};
 pub use sources::{FoundCase, cases_in};
-pub use store::{Next, Project, Reading, Saved};
+pub use store::{Entry, Next, Project, Reading, Saved};
 pub use template::missing_labels;
 
 use std::path::{Path, PathBuf};

@@ -35,6 +35,7 @@ pub struct Project {
 
 short_debug! {
     Project: |project| format_args!("a project of {} labels", project.file.labels.len());
+    Entry: |entry| format_args!("a case, {}", entry.state.word());
     Reading: |reading| format_args!("a reading, {}", reading.file.state.word());
 }
 
@@ -45,6 +46,28 @@ pub struct Reading {
     pub reader: String,
     /// What the file says.
     pub file: ReadingFile,
+}
+
+/// A case as a reader sees it.
+#[derive(Clone)]
+pub struct Entry {
+    /// The case.
+    pub id: String,
+    /// How far the reader's own reading is.
+    pub state: State,
+    /// Time spent on it, in seconds.
+    pub seconds: f64,
+    /// The reader's words.
+    pub note: String,
+    /// The reader may read it: it is begun, or there is a place.
+    pub is_open: bool,
+}
+
+impl Entry {
+    /// Whether the reader still has to do it.
+    pub fn is_left(&self) -> bool {
+        self.is_open && !self.state.is_over()
+    }
 }
 
 /// What a reader is to do next.
@@ -256,39 +279,47 @@ impl Project {
         Ok(path)
     }
 
+    /// Every case as a reader sees it, in the order of their names; nothing of other readers.
+    ///
+    /// # Errors
+    /// A name that cannot be a reader's, broken files.
+    pub fn list_for(&self, reader: &str) -> Result<Vec<Entry>, ProjectError> {
+        check_reader(reader)?;
+        let entry = |id: String| {
+            let own = self.reading(&id, reader)?;
+            Ok(Entry {
+                is_open: own.is_some() || self.has_place(&id, reader),
+                state: own.as_ref().map_or(State::NotStarted, |own| own.state),
+                seconds: own.as_ref().map_or(0.0, |own| own.seconds),
+                note: own.map_or_else(String::new, |own| own.note),
+                id,
+            })
+        };
+        self.cases()?.into_iter().map(entry).collect()
+    }
+
     /// What a reader is to do next: own cases that are begun, then those that have a place for one more reader.
     ///
     /// # Errors
     /// A name that cannot be a reader's, broken files.
     pub fn next(&self, reader: &str) -> Result<Next, ProjectError> {
-        check_reader(reader)?;
-        let (mut begun, mut open) = (Vec::new(), Vec::new());
-        let mut done = 0;
-        for id in self.cases()? {
-            let own = self.reading(&id, reader)?;
-            let state = own.map_or(State::NotStarted, |own| own.state);
-            match state {
-                State::Done | State::Flagged => done += 1,
-                State::InProgress => begun.push(id),
-                State::NotStarted if self.has_place(&id, reader) => open.push(id),
-                State::NotStarted => {}
-            }
-        }
-        let left = begun.len() + open.len();
-        let state = match begun.is_empty() {
-            true => State::NotStarted,
-            false => State::InProgress,
-        };
-        let first = begun.into_iter().chain(open).next();
-        let case = first
-            .map(|id| Ok((id.clone(), self.case(&id)?)))
-            .transpose();
+        let list = self.list_for(reader)?;
+        let done = list.iter().filter(|e| e.state.is_over()).count();
+        let left: Vec<&Entry> = list.iter().filter(|e| e.is_left()).collect();
+        let is_begun = |entry: &&&Entry| entry.state == State::InProgress;
+        let first = left.iter().find(is_begun).or(left.first());
+        let case = first.map(|e| Ok::<_, ProjectError>((e.id.clone(), self.case(&e.id)?)));
         Ok(Next {
-            case: case.map_err(|e: ProjectError| e)?,
-            state,
+            state: first.map_or(State::NotStarted, |e| e.state),
+            case: case.transpose()?,
             done,
-            left,
+            left: left.len(),
         })
+    }
+
+    /// Where a reader's label map of a case is, or would be.
+    pub fn labels_path(&self, id: &str, reader: &str) -> PathBuf {
+        self.readings_of(id).join(format!("{reader}.seg.nrrd"))
     }
 
     fn has_place(&self, id: &str, reader: &str) -> bool {
@@ -344,9 +375,8 @@ impl Project {
             events: Vec::new(),
         });
         if let Some((layers, table)) = saved.labels {
-            let name = format!("{reader}.seg.nrrd");
-            save_label_layers(&folder.join(&name), layers, table)?;
-            file.labels = Some(name);
+            save_label_layers(&self.labels_path(id, reader), layers, table)?;
+            file.labels = Some(format!("{reader}.seg.nrrd"));
         }
         file.state = saved.state;
         file.seconds += saved.seconds;

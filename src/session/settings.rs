@@ -37,6 +37,8 @@ pub struct Settings {
     pub brush: Brush,
     /// The model that computes; `None`: the one in the box.
     pub model: Option<String>,
+    /// Under whose name cases of a worklist are read.
+    pub reader: Option<String>,
     /// How many older versions of a saved file stay beside it.
     pub older_copies: usize,
     /// How much of the undo history stays in memory, in MiB; the rest is on disk.
@@ -62,6 +64,7 @@ impl Default for Settings {
             asks_by_hand: false,
             brush: Brush::default(),
             model: None,
+            reader: None,
             older_copies: 0,
             history_mib: History::DEFAULT_BUDGET_BYTES >> 20,
         }

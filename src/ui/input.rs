@@ -111,6 +111,10 @@ pub enum Action {
     OpenByPath,
     ChooseSeries,
     OpenSample,
+    OpenProject,
+    NextCase,
+    CaseDone,
+    CaseFlagged,
     OpenLabels,
     ReadLabelTable,
     WriteLabelTable,
@@ -198,6 +202,9 @@ macro_rules! shortcuts {
 /// Entries with more modifiers come first, so that Ctrl+Shift+Z is not taken for Ctrl+Z.
 pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SaveAs: [CTRL_SHIFT S];
+    CaseDone: [CTRL_SHIFT D];
+    CaseFlagged: [CTRL_SHIFT F];
+    NextCase: [CTRL_SHIFT N];
     OpenFolder: [CTRL_SHIFT O];
     Redo: [CTRL_SHIFT Z] [CTRL Y] [NONE Y];
     OpenFile: [CTRL O];
@@ -233,6 +240,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowPalette: [CTRL K] [NONE F3];
     ShowShortcuts: [NONE F1];
     OpenSample: ;
+    OpenProject: ;
     OpenLabels: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
@@ -326,6 +334,10 @@ impl Action {
             Self::OpenByPath => "Open by path...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
+            Self::OpenProject => "Open worklist...",
+            Self::NextCase => "Next case",
+            Self::CaseDone => "Case done, next",
+            Self::CaseFlagged => "Flag case, next",
             Self::OpenLabels => "Open labels...",
             Self::ReadLabelTable => "Read names and colours...",
             Self::WriteLabelTable => "Write names and colours...",
@@ -390,6 +402,10 @@ impl Action {
             | Self::OpenByPath
             | Self::ChooseSeries
             | Self::OpenSample
+            | Self::OpenProject
+            | Self::NextCase
+            | Self::CaseDone
+            | Self::CaseFlagged
             | Self::OpenLabels
             | Self::ReadLabelTable
             | Self::WriteLabelTable
@@ -454,6 +470,8 @@ impl Action {
                     | Self::ChooseSeries
                     | Self::Save
                     | Self::SaveAs
+                    | Self::CaseDone
+                    | Self::CaseFlagged
             ),
             Group::Help => false,
             Group::Segmenting | Group::Tools | Group::Slices | Group::Views => true,

@@ -23,6 +23,7 @@ mod status;
 pub mod theme;
 pub mod tools;
 pub mod view;
+mod worklist;
 mod workspace;
 
 pub use crate::session::Severity;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
+use crate::project::{Entry, State};
 use crate::session::{Command, Session};
 use crate::volume::Modality;
 use crate::volume::statistics::LabelStatistics;
@@ -75,6 +76,34 @@ pub struct Statistics {
     pub without_suv: Option<String>,
 }
 
+/// The worklist of an annotation project, as its reader sees it.
+#[derive(Debug)]
+pub struct Worklist {
+    /// What the project is called.
+    pub title: String,
+    /// Under whose name cases are read.
+    pub reader: String,
+    /// The cases.
+    pub entries: Vec<Entry>,
+    /// The case that is open.
+    pub current: Option<String>,
+}
+
+/// What is asked of the worklist.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WorklistRequest {
+    /// Open this case.
+    Open(String),
+    /// Open the case after this one.
+    Next,
+    /// Hand the case in, and go on to the next one.
+    Finish(State),
+    /// Read under this name from now on.
+    Reader(String),
+    /// Show no worklist any more.
+    Close,
+}
+
 /// Everything that the window reads. It changes nothing itself: it returns [`UiRequest`]s.
 pub struct UiModel<'a> {
     /// The state of the application.
@@ -87,6 +116,8 @@ pub struct UiModel<'a> {
     pub jobs: &'a [Job],
     /// What was measured of the labels, while a pane shows it.
     pub statistics: &'a Statistics,
+    /// The worklist, if a project is open.
+    pub worklist: Option<&'a Worklist>,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -202,6 +233,8 @@ pub enum UiRequest {
     ChooseModel(String),
     /// Keep so many older versions of a saved file.
     KeepOlderCopies(usize),
+    /// Something of the worklist.
+    Worklist(WorklistRequest),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

@@ -84,8 +84,8 @@ impl Messages {
         self.shown.last()
     }
 
-    /// Draws the messages at the left of the window, above the scale bar.
-    pub fn show(&mut self, ctx: &Context) {
+    /// Draws the messages above the scale bar, right of `left` (points): nothing else that is pressed lies there.
+    pub fn show(&mut self, ctx: &Context, left: f32) {
         let now = ctx.input(|i| i.time);
         self.expire(ctx, now);
         if self.shown.is_empty() {
@@ -94,7 +94,7 @@ impl Messages {
         let mut closed = None;
         Area::new(Id::unique("messages"))
             .order(Order::Foreground)
-            .anchor(Align2::LEFT_BOTTOM, vec2(12.0, -ABOVE_SCALE_BAR))
+            .anchor(Align2::LEFT_BOTTOM, vec2(left + 12.0, -ABOVE_SCALE_BAR))
             .show(ctx, |ui| {
                 ui.set_max_width((ctx.content_rect().width() * WIDEST).min(560.0));
                 for message in &self.shown {

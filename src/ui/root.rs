@@ -6,7 +6,8 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
-    actions, help, menu, operation_form, palette, panel, question, status, theme, view, workspace,
+    actions, help, menu, operation_form, palette, panel, question, status, theme, view, worklist,
+    workspace,
 };
 use crate::session::Severity;
 
@@ -30,6 +31,21 @@ pub fn show(
         let shown = panel.show(ui, |ui| status::show(ui, model, state, &mut out));
         shown.response.rect
     });
+    let mut left = 0.0;
+    if let Some(worklist) = model.worklist {
+        let frame = Frame::new().inner_margin(Margin::symmetric(10, 6));
+        on_surface(ui, canvas, |ui| {
+            let panel = Panel::left("worklist")
+                .frame(frame)
+                .default_size(220.0)
+                .size_range(180.0..=400.0);
+            let shown = panel.show(ui, |ui| {
+                worklist::show(ui, model, worklist, state, &mut out);
+            });
+            left = shown.response.rect.right();
+            shown.response.rect
+        });
+    }
     if state.show_side_panel {
         let side = Frame::new().inner_margin(Margin::symmetric(10, 6));
         on_surface(ui, canvas, |ui| {
@@ -59,7 +75,7 @@ pub fn show(
     operation_form::show(ui.ctx(), model, state, &mut out);
     palette::show(ui.ctx(), model, state, &mut out);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
-    state.messages.show(ui.ctx());
+    state.messages.show(ui.ctx(), left);
     out
 }
 

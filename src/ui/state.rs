@@ -13,6 +13,7 @@ use super::panel::Review;
 use super::panes::PaneId;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, DrawnLabels};
+use super::worklist::WorklistState;
 use super::workspace::Workspace;
 
 /// What is given another name.
@@ -85,6 +86,8 @@ pub struct UiState {
     pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
+    /// What is remembered of the worklist.
+    pub worklist: WorklistState,
     /// The label or layer whose name is being edited, and the text so far.
     pub renaming: Option<(Renamed, String)>,
 }

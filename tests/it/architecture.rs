@@ -30,7 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "ui",
         &[
-            "util", "geometry", "volume", "prompt", "io", "session", "render", "models",
+            "util", "geometry", "volume", "prompt", "io", "project", "session", "render", "models",
         ],
     ),
     ("cli", &["models", "volume", "geometry"]),

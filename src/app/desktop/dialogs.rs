@@ -29,6 +29,8 @@ pub enum PathPurpose {
     ReadLabelTable,
     /// Where to write names and colours of labels.
     WriteLabelTable,
+    /// An annotation project.
+    OpenProject,
 }
 
 /// The answer to a question for a path.
@@ -116,6 +118,7 @@ impl FileDialogs for NativeDialogs {
             | PathPurpose::OpenLabels
             | PathPurpose::OpenSecond
             | PathPurpose::OpenTransform
+            | PathPurpose::OpenProject
             | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
@@ -166,6 +169,7 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::SaveTransform => "Save the transform of the second image",
         PathPurpose::ReadLabelTable => "Read names and colours of labels",
         PathPurpose::WriteLabelTable => "Write names and colours of labels",
+        PathPurpose::OpenProject => "Open a worklist",
     }
 }
 
@@ -201,6 +205,7 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
         PathPurpose::WriteLabelTable => dialog
             .add_filter("3D Slicer colour table", &["csv", "ctbl"])
             .add_filter("ITK-SNAP label description", &["label", "txt"]),
+        PathPurpose::OpenProject => dialog.add_filter("Annotation project", &["toml"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

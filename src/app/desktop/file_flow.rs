@@ -20,6 +20,7 @@ use super::recovery_flow::Restoring;
 use super::window::Window;
 use super::words;
 use super::worker::{WorkEvent, WorkId};
+use super::worklist::CaseRead;
 
 /// Something that would lose unsaved work, so that it may have to wait for an answer.
 pub enum Goal {
@@ -34,6 +35,8 @@ pub enum Goal {
     OpenSample,
     /// Show a scan that was read while the user went on working.
     Show(Box<OpenedScan>),
+    /// Show a case of the worklist that was read while the user went on working.
+    ShowCase(Box<CaseRead>),
     /// Open a label map on the scan.
     OpenLabels(PathBuf),
     /// Take over a label map that was read while the user went on working.
@@ -44,6 +47,12 @@ pub enum Goal {
     Recover(Box<FoundWork>),
     /// Put work back that was read while the user went on working.
     Restore(Box<Restoring>),
+    /// Open a case of the worklist.
+    OpenCase(String),
+    /// Read the cases of the worklist under another name.
+    ReadAs(String),
+    /// Show no worklist any more.
+    CloseProject,
     /// Close the window.
     Quit,
 }
@@ -70,6 +79,9 @@ impl Goal {
             Self::Open { .. } | Self::OpenSample | Self::Show(_) => "opening another scan",
             Self::OpenLabels(_) | Self::TakeLabels(_) | Self::WorkOn(_) => "opening other labels",
             Self::Recover(_) | Self::Restore(_) => "going on with other work",
+            Self::OpenCase(_) | Self::ShowCase(_) => "opening another case",
+            Self::ReadAs(_) => "reading under another name",
+            Self::CloseProject => "closing the worklist",
             Self::Quit => "closing the window",
         }
     }
@@ -175,6 +187,7 @@ impl Window {
                 });
             }
             Goal::Show(scan) => self.show_scan(*scan),
+            Goal::ShowCase(read) => self.take_case(*read),
             Goal::OpenLabels(path) => {
                 let Some(case) = self.session.case() else {
                     return;
@@ -195,6 +208,9 @@ impl Window {
             }
             Goal::Recover(found) => self.open_for(found),
             Goal::Restore(restoring) => self.restore(*restoring),
+            Goal::OpenCase(id) => self.open_case(id),
+            Goal::ReadAs(name) => self.read_as_reader(name),
+            Goal::CloseProject => self.close_project(),
             Goal::Quit => self.closing = true,
         }
     }
@@ -321,7 +337,13 @@ impl Window {
                     if was_save {
                         self.flow.saving = None;
                     }
-                    let is_saved = matches!(outcome, Some(FileOutcome::Saved { .. }));
+                    let is_saved = matches!(
+                        outcome,
+                        Some(FileOutcome::Saved { .. } | FileOutcome::CaseSaved(_))
+                    );
+                    if was_save && !is_saved {
+                        self.case_not_saved();
+                    }
                     self.take_over(purpose, outcome);
                     if was_save {
                         self.saved_or_not(is_saved);
@@ -401,6 +423,11 @@ impl Window {
                 let text = format!("Saved and read back: {}", path.display());
                 self.state.messages.push_on_scan(Severity::Info, text);
             }
+            Some(FileOutcome::ProjectRead(read)) => self.take_project(*read),
+            Some(FileOutcome::CasesListed(entries)) => self.take_list(entries),
+            // The user may have gone on working on what was open.
+            Some(FileOutcome::CaseRead(read)) => self.reach(Goal::ShowCase(read)),
+            Some(FileOutcome::CaseSaved(saved)) => self.case_saved(*saved),
             Some(FileOutcome::Cancelled) => self.not_opened(&purpose),
             Some(FileOutcome::Done) => {}
             None => {
@@ -411,7 +438,7 @@ impl Window {
         }
     }
 
-    fn warn_of(&mut self, warnings: &[Warning]) {
+    pub(super) fn warn_of(&mut self, warnings: &[Warning]) {
         let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
         self.warn(&told);
     }
@@ -452,6 +479,7 @@ impl Window {
             self.settings.push_recent(path);
             self.save_settings();
         }
+        self.worklist.leave_case();
         let warnings = words::of_scan(&scan.info);
         self.apply(ScanCommand::Open(Box::new(scan)));
         self.warn(&warnings);

@@ -11,6 +11,7 @@ use crate::io::{
     ScanInfo, Space, Warning,
 };
 use crate::models::ScanKey;
+use crate::project::Entry;
 use crate::registration::Registered;
 use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
 use crate::util::{JobContext, short_debug};
@@ -18,6 +19,7 @@ use crate::volume::window::default_window;
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
 use super::recovery_flow::Restoring;
+use super::worklist::{CaseRead, CaseSaved, ProjectRead};
 
 /// What came of a file job.
 pub enum FileOutcome {
@@ -70,6 +72,14 @@ pub enum FileOutcome {
     LabelTableRead(Vec<LabelEntry>),
     /// Names and colours of labels were written to this file.
     LabelTableWritten(PathBuf),
+    /// An annotation project was opened.
+    ProjectRead(Box<ProjectRead>),
+    /// Its cases, as they are now.
+    CasesListed(Vec<Entry>),
+    /// A case of it was read.
+    CaseRead(Box<CaseRead>),
+    /// A case of it was saved and read back.
+    CaseSaved(Box<CaseSaved>),
     /// Something that the user is not told about was done.
     Done,
     /// Work of an earlier window was read.
@@ -94,6 +104,10 @@ short_debug! {
         FileOutcome::TransformSaved(_) => "transform saved",
         FileOutcome::LabelTableRead(_) => "label table read",
         FileOutcome::LabelTableWritten(_) => "label table written",
+        FileOutcome::ProjectRead(_) => "a project",
+        FileOutcome::CasesListed(_) => "cases listed",
+        FileOutcome::CaseRead(_) => "a case",
+        FileOutcome::CaseSaved(_) => "case saved",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",

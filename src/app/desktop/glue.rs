@@ -29,6 +29,7 @@ impl Window {
                 prompts,
                 prior,
             } => {
+                self.worklist.asked_prompted();
                 self.submit(ticket, "Outline the target", |scan, image| {
                     Request::Prompt {
                         scan,
@@ -39,6 +40,7 @@ impl Window {
                 });
             }
             Effect::RunAuto { ticket, structures } => {
+                self.worklist.asked_automatic();
                 self.submit(ticket, "Segment organs", |scan, image| Request::Auto {
                     scan,
                     image,

@@ -20,6 +20,7 @@ mod wheel;
 mod window;
 mod words;
 mod worker;
+mod worklist;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

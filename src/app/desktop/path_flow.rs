@@ -33,6 +33,7 @@ fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
         | PathPurpose::OpenLabels
         | PathPurpose::OpenSecond
         | PathPurpose::OpenTransform
+        | PathPurpose::OpenProject
         | PathPurpose::SaveTransform
         | PathPurpose::ReadLabelTable
         | PathPurpose::WriteLabelTable => None,
@@ -49,7 +50,11 @@ impl Window {
             let text = "The proposal is not accepted yet, so it is not saved";
             self.state.messages.push(Severity::Warning, text);
         }
-        match case.labels_path().map(Path::to_path_buf) {
+        let labels_path = case.labels_path().map(Path::to_path_buf);
+        if self.saves_case() {
+            return;
+        }
+        match labels_path {
             // A DICOM object is never changed: its UID names what it was.
             Some(path) if !is_dicom_name(&path) => self.save_to(path, SaveGrid::Edited),
             _ => self.ask_path(PathPurpose::SaveLabels),
@@ -175,6 +180,7 @@ impl Window {
         match purpose {
             PathPurpose::OpenScan | PathPurpose::OpenFolder => self.reach(Goal::open(path)),
             PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path)),
+            PathPurpose::OpenProject => self.open_project(path),
             PathPurpose::OpenSecond => self.open_second(path),
             PathPurpose::OpenTransform => self.open_second_transform(path),
             PathPurpose::SaveTransform => self.save_second_transform(path),
@@ -216,9 +222,16 @@ impl Window {
             && self.state.question.is_none()
         {
             match self.session.case() {
+                _ if is_project(&path) => self.open_project(path),
                 Some(_) => self.state.question = Some(Question::Dropped { path }),
                 None => self.reach(Goal::open(path)),
             }
         }
     }
+}
+
+/// Whether a path that is opened leads to an annotation project, and not to a scan.
+pub(super) fn is_project(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("toml"))
 }

@@ -225,6 +225,7 @@ impl Window {
                 self.forget_when_kept(found);
             }
         }
+        self.is_on_case();
         let text = "The work of an earlier session is back; it is not saved yet";
         self.state.messages.push(Severity::Info, text);
     }

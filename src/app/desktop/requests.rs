@@ -1,6 +1,7 @@
 //! What the user asks for in the window.
 
 use crate::io::OpenOptions;
+use crate::project::State;
 use crate::session::{AiCommand, SecondCommand};
 use crate::ui::actions::{apply_to_window, command_of_action};
 use crate::ui::input::Action;
@@ -25,6 +26,7 @@ impl Window {
                 self.settings.older_copies = most;
                 self.save_settings();
             }
+            UiRequest::Worklist(request) => self.act_on_worklist(request),
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
                 Some(Owner::Engine(id, _)) => self.engine.cancel(id),
@@ -45,6 +47,10 @@ impl Window {
             Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),
             Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
             Action::ChooseSeries => self.choose_series(),
+            Action::OpenProject => self.ask_path(PathPurpose::OpenProject),
+            Action::NextCase => self.next_case(),
+            Action::CaseDone => self.finish_case(State::Done),
+            Action::CaseFlagged => self.finish_case(State::Flagged),
             Action::OpenSample => self.reach(Goal::OpenSample),
             Action::Save => self.save(),
             Action::SaveAs if has_scan => self.ask_path(PathPurpose::SaveLabels),

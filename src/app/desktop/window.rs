@@ -25,9 +25,11 @@ use super::jobs::Jobs;
 use super::measuring::Measuring;
 use super::memory::WindowMemory;
 use super::model_choice::start_engine;
+use super::path_flow::is_project;
 use super::recovery_flow::start_journal;
 use super::waker::Waker;
 use super::worker::Worker;
+use super::worklist::Worklist;
 use super::{FileDialogs, ModelOpener, NativeDialogs, WindowOptions};
 
 /// How long closing waits for a file that is being written.
@@ -50,6 +52,7 @@ pub struct Window {
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
     pub(super) measuring: Measuring,
+    pub(super) worklist: Worklist,
     pub(super) settings: Settings,
     pub(super) settings_file: Option<PathBuf>,
     pub(super) memory: WindowMemory,
@@ -105,6 +108,7 @@ impl Window {
             dialogs,
             jobs: Jobs::default(),
             measuring: Measuring::new(waking())?,
+            worklist: Worklist::new(waking())?,
             settings,
             settings_file,
             memory,
@@ -171,6 +175,7 @@ impl Window {
     pub fn is_busy(&self) -> bool {
         !self.jobs.shown().is_empty()
             || self.measuring.is_running()
+            || self.worklist.is_reading()
             || matches!(self.engine_status, EngineStatus::Opening)
     }
 
@@ -201,7 +206,11 @@ impl Window {
     }
 
     fn open_at_start(&mut self, paths: Vec<PathBuf>, sample: bool) {
-        let mut paths = paths.into_iter();
+        let (projects, scans): (Vec<_>, Vec<_>) = paths.into_iter().partition(|p| is_project(p));
+        if let Some(project) = projects.into_iter().next() {
+            self.open_project(project);
+        }
+        let mut paths = scans.into_iter();
         if let Some(scan) = paths.next() {
             self.flow.labels_to_open = paths.collect();
             self.reach(Goal::open(scan));
@@ -241,6 +250,7 @@ impl eframe::App for Window {
         self.memory.follow(ctx, frame.winit_window());
         self.drain_engine();
         self.drain_files();
+        self.drain_read_ahead();
         self.drain_dialogs();
         self.drain_journal();
         self.ask_next_question();
@@ -256,12 +266,16 @@ impl eframe::App for Window {
             // Drawing would hold the end up.
             return;
         }
+        if ui.input(|i| !i.events.is_empty()) {
+            self.worklist.active();
+        }
         let model = UiModel {
             session: &self.session,
             engine: &self.engine_status,
             models: &self.models,
             jobs: self.jobs.shown(),
             statistics: self.measuring.statistics(),
+            worklist: self.worklist.shown(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),

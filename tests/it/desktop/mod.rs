@@ -15,6 +15,7 @@ mod statistics;
 mod tools;
 mod toy;
 mod words;
+mod worklist;
 
 use eframe::egui::accesskit::Role;
 use eframe::egui::{

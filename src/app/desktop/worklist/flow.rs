@@ -1,0 +1,311 @@
+//! What the window does with a worklist.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::desktop::file_flow::{Goal, Purpose};
+use crate::app::desktop::window::Window;
+use crate::app::desktop::worker::WorkEvent;
+use crate::project::{Entry, State, is_plain_name};
+use crate::session::{LabelCommand, ScanCommand};
+use crate::ui::Severity;
+use crate::ui::model::{Worklist as Shown, WorklistRequest};
+
+use super::read::{self, CaseRead, CaseSaved, CaseToSave, ProjectRead};
+use super::{Ahead, Open, Used, reader_of};
+
+impl Window {
+    pub(in crate::app::desktop) fn act_on_worklist(&mut self, request: WorklistRequest) {
+        match request {
+            WorklistRequest::Open(id) => self.reach(Goal::OpenCase(id)),
+            WorklistRequest::Reader(name) if is_plain_name(&name) => {
+                self.reach(Goal::ReadAs(name));
+            }
+            WorklistRequest::Reader(name) => {
+                let text =
+                    format!("{name:?} cannot be a reader's name; take letters, digits, _, - and .");
+                self.state.messages.push(Severity::Error, text);
+            }
+            WorklistRequest::Next => self.next_case(),
+            WorklistRequest::Finish(state) => self.finish_case(state),
+            WorklistRequest::Close => self.reach(Goal::CloseProject),
+        }
+    }
+
+    /// Opens a project beside what is open.
+    pub(in crate::app::desktop) fn open_project(&mut self, path: PathBuf) {
+        let reader = reader_of(&self.settings);
+        self.run("Opening the worklist", Purpose::Other, false, move |_| {
+            read::open_project(path, &reader)
+        });
+    }
+
+    pub(in crate::app::desktop) fn take_project(&mut self, read: ProjectRead) {
+        self.worklist.open = Some(Open {
+            project: Arc::new(read.project),
+            shown: Shown {
+                title: read.title,
+                reader: reader_of(&self.settings),
+                entries: read.entries,
+                current: None,
+            },
+            current: None,
+            ahead: Ahead::None,
+            goes_on: false,
+        });
+        // Recovered work may be of one of its cases.
+        self.is_on_case();
+    }
+
+    pub(in crate::app::desktop) fn take_list(&mut self, entries: Vec<Entry>) {
+        if let Some(open) = &mut self.worklist.open {
+            open.shown.entries = entries;
+        }
+    }
+
+    /// From now on cases are read under this name. What another reader made of the open one is out of sight.
+    pub(in crate::app::desktop) fn read_as_reader(&mut self, name: String) {
+        self.settings.reader = Some(name.clone());
+        self.save_settings();
+        self.close_case();
+        let Some(open) = &mut self.worklist.open else {
+            return;
+        };
+        open.shown.reader.clone_from(&name);
+        open.ahead = Ahead::None;
+        let project = Arc::clone(&open.project);
+        self.run("Listing the cases", Purpose::Other, false, move |_| {
+            read::list(&project, &name)
+        });
+    }
+
+    /// Shows no worklist any more.
+    pub(in crate::app::desktop) fn close_project(&mut self) {
+        self.close_case();
+        self.worklist.open = None;
+    }
+
+    fn close_case(&mut self) {
+        if self.worklist.labels_path().is_some() {
+            self.worklist.leave_case();
+            self.apply(ScanCommand::Close);
+        }
+    }
+
+    /// Opens a case of the worklist, at once where it was read ahead.
+    pub(in crate::app::desktop) fn open_case(&mut self, id: String) {
+        let Some(open) = &mut self.worklist.open else {
+            return;
+        };
+        let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
+        match std::mem::replace(&mut open.ahead, Ahead::None) {
+            Ahead::Read(read) if read.id == id => {
+                self.run("Beginning the case", Purpose::Open, false, move |_| {
+                    read::begin_read(&project, read, &reader)
+                });
+            }
+            _ => {
+                self.run("Opening the case", Purpose::Open, true, move |ctx| {
+                    read::begin(&project, &id, &reader, ctx)
+                });
+            }
+        }
+    }
+
+    /// Makes a case the one that is worked on, and reads the one after it.
+    pub(in crate::app::desktop) fn take_case(&mut self, read: CaseRead) {
+        let CaseRead {
+            id,
+            scan,
+            labels,
+            warnings,
+        } = read;
+        let (path, first) = (labels.path.clone(), labels.table.labels().first().cloned());
+        self.take_scan(*scan);
+        self.apply(ScanCommand::OpenLabels(labels));
+        if let Some(label) = first {
+            self.apply(LabelCommand::Activate(label.value));
+        }
+        self.warn_of(&warnings);
+        let Some(open) = &mut self.worklist.open else {
+            return;
+        };
+        let entry = open.shown.entries.iter_mut().find(|e| e.id == id);
+        if let Some(entry) = entry {
+            if entry.state == State::NotStarted {
+                entry.state = State::InProgress;
+            }
+            self.state.worklist.note.clone_from(&entry.note);
+        }
+        open.begin(id, path);
+        self.read_ahead();
+    }
+
+    fn read_ahead(&mut self) {
+        let Some(open) = &mut self.worklist.open else {
+            return;
+        };
+        let Some(id) = open.next_case().map(str::to_owned) else {
+            open.ahead = Ahead::None;
+            return;
+        };
+        let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
+        open.ahead = Ahead::Reading;
+        self.worklist.ahead.submit(move |ctx| {
+            // What is wrong with it is told when the user comes to it.
+            read::read(&project, &id, &reader, ctx).ok().map(Box::new)
+        });
+    }
+
+    /// Takes over a case that was read ahead.
+    pub(in crate::app::desktop) fn drain_read_ahead(&mut self) {
+        for event in self.worklist.ahead.drain() {
+            if let WorkEvent::Finished { outcome, .. } = event
+                && let Some(open) = &mut self.worklist.open
+                && matches!(open.ahead, Ahead::Reading)
+            {
+                open.ahead = match outcome.flatten() {
+                    Some(read) => Ahead::Read(read),
+                    None => Ahead::None,
+                };
+            }
+        }
+    }
+
+    /// Goes to the case after this one, or says that nothing is left.
+    pub(in crate::app::desktop) fn next_case(&mut self) {
+        let Some(open) = &self.worklist.open else {
+            return;
+        };
+        match open.next_case().map(str::to_owned) {
+            Some(id) => self.reach(Goal::OpenCase(id)),
+            None => {
+                let done = open.shown.entries.iter().filter(|e| e.state.is_over());
+                let text = format!(
+                    "Nothing is left for {}: {} cases are done",
+                    open.shown.reader,
+                    done.count()
+                );
+                self.state.messages.push(Severity::Info, text);
+            }
+        }
+    }
+
+    /// Hands the case in as it is now, and goes on to the next one.
+    pub(in crate::app::desktop) fn finish_case(&mut self, state: State) {
+        if self.session.case().is_some_and(|c| c.proposal().is_some()) {
+            let text = "A proposal stands: accept it (Enter) or reject it (Esc) first";
+            self.state.messages.push(Severity::Warning, text);
+            return;
+        }
+        if self.is_on_case()
+            && let Some(open) = &mut self.worklist.open
+        {
+            open.goes_on = true;
+            self.save_case(state);
+        }
+    }
+
+    /// Whether the labels that are worked on are the reader's of a case. Recovered work is too: its case becomes the one
+    /// that is open.
+    pub(in crate::app::desktop) fn is_on_case(&mut self) -> bool {
+        let Some(labels) = self.session.case().and_then(|c| c.labels_path()) else {
+            return false;
+        };
+        let Some(open) = &mut self.worklist.open else {
+            return false;
+        };
+        if open.current.as_ref().is_none_or(|c| c.labels != labels) {
+            let (project, reader) = (&open.project, &open.shown.reader);
+            let is_of = |e: &&Entry| project.labels_path(&e.id, reader) == labels;
+            let found = open.shown.entries.iter().find(is_of);
+            let Some(entry) = found.cloned() else {
+                return false;
+            };
+            self.state.worklist.note = entry.note;
+            open.begin(entry.id, labels.to_path_buf());
+        }
+        true
+    }
+
+    /// Saves the case that is worked on, if it is one of the worklist; whether it is.
+    pub(in crate::app::desktop) fn saves_case(&mut self) -> bool {
+        let is_case = self.is_on_case();
+        if is_case {
+            let open = self.worklist.open.as_ref();
+            let entry = open.and_then(|o| o.entry(o.shown.current.as_deref()?));
+            let state = entry.map_or(State::InProgress, |e| match e.state {
+                State::NotStarted | State::InProgress => State::InProgress,
+                over => over,
+            });
+            self.save_case(state);
+        }
+        is_case
+    }
+
+    fn save_case(&mut self, state: State) {
+        let (Some(case), Some(open)) = (self.session.case(), &self.worklist.open) else {
+            return;
+        };
+        let Some(current) = &open.current else {
+            return;
+        };
+        let layers = case.document().layers();
+        let scan_grid = *case.scan_image().grid();
+        let was_asked = current.used.automatic + current.used.prompted > 0;
+        let card = self.engine_status.card().filter(|_| was_asked);
+        let save = CaseToSave {
+            id: current.id.clone(),
+            reader: open.shown.reader.clone(),
+            state,
+            layers: match case.is_on_scan_grid() {
+                true => layers.clone(),
+                false => layers.resampled(&scan_grid),
+            },
+            table: case.table().clone(),
+            revision: case.revision(),
+            seconds: current.clock.seconds(),
+            note: self.state.worklist.note.trim().to_owned(),
+            model: card.map_or_else(String::new, |card| card.id.clone()),
+            prompts: current.used.text(),
+        };
+        let project = Arc::clone(&open.project);
+        let id = self.run("Saving the case", Purpose::Other, false, move |_| {
+            read::save(&project, &save)
+        });
+        self.flow.saving = Some(id);
+    }
+
+    /// A case was saved.
+    pub(in crate::app::desktop) fn case_saved(&mut self, saved: CaseSaved) {
+        let CaseSaved {
+            path,
+            revision,
+            state,
+            seconds,
+            entries,
+        } = saved;
+        self.apply(ScanCommand::MarkSaved { revision, path });
+        let mut goes_on = false;
+        if let Some(open) = &mut self.worklist.open {
+            open.shown.entries = entries;
+            if let Some(current) = &mut open.current {
+                current.clock.written(seconds);
+                current.used = Used::default();
+            }
+            goes_on = std::mem::take(&mut open.goes_on);
+        }
+        let text = format!("Saved and read back: {}", state.title().to_lowercase());
+        self.state.messages.push_on_scan(Severity::Info, text);
+        if goes_on {
+            self.next_case();
+        }
+    }
+
+    /// A case was not saved: nobody goes on.
+    pub(in crate::app::desktop) fn case_not_saved(&mut self) {
+        if let Some(open) = &mut self.worklist.open {
+            open.goes_on = false;
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What is read and written of a project, on the threads for files.
+
+use std::path::PathBuf;
+
+use crate::app::desktop::files::{self, FileOutcome};
+use crate::io::{self, LabelTarget, OpenOptions, Warning};
+use crate::project::{Entry, Project, ProjectError, Saved, State, missing_labels};
+use crate::session::{OpenedLabels, OpenedScan};
+use crate::util::{JobContext, short_debug};
+use crate::volume::{LabelLayers, LabelTable};
+
+/// A case with the labels that its reader goes on with.
+pub struct CaseRead {
+    /// Which case.
+    pub id: String,
+    /// Its scan.
+    pub scan: Box<OpenedScan>,
+    /// The reader's labels; at first those that the project begins with, and one of each of its names.
+    pub labels: Box<OpenedLabels>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// A project with the list of one of its readers.
+pub struct ProjectRead {
+    /// The project.
+    pub project: Project,
+    /// The file's name without its ending.
+    pub title: String,
+    /// Its cases as the reader sees them.
+    pub entries: Vec<Entry>,
+}
+
+/// What a reader hands in.
+pub struct CaseToSave {
+    /// Which case.
+    pub id: String,
+    /// By whom.
+    pub reader: String,
+    /// How far it is now; what is done has all labels that it must have.
+    pub state: State,
+    /// The labels on the scan's grid.
+    pub layers: LabelLayers,
+    /// Their names.
+    pub table: LabelTable,
+    /// The revision of the session that they are.
+    pub revision: u64,
+    /// Time spent since the last save.
+    pub seconds: f64,
+    /// The reader's words.
+    pub note: String,
+    /// The model that was asked; empty for none.
+    pub model: String,
+    /// How it was asked.
+    pub prompts: String,
+}
+
+/// A case that was saved.
+pub struct CaseSaved {
+    /// The reader's label map.
+    pub path: PathBuf,
+    /// The session's revision that was saved.
+    pub revision: u64,
+    /// How far it is now.
+    pub state: State,
+    /// Time that was written down.
+    pub seconds: f64,
+    /// The list after it.
+    pub entries: Vec<Entry>,
+}
+
+short_debug! {
+    CaseRead: |_| "a case";
+    ProjectRead: |read| format_args!("a project of {} cases", read.entries.len());
+    CaseToSave: |save| format_args!("a case, {}", save.state.word());
+    CaseSaved: |saved| format_args!("a case, {}", saved.state.word());
+}
+
+fn refused(error: &ProjectError) -> FileOutcome {
+    FileOutcome::Refused(error.to_string())
+}
+
+/// Opens a project for a reader.
+pub fn open_project(path: PathBuf, reader: &str) -> FileOutcome {
+    let title = path.file_stem().map(|name| name.to_string_lossy());
+    let title = title.unwrap_or_default().into_owned();
+    let read = Project::open(&path).and_then(|project| {
+        let entries = project.list_for(reader)?;
+        Ok(ProjectRead {
+            project,
+            title,
+            entries,
+        })
+    });
+    match read {
+        Ok(read) => FileOutcome::ProjectRead(Box::new(read)),
+        Err(error) => refused(&error),
+    }
+}
+
+/// The list of a reader as it is now.
+pub fn list(project: &Project, reader: &str) -> FileOutcome {
+    match project.list_for(reader) {
+        Ok(entries) => FileOutcome::CasesListed(entries),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Takes a place at a case for a reader who begins it, and reads it.
+pub fn begin(project: &Project, id: &str, reader: &str, ctx: &JobContext) -> FileOutcome {
+    match started(project, id, reader) {
+        Ok(()) => match read(project, id, reader, ctx) {
+            Ok(read) => FileOutcome::CaseRead(Box::new(read)),
+            Err(outcome) => outcome,
+        },
+        Err(error) => refused(&error),
+    }
+}
+
+/// Takes a place at a case that was read ahead.
+pub fn begin_read(project: &Project, read: Box<CaseRead>, reader: &str) -> FileOutcome {
+    match started(project, &read.id, reader) {
+        Ok(()) => FileOutcome::CaseRead(read),
+        Err(error) => refused(&error),
+    }
+}
+
+fn started(project: &Project, id: &str, reader: &str) -> Result<(), ProjectError> {
+    let list = project.list_for(reader)?;
+    let is_new = |e: &Entry| e.id == id && e.state == State::NotStarted;
+    match list.iter().any(is_new) {
+        true => project.start(id, reader),
+        false => Ok(()),
+    }
+}
+
+/// Reads a case without taking a place at it.
+///
+/// # Errors
+/// What is to be told instead.
+pub fn read(
+    project: &Project,
+    id: &str,
+    reader: &str,
+    ctx: &JobContext,
+) -> Result<CaseRead, FileOutcome> {
+    let case = project.case(id).map_err(|e| refused(&e))?;
+    let options = OpenOptions {
+        series: case.series.clone(),
+        ..OpenOptions::default()
+    };
+    let scan = match files::open_scan(project.resolved(&case.image), options, ctx) {
+        FileOutcome::Opened(scan) => scan,
+        FileOutcome::SeriesToChoose { .. } => {
+            let text = format!("{id}: its folder has several series; name one in the project");
+            return Err(FileOutcome::Refused(text));
+        }
+        other => return Err(other),
+    };
+    let path = project.labels_path(id, reader);
+    let begun = path.exists().then(|| path.clone());
+    let begun = begun.or_else(|| case.labels.as_deref().map(|p| project.resolved(p)));
+    let grid = *scan.image.grid();
+    let (layers, mut table, warnings) = match begun {
+        Some(begun) => {
+            let source = scan.info.provenance.as_deref();
+            let target = LabelTarget { grid, source };
+            let read = io::open_labels_of(&begun, Some(&target), ctx).map_err(files::refused)?;
+            (read.layers, read.table, read.warnings)
+        }
+        None => (LabelLayers::empty(grid), LabelTable::default(), Vec::new()),
+    };
+    for name in project.label_names() {
+        if table.by_name(&name).is_none()
+            && let Some(value) = table.next_free_value()
+        {
+            table.add(value, &name);
+        }
+    }
+    Ok(CaseRead {
+        id: id.to_owned(),
+        scan,
+        labels: Box::new(OpenedLabels {
+            layers,
+            table,
+            path,
+        }),
+        warnings,
+    })
+}
+
+/// Keeps what a reader made of a case. Where labels are missing, it is not done.
+pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
+    if save.state == State::Done {
+        let missing = missing_labels(&project.file.labels, &save.layers, &save.table);
+        if !missing.is_empty() {
+            return FileOutcome::Refused(format!(
+                "{}: cannot be done: {}; draw it, or flag the case",
+                save.id,
+                missing.join(", ")
+            ));
+        }
+    }
+    let saved = Saved {
+        labels: Some((&save.layers, &save.table)),
+        state: save.state,
+        seconds: save.seconds,
+        note: Some(save.note.clone()),
+        model: save.model.clone(),
+        prompts: save.prompts.clone(),
+    };
+    let kept = project
+        .save(&save.id, &save.reader, &saved)
+        .and_then(|()| project.list_for(&save.reader));
+    match kept {
+        Ok(entries) => FileOutcome::CaseSaved(Box::new(CaseSaved {
+            path: project.labels_path(&save.id, &save.reader),
+            revision: save.revision,
+            state: save.state,
+            seconds: save.seconds,
+            entries,
+        })),
+        Err(error) => refused(&error),
+    }
+}

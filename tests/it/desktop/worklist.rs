@@ -1,0 +1,277 @@
+//! A worklist in the real window: cases opened one after another, saved under the reader's name, readers apart.
+
+use std::path::Path;
+
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::Queryable as _;
+use prosector::geometry::Affine;
+use prosector::io::save_image;
+use prosector::project::{Method, Project, State};
+use prosector::session::settings::Settings;
+use prosector::volume::{Grid, ImageVolume, Modality, Rescale, VoxelData};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{program, said, shared};
+
+use super::bench::Bench;
+
+const CASES: [&str; 3] = ["a", "b", "c"];
+
+fn scan(shift: usize) -> ImageVolume {
+    let grid = Grid::new([40, 44, 30], Affine::from_spacing([1.0; 3], [0.0; 3]));
+    let value = |n: usize| ((n + shift) % 997) as i16;
+    let voxels = VoxelData::I16((0..grid.len()).map(value).collect());
+    ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct)
+}
+
+fn worklist(folder: &Path, line: &str) -> Value {
+    let words: Vec<&str> = line.split(' ').collect();
+    let done = program(
+        folder,
+        &[&["worklist"], words.as_slice(), &["--json"]].concat(),
+    );
+    assert!(done.status.success(), "{line}: {}", said(&done));
+    serde_json::from_slice(&done.stdout).expect("one JSON object")
+}
+
+/// A project of three cases for two readers who do not see each other, and a window's data folder in which the reader is
+/// known.
+fn project(reader: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let at = folder.path();
+    for (n, case) in CASES.iter().enumerate() {
+        save_image(&at.join(format!("{case}.nii.gz")), &scan(n)).expect("it can be written");
+    }
+    worklist(
+        at,
+        "new study.toml --label tumour --label node? --readers-per-case 2 --blinded",
+    );
+    worklist(at, "add study.toml .");
+    known_as(at, reader);
+    folder
+}
+
+/// Who sits at the window that is opened next.
+fn known_as(folder: &Path, reader: &str) {
+    let settings = Settings {
+        notice_accepted: true,
+        reader: Some(reader.to_owned()),
+        ..Settings::default()
+    };
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).expect("it can be written");
+    settings
+        .save(&data.join("settings.toml"))
+        .expect("it can be written");
+}
+
+fn open(folder: &TempDir) -> Bench {
+    let at = folder.path();
+    Bench::open_on(&at.join("data"), vec![at.join("study.toml")])
+}
+
+fn state(folder: &TempDir, case: &str, reader: &str) -> (State, bool) {
+    let project = Project::open(&folder.path().join("study.toml")).expect("it is a project");
+    let readings = project.readings(case).expect("they can be read");
+    let own = readings.iter().find(|r| r.reader == reader);
+    own.map_or((State::NotStarted, false), |r| {
+        (r.file.state, r.file.labels.is_some())
+    })
+}
+
+fn paint(bench: &mut Bench) {
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    assert!(bench.session().is_dirty(), "{:?}", bench.messages());
+}
+
+fn labelled(bench: &Bench) -> usize {
+    bench.case().labels().counts().iter().map(|(_, n)| n).sum()
+}
+
+fn title(bench: &Bench) -> String {
+    bench.case().title()
+}
+
+#[test]
+fn a_reader_goes_through_a_worklist() {
+    let folder = project("ann");
+    let mut bench = open(&folder);
+    assert!(bench.shows("0 of 3 finished"), "{:?}", bench.texts());
+    assert!(bench.session().case().is_none(), "nothing opens by itself");
+    bench.press("Next case");
+    assert!(title(&bench).starts_with('a'), "{}", title(&bench));
+    let names: Vec<&str> = bench
+        .case()
+        .table()
+        .labels()
+        .iter()
+        .map(|l| l.name.as_str())
+        .collect();
+    assert_eq!(names, ["tumour", "node"]);
+    assert!(
+        !bench.session().is_dirty(),
+        "the names are the project's, not work"
+    );
+    assert_eq!(state(&folder, "a", "ann"), (State::InProgress, false));
+
+    // A label that must have voxels has none.
+    bench.press("Case done, next");
+    assert!(title(&bench).starts_with('a'));
+    let told = bench.messages().join("\n");
+    assert!(told.contains("tumour has no voxel"), "{told}");
+
+    paint(&mut bench);
+    bench.harness.get_by_label("Note of this case").focus();
+    bench.settle();
+    bench.type_text("rim unclear");
+    bench.picture("worklist");
+    bench.press("Case done, next");
+    assert!(title(&bench).starts_with('b'), "{:?}", bench.messages());
+    assert!(bench.shows("1 of 3 finished"));
+    assert_eq!(state(&folder, "a", "ann"), (State::Done, true));
+    let status = worklist(folder.path(), "status study.toml");
+    assert!(status.to_string().contains("rim unclear"), "{status}");
+
+    // Save keeps the case with its state, and stays.
+    paint(&mut bench);
+    let drawn = labelled(&bench);
+    bench.key(Modifiers::COMMAND, Key::S);
+    assert!(!bench.session().is_dirty() && title(&bench).starts_with('b'));
+    assert_eq!(state(&folder, "b", "ann"), (State::InProgress, true));
+
+    bench.press("Case c, not started");
+    assert!(title(&bench).starts_with('c'));
+    assert_eq!(labelled(&bench), 0);
+    bench.press("Flag case, next");
+    assert_eq!(state(&folder, "c", "ann").0, State::Flagged);
+    assert!(title(&bench).starts_with('b'), "what was begun is left");
+    assert_eq!(labelled(&bench), drawn, "with what was drawn");
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::D);
+    let told = bench.messages().join("\n");
+    assert!(told.contains("Nothing is left for ann: 3 cases"), "{told}");
+}
+
+#[test]
+fn another_reader_does_not_see_what_the_first_one_drew() {
+    let folder = project("ann");
+    let mut bench = open(&folder);
+    bench.press("Next case");
+    paint(&mut bench);
+    // Another case while work is unsaved: it is asked, and saved with its case.
+    bench.press("Case b, not started");
+    bench.press("Save first");
+    assert!(title(&bench).starts_with('b'), "{:?}", bench.messages());
+    assert_eq!(state(&folder, "a", "ann"), (State::InProgress, true));
+
+    bench.harness.get_by_label("Reader's name").focus();
+    bench.settle();
+    bench.key(Modifiers::COMMAND, Key::A);
+    bench.type_text("ben");
+    bench.key(Modifiers::NONE, Key::Enter);
+    assert!(bench.session().case().is_none(), "ann's case is closed");
+    assert!(bench.shows("Case a, not started"), "{:?}", bench.texts());
+    bench.press("Case a, not started");
+    assert_eq!(labelled(&bench), 0);
+    // All places of a case are taken.
+    drop(bench);
+    known_as(folder.path(), "cleo");
+    let bench = open(&folder);
+    assert!(
+        bench.shows("Case a, taken by others"),
+        "{:?}",
+        bench.texts()
+    );
+}
+
+#[test]
+fn recovered_work_goes_back_to_its_case() {
+    let folder = project("ann");
+    let mut bench = open(&folder);
+    bench.press("Next case");
+    paint(&mut bench);
+    let drawn = labelled(&bench);
+    // As after a crash: nothing is put away.
+    drop(bench);
+    let mut bench = open(&folder);
+    bench.press("Recover");
+    assert_eq!(labelled(&bench), drawn);
+    bench.key(Modifiers::COMMAND, Key::S);
+    assert!(!bench.session().is_dirty(), "{:?}", bench.messages());
+    assert_eq!(state(&folder, "a", "ann"), (State::InProgress, true));
+}
+
+/// Thirty cases of shared data, whose labels are known, by two readers, to the audit table and the consensus. The window
+/// is gone in the middle, as after a crash.
+#[test]
+fn two_readers_carry_thirty_cases_to_the_end() {
+    let Some(data) = shared("data/train/hippocampus") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let at = folder.path();
+    let mut list = String::from("id,image,labels\n");
+    let mut ids: Vec<String> = std::fs::read_dir(data.join("images"))
+        .expect("it is there")
+        .flatten()
+        .filter_map(|e| Some(e.file_name().to_str()?.strip_suffix(".nii.gz")?.to_owned()))
+        .filter(|id| !id.starts_with('.'))
+        .collect();
+    ids.sort();
+    ids.truncate(30);
+    for id in &ids {
+        let (image, labels) = (data.join("images"), data.join("labels"));
+        let line = format!(
+            "{id},{},{}\n",
+            image.join(format!("{id}.nii.gz")).display(),
+            labels.join(format!("{id}.nii.gz")).display()
+        );
+        list.push_str(&line);
+    }
+    std::fs::write(at.join("cases.csv"), list).expect("it can be written");
+    worklist(
+        at,
+        "new study.toml --label label_1 --label label_2 --readers-per-case 2",
+    );
+    assert_eq!(worklist(at, "add study.toml cases.csv")["added"], 30);
+    for reader in ["ann", "ben"] {
+        known_as(at, reader);
+        let mut bench = open(&folder);
+        bench.press("Next case");
+        for n in 0..30 {
+            if reader == "ben" {
+                paint(&mut bench);
+            }
+            if n == 12 {
+                drop(bench);
+                bench = open(&folder);
+                if reader == "ben" {
+                    bench.press("Recover");
+                } else {
+                    bench.press("Next case");
+                }
+            }
+            bench.press("Case done, next");
+            let finished = format!("{} of 30 finished", n + 1);
+            assert!(bench.shows(&finished), "{finished}: {:?}", bench.messages());
+        }
+        assert!(bench.messages().join("\n").contains("Nothing is left"));
+    }
+    let status = worklist(at, "status study.toml");
+    let done = status.to_string().matches("\"done\"").count();
+    assert!(done >= 30, "{status}");
+    let compared = worklist(at, "compare study.toml").to_string();
+    assert!(compared.contains("label_1"), "{compared}");
+    worklist(at, "consensus study.toml --method majority");
+    let project = Project::open(&at.join("study.toml")).expect("it is a project");
+    for id in &ids {
+        let readings = project.readings(id).expect("they can be read");
+        assert_eq!(readings.len(), 2);
+        assert!(readings.iter().all(|r| r.file.state == State::Done));
+        assert!(
+            project.consensus_path(id, Method::Majority).exists(),
+            "{id}"
+        );
+    }
+}
