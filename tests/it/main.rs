@@ -40,6 +40,7 @@ mod nifti;
 mod nifti_damage;
 mod nifti_output;
 mod nnunet;
+mod nnunet_folder;
 mod operations;
 mod over_time;
 mod own_grids;

@@ -30,12 +30,17 @@ fn import(args: &ImportArgs) -> Result<(), Refusal> {
         classes: args.classes.clone(),
         preset: args.preset.clone(),
         config: args.config.clone(),
+        folds: args.folds.clone(),
+        state: args.checkpoint,
         modality: args.modality.modality,
         licence: args.licence.clone(),
         half: args.half,
     })?;
     let id = &card.id;
-    let text = format!("{id}: imported; use it with --model {id}, or choose it in the window");
+    let text = format!(
+        "{id}: imported; use it with --model {id}, or choose it in the window\n    {}",
+        card.description
+    );
     Console::new(false).line(&text);
     Ok(())
 }

@@ -42,6 +42,7 @@ impl Window {
                 self.submit(ticket, "Segment organs", |scan, image| Request::Auto {
                     scan,
                     image,
+                    others: Vec::new(),
                     structures,
                 });
             }

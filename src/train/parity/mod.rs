@@ -19,6 +19,8 @@ mod nninteractive;
 mod nnunet_arrays;
 mod nnunet_arrays_resampling;
 mod nnunet_nets;
+mod nnunet_pipeline;
+mod nnunet_totalseg;
 mod parameters;
 mod prosector1;
 mod recorded;
@@ -87,6 +89,8 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         nnunet_arrays::KINDS,
         nnunet_arrays_resampling::KINDS,
         nnunet_nets::KINDS,
+        nnunet_pipeline::KINDS,
+        nnunet_totalseg::KINDS,
         prosector1::KINDS,
         volume_metrics::KINDS,
         volume_nets::KINDS,
