@@ -160,6 +160,7 @@ pub fn systems() -> &'static [System] {
         super::desam::SYSTEM,
         super::swinunetr::SYSTEM,
         super::nnunet::SYSTEM,
+        super::nninteractive::SYSTEM,
     ];
     ALL
 }

@@ -16,6 +16,7 @@ mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
 mod nninteractive;
+mod nninteractive_sessions;
 mod nnunet_arrays;
 mod nnunet_arrays_resampling;
 mod nnunet_nets;
@@ -86,6 +87,7 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
         nninteractive::KINDS,
+        nninteractive_sessions::KINDS,
         nnunet_arrays::KINDS,
         nnunet_arrays_resampling::KINDS,
         nnunet_nets::KINDS,

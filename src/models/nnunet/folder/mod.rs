@@ -4,6 +4,7 @@
 mod checkpoints;
 mod dataset;
 mod plans;
+mod single;
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,7 @@ use super::stage::Stage;
 use checkpoints::{Checkpoint, check_sizes, found_folds, network_weights};
 pub use dataset::Dataset;
 use plans::{Configuration, Plans};
+pub use single::SingleNetwork;
 
 const PLANS: &str = "plans.json";
 const DATASET: &str = "dataset.json";

@@ -33,7 +33,22 @@ impl Configuration {
         self.entries.get("previous_stage").and_then(Value::as_str)
     }
 
-    fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
+    /// Its network with so many inputs and outputs.
+    ///
+    /// # Errors
+    /// What this program cannot build, in words.
+    pub fn architecture(&self, inputs: usize, heads: usize) -> Result<Architecture, String> {
+        match self.entries.get("architecture") {
+            Some(architecture) => Architecture::of_plans(architecture, inputs, heads),
+            None => Architecture::of_old_plans(&self.entries, inputs, heads),
+        }
+    }
+
+    /// What it says under a name.
+    ///
+    /// # Errors
+    /// Nothing, or something of another type, in words.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, String> {
         read(&self.entries, name)
     }
 }
@@ -53,6 +68,12 @@ impl Plans {
             return Err(format!("its label manager '{other}' is not supported"));
         }
         Ok(Self { top })
+    }
+
+    /// The data set that they were made for.
+    pub fn dataset(&self) -> Option<String> {
+        let name = self.top.get("dataset_name").and_then(Value::as_str);
+        name.map(str::to_owned)
     }
 
     /// A configuration.
@@ -109,11 +130,7 @@ impl Plans {
         let images = dataset.channels.len();
         let inputs = images + shown;
         let heads = dataset.heads.count();
-        let entries = &configuration.entries;
-        let mut architecture = match entries.get("architecture") {
-            Some(architecture) => Architecture::of_plans(architecture, inputs, heads)?,
-            None => Architecture::of_old_plans(entries, inputs, heads)?,
-        };
+        let mut architecture = configuration.architecture(inputs, heads)?;
         if trained.batch_norm {
             architecture.style.norm = NormKind::Batch;
             architecture.style.affine = true;

@@ -42,6 +42,20 @@ impl Axes {
         self.from.map(|axis| each[axis])
     }
 
+    /// A part of an array of these lengths, first and end along each axis, in the new order.
+    pub fn of_ranges(self, ranges: [[i64; 2]; 3], dims: [usize; 3]) -> [[i64; 2]; 3] {
+        let range = |d: usize| {
+            let [first, end] = ranges[self.from[d]];
+            let length = dims[self.from[d]] as i64;
+            if self.flipped[d] {
+                [length - end, length - first]
+            } else {
+                [first, end]
+            }
+        };
+        [0, 1, 2].map(range)
+    }
+
     /// The values in the new order.
     pub fn apply<T: Copy + Default + Send + Sync>(
         self,
@@ -104,5 +118,7 @@ mod tests {
         assert_eq!(at(3, 1, 0), stored(1, 2, 0));
         assert_eq!(at(1, 1, 2), stored(1, 0, 2));
         assert_eq!(axes.inverse().apply(read, [4, 2, 3]), values);
+        let part = axes.of_ranges([[0, 1], [1, 3], [0, 2]], [2, 3, 4]);
+        assert_eq!(part, [[2, 4], [0, 1], [0, 2]]);
     }
 }
