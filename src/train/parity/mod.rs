@@ -15,6 +15,7 @@ mod masam;
 mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
+mod nninteractive;
 mod nnunet_arrays;
 mod nnunet_arrays_resampling;
 mod nnunet_nets;
@@ -84,6 +85,7 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         slice_training::KINDS,
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
+        nninteractive::KINDS,
         nnunet_arrays::KINDS,
         nnunet_arrays_resampling::KINDS,
         nnunet_nets::KINDS,

@@ -97,7 +97,7 @@ fn without_outer(empty: Vec<u8>, dims: [usize; 3]) -> Vec<u8> {
 }
 
 /// The box around a mask, half-open; the whole array where it is empty.
-pub(super) fn bounds(mask: &[u8], dims: [usize; 3]) -> [Range<usize>; 3] {
+pub fn bounds(mask: &[u8], dims: [usize; 3]) -> [Range<usize>; 3] {
     let mut low = dims;
     let mut high = [0; 3];
     for (offset, _) in mask.iter().enumerate().filter(|(_, m)| **m != 0) {
