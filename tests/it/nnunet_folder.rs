@@ -219,3 +219,43 @@ fn folders_that_cannot_be_used_are_refused_in_one_line() {
     );
     place.refused(&ct, &[], "os.system");
 }
+
+#[test]
+fn tasks_of_totalsegmentator_are_merged_and_run_only_what_is_wanted() {
+    let Some(place) = Place::new() else { return };
+    let root = place.golden.join("totalseg");
+    place.refused(
+        &root,
+        &[],
+        "choose one of total, total_fast, lung_nodules with --preset",
+    );
+    place.refused(
+        &root,
+        &["--preset", "total_mr"],
+        "Dataset850_TotalSegMRI_part1_organs is not there",
+    );
+    let output = place.import(&root, &["--preset", "total"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let id = "totalsegmentator-total";
+    let output = program(place.path(), &["models", "list", "--json"]);
+    let cards: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let card = cards.iter().find(|c| c["id"] == id).unwrap();
+    let structures = card["structures"].as_array().unwrap();
+    assert_eq!(structures.len(), 117);
+    let named = |name: &str| structures.iter().find(|s| s["name"] == name).unwrap();
+    assert_eq!(named("aorta")["color"], serde_json::json!([216, 108, 54]));
+    let value = |name: &str| &named(name)["value"];
+    assert_eq!(
+        [value("liver"), value("aorta"), value("costal_cartilages")],
+        [5, 52, 117]
+    );
+    assert!(card["licence"].as_str().unwrap().starts_with("Apache-2.0"));
+    let some = ["--model", id, "--structures", "liver,aorta,rib_left_4"];
+    let expected = "nnunet_totalseg_subset.nii.gz";
+    assert!(place.differing("totalseg.nii.gz", expected, &some) <= 2);
+    let fast = root.join("Dataset297_TotalSegmentator_total_3mm_1559subj");
+    let output = place.import(&fast, &["--as", "fast"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let expected = "nnunet_totalseg_fast.nii.gz";
+    assert!(place.differing("totalseg.nii.gz", expected, &["--model", "fast"]) <= 2);
+}

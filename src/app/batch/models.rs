@@ -38,8 +38,9 @@ fn import(args: &ImportArgs) -> Result<(), Refusal> {
     })?;
     let id = &card.id;
     let text = format!(
-        "{id}: imported; use it with --model {id}, or choose it in the window\n    {}",
-        card.description
+        "{id}: imported; use it with --model {id}, or choose it in the window\n    {}\n    licence: {}",
+        card.description,
+        card.licence.as_deref().unwrap_or_default()
     );
     Console::new(false).line(&text);
     Ok(())

@@ -10,7 +10,7 @@ use crate::models::nnunet::arrays::totalseg::crop_box;
 use crate::models::nnunet::model::NnunetModel;
 use crate::models::nnunet::pipeline::{Axes, Progress, StoredScan};
 use crate::models::nnunet::totalseg::Working;
-use crate::models::nnunet::{Settings, import};
+use crate::models::nnunet::{Settings, TaskSettings, import};
 use crate::models::{FoldChoice, FolderSource, ModelError, TrainingState};
 use crate::util::JobContext;
 
@@ -92,11 +92,15 @@ fn task(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityErr
     let settings = imported.model.config.try_into();
     let mut settings: Settings = settings
         .map_err(|e: toml::de::Error| ParityError::NotUnderstood(e.message().to_owned()))?;
-    let stages = settings.parts.iter_mut().flat_map(|part| &mut part.stages);
-    stages.for_each(|stage| stage.step = call.step_size);
-    let no_task = || ParityError::NotUnderstood("it is no task of the table".to_owned());
-    let mut of_task = settings.task.clone().ok_or_else(no_task)?;
-    of_task.spacing_mm = call.spacing_mm();
+    for stage in settings.parts.iter_mut().flat_map(|part| &mut part.stages) {
+        stage.step = call.step_size;
+        stage.mirror_axes.clear();
+    }
+    let of_task = TaskSettings {
+        name: call.task_name.clone(),
+        spacing_mm: call.spacing_mm(),
+        crop: None,
+    };
     let model = NnunetModel::new(settings.clone(), imported.model.weights, device)?;
     let (values, grid) = stored(&beside(&call.image))?;
     let scan = StoredScan::new(vec![values], &grid);

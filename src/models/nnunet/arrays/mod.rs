@@ -8,7 +8,7 @@ mod passes;
 mod planes;
 pub mod postprocess;
 pub mod resampling;
-pub mod sampling;
+pub(in crate::models) mod sampling;
 pub mod totalseg;
 mod votes;
 pub mod windows;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::models::ModelError;
@@ -266,14 +267,32 @@ impl Sums {
             .logits
             .par_chunks_mut(voxels)
             .zip(found.par_chunks(size));
-        heads.for_each(|(sums, found)| match importance {
-            Some(map) => add_window(sums, dims, window, place, |at| found[at] * map[at]),
-            None => add_window(sums, dims, window, place, |at| found[at]),
+        heads.for_each(|(sums, found)| {
+            add_window(sums, dims, window, place, |at, sums| {
+                let found = &found[at..at + sums.len()];
+                match importance {
+                    Some(map) => {
+                        let map = &map[at..at + sums.len()];
+                        let weighted = found.iter().zip(map).map(|(v, m)| v * m);
+                        sums.iter_mut().zip(weighted).for_each(|(s, v)| *s += v);
+                    }
+                    None => sums.iter_mut().zip(found).for_each(|(s, v)| *s += v),
+                }
+            });
         });
-        match importance {
-            Some(map) => add_window(&mut self.weights, dims, window, place, |at| map[at]),
-            None => add_window(&mut self.weights, dims, window, place, |_| 1.0),
-        }
+        add_window(
+            &mut self.weights,
+            dims,
+            window,
+            place,
+            |at, sums| match importance {
+                Some(map) => {
+                    let map = &map[at..at + sums.len()];
+                    sums.iter_mut().zip(map).for_each(|(s, m)| *s += m);
+                }
+                None => sums.iter_mut().for_each(|s| *s += 1.0),
+            },
+        );
     }
 
     /// Sums over weights, of the part at `start`.
@@ -317,20 +336,22 @@ impl Sums {
     }
 }
 
+/// Adds to each row of a window; `add` is given where the row begins in the window, and its sums.
 fn add_window(
     sums: &mut [f16],
     dims: [usize; 3],
     window: [usize; 3],
     place: [usize; 3],
-    value: impl Fn(usize) -> f32,
+    add: impl Fn(usize, &mut [f32]),
 ) {
+    let mut wide = vec![0.0; window[2]];
     for plane in 0..window[0] {
         for row in 0..window[1] {
             let to = ((plane + place[0]) * dims[1] + row + place[1]) * dims[2] + place[2];
-            let from = (plane * window[1] + row) * window[2];
-            for (at, sum) in sums[to..to + window[2]].iter_mut().enumerate() {
-                *sum = f16::from_f32(sum.to_f32() + value(from + at));
-            }
+            let sums = &mut sums[to..to + window[2]];
+            sums.convert_to_f32_slice(&mut wide);
+            add((plane * window[1] + row) * window[2], &mut wide);
+            sums.convert_from_f32_slice(&wide);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::models::nnunet::import::{dataset_name, imported, numbered, structures
 use crate::models::nnunet::settings::{CropSettings, Part, Settings, TaskSettings};
 use crate::models::{ImportedFolder, Structure};
 
+use super::colors::color_of;
 use super::tasks::{CropRule, Task, tasks, without_subjects};
 
 /// A task and where its trained models lie.
@@ -153,7 +154,7 @@ pub(in crate::models::nnunet) fn import_task(
             values: (1..=last).map(kept).collect(),
             stages: numbered(number, trained.into_stages(), &mut weights),
         });
-        structures.extend(of_part);
+        structures.extend(of_part.into_iter().map(coloured));
     }
     let crop = match &task.crop {
         Some(rule) => crop_of(rule, &found.root, parts.len(), wanted, &mut weights)?,
@@ -194,6 +195,14 @@ pub(in crate::models::nnunet) fn import_task(
         channels: Vec::new(),
         licence: task.licence.text().map(str::to_owned),
     })
+}
+
+/// A structure in the colour that the authors give it.
+fn coloured(structure: Structure) -> Structure {
+    Structure {
+        color: color_of(&structure.name).or(structure.color),
+        ..structure
+    }
 }
 
 /// A trained model as its task uses it: not mirrored, and with its own step from window to window.

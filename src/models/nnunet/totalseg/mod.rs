@@ -2,6 +2,7 @@
 //!
 //! Wasserthal et al. 2023, after `TotalSegmentator` 2.18.0.
 
+mod colors;
 mod import;
 mod tasks;
 mod working;
