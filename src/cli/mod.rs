@@ -348,7 +348,7 @@ pub struct ImportArgs {
     /// Checkpoint files (.pth, .pt, .pth.tar or .safetensors), or the folder of a trained nnU-Net model.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The architecture: sam, masam, 3dsam, autoprosam, swinunetr, autosam, desam or nnunet.
+    /// The architecture: sam, masam, 3dsam, autoprosam, swinunetr, autosam, desam, nnunet or nninteractive.
     #[arg(long, value_name = "NAME")]
     pub system: String,
     /// The plain SAM file, where the checkpoint holds only what was added to it.

@@ -47,12 +47,16 @@ pub struct ImportOptions {
     pub half: bool,
 }
 
-/// Imports checkpoint files or a folder as a model of ours; it is opened once before it counts as installed.
+/// Imports checkpoint files or a folder as a model of ours; it is opened once before it counts as installed. `accept` is
+/// asked first whether the licence that comes with it is accepted, where the weights have one and the options state none.
 ///
 /// # Errors
 /// Files that are not whole, not plain checkpoints, or not of this system; classes that do not match; an id that is
-/// taken. Nothing is installed then.
-pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
+/// taken; a licence that is not accepted. Nothing is installed then.
+pub fn import_model(
+    options: &ImportOptions,
+    accept: impl FnOnce(&str) -> bool,
+) -> Result<ModelCard, ModelError> {
     let (system, importer) = importable(&options.system)?;
     let found = match importer {
         Importer::Files(import) => of_files(system, options, import)?,
@@ -63,6 +67,15 @@ pub fn import_model(options: &ImportOptions) -> Result<ModelCard, ModelError> {
         return Err(ModelError::Unsupported(format!(
             "'{id}' is the name of the model in the box: choose another with --as"
         )));
+    }
+    let to_accept = found
+        .licence
+        .as_deref()
+        .filter(|_| options.licence.is_none());
+    if to_accept.is_some_and(|licence| !accept(licence)) {
+        return Err(ModelError::Unsupported(
+            "nothing was imported: its licence was not accepted".to_owned(),
+        ));
     }
     let card = ModelCard {
         id,

@@ -39,6 +39,7 @@ mod morphology;
 mod nifti;
 mod nifti_damage;
 mod nifti_output;
+mod nninteractive;
 mod nnunet;
 mod nnunet_folder;
 mod operations;

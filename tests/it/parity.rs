@@ -120,6 +120,31 @@ fn totalsegmentator_matches_its_authors() {
     assert_parity_of_some("golden/nnunet", &kinds.each_ref().map(String::as_str));
 }
 
+/// What nnInteractive does before and after its network.
+#[test]
+fn nninteractives_stages_match_their_authors() {
+    let kinds = [
+        "border",
+        "boxes",
+        "input",
+        "points",
+        "pool",
+        "prompts",
+        "renormalise",
+    ];
+    let kinds = kinds.map(|kind| format!("nninteractive_{kind}"));
+    assert_parity_of_some(
+        "golden/nninteractive",
+        &kinds.each_ref().map(String::as_str),
+    );
+}
+
+/// Whole sessions: the same masks after every step.
+#[test]
+fn nninteractives_sessions_match_their_authors() {
+    assert_parity_of_some("golden/nninteractive", &["nninteractive_session"]);
+}
+
 /// Runs the recordings of a shared folder that begin in one of these ways, with the folders that lie beside them.
 fn assert_parity_of_some(golden: &str, kinds: &[&str]) {
     let Some(golden) = shared(golden) else {
