@@ -154,7 +154,7 @@ fn a_folder_that_is_not_whole_is_refused_in_one_line() {
     let without = spoilt("without", &|at| {
         fs::remove_file(at.join("fold_0/checkpoint_final.pth")).unwrap();
     });
-    assert_refused(&place.import(&without, &[]), "fold_0/checkpoint_final.pth");
+    assert_refused(&place.import(&without, &[]), "it has no checkpoint at all");
     let other = spoilt("other", &|at| {
         let info =
             r#"{"inference_class": "nnInteractiveInferenceSession", "interaction_channels": 8}"#;
