@@ -42,6 +42,7 @@ impl Bench {
         self.engine.submit(Request::Auto {
             scan: ScanKey(1),
             image: Arc::clone(&self.image),
+            others: Vec::new(),
             structures: None,
         })
     }

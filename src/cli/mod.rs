@@ -9,11 +9,11 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::models::DeviceChoice;
+use crate::models::{DeviceChoice, FoldChoice, TrainingState};
 use crate::volume::{ColourMap, Modality};
 
 pub use labels::*;
-pub use values::{BoxArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use values::{BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
 pub use worklist::*;
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
@@ -173,6 +173,15 @@ pub struct SegmentArgs {
         conflicts_with_all = ["target_box", "clicks"]
     )]
     pub structures: Option<Vec<String>>,
+    /// Another image of the same grid, for a model that takes several: the name that the model's card has for it, and the
+    /// file. The scan itself is the image that is not named.
+    #[arg(
+        long = "channel",
+        value_name = "NAME=FILE",
+        requires = "auto",
+        action = clap::ArgAction::Append
+    )]
+    pub channels: Vec<ChannelArg>,
     /// A box around the target: two corner voxels, both included.
     #[arg(
         long = "box",
@@ -336,18 +345,25 @@ pub struct CalibrateArgs {
 /// `prosector models import`
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// Checkpoint files: .pth, .pt, .pth.tar or .safetensors.
+    /// Checkpoint files (.pth, .pt, .pth.tar or .safetensors), or the folder of a trained nnU-Net model.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The architecture: sam, masam, 3dsam, autoprosam, swinunetr, autosam or desam.
+    /// The architecture: sam, masam, 3dsam, autoprosam, swinunetr, autosam, desam, nnunet or nninteractive.
     #[arg(long, value_name = "NAME")]
     pub system: String,
     /// The plain SAM file, where the checkpoint holds only what was added to it.
     #[arg(long, value_name = "SAM")]
     pub base: Option<PathBuf>,
-    /// The name to install it under.
+    /// The name to install it under; without it a folder's own.
     #[arg(long = "as", value_name = "ID")]
-    pub id: String,
+    pub id: Option<String>,
+    /// Which networks of a folder: their numbers, or all for the one that was trained on everything (where there is none,
+    /// and without this option, every numbered fold).
+    #[arg(long, value_name = "N,..|all", value_parser = values::folds)]
+    pub folds: Option<FoldChoice>,
+    /// Which state of training of a folder's networks: final (without this option) or best.
+    #[arg(long, value_name = "final|best", value_parser = values::training_state)]
+    pub checkpoint: Option<TrainingState>,
     /// Names of the classes: `modality = "ct"` and a table `[classes]` with a line `1 = "name"` for each.
     #[arg(long, value_name = "NAMES")]
     pub classes: Option<PathBuf>,

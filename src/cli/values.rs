@@ -1,11 +1,13 @@
 //! The values that options take, read from text.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::geometry::Plane;
+use crate::models::{FoldChoice, TrainingState};
 use crate::volume::{ColourMap, Modality};
 
 /// One `--click`: a position and whether it is outside the target.
@@ -57,6 +59,15 @@ pub enum LayersArg {
     One(usize),
 }
 
+/// One `--channel`: what the model calls an image, and its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelArg {
+    /// The model's name for it.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+}
+
 /// A value of the prediction and the value of the truth that it stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValuePair {
@@ -64,6 +75,40 @@ pub struct ValuePair {
     pub pred: u16,
     /// Value in the truth.
     pub truth: u16,
+}
+
+impl FromStr for ChannelArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self {
+                name: name.to_owned(),
+                path: path.into(),
+            }),
+            _ => Err("give NAME=FILE".to_owned()),
+        }
+    }
+}
+
+/// `--folds`: numbers, or all.
+pub(super) fn folds(text: &str) -> Result<FoldChoice, String> {
+    if text == "all" {
+        return Ok(FoldChoice::All);
+    }
+    let numbers = text.split(',').map(str::parse).collect::<Result<_, _>>();
+    numbers
+        .map(FoldChoice::Numbered)
+        .map_err(|_no_number| "give numbers as 0,1, or all".to_owned())
+}
+
+/// `--checkpoint`.
+pub(super) fn training_state(text: &str) -> Result<TrainingState, String> {
+    match text {
+        "final" => Ok(TrainingState::Final),
+        "best" => Ok(TrainingState::Best),
+        _ => Err("give final or best".to_owned()),
+    }
 }
 
 impl FromStr for LayersArg {

@@ -21,6 +21,8 @@ pub enum Request {
         scan: ScanKey,
         /// The scan.
         image: Arc<ImageVolume>,
+        /// Other images of its grid, where the model takes several.
+        others: Vec<Arc<ImageVolume>>,
         /// Only these (names of the model card); `None`: all.
         structures: Option<Vec<String>>,
     },

@@ -323,9 +323,11 @@ fn perform(
         Request::Auto {
             scan,
             image,
+            others,
             structures,
         } => {
-            let result = model?.segment_auto(&image, scan, structures.as_deref(), ctx)?;
+            let wanted = structures.as_deref();
+            let result = model?.segment_auto_of(&image, &others, scan, wanted, ctx)?;
             Ok(Some(Event::FinishedAuto {
                 id,
                 result,

@@ -19,6 +19,9 @@ pub struct Structure {
     pub value: u16,
     /// Snake case, side first.
     pub name: String,
+    /// sRGB colour; without one that of its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub color: Option<[u8; 3]>,
     /// The modality in which the model knows it; `None`: whichever it is given, as with imported models of which
     /// nobody said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,9 @@ pub struct ModelCard {
     pub clicks: bool,
     /// Takes a 3D box.
     pub boxes: bool,
+    /// Names of the images of one grid that it takes at once; empty where it takes one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
     /// What the automatic path finds.
     #[serde(default)]
     pub structures: Vec<Structure>,
@@ -139,6 +145,29 @@ impl ModelCard {
     /// The model is not automatic.
     pub fn check_automatic(&self) -> Result<(), ModelError> {
         self.check(self.automatic, "does not find structures without a prompt")
+    }
+
+    /// Refuses another number of images than the model takes.
+    ///
+    /// # Errors
+    /// Images that are missing, or too many.
+    pub fn check_images(&self, given: usize) -> Result<(), ModelError> {
+        let wanted = self.channels.len().max(1);
+        if given == wanted {
+            return Ok(());
+        }
+        Err(ModelError::Unsupported(if wanted == 1 {
+            format!(
+                "the model '{}' takes one image, and {given} are given",
+                self.id
+            )
+        } else {
+            format!(
+                "the model '{}' takes {wanted} images of one grid ({}), and {given} is given: use `prosector segment` with --channel NAME=FILE for the others",
+                self.id,
+                self.channels.join(", ")
+            )
+        }))
     }
 
     /// Refuses prompts that the model does not take, rather than ignoring them.

@@ -43,6 +43,7 @@ pub fn read_classes(path: &Path, count: usize) -> Result<Vec<Structure>, ModelEr
             Ok(Structure {
                 value: value?,
                 name,
+                color: None,
                 modality: file.modality,
             })
         })
@@ -63,6 +64,7 @@ pub fn unnamed(count: usize, modality: Option<Modality>) -> Vec<Structure> {
         .map(|value| Structure {
             value,
             name: format!("class_{value}"),
+            color: None,
             modality,
         })
         .collect()

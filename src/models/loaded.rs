@@ -1,5 +1,7 @@
 //! What is the same for every model that is open: its card and device, what it refuses, and what it always warns of.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 
 use crate::prompt::PromptSet;
@@ -17,6 +19,8 @@ use super::{
 pub(crate) struct Query<'a> {
     pub card: &'a ModelCard,
     pub image: &'a ImageVolume,
+    /// What the card's channels want after the first, on the same grid.
+    pub others: &'a [Arc<ImageVolume>],
     /// Identifies the scan for caches.
     pub scan: ScanKey,
     pub ctx: &'a JobContext,
@@ -101,13 +105,28 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
         wanted: Option<&[String]>,
         ctx: &JobContext,
     ) -> Result<AutoResult, ModelError> {
+        self.segment_auto_of(image, &[], scan, wanted, ctx)
+    }
+
+    fn segment_auto_of(
+        &self,
+        image: &ImageVolume,
+        others: &[Arc<ImageVolume>],
+        scan: ScanKey,
+        wanted: Option<&[String]>,
+        ctx: &JobContext,
+    ) -> Result<AutoResult, ModelError> {
         self.card.check_automatic()?;
+        self.card.check_images(1 + others.len())?;
         let structures = self.card.structures_in(image.modality(), wanted)?;
         let mut result = if structures.is_empty() {
             AutoResult::none_known(image.grid(), wanted.is_some())
         } else {
-            self.pipeline
-                .automatic(self.query(image, scan, ctx), &structures)?
+            let query = Query {
+                others,
+                ..self.query(image, scan, ctx)
+            };
+            self.pipeline.automatic(query, &structures)?
         };
         no_value::clear_labels(image, &mut result.labels);
         result.warnings.extend(self.card.time_warning(image));
@@ -147,6 +166,7 @@ impl<P> Loaded<P> {
         Query {
             card: &self.card,
             image,
+            others: &[],
             scan,
             ctx,
         }

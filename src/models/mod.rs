@@ -44,4 +44,7 @@ pub use import::{ImportOptions, import_model};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
 pub use registry::{installed_models, open_model, open_uncalibrated, verify_model};
 pub use segmenter::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter};
-pub use system::{ImportSource, Imported, StoredModel, System, system_named, systems};
+pub use system::{
+    FoldChoice, FolderSource, ImportSource, Imported, ImportedFolder, Importer, StoredModel,
+    System, TrainingState, system_named, systems,
+};

@@ -98,6 +98,10 @@ impl AutoResult {
         for (_, structure) in sought {
             if counts.iter().any(|&(value, _)| value == structure.value) {
                 table.add(structure.value, &structure.name);
+                let added = table.get_mut(structure.value);
+                if let (Some(label), Some(color)) = (added, structure.color) {
+                    label.color = color;
+                }
             }
         }
         let is_empty = table.labels().is_empty();
@@ -165,6 +169,19 @@ pub trait Segmenter: Send + Sync {
         structures: Option<&[String]>,
         ctx: &JobContext,
     ) -> Result<AutoResult, ModelError>;
+
+    /// As [`Self::segment_auto`] with the other images of the same grid that the card's channels want after the first.
+    fn segment_auto_of(
+        &self,
+        image: &ImageVolume,
+        others: &[Arc<ImageVolume>],
+        key: ScanKey,
+        structures: Option<&[String]>,
+        ctx: &JobContext,
+    ) -> Result<AutoResult, ModelError> {
+        self.card().check_images(1 + others.len())?;
+        self.segment_auto(image, key, structures, ctx)
+    }
 
     /// Segments what the prompts point at; `prior`, on the scan's grid, is the target so far and is refined.
     fn segment_prompted(

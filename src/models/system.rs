@@ -1,10 +1,11 @@
 //! The architectures that this program knows.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::checkpoint::{CheckpointError, TensorFile, WeightMap};
 use super::trust::Trust;
-use super::{DeviceChoice, ModelCard, ModelError, Segmenter};
+use super::{DeviceChoice, ModelCard, ModelError, Segmenter, Structure};
 
 /// What a system makes a model from.
 pub struct ImportSource<'a> {
@@ -50,6 +51,56 @@ pub struct Imported {
     pub description: String,
 }
 
+/// Which of a cross-validation's networks are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum FoldChoice {
+    /// Every numbered fold, or the one that was trained on everything where there is no other.
+    #[default]
+    Auto,
+    /// The one that was trained on everything; where there is none, every numbered fold.
+    All,
+    /// These.
+    Numbered(Vec<usize>),
+}
+
+/// Which state of training is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TrainingState {
+    /// The last.
+    #[default]
+    Final,
+    /// The one that did best on the validation cases.
+    Best,
+}
+
+/// What a system that reads folders makes a model from.
+pub struct FolderSource<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// Which networks of it.
+    pub folds: &'a FoldChoice,
+    /// Which state of each.
+    pub state: TrainingState,
+    /// Named way of using it.
+    pub preset: Option<&'a str>,
+}
+
+/// What a system made of a folder, which tells more than checkpoint files do.
+pub struct ImportedFolder {
+    /// Weights and settings.
+    pub model: Imported,
+    /// A name for it, where the user gives none.
+    pub id: String,
+    /// What it is, for lists.
+    pub title: String,
+    /// What it finds, under the names of the folder.
+    pub structures: Vec<Structure>,
+    /// Names of the images that it takes at once; empty where it is one.
+    pub channels: Vec<String>,
+    /// The licence, where the folder or its name tells it.
+    pub licence: Option<String>,
+}
+
 /// An architecture: how its checkpoints are imported and its models opened.
 pub struct System {
     /// Short name, as in `--system` and on cards.
@@ -58,14 +109,20 @@ pub struct System {
     pub title: &'static str,
     /// Whether it looks at slices, or at some neighbours as a film: then the third axis may be time.
     pub slice_by_slice: bool,
-    /// Makes a model of checkpoint files; `None` where there are none but ours, which open by their card.
+    /// Makes a model of what the authors' code wrote; `None` where there is nothing but ours, which opens by its card.
     pub import: Option<Importer>,
     /// Opens a model.
     pub open: Opener,
 }
 
-/// Makes a model of checkpoint files.
-pub type Importer = fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>;
+/// Makes a model of what its authors' code wrote.
+#[derive(Clone, Copy)]
+pub enum Importer {
+    /// Of checkpoint files.
+    Files(fn(&ImportSource<'_>) -> Result<Imported, CheckpointError>),
+    /// Of a folder.
+    Folder(fn(&FolderSource<'_>) -> Result<ImportedFolder, CheckpointError>),
+}
 
 /// Opens a model on a device.
 pub type Opener = fn(StoredModel, DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError>;
@@ -102,6 +159,8 @@ pub fn systems() -> &'static [System] {
         super::autosam::SYSTEM,
         super::desam::SYSTEM,
         super::swinunetr::SYSTEM,
+        super::nnunet::SYSTEM,
+        super::nninteractive::SYSTEM,
     ];
     ALL
 }

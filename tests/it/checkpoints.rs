@@ -17,7 +17,7 @@ fn folder() -> TempDir {
 }
 
 /// A zip as `torch.save` writes it, around any pickle.
-fn torch_zip(path: &Path, pickle: &[u8]) {
+pub(super) fn torch_zip(path: &Path, pickle: &[u8]) {
     let file = std::fs::File::create(path).expect("a file");
     let mut zip = zip::ZipWriter::new(file);
     let stored =

@@ -247,6 +247,7 @@ fn auto() -> Request {
     Request::Auto {
         scan: ScanKey(1),
         image: image(),
+        others: Vec::new(),
         structures: None,
     }
 }
@@ -256,6 +257,7 @@ fn auto_by_pieces() -> Request {
     Request::Auto {
         scan: ScanKey(1),
         image: image(),
+        others: Vec::new(),
         structures: Some(vec![BY_PIECES.to_owned()]),
     }
 }

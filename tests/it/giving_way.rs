@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use prosector::geometry::{VoxelBox, VoxelIndex};
 use prosector::models::checkpoint::TensorFile;
 use prosector::models::{
-    AutoResult, DeviceChoice, ImportSource, ScanKey, Segmenter, open_model, system_named,
+    AutoResult, DeviceChoice, ImportSource, Importer, ScanKey, Segmenter, open_model, system_named,
 };
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::util::{CancelToken, JobContext};
@@ -98,6 +98,9 @@ fn desam() {
         preset: None,
         overrides: &toml::from_str(settings).expect("TOML"),
     };
-    let imported = system.import.expect("an importer")(&source).expect("the authors' file");
+    let Some(Importer::Files(import)) = system.import else {
+        panic!("it reads checkpoint files");
+    };
+    let imported = import(&source).expect("the authors' file");
     assert_unchanged(opened(system, imported), scan([24, 20, 6]), 2, 4);
 }

@@ -10,7 +10,7 @@ use prosector::models::checkpoint::HostTensor;
 use prosector::train::parity::{Check, FixtureReport, Limit, ParityReport, run_folder};
 use prosector::util::JobContext;
 
-use crate::support::shared;
+use crate::support::{copy, shared};
 
 /// Runs every recording of a folder; a failure names the rows that are off, or the files of which not as much was
 /// compared as `tests/data/parity_counts.toml` says, as where a trace was renamed.
@@ -106,7 +106,46 @@ fn nnunet_stages_match_their_authors() {
     assert_parity_of_some("golden/nnunet", &kinds);
 }
 
-/// Runs the recordings of a shared folder that begin in one of these ways.
+/// From image files to labels, with everything in between.
+#[test]
+fn nnunets_predictor_matches_its_authors() {
+    assert_parity_of_some("golden/nnunet", &["nnunet_pipeline"]);
+}
+
+/// What TotalSegmentator does around it: models merged, working spacings, a choice of structures, crops.
+#[test]
+fn totalsegmentator_matches_its_authors() {
+    let kinds =
+        ["total", "fast", "subset", "cropped"].map(|kind| format!("nnunet_totalseg_{kind}"));
+    assert_parity_of_some("golden/nnunet", &kinds.each_ref().map(String::as_str));
+}
+
+/// What nnInteractive does before and after its network.
+#[test]
+fn nninteractives_stages_match_their_authors() {
+    let kinds = [
+        "border",
+        "boxes",
+        "input",
+        "points",
+        "pool",
+        "prompts",
+        "renormalise",
+    ];
+    let kinds = kinds.map(|kind| format!("nninteractive_{kind}"));
+    assert_parity_of_some(
+        "golden/nninteractive",
+        &kinds.each_ref().map(String::as_str),
+    );
+}
+
+/// Whole sessions: the same masks after every step.
+#[test]
+fn nninteractives_sessions_match_their_authors() {
+    assert_parity_of_some("golden/nninteractive", &["nninteractive_session"]);
+}
+
+/// Runs the recordings of a shared folder that begin in one of these ways, with the folders that lie beside them.
 fn assert_parity_of_some(golden: &str, kinds: &[&str]) {
     let Some(golden) = shared(golden) else {
         return;
@@ -117,8 +156,8 @@ fn assert_parity_of_some(golden: &str, kinds: &[&str]) {
     for entry in std::fs::read_dir(golden).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if kinds.iter().any(|kind| name.starts_with(kind)) {
-            std::fs::copy(&path, folder.join(name)).unwrap();
+        if path.is_dir() || kinds.iter().any(|kind| name.starts_with(kind)) {
+            copy(&path, &folder.join(name));
         }
     }
     assert_parity_of(&folder, kinds);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
 use prosector::models::checkpoint::TensorFile;
 use prosector::models::{
-    DeviceChoice, ImportSource, Imported, ModelCard, ModelError, ScanKey, Segmenter, StoredModel,
-    System, system_named,
+    DeviceChoice, ImportSource, Imported, Importer, ModelCard, ModelError, ScanKey, Segmenter,
+    StoredModel, System, system_named,
 };
 use prosector::prompt::{Click, Polarity, PromptSet};
 use prosector::util::{CancelToken, JobContext};
@@ -36,6 +36,14 @@ fn golden(name: &str) -> Option<Arc<TensorFile>> {
     Some(Arc::new(TensorFile::open(&path).unwrap()))
 }
 
+/// What a system makes of checkpoint files.
+fn of_files(system: &System, source: &ImportSource<'_>) -> Result<Imported, String> {
+    let Some(Importer::Files(import)) = system.import else {
+        panic!("{} reads checkpoint files", system.name);
+    };
+    import(source).map_err(|e| e.to_string())
+}
+
 fn imported(system: &System, names: [&str; 2], settings: &str) -> Option<Result<Imported, String>> {
     let base = if names[1].is_empty() {
         None
@@ -48,7 +56,7 @@ fn imported(system: &System, names: [&str; 2], settings: &str) -> Option<Result<
         preset: None,
         overrides: &toml::from_str(settings).unwrap(),
     };
-    Some(system.import.unwrap()(&source).map_err(|e| e.to_string()))
+    Some(of_files(system, &source))
 }
 
 pub(super) fn opened(system: &System, imported: Imported) -> Box<dyn Segmenter> {
@@ -197,7 +205,7 @@ fn preset(file: &Arc<TensorFile>, preset: Option<&str>) -> Result<Imported, Stri
         preset,
         overrides: &toml::from_str(settings).unwrap(),
     };
-    system.import.unwrap()(&source).map_err(|e| e.to_string())
+    of_files(system, &source)
 }
 
 /// A slice of the network's own size in three greys of the CT window.

@@ -1,6 +1,6 @@
 //! What the commands print, and where: results on stdout, everything else on stderr.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdin, stdout};
 
 use serde::Serialize;
 
@@ -50,6 +50,18 @@ impl Console {
         for note in notes {
             let _ = writeln!(stderr(), "{}", one_line(note));
         }
+    }
+
+    /// Asks whether to go on; `None` where nobody is there to answer.
+    pub(super) fn confirmed(question: &str) -> Option<bool> {
+        if !stdin().is_terminal() || !stderr().is_terminal() {
+            return None;
+        }
+        let _ = write!(stderr(), "{question}");
+        let _ = stderr().flush();
+        let mut answer = String::new();
+        let is_read = stdin().read_line(&mut answer).is_ok();
+        Some(is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
     /// Prints a refusal on stderr, in one line.

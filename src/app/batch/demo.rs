@@ -49,7 +49,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Option<OpenArgs>, Refusal> {
     save_labels(&files.truth, &made.labels, &made.table)?;
     let image = Arc::new(made.image.clone());
 
-    let automatic = model.auto(&image, SCAN, None)?;
+    let automatic = model.auto(&image, Vec::new(), SCAN, None)?;
     save_labels(
         &files.automatic,
         &automatic.result.labels,

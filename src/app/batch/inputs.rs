@@ -143,7 +143,7 @@ pub(super) fn on_one_grid(
     let grid = grid_asked(asked, scan.image.grid(), Some(&theirs))?;
     if covered(&theirs, scan.image.grid()).is_none() {
         return Err(Refusal::Other(format!(
-            "{}: lies beside the scan: give a label map made on this scan",
+            "{}: lies beside the scan: give a file made on this scan",
             labels.display()
         )));
     }
@@ -225,6 +225,29 @@ pub(super) fn mask_on_grid(
     Ok((mask, doubts))
 }
 
+/// Opens another image of a scan, whose voxels must be the scan's in the same order.
+pub(super) fn image_on_grid(
+    path: &Path,
+    scan: &ImageVolume,
+    ctx: &JobContext,
+) -> Result<Arc<ImageVolume>, Refusal> {
+    let opened = open(&whole(path), Some(scan.modality()), ctx)?;
+    if !same_voxels(path, opened.image.grid(), scan.grid())?.is_identity() {
+        return Err(Refusal::Other(format!(
+            "{}: its axes run another way than the scan's: give images whose voxels are stored alike",
+            path.display()
+        )));
+    }
+    // Said to lie exactly where the scan does.
+    let image = &opened.image;
+    Ok(Arc::new(ImageVolume::new(
+        *scan.grid(),
+        image.voxels().clone(),
+        image.rescale(),
+        image.modality(),
+    )))
+}
+
 /// Warnings with the name of the file that they are of: a command reads several.
 pub(super) fn told_of(path: &Path, warnings: Vec<String>) -> Vec<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -252,7 +275,7 @@ fn same_voxels(path: &Path, own: &Grid, wanted: &Grid) -> Result<Reordering, Ref
         format!("has {} voxels, not {}", size(own), size(wanted))
     };
     Err(Refusal::Other(format!(
-        "{}: is on another grid: it {difference}; give a label map made on this scan",
+        "{}: is on another grid: it {difference}; give a file made on this scan",
         path.display()
     )))
 }

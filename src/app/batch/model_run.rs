@@ -67,16 +67,18 @@ impl ModelRun {
         format!("{} ({})", self.device.kind, self.device.name)
     }
 
-    /// Finds the model's structures.
+    /// Finds the model's structures; `others` are the images of the same grid that it takes besides.
     pub(super) fn auto(
         &self,
         image: &Arc<ImageVolume>,
+        others: Vec<Arc<ImageVolume>>,
         scan: ScanKey,
         structures: Option<Vec<String>>,
     ) -> Result<Timed<AutoResult>, Refusal> {
         let id = self.engine.submit(Request::Auto {
             scan,
             image: image.clone(),
+            others,
             structures,
         });
         match self.wait(id)? {

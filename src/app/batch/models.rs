@@ -22,7 +22,7 @@ pub(super) fn run(command: &ModelsCommand) -> Result<(), Refusal> {
 }
 
 fn import(args: &ImportArgs) -> Result<(), Refusal> {
-    let card = import_model(&ImportOptions {
+    let options = ImportOptions {
         files: args.files.clone(),
         system: args.system.clone(),
         base: args.base.clone(),
@@ -30,14 +30,31 @@ fn import(args: &ImportArgs) -> Result<(), Refusal> {
         classes: args.classes.clone(),
         preset: args.preset.clone(),
         config: args.config.clone(),
+        folds: args.folds.clone(),
+        state: args.checkpoint,
         modality: args.modality.modality,
         licence: args.licence.clone(),
         half: args.half,
-    })?;
+    };
+    let card = import_model(&options, accepted)?;
     let id = &card.id;
-    let text = format!("{id}: imported; use it with --model {id}, or choose it in the window");
+    let text = format!(
+        "{id}: imported; use it with --model {id}, or choose it in the window\n    {}\n    licence: {}",
+        card.description,
+        card.licence.as_deref().unwrap_or_default()
+    );
     Console::new(false).line(&text);
     Ok(())
+}
+
+/// Whether who imports accepts a licence: asked where weights may not be used for everything and there is somebody to
+/// ask. Without a terminal the licence is said with what was imported.
+fn accepted(licence: &str) -> bool {
+    const LIMITED: [&str; 3] = ["NC", "non-commercial", "licence number"];
+    let is_limited = LIMITED.iter().any(|word| licence.contains(word));
+    let question =
+        format!("The licence of these weights: {licence}\nImport them and keep to it? [y/N] ");
+    !is_limited || Console::confirmed(&question).unwrap_or(true)
 }
 
 /// Checks one model, or all; the first that fails is the refusal.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::SegmentArgs;
+use crate::cli::{ChannelArg, SegmentArgs};
 use crate::io::{save_image, save_labels, save_mask};
 use crate::models::{Certainty, Estimate, ModelCard, ScanKey};
 use crate::prompt::PromptSet;
@@ -83,6 +83,7 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
 fn files_read(args: &SegmentArgs) -> Vec<&Path> {
     let mut files = vec![args.scan.path.as_path()];
     files.extend(args.prior.as_deref());
+    files.extend(args.channels.iter().map(|c| c.path.as_path()));
     files.extend(args.model.as_deref().map(Path::new));
     files
 }
@@ -93,7 +94,9 @@ fn segment_auto(
     console: Console,
 ) -> Result<Report, Refusal> {
     let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
-    let Timed { result, seconds } = model.auto(&scan.image, SCAN, args.structures.clone())?;
+    let (image, others) = images(args, scan, &model.card, console)?;
+    let wanted = args.structures.clone();
+    let Timed { result, seconds } = model.auto(&image, others, SCAN, wanted)?;
     let labels = report_labels(&result.labels, &result.table, scan.image.third_axis());
     let mut told = result.warnings;
     if labels.is_empty() {
@@ -116,6 +119,60 @@ fn segment_auto(
         seconds,
         warnings,
     })
+}
+
+/// The images that the model takes, in its order: the scan is the one that no `--channel` names.
+fn images(
+    args: &SegmentArgs,
+    scan: &OpenedScan,
+    card: &ModelCard,
+    console: Console,
+) -> Result<(Arc<ImageVolume>, Vec<Arc<ImageVolume>>), Refusal> {
+    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    let names = card.channels.join(", ");
+    let unknown = |c: &&ChannelArg| !card.channels.iter().any(|name| same(name, &c.name));
+    if let Some(unknown) = args.channels.iter().find(unknown) {
+        let has = if names.is_empty() {
+            "it takes one image, which has no name".to_owned()
+        } else {
+            format!("it has: {names}")
+        };
+        return Err(Refusal::Other(format!(
+            "the model '{}' has no channel '{}'; {has}",
+            card.id, unknown.name
+        )));
+    }
+    if card.channels.is_empty() {
+        return Ok((Arc::clone(&scan.image), Vec::new()));
+    }
+    let of_name = |name: &String| {
+        args.channels
+            .iter()
+            .filter(|c| same(name, &c.name))
+            .collect()
+    };
+    let given: Vec<Vec<&ChannelArg>> = card.channels.iter().map(of_name).collect();
+    if let Some(twice) = given.iter().find(|files| files.len() > 1) {
+        let text = format!("the channel '{}' is given twice", twice[0].name);
+        return Err(Refusal::Usage(text));
+    }
+    let unnamed = given.iter().filter(|files| files.is_empty()).count();
+    if unnamed > 1 {
+        return Err(Refusal::Other(format!(
+            "the model '{}' takes {} images of one grid ({names}), and {unnamed} are not named: give all but the scan with --channel NAME=FILE",
+            card.id,
+            given.len()
+        )));
+    }
+    let mut images = Vec::with_capacity(given.len());
+    for files in given {
+        images.push(match files.first() {
+            Some(file) => inputs::image_on_grid(&file.path, &scan.image, &console.context())?,
+            None => Arc::clone(&scan.image),
+        });
+    }
+    let others = images.split_off(1);
+    Ok((images.remove(0), others))
 }
 
 fn segment_prompted(

@@ -44,6 +44,7 @@ impl Window {
                 self.submit(ticket, "Segment organs", |scan, image| Request::Auto {
                     scan,
                     image,
+                    others: Vec::new(),
                     structures,
                 });
             }

@@ -12,9 +12,9 @@ pub use net::AutoProSamNet;
 pub use prompt_generator::PromptGenerator;
 pub use settings::{AutoProSamSettings, import, volume_settings};
 
-use crate::models::System;
 use crate::models::loaded::open;
 use crate::models::window_model::WindowModel;
+use crate::models::{Importer, System};
 
 /// Its name, for people.
 const TITLE: &str = "AutoProSAM";
@@ -24,6 +24,6 @@ pub(crate) const SYSTEM: System = System {
     name: "autoprosam",
     title: TITLE,
     slice_by_slice: false,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<WindowModel<AutoProSamNet>>,
 };

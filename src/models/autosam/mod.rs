@@ -1,7 +1,7 @@
 //! AutoSAM: a frozen SAM encoder and a decoder for each class without prompts (Hu et al. 2023).
 
-use crate::models::System;
 use crate::models::loaded::open;
+use crate::models::{Importer, System};
 use model::AutoSamModel;
 
 mod cnn_head;
@@ -33,6 +33,6 @@ pub(crate) const SYSTEM: System = System {
     name: "autosam",
     title: TITLE,
     slice_by_slice: true,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<AutoSamModel>,
 };

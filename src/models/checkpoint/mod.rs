@@ -8,6 +8,7 @@ mod export;
 mod fill;
 mod loader;
 mod pickle_globals;
+mod plain_values;
 mod tensor_file;
 mod weight_map;
 
@@ -16,6 +17,7 @@ pub use export::export;
 pub use fill::{Missing, fill};
 pub(crate) use loader::normal;
 pub use loader::{Init, Loader, ParamEntry, Scope};
+pub use plain_values::plain_values;
 pub use tensor_file::{HostTensor, TensorFile};
 pub use weight_map::WeightMap;
 

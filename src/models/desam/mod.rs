@@ -1,7 +1,7 @@
 //! DeSAM: SAM whose masks are decoded from image features, decoupled from the prompt (Gao et al., MICCAI 2024).
 
-use crate::models::System;
 use crate::models::loaded::open;
+use crate::models::{Importer, System};
 use model::DeSamModel;
 
 mod config;
@@ -39,6 +39,6 @@ pub(crate) const SYSTEM: System = System {
     name: "desam",
     title: TITLE,
     slice_by_slice: true,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<DeSamModel>,
 };

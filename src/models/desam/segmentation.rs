@@ -107,6 +107,7 @@ pub(super) fn prompted(
         image,
         scan,
         ctx,
+        ..
     } = query;
     let target = prompts
         .target_box

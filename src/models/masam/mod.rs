@@ -1,8 +1,8 @@
 //! MA-SAM (Chen et al. 2024): SAM for volumes and sequences, by tensor-train increments of its attention and adapters
 //! that look along the third axis.
 
-use crate::models::System;
 use crate::models::loaded::open;
+use crate::models::{Importer, System};
 use model::MasamModel;
 
 mod adaptation;
@@ -34,6 +34,6 @@ pub(crate) const SYSTEM: System = System {
     name: "masam",
     title: TITLE,
     slice_by_slice: true,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<MasamModel>,
 };

@@ -124,6 +124,11 @@ impl Capabilities {
         }
     }
 
+    /// Whether it takes boxes, be it in a slice only.
+    pub fn takes_boxes(&self) -> bool {
+        self.flat_boxes.or(self.boxes).is_some()
+    }
+
     /// Channels whose prompts are thickened where the network looks from afar.
     pub fn is_thickened(&self, channel: usize) -> bool {
         let thin = [self.points, self.scribbles];

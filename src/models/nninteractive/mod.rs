@@ -9,6 +9,26 @@ pub mod border;
 pub mod boxes;
 pub mod capabilities;
 pub mod channels;
+pub mod folder;
+mod model;
+pub mod network;
 pub mod pool;
 pub mod session;
 pub mod view;
+
+pub use model::Settings;
+
+use crate::models::loaded::open;
+use crate::models::{Importer, System};
+
+/// Its name, for people.
+const TITLE: &str = "nnInteractive";
+
+/// nnInteractive among the systems.
+pub(crate) const SYSTEM: System = System {
+    name: "nninteractive",
+    title: TITLE,
+    slice_by_slice: false,
+    import: Some(Importer::Folder(folder::import)),
+    open: open::<model::NninteractiveModel>,
+};

@@ -70,12 +70,12 @@ impl<T: Copy + Default + Send + Sync> Part<'_, T> {
     /// The value at a place of the larger array.
     pub fn at(&self, place: [i64; 3]) -> T {
         let mut offset = 0;
-        for d in 0..3 {
-            let at = place[d] - self.start[d];
-            if at < 0 || at >= self.dims[d] as i64 {
+        for ((at, start), length) in place.iter().zip(self.start).zip(self.dims) {
+            let within = usize::try_from(at - start).ok();
+            let Some(within) = within.filter(|at| *at < length) else {
                 return T::default();
-            }
-            offset = offset * self.dims[d] + at as usize;
+            };
+            offset = offset * length + within;
         }
         self.values[offset]
     }

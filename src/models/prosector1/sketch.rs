@@ -140,6 +140,7 @@ mod tests {
             .map(|name| Structure {
                 value: 1,
                 name: (*name).to_owned(),
+                color: None,
                 modality: None,
             })
             .collect();

@@ -1,7 +1,7 @@
 //! Segment Anything (Kirillov et al. 2023) and the parts of it that its medical descendants share.
 
-use crate::models::System;
 use crate::models::loaded::open;
+use crate::models::{Importer, System};
 use model::SamModel;
 
 mod config;
@@ -36,6 +36,6 @@ pub(crate) const SYSTEM: System = System {
     name: "sam",
     title: "Segment Anything",
     slice_by_slice: true,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<SamModel>,
 };

@@ -13,9 +13,9 @@ pub use config::{PatchMerging, SwinUnetrConfig};
 pub use net::SwinUnetr;
 pub use settings::{SwinUnetrSettings, import};
 
-use crate::models::System;
 use crate::models::loaded::open;
 use crate::models::window_model::WindowModel;
+use crate::models::{Importer, System};
 
 /// Its name, for people.
 const TITLE: &str = "SwinUNETR";
@@ -25,6 +25,6 @@ pub(crate) const SYSTEM: System = System {
     name: "swinunetr",
     title: TITLE,
     slice_by_slice: false,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<WindowModel<SwinUnetr>>,
 };

@@ -32,8 +32,8 @@ pub use preparation::{DATA_SETS, DataSet, crop_start, prepare};
 pub use prompt_encoder::PromptEncoder;
 pub use settings::{ThreedsamSettings, import};
 
-use crate::models::System;
 use crate::models::loaded::open;
+use crate::models::{Importer, System};
 use model::ThreedsamModel;
 
 /// Its name, for people.
@@ -44,6 +44,6 @@ pub(crate) const SYSTEM: System = System {
     name: "3dsam",
     title: TITLE,
     slice_by_slice: false,
-    import: Some(import),
+    import: Some(Importer::Files(import)),
     open: open::<ThreedsamModel>,
 };

@@ -16,9 +16,12 @@ mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
 mod nninteractive;
+mod nninteractive_sessions;
 mod nnunet_arrays;
 mod nnunet_arrays_resampling;
 mod nnunet_nets;
+mod nnunet_pipeline;
+mod nnunet_totalseg;
 mod parameters;
 mod prosector1;
 mod recorded;
@@ -84,9 +87,12 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
         nninteractive::KINDS,
+        nninteractive_sessions::KINDS,
         nnunet_arrays::KINDS,
         nnunet_arrays_resampling::KINDS,
         nnunet_nets::KINDS,
+        nnunet_pipeline::KINDS,
+        nnunet_totalseg::KINDS,
         prosector1::KINDS,
         volume_metrics::KINDS,
         volume_nets::KINDS,

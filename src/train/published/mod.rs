@@ -154,6 +154,7 @@ fn card(head: &RecipeHead<'_>, config: toml::Table) -> ModelCard {
     let structure = |(place, (_, name)): (usize, (u16, String))| Structure {
         value: place as u16 + 1,
         name,
+        color: None,
         modality: Some(head.dataset.modality),
     };
     let names = head.dataset.label_values().unwrap_or_default();

@@ -124,7 +124,7 @@ impl<'a> CaseRun<'a> {
         if !self.model.card.structures.iter().any(has_truth) {
             return Ok(Vec::new());
         }
-        let result = self.model.auto(image, self.key, None)?.result;
+        let result = self.model.auto(image, Vec::new(), self.key, None)?.result;
         let found = result.insight.as_ref().map_or(&[][..], |i| &i.structures);
         let examples = found.iter().filter_map(|f| {
             let named = |l: &&TruthLabel| l.name.as_ref() == Some(&f.name);

@@ -59,7 +59,7 @@ impl CaseRun<'_> {
             mut warnings,
         } = self.case.open()?;
         let automatic = match protocol {
-            Protocol::Auto => Some(self.model.auto(&image, self.key, None)?.result),
+            Protocol::Auto => Some(self.model.auto(&image, Vec::new(), self.key, None)?.result),
             _ => None,
         };
         let mut rows = Vec::new();

@@ -1,12 +1,12 @@
 //! Intensities as the network was trained on.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Least divisor.
 const EPSILON: f32 = 1e-8;
 
 /// A channel's intensities in the training set's foreground, from the plans.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct IntensityProperties {
     /// Mean.
     pub mean: f32,

@@ -1,0 +1,125 @@
+//! What a card says of a model of nnU-Net.
+
+use serde::{Deserialize, Serialize};
+
+use super::stage::Stage;
+
+/// Everything on a card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Models whose labels are merged, later ones over earlier ones; usually one.
+    pub parts: Vec<Part>,
+    /// What TotalSegmentator does around them, where they are one of its tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskSettings>,
+}
+
+/// A task of TotalSegmentator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskSettings {
+    /// Its name.
+    pub name: String,
+    /// Spacing along right, anterior, superior at which its models run; empty: the scan's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spacing_mm: Vec<f64>,
+    /// What the scan is cropped around first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<CropSettings>,
+}
+
+/// A rough look at the whole scan for what is around the target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CropSettings {
+    /// The model that looks.
+    pub part: Part,
+    /// The spacing at which it looks, as that of the task.
+    pub spacing_mm: Vec<f64>,
+    /// Which of what it finds counts.
+    pub values: Vec<u16>,
+    /// The margin around that along the axes of the file.
+    pub margin_mm: [f64; 3],
+}
+
+impl TaskSettings {
+    /// The spacing at which its models run.
+    pub fn working_mm(&self) -> Option<[f64; 3]> {
+        <[f64; 3]>::try_from(&self.spacing_mm[..]).ok()
+    }
+}
+
+/// A trained model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The value that each of its labels from 1 on has on the card; 0 for none.
+    pub values: Vec<u16>,
+    /// What runs, one after the other: each but the first is shown what the one before it found.
+    pub stages: Vec<Stage>,
+}
+
+impl Part {
+    /// A model whose labels are those of the card.
+    pub fn plain(stages: Vec<Stage>) -> Self {
+        let outputs = stages.last().map(|stage| &stage.outputs);
+        let labels = outputs
+            .iter()
+            .flat_map(|o| o.foreground.iter().chain(&o.regions));
+        Self {
+            values: (1..=labels.copied().max().unwrap_or(0)).collect(),
+            stages,
+        }
+    }
+
+    /// The value on the card of a label.
+    pub fn value_of(&self, label: u16) -> u16 {
+        let place = usize::from(label).checked_sub(1);
+        let value = place.and_then(|place| self.values.get(place));
+        value.copied().unwrap_or(0)
+    }
+}
+
+impl Settings {
+    /// All trained models, those that only look for where to crop last.
+    pub fn all_parts(&self) -> impl Iterator<Item = &Part> {
+        let crop = self.task.as_ref().and_then(|task| task.crop.as_ref());
+        self.parts.iter().chain(crop.map(|crop| &crop.part))
+    }
+
+    /// What cards may state and no model has.
+    ///
+    /// # Errors
+    /// The first of it, in words.
+    pub fn check(&self) -> Result<(), String> {
+        if self.parts.is_empty() || self.all_parts().any(|part| part.stages.is_empty()) {
+            return Err("it has no network".to_owned());
+        }
+        let stages = || self.all_parts().flat_map(|part| &part.stages);
+        stages().try_for_each(Stage::check)?;
+        let images = self.images();
+        if stages().any(|stage| stage.channels.len() != images) {
+            return Err("its networks do not take the same images".to_owned());
+        }
+        let Some(task) = &self.task else {
+            return Ok(());
+        };
+        let crop = task.crop.as_ref().map(|crop| &crop.spacing_mm);
+        let fits = |mm: &Vec<f64>| {
+            matches!(mm.len(), 0 | 3) && mm.iter().all(|mm| mm.is_finite() && *mm > 0.0)
+        };
+        if fits(&task.spacing_mm) && crop.is_none_or(fits) {
+            Ok(())
+        } else {
+            Err("its spacing is not three lengths above 0".to_owned())
+        }
+    }
+
+    /// Number of images that it takes.
+    fn images(&self) -> usize {
+        let stages = self.parts.first().and_then(|part| part.stages.first());
+        stages.map_or(0, |stage| stage.channels.len())
+    }
+
+    /// What the names of a fold's tensors begin with in the file of weights.
+    pub fn prefix(part: usize, stage: usize, fold: usize) -> String {
+        format!("{part}.{stage}.{fold}.")
+    }
+}
