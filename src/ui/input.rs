@@ -109,6 +109,7 @@ pub enum Action {
     OpenFile,
     OpenFolder,
     OpenByPath,
+    ShowArchives,
     ChooseSeries,
     OpenSample,
     OpenLabels,
@@ -199,6 +200,7 @@ macro_rules! shortcuts {
 pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SaveAs: [CTRL_SHIFT S];
     OpenFolder: [CTRL_SHIFT O];
+    ShowArchives: [CTRL_SHIFT P];
     Redo: [CTRL_SHIFT Z] [CTRL Y] [NONE Y];
     OpenFile: [CTRL O];
     OpenByPath: [CTRL L];
@@ -324,6 +326,7 @@ impl Action {
             Self::OpenFile => "Open file...",
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
+            Self::ShowArchives => "PACS...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenLabels => "Open labels...",
@@ -388,6 +391,7 @@ impl Action {
             Self::OpenFile
             | Self::OpenFolder
             | Self::OpenByPath
+            | Self::ShowArchives
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenLabels

@@ -10,6 +10,7 @@ use crate::session::{Command, Session};
 use crate::volume::Modality;
 use crate::volume::statistics::LabelStatistics;
 
+use super::archive::{ArchiveRequest, ArchiveView};
 use super::input::Action;
 use super::panes::PaneId;
 
@@ -87,6 +88,8 @@ pub struct UiModel<'a> {
     pub jobs: &'a [Job],
     /// What was measured of the labels, while a pane shows it.
     pub statistics: &'a Statistics,
+    /// Archives on the network.
+    pub archive: &'a ArchiveView,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -202,6 +205,8 @@ pub enum UiRequest {
     ChooseModel(String),
     /// Keep so many older versions of a saved file.
     KeepOlderCopies(usize),
+    /// Something of an archive on the network.
+    Archive(ArchiveRequest),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

@@ -1,7 +1,7 @@
 //! Archives on the network, against a real Orthanc that each test starts, and against servers that misbehave.
 
 mod hostile;
-mod orthanc;
+pub mod orthanc;
 
 use std::fs;
 use std::path::{Path, PathBuf};

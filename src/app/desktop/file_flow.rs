@@ -411,7 +411,7 @@ impl Window {
         }
     }
 
-    fn warn_of(&mut self, warnings: &[Warning]) {
+    pub(super) fn warn_of(&mut self, warnings: &[Warning]) {
         let told: Vec<String> = warnings.iter().filter_map(words::of_warning).collect();
         self.warn(&told);
     }
