@@ -168,7 +168,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
                 }
             }
         });
-    out.extend(asked.map(UiRequest::Archive));
+    out.extend(asked.map(|request| UiRequest::Archive(Box::new(request))));
     if !open {
         state.archive = None;
     }
@@ -189,7 +189,10 @@ fn connections(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) {
                 for entry in &view.connections {
                     let row =
                         ui.selectable_value(&mut form.connection, entry.name.clone(), &entry.name);
-                    row.on_hover_text(&entry.address);
+                    if row.on_hover_text(&entry.address).changed() {
+                        // It was typed for the other one.
+                        form.password.clear();
+                    }
                 }
             })
             .response
@@ -298,11 +301,11 @@ fn list(ui: &mut Ui, view: &ArchiveView) -> Option<usize> {
                     if button.clicked() {
                         open = Some(n);
                     }
+                    ui.label(&row.patient);
+                    ui.label(&row.date);
                     ui.label(&row.modality);
                     ui.label(&row.images);
                     ui.label(&row.description);
-                    ui.label(&row.date);
-                    ui.label(&row.patient);
                     ui.end_row();
                 }
             });

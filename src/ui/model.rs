@@ -206,7 +206,7 @@ pub enum UiRequest {
     /// Keep so many older versions of a saved file.
     KeepOlderCopies(usize),
     /// Something of an archive on the network.
-    Archive(ArchiveRequest),
+    Archive(Box<ArchiveRequest>),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

@@ -176,6 +176,10 @@ impl Window {
     }
 
     pub(super) fn ask_archive(&mut self, request: ArchiveRequest) {
+        // The request has it; it is of that archive alone.
+        if let Some(form) = &mut self.state.archive {
+            form.password.clear();
+        }
         let asked = match request {
             ArchiveRequest::Find(form) => self.find_series(form),
             ArchiveRequest::Open(row) => self.fetch_series(row),
@@ -281,6 +285,7 @@ impl Window {
             make_private(&kept)?;
             forget_old(&kept);
             let folder = kept.join(&found.series);
+            forget_parts(&folder);
             let wanted = Wanted {
                 study: Some(found.study),
                 series: Some(found.series),
@@ -396,6 +401,15 @@ fn make_private(folder: &Path) -> Result<(), NetworkError> {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     }
     Ok(())
+}
+
+/// Removes what a window that was killed while it fetched this series left half-written.
+fn forget_parts(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.path().extension().is_some_and(|e| e == "part") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Removes series that were fetched long ago. One that cannot be removed is left for the next time.

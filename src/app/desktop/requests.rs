@@ -31,7 +31,7 @@ impl Window {
                 Some(Owner::Engine(id, _)) => self.engine.cancel(id),
                 None => {}
             },
-            UiRequest::Archive(request) => self.ask_archive(request),
+            UiRequest::Archive(request) => self.ask_archive(*request),
             UiRequest::Answer(answer) => self.heed_answer(answer),
             UiRequest::ToggleMaximised(pane) => self.state.workspace.toggle_maximised(pane),
         }
