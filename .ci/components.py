@@ -25,24 +25,23 @@ def metadata():
     return json.loads(subprocess.check_output(command, cwd=ROOT))
 
 
-def shipped(found):
-    """Ids of the packages that normal dependencies lead to from ours, without ours."""
-    nodes = {node["id"]: node for node in found["resolve"]["nodes"]}
-    root = found["resolve"]["root"]
-    seen, waiting = set(), [root]
-    while waiting:
-        for dependency in nodes[waiting.pop()]["deps"]:
-            normal = any(kind["kind"] is None for kind in dependency["dep_kinds"])
-            if normal and dependency["pkg"] not in seen:
-                seen.add(dependency["pkg"])
-                waiting.append(dependency["pkg"])
-    return seen
+def shipped():
+    """Names and versions of what normal dependencies lead to, on all platforms, with the features that we ask for.
+
+    `cargo metadata` would add what a feature turns on that only a tool for building asks for.
+    """
+    lines = set()
+    for platform in PLATFORMS:
+        command = ["cargo", "tree", "--locked", "-e", "normal", "--target", platform, "--prefix", "none", "--format", "{p}"]
+        lines |= set(subprocess.check_output(command, cwd=ROOT, text=True).splitlines())
+    packages = {tuple(line.split()[:2]) for line in lines if line.strip()}
+    return {(name, version.removeprefix("v")) for name, version in packages if name != "prosector"}
 
 
 def main():
     found = metadata()
-    parts = shipped(found)
-    packages = [p for p in found["packages"] if p["id"] in parts]
+    parts = shipped()
+    packages = [p for p in found["packages"] if (p["name"], p["version"]) in parts]
     rows = sorted((p["name"], p["version"], p["license"] or LICENCE_FILES[p["name"]]) for p in packages)
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())
     listed = {(name, version) for name, version, _ in rows}

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod geometry;
 pub mod io;
 pub mod models;
+pub mod network;
 pub mod project;
 pub mod prompt;
 pub mod registration;

@@ -39,6 +39,7 @@ fn open_window(args: OpenArgs) -> ExitCode {
         paths: args.paths,
         open_model: Arc::new(move |id, instead| open_model(id, instead.unwrap_or(device))),
         data_folder: desktop::data_folder(),
+        connections_file: None,
         dialogs: None,
         open_sample: false,
     };

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod labels;
+mod pacs;
 mod values;
 mod worklist;
 
@@ -13,6 +14,7 @@ use crate::models::{DeviceChoice, FoldChoice, TrainingState};
 use crate::volume::{ColourMap, Modality};
 
 pub use labels::*;
+pub use pacs::*;
 pub use values::{BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
 pub use worklist::*;
 
@@ -51,6 +53,9 @@ pub enum Command {
     /// Annotation projects: which cases there are, who reads them, how well readers agree.
     #[command(subcommand)]
     Worklist(WorklistCommand),
+    /// Archives on the network (PACS): find and fetch series, send objects. Nothing is sent unless you ask for it.
+    #[command(subcommand)]
+    Pacs(PacsCommand),
     /// Measure the labels of a scan: sizes, values, axes, and uptake of PET.
     Statistics(StatisticsArgs),
     /// Find how one scan of a patient lies on another (rigid, by mutual information).

@@ -109,6 +109,7 @@ pub enum Action {
     OpenFile,
     OpenFolder,
     OpenByPath,
+    ShowArchives,
     ChooseSeries,
     OpenSample,
     OpenProject,
@@ -206,6 +207,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     CaseFlagged: [CTRL_SHIFT F];
     NextCase: [CTRL_SHIFT N];
     OpenFolder: [CTRL_SHIFT O];
+    ShowArchives: [CTRL_SHIFT P];
     Redo: [CTRL_SHIFT Z] [CTRL Y] [NONE Y];
     OpenFile: [CTRL O];
     OpenByPath: [CTRL L];
@@ -332,6 +334,7 @@ impl Action {
             Self::OpenFile => "Open file...",
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
+            Self::ShowArchives => "PACS...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
@@ -400,6 +403,7 @@ impl Action {
             Self::OpenFile
             | Self::OpenFolder
             | Self::OpenByPath
+            | Self::ShowArchives
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject

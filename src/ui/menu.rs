@@ -86,6 +86,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, true, Action::OpenFile, out);
     entry(ui, true, Action::OpenFolder, out);
     entry(ui, true, Action::OpenByPath, out);
+    entry(ui, true, Action::ShowArchives, out);
     entry(ui, true, Action::OpenSample, out);
     entry(ui, true, Action::OpenProject, out);
     let several = model.session.case().is_some_and(has_other_series);

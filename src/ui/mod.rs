@@ -1,6 +1,7 @@
 //! The window: draws the session, and returns what the user asks for. It changes nothing itself.
 
 pub mod actions;
+pub mod archive;
 pub mod arrangement;
 mod help;
 mod icons;

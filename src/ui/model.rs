@@ -11,6 +11,7 @@ use crate::session::{Command, Session};
 use crate::volume::Modality;
 use crate::volume::statistics::LabelStatistics;
 
+use super::archive::{ArchiveRequest, ArchiveView};
 use super::input::Action;
 use super::panes::PaneId;
 
@@ -118,6 +119,8 @@ pub struct UiModel<'a> {
     pub statistics: &'a Statistics,
     /// The worklist, if a project is open.
     pub worklist: Option<&'a Worklist>,
+    /// Archives on the network.
+    pub archive: &'a ArchiveView,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -235,6 +238,8 @@ pub enum UiRequest {
     KeepOlderCopies(usize),
     /// Something of the worklist.
     Worklist(WorklistRequest),
+    /// Something of an archive on the network.
+    Archive(Box<ArchiveRequest>),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

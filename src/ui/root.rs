@@ -6,8 +6,8 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
-    actions, help, menu, operation_form, palette, panel, question, status, theme, view, worklist,
-    workspace,
+    actions, archive, help, menu, operation_form, palette, panel, question, status, theme, view,
+    worklist, workspace,
 };
 use crate::session::Severity;
 
@@ -73,6 +73,7 @@ pub fn show(
     drop_hint(ui);
     help::show(ui.ctx(), model, state);
     operation_form::show(ui.ctx(), model, state, &mut out);
+    archive::show(ui.ctx(), model, state, &mut out);
     palette::show(ui.ctx(), model, state, &mut out);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx(), left);

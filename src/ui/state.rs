@@ -4,6 +4,7 @@ use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
 use crate::volume::{Label, LayerId, title_of};
 
+use super::archive::ArchiveForm;
 use super::input::MouseProfile;
 use super::model::Question;
 use super::notify::Messages;
@@ -48,6 +49,8 @@ pub struct UiState {
     pub palette: Option<Palette>,
     /// The form of an operation, while it is open.
     pub form: Option<OperationForm>,
+    /// The window of archives, while it is open.
+    pub archive: Option<ArchiveForm>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.

@@ -12,6 +12,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("registration", &["util", "geometry", "volume"]),
     ("io", &["util", "geometry", "volume"]),
     ("project", &["util", "geometry", "volume", "io"]),
+    // The only one that opens a socket; the application alone uses it.
+    ("network", &["util", "io"]),
     ("models", &["util", "geometry", "volume", "prompt", "io"]),
     (
         "train",
@@ -51,6 +53,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "ui",
             "cli",
             "project",
+            "network",
         ],
     ),
 ];
@@ -67,7 +70,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("egui_tiles", &["ui"]),
     ("eframe", &["ui", "app"]),
     ("winit", &["app"]),
-    ("dicom_object", &["io"]),
+    ("dicom_object", &["io", "network"]),
+    ("dicom_ul", &["network"]),
+    ("ureq", &["network"]),
+    ("rustls", &["network"]),
     ("nifti", &["io"]),
     ("jpeg_decoder", &["io"]),
     ("rfd", &["app"]),
@@ -171,6 +177,25 @@ fn crates_stay_in_their_layers() {
         }
     }
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn only_one_layer_opens_sockets() {
+    let means = [
+        "std::net::",
+        "TcpStream",
+        "TcpListener",
+        "UdpSocket",
+        "tokio::net",
+    ];
+    for (file, text) in sources() {
+        if module_of(&file) != "network" {
+            let found = text
+                .lines()
+                .find(|l| means.iter().any(|m| code(l).contains(m)));
+            assert_eq!(found, None, "src/{file}");
+        }
+    }
 }
 
 #[test]

@@ -46,6 +46,7 @@ mod operations;
 mod over_time;
 mod own_grids;
 mod pace;
+mod pacs;
 mod parity;
 mod phantom;
 mod prompt_scale;

@@ -19,6 +19,7 @@ mod model_run;
 mod models;
 mod operations;
 mod outputs;
+mod pacs;
 mod parity;
 mod recover;
 mod register;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 use crate::cli::{Command, OpenArgs};
 use crate::io::IoError;
 use crate::models::ModelError;
+use crate::network::NetworkError;
 use crate::project::ProjectError;
 use crate::prompt::PromptError;
 use crate::session::operations::OperationError;
@@ -66,6 +68,9 @@ enum Refusal {
     /// An annotation project does not allow it.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// An archive does not answer as it should.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// Anything else that the user can put right.
     #[error("{0}")]
     Other(String),
@@ -110,6 +115,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Labels(args) => labels::run(&args),
         Command::Anonymise(args) => anonymise::run(&args),
         Command::Worklist(command) => worklist::run(&command),
+        Command::Pacs(command) => pacs::run(&command),
         Command::Statistics(args) => statistics::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),

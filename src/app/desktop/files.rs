@@ -219,7 +219,7 @@ fn opened(source: ScanSource, image: ImageVolume, info: ScanInfo) -> FileOutcome
 }
 
 /// A message without those of its parts that name an option of the command line.
-fn without_options(text: &str) -> String {
+pub(super) fn without_options(text: &str) -> String {
     let parts = text.split_inclusive([';', ',', ':']);
     let kept: String = parts.filter(|part| !part.contains("--")).collect();
     let kept = kept.trim().trim_end_matches([';', ',', ':']);

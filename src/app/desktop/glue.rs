@@ -160,7 +160,7 @@ impl Window {
     fn ticket_of(&mut self, id: JobId) -> Option<Ticket> {
         match self.jobs.remove(|o| o.is_engine(id))? {
             Owner::Engine(_, ticket) => Some(ticket),
-            Owner::File(_) => None,
+            Owner::File(_) | Owner::Network(_) => None,
         }
     }
 

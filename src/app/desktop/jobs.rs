@@ -13,6 +13,8 @@ use super::worker::WorkId;
 pub enum Owner {
     /// The file thread.
     File(WorkId),
+    /// The network thread.
+    Network(WorkId),
     /// The engine, for a request of the session.
     Engine(JobId, Ticket),
 }
@@ -81,6 +83,11 @@ impl Owner {
     /// Whether this is a job of the engine for this ticket.
     pub fn is_for(self, ticket: Ticket) -> bool {
         matches!(self, Self::Engine(_, own) if own == ticket)
+    }
+
+    /// Whether this is a job of the network thread with this id.
+    pub fn is_network(self, id: WorkId) -> bool {
+        self == Self::Network(id)
     }
 
     /// Whether this is a job of the file thread with this id.

@@ -1,5 +1,6 @@
 //! The window: eframe around the session, the engine and the file thread.
 
+mod archive_flow;
 mod dialogs;
 mod farewell;
 mod file_flow;
@@ -60,6 +61,8 @@ pub struct WindowOptions {
     pub open_model: ModelOpener,
     /// Where settings and unsaved work are kept; `None` keeps none.
     pub data_folder: Option<PathBuf>,
+    /// Where connections with archives are kept; `None`: where the user's are.
+    pub connections_file: Option<PathBuf>,
     /// Asks the user for paths; `None` asks with the desktop's own dialogs.
     pub dialogs: Option<Box<dyn FileDialogs>>,
     /// Open the phantom at once.

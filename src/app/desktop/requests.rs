@@ -29,9 +29,11 @@ impl Window {
             UiRequest::Worklist(request) => self.act_on_worklist(request),
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
+                Some(Owner::Network(id)) => self.archives.cancel(id),
                 Some(Owner::Engine(id, _)) => self.engine.cancel(id),
                 None => {}
             },
+            UiRequest::Archive(request) => self.ask_archive(*request),
             UiRequest::Answer(answer) => self.heed_answer(answer),
             UiRequest::ToggleMaximised(pane) => self.state.workspace.toggle_maximised(pane),
         }
@@ -42,6 +44,7 @@ impl Window {
         match action {
             Action::OpenFile => self.ask_path(PathPurpose::OpenScan),
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
+            Action::ShowArchives => self.show_archives(),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
             Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),

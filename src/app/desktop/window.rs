@@ -18,6 +18,7 @@ use crate::ui::model::{EngineStatus, UiModel};
 use crate::ui::view::Canvas;
 use crate::ui::{self, Severity, UiState};
 
+use super::archive_flow::Archives;
 use super::farewell::EndRequest;
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
@@ -48,6 +49,7 @@ pub struct Window {
     pub(super) waker: Waker,
     pub(super) engine_status: EngineStatus,
     pub(super) files: Worker<FileOutcome>,
+    pub(super) archives: Archives,
     pub(super) flow: FileFlow,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
@@ -104,6 +106,11 @@ impl Window {
             models: installed_models(),
             engine_status: EngineStatus::default(),
             files: Worker::start("files", waking())?,
+            archives: Archives::new(
+                options.connections_file,
+                options.data_folder.as_deref(),
+                waking(),
+            )?,
             flow: FileFlow::default(),
             dialogs,
             jobs: Jobs::default(),
@@ -251,6 +258,7 @@ impl eframe::App for Window {
         self.drain_engine();
         self.drain_files();
         self.drain_read_ahead();
+        self.drain_archives();
         self.drain_dialogs();
         self.drain_journal();
         self.ask_next_question();
@@ -276,6 +284,7 @@ impl eframe::App for Window {
             jobs: self.jobs.shown(),
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
+            archive: self.archives.view(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),

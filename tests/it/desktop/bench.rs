@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Vec2, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -95,6 +96,7 @@ impl Bench {
             paths,
             open_model: Arc::new(|_, _| Toy::open()),
             data_folder: Some(folder.to_path_buf()),
+            connections_file: Some(folder.join("connections.toml")),
             dialogs: Some(Box::new(ScriptedDialogs {
                 script: script.clone(),
                 asked: Vec::new(),
@@ -155,6 +157,15 @@ impl Bench {
 
     pub fn press(&mut self, label: &str) {
         self.harness.get_by_label(label).click();
+        self.settle();
+    }
+
+    /// Gives the field of this name the keyboard.
+    pub fn press_field(&mut self, label: &str) {
+        let is_field =
+            |node: &egui_kittest::Node<'_>| node.accesskit_node().role() == Role::TextInput;
+        let found = self.harness.query_all_by_label(label).find(is_field);
+        found.expect(label).click();
         self.settle();
     }
 

@@ -1,5 +1,6 @@
 //! The real window, driven as a hand would: open, segment, accept, click, box, brush, undo, save.
 
+mod archives;
 mod bench;
 mod drawing;
 mod label_list;
