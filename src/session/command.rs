@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 
-use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
+use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 use crate::io::LabelEntry;
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
 use crate::util::short_debug;
+use crate::volume::measurement::Shape;
 use crate::volume::{LayerId, Window};
 
 use super::journal::Replay;
@@ -43,6 +44,8 @@ pub enum Command {
     Stroke(StrokeCommand),
     /// An operation on labels.
     Edit(EditCommand),
+    /// What is drawn to be measured.
+    Measure(MeasureCommand),
     /// Back and forth.
     History(HistoryCommand),
 }
@@ -356,6 +359,27 @@ pub enum StrokeCommand {
     Shift([i64; 3]),
 }
 
+/// What is drawn to be measured. Numbers that name nothing are ignored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MeasureCommand {
+    /// Draws something. Refused where the scan has no scale, and where it would go through time.
+    Draw {
+        /// What.
+        shape: Shape,
+        /// Its places in the patient, as many as the shape has.
+        points: Vec<WorldPoint>,
+    },
+    /// Puts something elsewhere; refused as [`Self::Draw`] is.
+    Change {
+        /// Which.
+        number: u32,
+        /// Its new places.
+        points: Vec<WorldPoint>,
+    },
+    /// Takes something away.
+    Remove(u32),
+}
+
 /// Back and forth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryCommand {
@@ -388,6 +412,7 @@ into_command!(
     Ai(AiCommand),
     Stroke(StrokeCommand),
     Edit(EditCommand),
+    Measure(MeasureCommand),
     History(HistoryCommand),
 );
 

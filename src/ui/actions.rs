@@ -223,6 +223,11 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
                 state.workspace.toggle_maximised(pane);
             }
         }
+        Action::NextSlab => {
+            if let Some(pane) = state.key_pane() {
+                state.workspace.next_slab(pane);
+            }
+        }
         Action::Layout(id) => {
             let arrangement = Layout::of(id).arrangement;
             state.workspace.arrange(&arrangement());

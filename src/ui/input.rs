@@ -160,6 +160,7 @@ pub enum Action {
     ToggleConvention,
     ToggleCrosshair,
     MaximiseView,
+    NextSlab,
     FitViews,
     SlicePrevious,
     SliceNext,
@@ -182,6 +183,7 @@ pub struct Shortcut {
 const NONE: Modifiers = Modifiers::NONE;
 const CTRL: Modifiers = Modifiers::COMMAND;
 const ALT: Modifiers = Modifiers::ALT;
+const SHIFT: Modifiers = Modifiers::SHIFT;
 const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 
 const fn key(modifiers: Modifiers, logical_key: Key) -> KeyboardShortcut {
@@ -209,6 +211,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     AutoWindow: [CTRL J];
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
+    NextSlab: [SHIFT S];
     AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
@@ -371,6 +374,7 @@ impl Action {
             Self::ToggleConvention => "Radiological or neurological",
             Self::ToggleCrosshair => "Show or hide the cross-hair",
             Self::MaximiseView => "View under the pointer alone, and back",
+            Self::NextSlab => "Slab: maximum, mean, minimum, or one slice",
             Self::FitViews => "Fit views to the scan",
             Self::SlicePrevious => "Previous slice",
             Self::SliceNext => "Next slice",
@@ -437,6 +441,7 @@ impl Action {
             | Self::ToggleConvention
             | Self::ToggleCrosshair
             | Self::MaximiseView
+            | Self::NextSlab
             | Self::FitViews
             | Self::Layout(_) => Group::Views,
             Self::ShowPalette | Self::ShowShortcuts | Self::ShowAbout => Group::Help,

@@ -251,6 +251,7 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     ui.separator();
     for action in [
         Action::MaximiseView,
+        Action::NextSlab,
         Action::FitViews,
         Action::AutoWindow,
         Action::ToggleInverted,

@@ -33,6 +33,7 @@ mod journals;
 mod keep_inputs;
 mod label_colours;
 mod label_tables;
+mod measurements;
 mod metrics;
 mod model_ops;
 mod morphology;

@@ -76,6 +76,9 @@ pub trait Pane: Debug {
     /// Shows all there is to see again.
     fn fit(&mut self);
 
+    /// Takes several slices together, in the next way that there is, where it shows slices.
+    fn next_slab(&mut self) {}
+
     /// The change that stepping this many slices on means, where there are slices to step through.
     fn step(&self, _steps: i64) -> Option<Command> {
         None

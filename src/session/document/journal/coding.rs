@@ -150,10 +150,13 @@ fn put_begin(begin: &Begin, out: &mut Vec<u8>) {
     begin.is_saved.put(out);
     let mut runs = begin.layers.iter();
     put_runs(runs.next().unwrap_or(&Runs::default()), out);
-    if !begin.table.is_plain() {
+    if !begin.table.is_plain() || !begin.measurements.is_empty() {
         layers::put_table(&begin.table, out);
         begin.layer.put(out);
         runs.for_each(|runs| put_runs(runs, out));
+    }
+    if !begin.measurements.is_empty() {
+        begin.measurements.put(out);
     }
 }
 
@@ -173,6 +176,7 @@ pub fn read_begin(input: &mut Input<'_>) -> Result<Begin, Nonsense> {
         source,
         grid,
         table: LabelTable::read(input)?,
+        measurements: Vec::new(),
         layer: LayerId::default(),
         active: Option::read(input)?,
         labels_path: Option::<String>::read(input)?.map(Into::into),
@@ -186,6 +190,9 @@ pub fn read_begin(input: &mut Input<'_>) -> Result<Begin, Nonsense> {
         for _ in 1..begin.table.layers().len() {
             begin.layers.push(read_runs(input, &grid)?);
         }
+    }
+    if !input.0.is_empty() {
+        begin.measurements = Vec::read(input)?;
     }
     Ok(begin)
 }
@@ -274,8 +281,12 @@ fn put_step(kind: Kind, step: &Step, out: &mut Vec<u8>) {
         put_target(&target.before, &proposals, out);
         put_target(&target.after, &proposals, out);
     }
-    if !layers::is_plain(step) {
+    if !layers::is_plain(step) || step.measurements.is_some() {
         layers::put(step, out);
+    }
+    if let Some(measurements) = &step.measurements {
+        measurements.before.put(out);
+        measurements.after.put(out);
     }
 }
 
@@ -351,11 +362,18 @@ pub fn step_of(
         deltas,
         table,
         target,
+        measurements: None,
         revision: head.revision,
         merge,
     };
     if !input.0.is_empty() {
         layers::read(&mut step, input, grid)?;
+    }
+    if !input.0.is_empty() {
+        step.measurements = Some(Change {
+            before: Vec::read(input)?,
+            after: Vec::read(input)?,
+        });
     }
     input.end()?;
     Ok(step)
