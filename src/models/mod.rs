@@ -18,6 +18,7 @@ pub mod layers;
 mod loaded;
 pub mod losses;
 pub mod masam;
+pub mod nninteractive;
 pub mod nnunet;
 mod no_value;
 pub mod ops;

@@ -3,6 +3,8 @@
 //! These work on the mask alone, cut to its bounds by [`Crop`], so that a small structure in a large scan
 //! costs little.
 
+use rayon::prelude::*;
+
 use crate::geometry::{VoxelBox, VoxelIndex};
 
 use crate::util::short_debug;
@@ -197,25 +199,30 @@ pub fn rows(
     })
 }
 
-/// The tight box around one label's voxels; `None` when it has none.
+/// The tight box around one label's voxels; `None` when it has none. Slices are looked through side by side: the window
+/// waits for this in scans of hundreds of megabytes.
 pub fn label_bounds(labels: &LabelMap, value: u16) -> Option<VoxelBox> {
     let [ni, nj, _] = labels.grid.dims;
-    let mut found: Option<VoxelBox> = None;
-    for (row, line) in labels.voxels.chunks_exact(ni).enumerate() {
+    let slices = labels.voxels.par_chunks_exact(ni * nj).enumerate();
+    slices
+        .filter_map(|(k, slice)| label_bounds_in_slice(slice, ni, k as i64, value))
+        .reduce_with(VoxelBox::union)
+}
+
+fn label_bounds_in_slice(slice: &[u16], ni: usize, k: i64, value: u16) -> Option<VoxelBox> {
+    let boxes = slice.chunks_exact(ni).enumerate().filter_map(|(j, line)| {
         // Most rows have none, and `contains` sees that many voxels at a time.
         if !line.contains(&value) {
-            continue;
+            return None;
         }
-        let first = line.iter().position(|&v| v == value).unwrap_or(0);
-        let last = line.iter().rposition(|&v| v == value).unwrap_or(first);
-        let (j, k) = ((row % nj) as i64, (row / nj) as i64);
-        let line_box = VoxelBox {
-            min: [first as i64, j, k],
-            max: [last as i64, j, k],
-        };
-        found = Some(found.map_or(line_box, |b| b.union(line_box)));
-    }
-    found
+        let first = line.iter().position(|&v| v == value)?;
+        let last = line.iter().rposition(|&v| v == value)?;
+        Some(VoxelBox {
+            min: [first as i64, j as i64, k],
+            max: [last as i64, j as i64, k],
+        })
+    });
+    boxes.reduce(VoxelBox::union)
 }
 
 /// The mask (0 or 1 per voxel) with its holes filled: background that is not 6-connected to the border.

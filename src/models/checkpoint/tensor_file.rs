@@ -175,6 +175,20 @@ impl TensorFile {
         })
     }
 
+    /// Whether a safetensors file holds a tensor in half precision.
+    pub fn is_half(&self, name: &str) -> bool {
+        let entry = self.entries.get(name);
+        entry.is_some_and(|e| {
+            matches!(
+                e,
+                Entry::Safe {
+                    dtype: Dtype::F16,
+                    ..
+                }
+            )
+        })
+    }
+
     /// Reads a tensor as f32.
     ///
     /// # Errors

@@ -2,4 +2,5 @@
 //!
 //! Isensee et al. 2021, after `nnunetv2` 2.8.1 and `dynamic_network_architectures` 0.4.4.
 
+pub mod arrays;
 pub mod network;

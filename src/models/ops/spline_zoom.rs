@@ -2,6 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::spline::coefficients;
+
 /// How values between the samples are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SplineOrder {
@@ -107,32 +109,4 @@ fn mirrored(sample: isize, length: usize) -> usize {
     let period = (2 * length as isize - 2).max(1);
     let sample = sample.rem_euclid(period);
     sample.min(period - sample).min(length as isize - 1).max(0) as usize
-}
-
-/// Turns samples into coefficients of cubic B-splines that pass through them, reflecting at the ends.
-fn coefficients(line: &mut [f64]) {
-    let length = line.len();
-    if length < 2 {
-        return;
-    }
-    let pole = 3.0_f64.sqrt() - 2.0;
-    let gain = (1.0 - pole) * (1.0 - 1.0 / pole);
-    for value in line.iter_mut() {
-        *value *= gain;
-    }
-    let around = pole.powi(length as i32 - 1);
-    let mut power = pole;
-    let mut first = line[0] + around * line[length - 1];
-    for k in 1..length - 1 {
-        first += power * (line[k] + around * line[length - 1 - k]);
-        power *= pole;
-    }
-    line[0] = first / (1.0 - around * around);
-    for k in 1..length {
-        line[k] += pole * line[k - 1];
-    }
-    line[length - 1] = (pole * line[length - 2] + line[length - 1]) * pole / (pole * pole - 1.0);
-    for k in (0..length - 1).rev() {
-        line[k] = pole * (line[k + 1] - line[k]);
-    }
 }

@@ -15,6 +15,9 @@ mod masam;
 mod masam_augmentation;
 mod masam_pipeline;
 mod masam_training;
+mod nninteractive;
+mod nnunet_arrays;
+mod nnunet_arrays_resampling;
 mod nnunet_nets;
 mod parameters;
 mod prosector1;
@@ -80,6 +83,9 @@ fn kinds() -> impl Iterator<Item = &'static Kind> {
         slice_training::KINDS,
         masam_pipeline::KINDS,
         masam_augmentation::KINDS,
+        nninteractive::KINDS,
+        nnunet_arrays::KINDS,
+        nnunet_arrays_resampling::KINDS,
         nnunet_nets::KINDS,
         prosector1::KINDS,
         volume_metrics::KINDS,

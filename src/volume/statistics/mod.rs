@@ -110,12 +110,21 @@ pub fn measure_voxels(image: &ImageVolume, label: &Crop, asked: &Asked) -> Optio
     let suv_of = |asked: SuvAsked| Suv::of(image, label, &values, asked);
     let suv = asked.suv.filter(|_| is_space).and_then(suv_of);
     let not_finite = voxels - values.len();
+    let (intensity, (shape, recist)) = rayon::join(
+        || Intensity::of(&mut values),
+        || {
+            rayon::join(
+                || is_space.then(|| Shape::of(label, grid)),
+                || is_space.then(|| Recist::of(label, grid, asked.plane)),
+            )
+        },
+    );
     Some(LabelStatistics {
         voxels,
         not_finite,
-        intensity: Intensity::of(&mut values),
-        shape: is_space.then(|| Shape::of(label, grid)),
-        recist: is_space.then(|| Recist::of(label, grid, asked.plane)),
+        intensity,
+        shape,
+        recist,
         suv,
     })
 }

@@ -1,0 +1,14 @@
+//! nnInteractive: a network that is shown prompts as channels, looks from further away where the target goes on, and then
+//! closely again.
+//!
+//! Isensee et al. 2025, after `nnInteractive` 2.6.0. Arrays are row-major with the patient's superior, anterior and right
+//! as first, second and third axis, the last fastest.
+
+pub mod ball;
+pub mod border;
+pub mod boxes;
+pub mod capabilities;
+pub mod channels;
+pub mod pool;
+pub mod session;
+pub mod view;

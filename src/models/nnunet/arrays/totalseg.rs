@@ -1,0 +1,60 @@
+//! What TotalSegmentator does to a scan before and after nnU-Net. Arrays here may be stored in any order of axes, as long
+//! as lengths, spacings and values follow the same one, the last fastest.
+
+use std::ops::Range;
+
+use crate::models::ops::Spline;
+
+use super::passes;
+use super::sampling::{Ends, Sample, Sampling};
+
+/// How many times finer each axis becomes.
+pub fn zoom(spacing_mm: [f32; 3], working_mm: f64) -> [f64; 3] {
+    spacing_mm.map(|spacing| f64::from(spacing) / working_mm)
+}
+
+/// Lengths after a zoom, at least one along each axis.
+pub fn zoomed_dims(dims: [usize; 3], zoom: [f64; 3]) -> [usize; 3] {
+    [0, 1, 2].map(|axis| {
+        let length = (dims[axis] as f64 * zoom[axis]).round_ties_even();
+        (length as usize).max(1)
+    })
+}
+
+/// A scan or labels of other lengths (`change_spacing`): the outermost voxels' centres stay where they are.
+///
+/// # Panics
+/// When the values do not fill `from`.
+pub fn zoomed<T: Sample>(
+    values: &[T],
+    from: [usize; 3],
+    to: [usize; 3],
+    spline: Spline,
+) -> Vec<f64> {
+    let axes = [0, 1, 2].map(|axis| Sampling::new(from[axis], to[axis], spline, Ends::Centres));
+    passes::resampled(values, &axes)
+}
+
+/// Values as they come before nnU-Net: whole numbers, cut towards zero.
+pub fn cut_to_whole(values: &[f64]) -> Vec<i32> {
+    values.iter().map(|&v| v as i32).collect()
+}
+
+/// The box around a mask, half-open, with a margin in millimetres cut towards zero to whole voxels (`crop_to_mask`); the
+/// whole array where the mask is empty.
+///
+/// # Panics
+/// When the mask does not fill `dims`.
+pub fn crop_box(
+    mask: &[u8],
+    dims: [usize; 3],
+    margin_mm: [f64; 3],
+    spacing_mm: [f32; 3],
+) -> [Range<usize>; 3] {
+    let found = super::crop::bounds(mask, dims);
+    [0, 1, 2].map(|axis| {
+        let margin = (margin_mm[axis] / f64::from(spacing_mm[axis])) as usize;
+        let Range { start, end } = found[axis].clone();
+        start.saturating_sub(margin)..(end + margin).min(dims[axis])
+    })
+}
