@@ -257,12 +257,12 @@ impl<T: StoredValue> Twin<'_, T> {
         }
     }
 
-    /// The colour of the label shown here and its value, unless there is none or it is hidden.
-    fn shown_label(&self, layer: OverlayVoxels<'_>, voxel: Vec3) -> Option<(u32, Vec3)> {
+    /// Value, colour and opacity of the label shown here, unless there is none or it is hidden.
+    fn shown_label(&self, layer: OverlayVoxels<'_>, voxel: Vec3) -> Option<(u32, Vec3, f32)> {
         let label = self.label_at(layer, nearest(voxel));
         let [r, g, b, alpha] = self.colors[label as usize];
         let color = Vec3::new(f32::from(r), f32::from(g), f32::from(b)) / 255.0;
-        (label != 0 && alpha != 0).then_some((label, color))
+        (label != 0 && alpha != 0).then_some((label, color, f32::from(alpha) / 255.0))
     }
 
     fn is_edge(&self, layer: OverlayVoxels<'_>, label: u32, pixel: Vec2, reach: f32) -> bool {
@@ -287,12 +287,12 @@ impl<T: StoredValue> Twin<'_, T> {
     fn with_layers(&self, base: Vec3, pixel: Vec2, voxel: Vec3) -> Vec3 {
         let shown = |&layer: &OverlayVoxels<'_>| self.shown_label(layer, voxel);
         let fills = self.labels.iter().filter_map(shown);
-        let filled = fills.fold(base, |below, (_, color)| {
-            below.lerp(color, self.uniforms.fill_opacity)
+        let filled = fills.fold(base, |below, (_, color, opacity)| {
+            below.lerp(color, self.uniforms.fill_opacity * opacity)
         });
         // The uppermost outline hides those below it.
         let mut outlines = self.labels.iter().rev().filter_map(|&layer| {
-            let (label, color) = self.shown_label(layer, voxel)?;
+            let (label, color, _) = self.shown_label(layer, voxel)?;
             let is_outlined = self.is_outlined(layer, label, pixel);
             is_outlined.then(|| self.outline_color(label, color))
         });
@@ -306,7 +306,7 @@ impl<T: StoredValue> Twin<'_, T> {
         pixel: Vec2,
         voxel: Vec3,
     ) -> Vec3 {
-        let Some((label, color)) = self.shown_label(proposal, voxel) else {
+        let Some((label, color, _)) = self.shown_label(proposal, voxel) else {
             return base;
         };
         let u = &self.uniforms;

@@ -95,6 +95,9 @@ pub enum ViewCommand {
     },
     /// Moves the cross-hair to the middle of a label.
     GoToLabel(u16),
+    /// Moves the cross-hair to where the model is least sure of its proposal, across the slices of a plane; from there to
+    /// where it is next. Shows the marks of what it is unsure of.
+    GoToDoubt(Plane),
     /// Window and level.
     Window(Window),
     /// Low values white and high ones black, or the other way round.
@@ -157,6 +160,20 @@ pub enum LabelCommand {
         value: u16,
         /// sRGB.
         color: [u8; 3],
+    },
+    /// How much a label's fill hides; a row of these on one label is one step of the history.
+    Opacity {
+        /// Which label.
+        value: u16,
+        /// In percent of what the fills of all labels hide; kept within [`crate::volume::Label::LEAST_OPAQUE`] and 100.
+        percent: u8,
+    },
+    /// Puts labels into a group, as one step.
+    Group {
+        /// Which labels.
+        values: Vec<u16>,
+        /// Its name; empty: into none.
+        group: String,
     },
     /// Shows or hides a label. Not part of the history.
     Show {
@@ -432,6 +449,8 @@ short_debug! {
         LabelCommand::StartNextLesion => "next lesion",
         LabelCommand::Rename { .. } => "rename",
         LabelCommand::Recolor { .. } => "recolour",
+        LabelCommand::Opacity { .. } => "opacity",
+        LabelCommand::Group { .. } => "group",
         LabelCommand::Show { .. } => "show",
         LabelCommand::Lock { .. } => "lock",
         LabelCommand::Take { .. } => "take over",

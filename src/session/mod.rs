@@ -61,6 +61,7 @@ mod at_once;
 mod case;
 mod command;
 mod document;
+mod doubt;
 mod effect;
 mod gain;
 mod grid;
@@ -89,6 +90,7 @@ pub use command::{
     ScanCommand, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 pub use document::{Document, Edit, History, Proposal, Proposed, Step, journal};
+pub use doubt::UNSURE_PERCENT;
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
 pub use grid::{LabelFit, LabelOrigin, Regridded};

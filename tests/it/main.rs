@@ -32,6 +32,7 @@ mod grids;
 mod journals;
 mod keep_inputs;
 mod label_colours;
+mod label_looks;
 mod label_tables;
 mod measurements;
 mod metrics;

@@ -110,7 +110,8 @@ impl Cover {
 
     fn count(&self, centre: [usize; 3]) -> usize {
         let rows = self.rows(centre).map(|row| &self.left[row]);
-        rows.map(|row| row.iter().filter(|&&m| m != 0).count()).sum()
+        rows.map(|row| row.iter().filter(|&&m| m != 0).count())
+            .sum()
     }
 
     fn take(&mut self, centre: [usize; 3]) -> [i64; 3] {

@@ -178,12 +178,15 @@ fn ids(table: &LabelTable) -> impl Iterator<Item = LayerId> {
     table.layers().iter().map(|layer| layer.id)
 }
 
-/// Whether two tables are saved alike: values, names, colours and layers.
+/// Whether two tables are saved alike: values, names, layers, colours, opacities and groups.
 fn same_content(a: &LabelTable, b: &LabelTable) -> bool {
     let labels = |t: &LabelTable| {
         let labels = t.labels().iter();
         labels
-            .map(|l| (l.value, l.name.clone(), l.color, l.layer))
+            .map(|l| {
+                let look = (l.color, l.opacity_percent, l.group.clone());
+                (l.value, l.name.clone(), l.layer, look)
+            })
             .collect::<Vec<_>>()
     };
     let layers = |t: &LabelTable| {

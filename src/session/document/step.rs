@@ -54,7 +54,8 @@ impl Step {
         let table = |t: &LabelTable| {
             let names = t.labels().iter().map(|l| &l.name);
             let names = names.chain(t.layers().iter().map(|l| &l.name));
-            names.map(String::len).sum::<usize>()
+            let groups = t.labels().iter().map(|l| &l.group);
+            names.chain(groups).map(String::len).sum::<usize>()
                 + size_of_val(t.labels())
                 + size_of_val(t.layers())
         };

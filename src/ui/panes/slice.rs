@@ -146,6 +146,10 @@ impl Pane for Slice {
         self.camera = Camera::default();
     }
 
+    fn plane(&self) -> Option<Plane> {
+        Some(self.plane)
+    }
+
     fn next_slab(&mut self) {
         let mut projections = Projection::ALL.into_iter();
         if let Some(slab) = self.slab {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::models::Certainty;
 use crate::render::{self, Scene, Slab, SliceStyle};
-use crate::session::{Case, Display, Proposed};
+use crate::session::{Case, Display, Proposed, UNSURE_PERCENT};
 use crate::volume::{LabelMap, LabelTable, Mask};
 
 /// Which images a view shows, where there is a second one.
@@ -73,8 +73,6 @@ pub fn style(
     }
 }
 
-/// Uncertainty from which a voxel is marked, in percent: one chance in four or more of being on the wrong side.
-const UNSURE_PERCENT: u8 = 75;
 /// Colour of the marks, as bright as no label of the palette.
 const UNSURE_COLOUR: [u8; 3] = [255, 235, 0];
 

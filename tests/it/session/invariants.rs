@@ -63,6 +63,14 @@ fn label_command() -> impl Strategy<Value = Command> {
         }),
         (value(), any::<[u8; 3]>())
             .prop_map(|(value, color)| LabelCommand::Recolor { value, color }),
+        (value(), any::<u8>())
+            .prop_map(|(value, percent)| LabelCommand::Opacity { value, percent }),
+        (prop::collection::vec(value(), 1..3), 0..3u8).prop_map(|(values, n)| {
+            LabelCommand::Group {
+                values,
+                group: ["", "organs", "nodes"][usize::from(n)].to_owned(),
+            }
+        }),
         (value(), any::<bool>()).prop_map(|(value, visible)| LabelCommand::Show { value, visible }),
         (value(), any::<bool>()).prop_map(|(value, locked)| LabelCommand::Lock { value, locked }),
         value().prop_map(LabelCommand::Activate),

@@ -13,7 +13,7 @@ use crate::volume::{Grid, LabelTable, LayerId, Runs};
 
 use super::bytes::{Coded, Input, Nonsense, put_text};
 use super::values::{put_runs, read_box, read_prompts, read_runs};
-use super::{Begin, Content, Status, StepId, layers};
+use super::{Begin, Content, Status, StepId, layers, measured};
 
 /// What kind of record it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,13 +150,14 @@ fn put_begin(begin: &Begin, out: &mut Vec<u8>) {
     begin.is_saved.put(out);
     let mut runs = begin.layers.iter();
     put_runs(runs.next().unwrap_or(&Runs::default()), out);
-    if !begin.table.is_plain() || !begin.measurements.is_empty() {
+    let more = measured::is_in_begin(begin);
+    if !begin.table.is_plain() || more {
         layers::put_table(&begin.table, out);
         begin.layer.put(out);
         runs.for_each(|runs| put_runs(runs, out));
     }
-    if !begin.measurements.is_empty() {
-        begin.measurements.put(out);
+    if more {
+        measured::put_begin(begin, out);
     }
 }
 
@@ -192,7 +193,7 @@ pub fn read_begin(input: &mut Input<'_>) -> Result<Begin, Nonsense> {
         }
     }
     if !input.0.is_empty() {
-        begin.measurements = Vec::read(input)?;
+        measured::read_begin(&mut begin, input)?;
     }
     Ok(begin)
 }
@@ -281,12 +282,12 @@ fn put_step(kind: Kind, step: &Step, out: &mut Vec<u8>) {
         put_target(&target.before, &proposals, out);
         put_target(&target.after, &proposals, out);
     }
-    if !layers::is_plain(step) || step.measurements.is_some() {
+    let more = measured::is_in(step);
+    if !layers::is_plain(step) || more {
         layers::put(step, out);
     }
-    if let Some(measurements) = &step.measurements {
-        measurements.before.put(out);
-        measurements.after.put(out);
+    if more {
+        measured::put(step, out);
     }
 }
 
@@ -370,10 +371,7 @@ pub fn step_of(
         layers::read(&mut step, input, grid)?;
     }
     if !input.0.is_empty() {
-        step.measurements = Some(Change {
-            before: Vec::read(input)?,
-            after: Vec::read(input)?,
-        });
+        measured::read(&mut step, input)?;
     }
     input.end()?;
     Ok(step)

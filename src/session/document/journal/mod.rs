@@ -3,7 +3,7 @@
 //! The session tells an [`Archive`] each record at the moment when it changes its history, so that no step can miss it.
 //! The archive writes [`Batch`]es of them; [`Replay::of`] makes of a file's bytes the labels, the table and the whole
 //! history as they were after its last whole record. `frame.rs` is the file's outer form (lengths and checksums),
-//! `coding.rs` that of each record (`values.rs`: of what is in them, `layers.rs`: of what is in other layers than the first, `measured.rs`: of measurements),
+//! `coding.rs` that of each record (`values.rs`: of what is in them, `layers.rs`: of what is in other layers than the first, `measured.rs`: of measurements and of how labels look),
 //! `bytes.rs` that of numbers and lists.
 
 mod batch;
