@@ -129,6 +129,7 @@ fn opened(balls: &Balls) -> Session {
     session.apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
         layers: LabelLayers::from(labels),
         table,
+        measurements: Vec::new(),
         path: PathBuf::from("labels.nii.gz"),
     })));
     session

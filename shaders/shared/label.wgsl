@@ -1,7 +1,7 @@
 // Labels and the proposal on top of the scan: fill, and an outline of constant width on the screen.
 //
 // Inputs: label values per voxel (0 is background) of each label layer, the same for the proposal (or a 0/1 mask), and a
-// 256 x 256 table with the sRGB colour of every label value; alpha 0 hides a label. Label values are never
+// 256 x 256 table with the sRGB colour of every label value; alpha is a label's part of the opacity of fills, 0 hides it. Label values are never
 // interpolated. Colours are mixed gamma-encoded, as the rest of the window is.
 
 @group(0) @binding(2) var labels: texture_3d<u32>;
@@ -79,7 +79,8 @@ fn with_labels(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32>
     if is_outlined(LABELS, label, pixel) {
         return outline_color(label);
     }
-    return mix(base, color_of(label).rgb, view.fill_opacity);
+    let color = color_of(label);
+    return mix(base, color.rgb, view.fill_opacity * color.a);
 }
 
 // For several: the fills of all, the lowest first, then the outlines, so that no fill hides where labels overlap.
@@ -89,7 +90,8 @@ fn with_layers(base: vec3<f32>, pixel: vec2<f32>, voxel: vec3<f32>) -> vec3<f32>
     for (var layer = 0u; layer < layers; layer++) {
         let label = shown_label(layer, voxel);
         if label != 0u {
-            color = mix(color, color_of(label).rgb, view.fill_opacity);
+            let fill = color_of(label);
+            color = mix(color, fill.rgb, view.fill_opacity * fill.a);
         }
     }
     for (var layer = 0u; layer < layers; layer++) {

@@ -12,6 +12,12 @@ use super::figures::digits;
 /// One thing to tell of what was read or written. Displayed it is the fact alone, a line without options or buttons.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Warning {
+    /// There is a file of measurements beside the labels, which is not read.
+    #[error("the measurements beside the labels are not shown: {reason}")]
+    MeasurementsNotRead {
+        /// Why.
+        reason: String,
+    },
     /// The first of several frames was taken, as none was asked for.
     #[error("the scan has {frames} frames; frame 0 is used")]
     FirstFrame {

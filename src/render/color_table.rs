@@ -1,13 +1,13 @@
 //! The colour of every label value, as the shaders and their CPU twin look it up.
 
-use crate::volume::LabelTable;
+use crate::volume::{Label, LabelTable};
 
 use super::context::RenderContext;
 
 /// One colour for each of the 65536 label values.
 pub(super) const COLORS: usize = 1 << 16;
 
-/// sRGB and visibility (alpha 255 shown, 0 hidden) of every label value; values without an entry in the
+/// sRGB and opacity (alpha 255 as opaque as fills are, 0 hidden) of every label value; values without an entry in the
 /// table are shown in the palette's colour.
 pub(super) fn color_table(table: &LabelTable) -> Vec<[u8; 4]> {
     let shown = |[r, g, b]: [u8; 3]| [r, g, b, u8::MAX];
@@ -16,7 +16,9 @@ pub(super) fn color_table(table: &LabelTable) -> Vec<[u8; 4]> {
         .collect();
     for label in table.labels() {
         let [r, g, b] = label.color;
-        colors[usize::from(label.value)] = [r, g, b, if label.visible { u8::MAX } else { 0 }];
+        let percent = u16::from(label.opacity_percent.min(Label::OPAQUE));
+        let alpha = (percent * u16::from(u8::MAX) / u16::from(Label::OPAQUE)).max(1) as u8;
+        colors[usize::from(label.value)] = [r, g, b, if label.visible { alpha } else { 0 }];
     }
     colors
 }

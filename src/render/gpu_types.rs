@@ -209,7 +209,7 @@ impl Variant {
             (scene.second.is_some_and(|s| s.is_alone), Self::SECOND_ALONE),
         ];
         Self {
-            stored: Stored::of(Source::Image(scene.image).format()),
+            stored: Stored::of(Source::Image(scene.image, None).format()),
             flags: set.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum(),
         }
     }

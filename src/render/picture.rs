@@ -5,6 +5,7 @@ use crate::geometry::{SliceView, VoxelPoint};
 use super::context::{RenderContext, target_texture};
 use super::gpu_types::{SliceUniforms, Variant};
 use super::pipelines::PicturePipeline;
+use super::slab::SlabSlices;
 
 /// Everything that a picture depends on: as long as it is equal, so is the picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,6 +16,8 @@ pub(super) struct PictureKey {
     pub(super) uniforms: SliceUniforms,
     /// The state of this slice's voxels in scan, labels and proposal.
     pub(super) voxels: [u64; 3],
+    /// The slices of the scan that are seen at once.
+    pub(super) slab: Option<SlabSlices>,
     /// The state of the second scan's voxels.
     pub(super) second: Option<u64>,
     /// The state of the colours, where any label can be seen.

@@ -5,14 +5,15 @@ use glam::{IVec3, Vec2, Vec3};
 use image::RgbaImage;
 use rayon::prelude::*;
 
-use crate::geometry::SliceView;
+use crate::geometry::{SliceView, VoxelBox};
 use crate::volume::{ColourMap, ImageVolume, Interpolation, Rgb};
 use crate::with_voxels;
 
 use super::color_table::color_table;
 use super::gpu_types::SliceUniforms;
 use super::scene::{OverlayVoxels, Scene, SliceStyle};
-use super::texel::{StoredValue, value_texel};
+use super::slab::SlabSlices;
+use super::texel::{StoredValue, Texels, value_texel};
 
 /// Length of one dash of a proposal's outline, in pixels.
 const DASH_PX: f32 = 4.0;
@@ -51,6 +52,8 @@ fn draw_typed<T: StoredValue>(
         labels: (scene.label_layers().iter())
             .map(|map| OverlayVoxels::Labels(&map.voxels))
             .collect(),
+        slab: SlabSlices::of(style.slab, view, scene.image)
+            .map(|slab| slab.texels(scene.image, slice_of(view), 1)),
         second: scene.second.map(|s| s.image),
         is_second_alone: scene.second.is_some_and(|s| s.is_alone),
         proposal: scene.proposal_voxels(),
@@ -76,12 +79,23 @@ struct Twin<'a, T> {
     interpolation: Interpolation,
     voxels: &'a [T],
     colours: Option<&'a [Rgb]>,
+    /// The slice as it is seen, where several are taken together: its two axes in the order of the volume.
+    slab: Option<Texels>,
     /// Of each layer, the lowest first.
     labels: Vec<OverlayVoxels<'a>>,
     second: Option<&'a ImageVolume>,
     is_second_alone: bool,
     proposal: Option<OverlayVoxels<'a>>,
     colors: Vec<[u8; 4]>,
+}
+
+/// All of a view's slice.
+fn slice_of(view: &SliceView) -> VoxelBox {
+    let mut of = VoxelBox::whole(view.grid().dims);
+    let normal = view.normal_axis();
+    let slice = view.slice().clamp(0, of.max[normal]);
+    (of.min[normal], of.max[normal]) = (slice, slice);
+    of
 }
 
 fn vec3([x, y, z, _]: [f32; 4]) -> Vec3 {
@@ -144,11 +158,27 @@ impl<T: StoredValue> Twin<'_, T> {
     }
 
     fn stored(&self, voxel: IVec3) -> Vec3 {
+        if let Some(slab) = &self.slab {
+            return self.seen(slab, voxel);
+        }
         let offset = self.offset(voxel);
         match self.colours {
             Some(colours) => Vec3::from_array(colours[offset].map(f32::from)),
             None => Vec3::splat(self.voxels[offset].texel().into()),
         }
+    }
+
+    fn seen(&self, slab: &Texels, voxel: IVec3) -> Vec3 {
+        let u = &self.uniforms;
+        let dims = ivec3(u.dims);
+        let v = voxel.clamp(IVec3::ZERO, dims - 1);
+        let normal = IVec3::ONE - ivec3(u.axis_across) - ivec3(u.axis_down);
+        let (x, y, width) = match normal.to_array() {
+            [1, _, _] => (v.y, v.z, dims.y),
+            [_, 1, _] => (v.x, v.z, dims.x),
+            _ => (v.x, v.y, dims.x),
+        };
+        slab.at(x as usize + width as usize * y as usize)
     }
 
     fn interpolated(&self, voxel: Vec3) -> Vec3 {
@@ -227,12 +257,12 @@ impl<T: StoredValue> Twin<'_, T> {
         }
     }
 
-    /// The colour of the label shown here and its value, unless there is none or it is hidden.
-    fn shown_label(&self, layer: OverlayVoxels<'_>, voxel: Vec3) -> Option<(u32, Vec3)> {
+    /// Value, colour and opacity of the label shown here, unless there is none or it is hidden.
+    fn shown_label(&self, layer: OverlayVoxels<'_>, voxel: Vec3) -> Option<(u32, Vec3, f32)> {
         let label = self.label_at(layer, nearest(voxel));
         let [r, g, b, alpha] = self.colors[label as usize];
         let color = Vec3::new(f32::from(r), f32::from(g), f32::from(b)) / 255.0;
-        (label != 0 && alpha != 0).then_some((label, color))
+        (label != 0 && alpha != 0).then_some((label, color, f32::from(alpha) / 255.0))
     }
 
     fn is_edge(&self, layer: OverlayVoxels<'_>, label: u32, pixel: Vec2, reach: f32) -> bool {
@@ -257,12 +287,12 @@ impl<T: StoredValue> Twin<'_, T> {
     fn with_layers(&self, base: Vec3, pixel: Vec2, voxel: Vec3) -> Vec3 {
         let shown = |&layer: &OverlayVoxels<'_>| self.shown_label(layer, voxel);
         let fills = self.labels.iter().filter_map(shown);
-        let filled = fills.fold(base, |below, (_, color)| {
-            below.lerp(color, self.uniforms.fill_opacity)
+        let filled = fills.fold(base, |below, (_, color, opacity)| {
+            below.lerp(color, self.uniforms.fill_opacity * opacity)
         });
         // The uppermost outline hides those below it.
         let mut outlines = self.labels.iter().rev().filter_map(|&layer| {
-            let (label, color) = self.shown_label(layer, voxel)?;
+            let (label, color, _) = self.shown_label(layer, voxel)?;
             let is_outlined = self.is_outlined(layer, label, pixel);
             is_outlined.then(|| self.outline_color(label, color))
         });
@@ -276,7 +306,7 @@ impl<T: StoredValue> Twin<'_, T> {
         pixel: Vec2,
         voxel: Vec3,
     ) -> Vec3 {
-        let Some((label, color)) = self.shown_label(proposal, voxel) else {
+        let Some((label, color, _)) = self.shown_label(proposal, voxel) else {
             return base;
         };
         let u = &self.uniforms;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::geometry::RigidTransform;
 use crate::volume::{ColourMap, ImageVolume, Interpolation, LabelMap, LabelTable, Mask, Window};
 
+use super::slab::Slab;
+
 /// What there is to see. Labels and proposals whose dims are not the scan's are not drawn.
 ///
 /// Label layers are drawn in order: first what fills the labels, the lowest layer first, then the outlines of all, so that
@@ -61,6 +63,8 @@ pub struct SliceStyle {
     pub window: Window,
     /// Low values are white and high ones black.
     pub inverted: bool,
+    /// Several slices of the scan at once; labels, proposal and a second scan are always those of one slice.
+    pub slab: Option<Slab>,
     /// How the scan is sampled; labels are never interpolated.
     pub interpolation: Interpolation,
     /// How much a label's fill hides of the scan, 0 to 1.
@@ -77,6 +81,7 @@ impl SliceStyle {
         Self {
             window,
             inverted: false,
+            slab: None,
             interpolation: Interpolation::Linear,
             fill_opacity: 0.3,
             outline_px: 1.0,

@@ -11,6 +11,7 @@ use super::picture::{Picture, PictureKey, part_with_volume};
 use super::pipelines::{FillPipelines, PicturePipeline, SlicePipelines};
 use super::scene::{Scene, SliceStyle};
 use super::second::{SecondBinding, SecondTexture};
+use super::slab::SlabSlices;
 use super::texel::Source;
 use super::volume_texture::{Binding, Layer, volume_texture};
 
@@ -127,7 +128,8 @@ impl SliceRenderer {
             self.image_changed();
             self.dims = dims;
         }
-        let bindings = self.bind_layers(view_id, view, scene);
+        let slab = SlabSlices::of(style.slab, view, scene.image);
+        let bindings = self.bind_layers(view_id, view, scene, slab);
         self.colors.update(&self.context, scene.table);
         let is_flat = bindings.each_ref().map(|b| b.is_flat);
         let second = self.bind_second(scene);
@@ -141,6 +143,7 @@ impl SliceRenderer {
             uniforms = uniforms.with_second_texels(second.texels, second.step);
         }
         let key = PictureKey {
+            slab,
             second: second.as_ref().map(|s| s.version),
             variant,
             uniforms,
@@ -222,9 +225,15 @@ impl SliceRenderer {
     }
 
     /// The textures of scan, labels and proposal, in this order.
-    fn bind_layers(&mut self, view_id: u64, view: &SliceView, scene: &Scene<'_>) -> [Binding; 3] {
+    fn bind_layers(
+        &mut self,
+        view_id: u64,
+        view: &SliceView,
+        scene: &Scene<'_>,
+        slab: Option<SlabSlices>,
+    ) -> [Binding; 3] {
         let dims = scene.image.grid().dims;
-        let image = Source::Image(scene.image);
+        let image = Source::Image(scene.image, slab);
         // Labels and proposal are counted even while there are none: they come with the first stroke.
         let bytes_per_voxel = image.bytes_per_texel() + 2 + 2;
         let may_be_whole = self.context.limits.hold(dims, bytes_per_voxel);

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use bytemuck::Pod;
+use glam::Vec3;
 
 use crate::geometry::VoxelBox;
 use crate::volume::{ImageVolume, LabelMap, Rescale, Rgb};
 use crate::with_voxels;
 
 use super::scene::{OverlayVoxels, SliceStyle};
+use super::slab::SlabSlices;
 
 /// Values that are not numbers are shown as if this low; interpolation stays finite.
-const NOT_A_NUMBER: f32 = -1e30;
+pub(super) const NOT_A_NUMBER: f32 = -1e30;
 
 /// A voxel type and the texel that stands for it.
 pub(super) trait StoredValue: Copy + Send + Sync + 'static {
@@ -119,10 +121,27 @@ impl Texels {
     }
 }
 
+impl Texels {
+    /// The texel of this number as the shader reads it: a value in all channels, or colours.
+    pub(super) fn at(&self, n: usize) -> Vec3 {
+        match self {
+            Self::I16(v) => Vec3::splat(f32::from(v[n])),
+            Self::F32(v) => Vec3::splat(v[n]),
+            Self::U16(v) => Vec3::splat(f32::from(v[n])),
+            Self::U8(v) => Vec3::splat(f32::from(v[n])),
+            Self::Rgba(v) => {
+                let [r, g, b, _] = v[n].map(f32::from);
+                Vec3::new(r, g, b)
+            }
+        }
+    }
+}
+
 /// Something that fills a texture: the voxels of one layer of a scene.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
-    Image(&'a ImageVolume),
+    /// The scan, and the slices of it that are taken together into one.
+    Image(&'a ImageVolume, Option<SlabSlices>),
     Overlay(OverlayVoxels<'a>, [usize; 3]),
     /// Several label layers: a texture holds one slice of each, one behind the other.
     Layers(&'a [Arc<LabelMap>], [usize; 3]),
@@ -138,24 +157,32 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The slices that are taken together, where there are several.
+    pub(super) fn slab(&self) -> Option<SlabSlices> {
+        match self {
+            Self::Image(_, slab) => *slab,
+            Self::Overlay(..) | Self::Layers(..) => None,
+        }
+    }
+
     /// How many label maps lie one behind the other.
     pub(super) fn slabs(&self) -> usize {
         match self {
-            Self::Image(_) | Self::Overlay(..) => 1,
+            Self::Image(..) | Self::Overlay(..) => 1,
             Self::Layers(layers, _) => layers.len(),
         }
     }
 
     pub(super) fn dims(&self) -> [usize; 3] {
         match self {
-            Self::Image(image) => image.grid().dims,
+            Self::Image(image, _) => image.grid().dims,
             Self::Overlay(_, dims) | Self::Layers(_, dims) => *dims,
         }
     }
 
     pub(super) fn format(&self) -> wgpu::TextureFormat {
         match self {
-            Self::Image(image) => image_format(image),
+            Self::Image(image, _) => image_format(image),
             Self::Overlay(OverlayVoxels::Mask(_), _) => wgpu::TextureFormat::R8Uint,
             Self::Overlay(OverlayVoxels::Labels(_), _) | Self::Layers(..) => {
                 wgpu::TextureFormat::R16Uint
@@ -175,14 +202,17 @@ impl<'a> Source<'a> {
     /// other.
     pub(super) fn texels(&self, of: VoxelBox, step: usize) -> Texels {
         let dims = self.dims();
-        if let Self::Image(image) = self
+        if let Self::Image(image, Some(slab)) = self {
+            return slab.texels(image, of, step);
+        }
+        if let Self::Image(image, None) = self
             && let Some(colours) = image.colours()
         {
             let texel = |[r, g, b]: Rgb| [r, g, b, u8::MAX];
             return Texels::Rgba(gather(colours, dims, of, step, texel));
         }
         match self {
-            Self::Image(image) => match self.format() {
+            Self::Image(image, _) => match self.format() {
                 wgpu::TextureFormat::R32Float => {
                     Texels::F32(with_voxels!(image.voxels(), v => float_texels(v, dims, of, step)))
                 }

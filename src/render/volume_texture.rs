@@ -3,13 +3,14 @@
 //! Where it fits, the whole volume is one 3D texture, uploaded a few megabytes per frame so that no frame
 //! waits for it. Until that is done, and always for volumes beyond the device's limits, each view has the
 //! slice that it shows as a texture of its own; a slice too large even for that is cut to the visible part
-//! and, if need be, thinned out. Several label layers are always slices, one behind the other in the texture.
+//! and, if need be, thinned out. So does a view of a slab, whose slices are taken together. Several label layers are always slices, one behind the other in the texture.
 
 use std::collections::HashMap;
 
 use crate::geometry::{SliceView, VoxelBox};
 
 use super::context::RenderContext;
+use super::slab::SlabSlices;
 use super::texel::Source;
 
 /// Upload work of one call; three views make about 24 MiB per frame.
@@ -40,6 +41,8 @@ struct SliceTexture {
     texture: wgpu::Texture,
     view: wgpu::TextureView,
     holds: Part,
+    /// The slices that it was made of, where they are several.
+    slab: Option<SlabSlices>,
     version: u64,
 }
 
@@ -166,12 +169,12 @@ impl Layer {
         self.is_shown = true;
         if source.slabs() > 1 {
             self.whole = None;
-        } else if may_be_whole {
+        } else if may_be_whole && source.slab().is_none() {
             self.upload_whole(context, source, UPLOAD_BYTES);
         }
         match &self.whole {
-            Some(whole) if whole.pending.is_none() => {
-                self.slices.clear();
+            Some(whole) if whole.pending.is_none() && source.slab().is_none() => {
+                self.slices.remove(&view_id);
                 Binding {
                     view: whole.view.clone(),
                     texels: [0; 4],
@@ -242,13 +245,15 @@ impl Layer {
                 texture,
                 view,
                 holds: part,
+                slab: source.slab(),
                 version: u64::MAX,
             }
         });
         let version = self.versions.of(view.normal_axis(), view.slice());
-        if slice.version != version || slice.holds != part {
+        let held = (slice.version, slice.holds, slice.slab);
+        if held != (version, part, source.slab()) {
             write(context, &slice.texture, [0; 3], source, part, axes);
-            (slice.version, slice.holds) = (version, part);
+            (slice.version, slice.holds, slice.slab) = (version, part, source.slab());
         }
         let [i, j, k] = part.of.min.map(|v| v as i32);
         let binding = Binding {

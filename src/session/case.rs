@@ -14,6 +14,7 @@ use super::document::Document;
 use super::effect::Effects;
 use super::gain::KnownGain;
 use super::grid::Original;
+use super::measure::Readings;
 use super::stroke::Stroke;
 use super::{
     Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, SecondImage, StrokeCommand,
@@ -35,6 +36,7 @@ pub struct Case {
     pub(super) jobs: Jobs,
     pub(super) stroke: Option<Stroke>,
     pub(super) gain: Option<KnownGain>,
+    pub(super) readings: Readings,
 }
 
 impl Case {
@@ -176,6 +178,7 @@ impl Case {
             Command::Ai(c) => self.apply_ai(c, tools, out),
             Command::Stroke(c) => self.apply_stroke(&c, tools, out),
             Command::Edit(c) => self.apply_edit(&c, tools, out),
+            Command::Measure(c) => self.apply_measure(c, out),
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
@@ -222,7 +225,11 @@ impl Case {
 fn interrupts(command: &Command) -> bool {
     use super::AiCommand::{Accept, AcceptStructure, Reject, RejectStructure};
     match command {
-        Command::Label(_) | Command::Layer(_) | Command::Prompt(_) | Command::Edit(_) => true,
+        Command::Label(_)
+        | Command::Layer(_)
+        | Command::Prompt(_)
+        | Command::Edit(_)
+        | Command::Measure(_) => true,
         Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
         Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(

@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 
-use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint};
+use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 use crate::io::LabelEntry;
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::Click;
 use crate::util::short_debug;
+use crate::volume::measurement::Shape;
 use crate::volume::{LayerId, Window};
 
 use super::journal::Replay;
@@ -43,6 +44,8 @@ pub enum Command {
     Stroke(StrokeCommand),
     /// An operation on labels.
     Edit(EditCommand),
+    /// What is drawn to be measured.
+    Measure(MeasureCommand),
     /// Back and forth.
     History(HistoryCommand),
 }
@@ -92,6 +95,9 @@ pub enum ViewCommand {
     },
     /// Moves the cross-hair to the middle of a label.
     GoToLabel(u16),
+    /// Moves the cross-hair to where the model is least sure of its proposal, across the slices of a plane; from there to
+    /// where it is next. Shows the marks of what it is unsure of.
+    GoToDoubt(Plane),
     /// Window and level.
     Window(Window),
     /// Low values white and high ones black, or the other way round.
@@ -154,6 +160,20 @@ pub enum LabelCommand {
         value: u16,
         /// sRGB.
         color: [u8; 3],
+    },
+    /// How much a label's fill hides; a row of these on one label is one step of the history.
+    Opacity {
+        /// Which label.
+        value: u16,
+        /// In percent of what the fills of all labels hide; kept within [`crate::volume::Label::LEAST_OPAQUE`] and 100.
+        percent: u8,
+    },
+    /// Puts labels into a group, as one step.
+    Group {
+        /// Which labels.
+        values: Vec<u16>,
+        /// Its name; empty: into none.
+        group: String,
     },
     /// Shows or hides a label. Not part of the history.
     Show {
@@ -356,6 +376,27 @@ pub enum StrokeCommand {
     Shift([i64; 3]),
 }
 
+/// What is drawn to be measured. Numbers that name nothing are ignored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MeasureCommand {
+    /// Draws something. Refused where the scan has no scale, and where it would go through time.
+    Draw {
+        /// What.
+        shape: Shape,
+        /// Its places in the patient, as many as the shape has.
+        points: Vec<WorldPoint>,
+    },
+    /// Puts something elsewhere; refused as [`Self::Draw`] is.
+    Change {
+        /// Which.
+        number: u32,
+        /// Its new places.
+        points: Vec<WorldPoint>,
+    },
+    /// Takes something away.
+    Remove(u32),
+}
+
 /// Back and forth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryCommand {
@@ -388,6 +429,7 @@ into_command!(
     Ai(AiCommand),
     Stroke(StrokeCommand),
     Edit(EditCommand),
+    Measure(MeasureCommand),
     History(HistoryCommand),
 );
 
@@ -407,6 +449,8 @@ short_debug! {
         LabelCommand::StartNextLesion => "next lesion",
         LabelCommand::Rename { .. } => "rename",
         LabelCommand::Recolor { .. } => "recolour",
+        LabelCommand::Opacity { .. } => "opacity",
+        LabelCommand::Group { .. } => "group",
         LabelCommand::Show { .. } => "show",
         LabelCommand::Lock { .. } => "lock",
         LabelCommand::Take { .. } => "take over",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::models::ScanKey;
 use crate::util::short_debug;
+use crate::volume::measurement::Measurement;
 use crate::volume::resample::{covered, image_on_grid};
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Reordering};
 
@@ -38,6 +39,8 @@ pub struct Regridded {
     pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
+    /// What is drawn and measured, in a file beside the labels; of a session it stays as it is.
+    pub measurements: Vec<Measurement>,
     /// Where the labels are from.
     pub origin: LabelOrigin,
 }
@@ -91,6 +94,7 @@ impl Regridded {
             image: scan_on(scan, layers.grid())?,
             layers,
             table: labels.table,
+            measurements: labels.measurements,
             origin: LabelOrigin::File(labels.path),
         })
     }
@@ -105,6 +109,7 @@ impl Regridded {
             image: scan_on(scan, grid)?,
             layers: LabelLayers::empty(*grid),
             table: LabelTable::default(),
+            measurements: Vec::new(),
             origin: LabelOrigin::Nowhere,
         })
     }
@@ -125,6 +130,7 @@ impl Regridded {
             image: scan_on(scan, grid)?,
             layers: layers.resampled(grid),
             table,
+            measurements: Vec::new(),
             origin: LabelOrigin::Session(revision),
         })
     }
@@ -193,12 +199,14 @@ impl Case {
             image,
             layers,
             table,
+            measurements,
             origin,
         } = regridded;
         if !Arc::ptr_eq(&scan, self.scan_image()) || image.grid() != layers.grid() {
             out.refuse("another scan is shown meanwhile: try again");
             return;
         }
+        let mut measurements = Some(measurements);
         let (file, active) = match origin {
             LabelOrigin::File(path) => (Some(path), None),
             LabelOrigin::Nowhere => (None, None),
@@ -211,6 +219,7 @@ impl Case {
                     out.refuse("the labels have changed meanwhile: try again");
                     return;
                 }
+                measurements = None;
                 (None, self.active().map(|label| label.value))
             }
         };
@@ -219,6 +228,9 @@ impl Case {
         out.push(Effect::ScanChanged);
         let is_file = file.is_some();
         self.replace_labels(layers, table, file, out);
+        if let Some(measurements) = measurements {
+            self.document.measurements = measurements;
+        }
         if !is_file {
             // A file with other voxels is not to be saved over unasked.
             self.document.set_labels_path(None);

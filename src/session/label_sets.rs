@@ -48,6 +48,21 @@ impl Case {
         out.push(Effect::TableChanged);
     }
 
+    pub(super) fn group_labels(&mut self, values: &[u16], group: &str, out: &mut Effects) {
+        let group = group.trim();
+        let mut edit = Edit::unsettled(self, out);
+        let mut changes = false;
+        for &value in values {
+            if let Some(label) = edit.table_mut().get_mut(value) {
+                changes |= label.group != group;
+                group.clone_into(&mut label.group);
+            }
+        }
+        if changes {
+            edit.commit("group labels");
+        }
+    }
+
     pub(super) fn lock_labels(&mut self, values: &[u16], locked: bool, out: &mut Effects) {
         let mut edit = Edit::unsettled(self, out);
         let mut changes = false;

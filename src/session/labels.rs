@@ -1,6 +1,6 @@
 //! The label table.
 
-use crate::volume::{LabelTable, title_of};
+use crate::volume::{Label, LabelTable, title_of};
 
 use super::document::{Edit, unused_name};
 use super::effect::{Effect, Effects};
@@ -25,6 +25,14 @@ impl Case {
                     edit.commit_merging("label colour", Some(value));
                 }
             }
+            LabelCommand::Opacity { value, percent } => {
+                let mut edit = Edit::unsettled(self, out);
+                if let Some(label) = edit.table_mut().get_mut(value) {
+                    label.opacity_percent = Label::clamped_percent(percent);
+                    edit.commit_merging("label opacity", Some(value));
+                }
+            }
+            LabelCommand::Group { values, group } => self.group_labels(&values, &group, out),
             LabelCommand::Show { value, visible } => {
                 if let Some(label) = self.document.table.get_mut(value) {
                     label.visible = visible;

@@ -50,7 +50,7 @@
 //! - **Operations** take background only, or also the labels that they are told to ([`operations`]).
 //!
 //! # History
-//! Everything that changes labels, label table, prompts or proposal is a step; a result belongs to the
+//! Everything that changes labels, label table, prompts, proposal or measurements is a step; a result belongs to the
 //! step of the prompt that asked for it. Tools, views, visibility and the choice of the active label are
 //! not steps. Steps hold run-length coded changes. With an [`journal::Archive`] each is told to it as it is made
 //! and stays undoable for ever; memory holds [`History::DEFAULT_BUDGET_BYTES`] of them unless told otherwise. Without
@@ -61,6 +61,7 @@ mod at_once;
 mod case;
 mod command;
 mod document;
+mod doubt;
 mod effect;
 mod gain;
 mod grid;
@@ -68,6 +69,7 @@ mod label_sets;
 mod labels;
 mod layers;
 mod limits;
+mod measure;
 mod open;
 pub mod operations;
 mod prompts;
@@ -84,10 +86,11 @@ mod view;
 
 pub use case::Case;
 pub use command::{
-    AiCommand, Command, HistoryCommand, LabelCommand, LayerCommand, PromptCommand, ScanCommand,
-    StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
+    AiCommand, Command, HistoryCommand, LabelCommand, LayerCommand, MeasureCommand, PromptCommand,
+    ScanCommand, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 pub use document::{Document, Edit, History, Proposal, Proposed, Step, journal};
+pub use doubt::UNSURE_PERCENT;
 pub use effect::{Effect, Severity, Ticket};
 pub use gain::{Gain, StructureGain};
 pub use grid::{LabelFit, LabelOrigin, Regridded};
@@ -206,6 +209,7 @@ impl Session {
         }
         if let Some(case) = &mut self.case {
             case.update_gain(self.tools);
+            case.update_readings();
             case.document.tell_status(&case.scan.source);
         }
         out.0

@@ -12,6 +12,7 @@ use super::document::Document;
 use super::effect::{Effect, Effects};
 use super::grid::scan_on;
 use super::journal::Replay;
+use super::measure::Readings;
 use super::recovery::Snapshot;
 use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
 
@@ -60,6 +61,7 @@ impl Case {
             jobs: Jobs::default(),
             stroke: None,
             gain: None,
+            readings: Readings::default(),
             original: None,
             second: None,
             scan,
@@ -122,6 +124,7 @@ impl Case {
     fn open_labels(&mut self, opened: OpenedLabels, out: &mut Effects) {
         if let Some(layers) = self.on_grid(opened.layers, out) {
             self.replace_labels(layers, opened.table, Some(opened.path), out);
+            self.document.measurements = opened.measurements;
             self.document.tell_begin(&self.scan.source);
         }
     }
@@ -132,6 +135,7 @@ impl Case {
             return;
         };
         self.replace_labels(layers, snapshot.table, None, out);
+        self.document.measurements.clear();
         self.document.target.active = active;
         self.document.forget_missing_active();
         self.document.set_labels_path(snapshot.labels_path);
@@ -144,6 +148,7 @@ impl Case {
             layers,
             table,
             labels_path,
+            measurements,
             past,
             ..
         } = replay;
@@ -151,6 +156,7 @@ impl Case {
             return;
         };
         self.replace_labels(layers, table, None, out);
+        self.document.measurements = measurements;
         if is_same_grid {
             self.document.resume(past, labels_path);
             self.answer_prompts(out);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::geometry::Affine;
 use crate::io::IoError;
 use crate::util::short_debug;
-use crate::volume::{Grid, Label, LabelMap, LabelTable, LayerId, Run};
+use crate::volume::{Grid, Label, LabelMap, LabelTable, Run};
 
 use super::ScanSource;
 
@@ -126,12 +126,9 @@ pub(super) fn as_text(path: &Path) -> PathBuf {
 impl LabelEntry {
     fn into_label(self) -> Label {
         Label {
-            value: self.value,
-            name: self.name,
-            color: self.color,
             visible: self.visible,
             locked: self.locked,
-            layer: LayerId::default(),
+            ..Label::new(self.value, self.name, self.color)
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::io::ScanInfo;
 use crate::models::ScanKey;
 use crate::util::short_debug;
+use crate::volume::measurement::Measurement;
 use crate::volume::{ImageVolume, LabelLayers, LabelTable, Modality, Window};
 
 /// Where a scan came from: enough to open it again.
@@ -108,6 +109,8 @@ pub struct OpenedLabels {
     pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
+    /// What is drawn and measured, as the file beside them has it.
+    pub measurements: Vec<Measurement>,
     /// The file; Save writes to it.
     pub path: PathBuf,
 }

@@ -50,6 +50,17 @@ impl Session {
             ViewCommand::OverlayShown(shown) => display.overlay_shown = shown,
             ViewCommand::UncertaintyShown(shown) => display.uncertainty_shown = shown,
             ViewCommand::Convention(c) => display.convention = c,
+            ViewCommand::GoToDoubt(plane) => {
+                let Some(case) = &mut self.case else { return };
+                let Some(voxel) = case.least_sure(plane) else {
+                    out.info(
+                        "there is no proposal, or none of which the model says where it is unsure",
+                    );
+                    return;
+                };
+                case.cross_hair = voxel;
+                display.uncertainty_shown = true;
+            }
             on_scan => {
                 if let Some(case) = &mut self.case {
                     case.apply_view(&on_scan);

@@ -9,7 +9,7 @@ use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
 use super::view::ViewIntent;
-use crate::geometry::Convention;
+use crate::geometry::{Convention, Plane};
 use crate::prompt::Click;
 use crate::session::{
     AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
@@ -36,7 +36,8 @@ pub fn read_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Ve
         || egui::Popup::is_any_open(ctx);
     if !taken {
         read_outline_keys(ctx, tools, state, out);
-        let mut actions = ctx.input_mut(pressed_actions);
+        let profile = state.keys;
+        let mut actions = ctx.input_mut(|input| pressed_actions(input, profile));
         give_up_preview(state, &mut actions);
         out.extend(actions.into_iter().map(UiRequest::Action));
     }
@@ -121,6 +122,11 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
         Action::Reject => reject(case?)?,
         Action::AskModel => PromptCommand::Ask.into(),
         Action::ToggleAskByHand => ToolCommand::AskByHand(!session.tools().asks_by_hand).into(),
+        Action::GoToDoubt => {
+            let pane = state.key_pane().and_then(|id| state.workspace.pane(id));
+            let plane = pane.and_then(|pane| pane.plane());
+            ViewCommand::GoToDoubt(plane.unwrap_or(Plane::Axial)).into()
+        }
         Action::NextLesion => LabelCommand::StartNextLesion.into(),
         Action::Template(n) => {
             let template = TEMPLATES.get(n)?;
@@ -176,7 +182,7 @@ fn reject(case: &Case) -> Option<Command> {
 
 /// The next label of those that the list shows, or the one before.
 fn neighbour(case: &Case, state: &UiState, step: isize) -> Option<u16> {
-    let labels = case.table().labels().iter();
+    let labels = case.table().listed().into_iter();
     let labels: Vec<&Label> = labels.filter(|l| state.finds(l)).collect();
     let active = case.active().map(|l| l.value);
     let at = labels.iter().position(|l| Some(l.value) == active);
@@ -221,6 +227,11 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
         Action::MaximiseView => {
             if let Some(pane) = state.key_pane() {
                 state.workspace.toggle_maximised(pane);
+            }
+        }
+        Action::NextSlab => {
+            if let Some(pane) = state.key_pane() {
+                state.workspace.next_slab(pane);
             }
         }
         Action::Layout(id) => {

@@ -2,7 +2,8 @@
 
 use egui::{Context, Grid, RichText, ScrollArea, TextStyle, Ui, Window};
 
-use super::input::{Action, Group, SCALE_KEYS, shortcuts};
+use super::input::{Action, Group, SCALE_KEYS};
+use super::key_profiles::ProfileId;
 use super::model::{EngineStatus, UiModel};
 use super::state::UiState;
 use crate::util::about::{NOTICE, components};
@@ -35,12 +36,13 @@ fn mouse_and_keyboard(ctx: &Context, state: &mut UiState) {
 
 /// The keys of a group, and what they do.
 fn keys_of(ctx: &Context, group: Group) -> Vec<(String, &'static str)> {
-    let of_group = shortcuts().filter(|s| s.action.group() == group && !s.keys.is_empty());
+    let shortcuts = ProfileId::of(ctx).shortcuts().iter();
+    let of_group = shortcuts.filter(|s| s.action.group() == group && !s.keys.is_empty());
     let row = |action: Action, keys: &[egui::KeyboardShortcut]| {
         let keys: Vec<String> = keys.iter().map(|k| ctx.format_shortcut(k)).collect();
         (keys.join(", "), action.text().trim_end_matches("..."))
     };
-    of_group.map(|s| row(s.action, s.keys)).collect()
+    of_group.map(|s| row(s.action, &s.keys)).collect()
 }
 
 fn table(ui: &mut Ui, title: &str, rows: impl IntoIterator<Item = (String, &'static str)>) {

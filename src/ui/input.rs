@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::operations::{OPERATIONS, Operation};
 use crate::session::{TEMPLATES, ToolId};
 
+use super::key_profiles::ProfileId;
 use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::tools::{TOOLS, Tool};
 
@@ -143,6 +144,7 @@ pub enum Action {
     Template(usize),
     /// Adds a label layer.
     NewLayer,
+    GoToDoubt,
     PreviousLabel,
     NextLabel,
     Tool(ToolId),
@@ -165,6 +167,7 @@ pub enum Action {
     ToggleConvention,
     ToggleCrosshair,
     MaximiseView,
+    NextSlab,
     FitViews,
     SlicePrevious,
     SliceNext,
@@ -184,12 +187,13 @@ pub struct Shortcut {
     pub keys: &'static [KeyboardShortcut],
 }
 
-const NONE: Modifiers = Modifiers::NONE;
+pub(super) const NONE: Modifiers = Modifiers::NONE;
 const CTRL: Modifiers = Modifiers::COMMAND;
-const ALT: Modifiers = Modifiers::ALT;
+pub(super) const ALT: Modifiers = Modifiers::ALT;
+pub(super) const SHIFT: Modifiers = Modifiers::SHIFT;
 const CTRL_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
 
-const fn key(modifiers: Modifiers, logical_key: Key) -> KeyboardShortcut {
+pub(super) const fn key(modifiers: Modifiers, logical_key: Key) -> KeyboardShortcut {
     KeyboardShortcut::new(modifiers, logical_key)
 }
 
@@ -200,7 +204,6 @@ macro_rules! shortcuts {
 }
 
 /// All that can be asked for, with its keys; tools and layouts have theirs in their own tables. Keys are those of ITK-SNAP, 3D Slicer and SlicerNNInteractive where they agree.
-/// Entries with more modifiers come first, so that Ctrl+Shift+Z is not taken for Ctrl+Z.
 pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     SaveAs: [CTRL_SHIFT S];
     CaseDone: [CTRL_SHIFT D];
@@ -218,10 +221,12 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     AutoWindow: [CTRL J];
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
+    NextSlab: [SHIFT S];
     AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
     NextLesion: [NONE N] [NONE E];
+    GoToDoubt: [SHIFT U];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
     ToggleClickSign: [NONE T];
@@ -262,8 +267,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowAbout: ;
 };
 
-/// All that can be asked for, with its keys: [`SHORTCUTS`], the tools, the layouts and the operations.
-pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
+/// All that can be asked for, with the keys of Prosector: [`SHORTCUTS`], the tools, the layouts and the operations.
+pub(super) fn own_shortcuts() -> impl Iterator<Item = Shortcut> {
     let tools = TOOLS.iter().map(|tool| Shortcut {
         action: Action::Tool(tool.id),
         keys: tool.keys,
@@ -284,7 +289,6 @@ pub fn shortcuts() -> impl Iterator<Item = Shortcut> {
         action: Action::Template(n),
         keys: &[],
     });
-    // Keys with Alt come first: egui takes the plain ones for them.
     presets
         .chain(tools)
         .chain(templates)
@@ -321,13 +325,6 @@ fn keys_named(text: &str) -> Option<KeyboardShortcut> {
 }
 
 impl Action {
-    /// The keys of this action, if it has any.
-    pub fn keys(self) -> &'static [KeyboardShortcut] {
-        shortcuts()
-            .find(|s| s.action == self)
-            .map_or(&[], |s| s.keys)
-    }
-
     /// What it does, in the words of menus and help.
     pub fn text(self) -> &'static str {
         match self {
@@ -365,6 +362,7 @@ impl Action {
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
             Self::NewLayer => "New label layer",
+            Self::GoToDoubt => "To where the model is least sure",
             Self::PreviousLabel => "Previous label",
             Self::NextLabel => "Next label",
             Self::Tool(id) => Tool::of(id).title,
@@ -386,6 +384,7 @@ impl Action {
             Self::ToggleConvention => "Radiological or neurological",
             Self::ToggleCrosshair => "Show or hide the cross-hair",
             Self::MaximiseView => "View under the pointer alone, and back",
+            Self::NextSlab => "Slab: maximum, mean, minimum, or one slice",
             Self::FitViews => "Fit views to the scan",
             Self::SlicePrevious => "Previous slice",
             Self::SliceNext => "Next slice",
@@ -434,6 +433,7 @@ impl Action {
             | Self::NewLayer
             | Self::EditOnFinerGrid
             | Self::EditOnScanGrid
+            | Self::GoToDoubt
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,
@@ -457,6 +457,7 @@ impl Action {
             | Self::ToggleConvention
             | Self::ToggleCrosshair
             | Self::MaximiseView
+            | Self::NextSlab
             | Self::FitViews
             | Self::Layout(_) => Group::Views,
             Self::ShowPalette | Self::ShowShortcuts | Self::ShowAbout => Group::Help,
@@ -550,18 +551,23 @@ pub const SCALE_KEYS: [(KeyboardShortcut, &str); 3] = [
 
 /// The actions whose keys were pressed since the last frame. Consumes them, so call it only when no text
 /// field has the keyboard.
-pub fn pressed_actions(input: &mut egui::InputState) -> Vec<Action> {
+pub fn pressed_actions(input: &mut egui::InputState, profile: ProfileId) -> Vec<Action> {
+    let bound = profile.shortcuts().iter();
+    let mut all: Vec<(Action, KeyboardShortcut)> = bound
+        .flat_map(|b| b.keys.iter().map(|keys| (b.action, *keys)))
+        .collect();
+    // Those with more modifiers first: egui takes the plain ones for them, as Z for Shift+Z.
+    let held = |m: Modifiers| [m.shift, m.alt, m.command].iter().filter(|on| **on).count();
+    all.sort_by_key(|(_, keys)| std::cmp::Reverse(held(keys.modifiers)));
     let mut actions = Vec::new();
-    for shortcut in shortcuts() {
-        for keys in shortcut.keys {
-            let presses = input.count_and_consume_key(keys.modifiers, keys.logical_key);
-            let times = if shortcut.action.repeats() {
-                presses
-            } else {
-                presses.min(1)
-            };
-            actions.extend(std::iter::repeat_n(shortcut.action, times));
-        }
+    for (action, keys) in all {
+        let presses = input.count_and_consume_key(keys.modifiers, keys.logical_key);
+        let times = if action.repeats() {
+            presses
+        } else {
+            presses.min(1)
+        };
+        actions.extend(std::iter::repeat_n(action, times));
     }
     actions
 }
@@ -571,16 +577,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operations_have_the_keys_that_they_name_and_no_two_actions_the_same() {
+    fn operations_have_the_keys_that_they_name() {
         for operation in OPERATIONS {
             let named = usize::from(operation.key.is_some());
-            assert_eq!(Action::Operation(operation).keys().len(), named);
+            let keys = ProfileId::default().keys(Action::Operation(operation));
+            assert_eq!(keys.len(), named);
         }
         assert_eq!(keys_named("Ctrl+Shift+F3"), Some(key(CTRL_SHIFT, Key::F3)));
         assert_eq!(keys_named("Hyper+H"), None);
-        let all: Vec<KeyboardShortcut> = shortcuts().flat_map(|s| s.keys).copied().collect();
-        for (at, keys) in all.iter().enumerate() {
-            assert!(!all[..at].contains(keys), "{keys:?} twice");
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use egui::{Align, Button, MenuBar, RichText, Ui};
 
 use super::input::{Action, MouseProfile};
+use super::key_profiles::ProfileId;
 use super::layout::LAYOUTS;
 use super::model::{UiModel, UiRequest};
 use super::panel::{action_button, refusal};
@@ -192,6 +193,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, case.is_some() && automatic, Action::SegmentOrgans, out);
     entry(ui, proposed, Action::Accept, out);
     entry(ui, proposed, Action::Reject, out);
+    entry(ui, proposed, Action::GoToDoubt, out);
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
     let mut by_hand = model.session.tools().asks_by_hand;
@@ -253,6 +255,7 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     ui.separator();
     for action in [
         Action::MaximiseView,
+        Action::NextSlab,
         Action::FitViews,
         Action::AutoWindow,
         Action::ToggleInverted,
@@ -271,6 +274,16 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     }
     ui.checkbox(&mut state.show_side_panel, "Side panel");
     ui.separator();
+    ui.menu_button("Keys as in", |ui| {
+        for id in ProfileId::all() {
+            let profile = id.profile();
+            if ui.radio(state.keys == id, profile.title).clicked() {
+                state.keys = id;
+                state.mouse = profile.mouse;
+                ui.close();
+            }
+        }
+    });
     for (profile, text) in [
         (MouseProfile::Research, "Right mouse button zooms"),
         (
@@ -335,7 +348,7 @@ fn named(ui: &mut Ui, enabled: bool, action: Action, text: String, out: &mut Vec
 
 /// The button of an entry, with the action's keys at its right end.
 pub(super) fn with_keys<'a>(ui: &Ui, button: Button<'a>, action: Action) -> Button<'a> {
-    match action.keys().first() {
+    match ProfileId::of(ui.ctx()).keys(action).first() {
         Some(keys) => button.shortcut_text(ui.ctx().format_shortcut(keys)),
         None => button,
     }

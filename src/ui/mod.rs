@@ -6,6 +6,7 @@ pub mod arrangement;
 mod help;
 mod icons;
 pub mod input;
+pub mod key_profiles;
 pub mod layout;
 mod menu;
 pub mod model;

@@ -5,7 +5,8 @@
 
 use egui::{Align2, Context, Key, Modifiers, RichText, ScrollArea, TextEdit, Ui, Window};
 
-use super::input::{Action, shortcuts};
+use super::input::Action;
+use super::key_profiles::ProfileId;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
@@ -69,6 +70,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
 
 /// Draws what was found, and returns what was clicked on.
 fn rows(ui: &mut Ui, found: &[Action], chosen: usize) -> Option<Action> {
+    let profile = ProfileId::of(ui.ctx());
     let mut clicked = None;
     ScrollArea::vertical()
         .max_height(LIST_HEIGHT)
@@ -78,7 +80,10 @@ fn rows(ui: &mut Ui, found: &[Action], chosen: usize) -> Option<Action> {
                 ui.weak("Nothing of that name");
             }
             for (n, &action) in found.iter().enumerate() {
-                let keys = action.keys().first().map(|k| ui.ctx().format_shortcut(k));
+                let keys = profile
+                    .keys(action)
+                    .first()
+                    .map(|k| ui.ctx().format_shortcut(k));
                 let text = format!("{}: {}", action.group().title(), name(action));
                 let button = egui::Button::new(text)
                     .selected(n == chosen)
@@ -102,7 +107,8 @@ fn name(action: Action) -> &'static str {
 
 /// What can be asked for now and has the letters of the query in their order, best first.
 pub fn matches(query: &str, is_scan_open: bool) -> Vec<Action> {
-    let mut scored: Vec<(i32, Action)> = shortcuts()
+    let known = ProfileId::default().shortcuts().iter();
+    let mut scored: Vec<(i32, Action)> = known
         .map(|s| s.action)
         .filter(|a| *a != Action::ShowPalette && (is_scan_open || !a.needs_scan()))
         .filter_map(|a| Some((score(query, name(a))?, a)))

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::input::MouseProfile;
+use super::key_profiles::ProfileId;
 use super::state::UiState;
 
 /// The smallest and the largest scale that is taken over from the last start.
@@ -15,6 +16,8 @@ const SCALES: (f32, f32) = (0.5, 3.0);
 pub struct Preferences {
     /// What the right mouse button does.
     pub mouse: MouseProfile,
+    /// Whose keys the window has.
+    pub keys: ProfileId,
     /// The right panel is shown.
     pub side_panel: bool,
     /// The cross-hair lines are drawn.
@@ -27,6 +30,7 @@ impl Default for Preferences {
     fn default() -> Self {
         Self {
             mouse: MouseProfile::default(),
+            keys: ProfileId::default(),
             side_panel: true,
             cross_hair: true,
             scale: 1.0,
@@ -49,6 +53,7 @@ impl Preferences {
         UiState {
             scale,
             mouse: self.mouse,
+            keys: self.keys,
             show_side_panel: self.side_panel,
             show_cross_hair: self.cross_hair,
             ..UiState::default()
@@ -59,6 +64,7 @@ impl Preferences {
     pub fn of(state: &UiState) -> Self {
         Self {
             mouse: state.mouse,
+            keys: state.keys,
             side_panel: state.show_side_panel,
             cross_hair: state.show_cross_hair,
             scale: state.scale,

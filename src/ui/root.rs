@@ -19,6 +19,7 @@ pub fn show(
     state: &mut UiState,
 ) -> Vec<UiRequest> {
     let mut out = Vec::new();
+    state.keys.tell(ui.ctx());
     actions::read_keys(ui.ctx(), model.session.tools(), state, &mut out);
     let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
     on_surface(ui, canvas, |ui| {

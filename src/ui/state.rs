@@ -1,11 +1,14 @@
 //! What the window itself remembers between frames; everything about the scan is in the session.
 
+use std::collections::BTreeSet;
+
 use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
 use crate::volume::{Label, LayerId, title_of};
 
 use super::archive::ArchiveForm;
 use super::input::MouseProfile;
+use super::key_profiles::ProfileId;
 use super::model::Question;
 use super::notify::Messages;
 use super::operation_form::OperationForm;
@@ -18,12 +21,14 @@ use super::worklist::WorklistState;
 use super::workspace::Workspace;
 
 /// What is given another name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renamed {
     /// The label of a value.
     Label(u16),
     /// A layer of labels.
     Layer(LayerId),
+    /// The group of this name.
+    Group(String),
 }
 
 /// State of the window.
@@ -33,6 +38,8 @@ pub struct UiState {
     pub workspace: Workspace,
     /// What the right mouse button does.
     pub mouse: MouseProfile,
+    /// Whose keys the window has.
+    pub keys: ProfileId,
     /// A plain click of the click tool means "this is not".
     pub negative_clicks: bool,
     /// The cross-hair lines are drawn.
@@ -77,6 +84,8 @@ pub struct UiState {
     pub review: Review,
     /// What is sought in the list of labels.
     pub sought: String,
+    /// Groups whose labels are not listed.
+    pub closed_groups: BTreeSet<String>,
     /// Another text is sought: the list is to begin at its top.
     pub list_to_top: bool,
     /// The label that the list was scrolled to.

@@ -52,6 +52,8 @@ pub const CLICK_POSITIVE: Color32 = Color32::from_rgb(92, 214, 120);
 pub const CLICK_NEGATIVE: Color32 = Color32::from_rgb(240, 96, 88);
 /// The 3D box and its handles.
 pub const PROMPT_BOX: Color32 = Color32::from_rgb(250, 214, 92);
+/// What is drawn to be measured.
+pub const MEASURE: Color32 = Color32::from_rgb(244, 150, 214);
 /// The words beside the pointer.
 pub const POINTER_TEXT: Color32 = Color32::from_rgb(236, 238, 240);
 /// The brush's outline.

@@ -126,6 +126,13 @@ impl Workspace {
         Some(found.1.as_ref())
     }
 
+    /// Has a pane take several slices together, in the next way that there is.
+    pub fn next_slab(&mut self, id: PaneId) {
+        if let Some((_, pane)) = self.panes.iter_mut().find(|(other, _)| *other == id) {
+            pane.next_slab();
+        }
+    }
+
     /// Shows a pane alone, or all of them again.
     pub fn toggle_maximised(&mut self, id: PaneId) {
         self.maximised = match self.maximised {

@@ -19,6 +19,10 @@ pub struct Label {
     pub locked: bool,
     /// The layer that it is in.
     pub layer: LayerId,
+    /// How much its fill hides, in percent of what the fills of all labels do; at least [`Label::LEAST_OPAQUE`].
+    pub opacity_percent: u8,
+    /// The group that it is listed in; empty: none.
+    pub group: String,
 }
 
 /// The structures of a label map, in the order shown, and the layers that they are in; values are unique over all layers.
@@ -40,6 +44,30 @@ impl Default for LabelTable {
 }
 
 impl Label {
+    /// The opacity of labels that have none of their own, in percent.
+    pub const OPAQUE: u8 = 100;
+    /// The least opacity, in percent: what is not to be seen is hidden instead.
+    pub const LEAST_OPAQUE: u8 = 10;
+
+    /// A label of the first layer as it is at first: visible, unlocked, opaque, in no group.
+    pub fn new(value: u16, name: String, color: [u8; 3]) -> Self {
+        Self {
+            value,
+            name,
+            color,
+            visible: true,
+            locked: false,
+            layer: LayerId::default(),
+            opacity_percent: Self::OPAQUE,
+            group: String::new(),
+        }
+    }
+
+    /// An opacity that may be, from one that was read or asked for.
+    pub fn clamped_percent(percent: u8) -> u8 {
+        percent.clamp(Self::LEAST_OPAQUE, Self::OPAQUE)
+    }
+
     /// The name as users read it: `spinal_cord` is "spinal cord".
     pub fn title(&self) -> String {
         title_of(&self.name)
@@ -156,6 +184,29 @@ impl LabelTable {
         self.labels.iter().filter(move |l| l.layer == layer)
     }
 
+    /// The groups of a layer's labels, each once, in display order.
+    pub fn groups_in(&self, layer: LayerId) -> Vec<&str> {
+        let mut groups: Vec<&str> = Vec::new();
+        for label in self.labels_in(layer) {
+            if !label.group.is_empty() && !groups.contains(&label.group.as_str()) {
+                groups.push(&label.group);
+            }
+        }
+        groups
+    }
+
+    /// The labels as lists show them: the uppermost layer first; in each those without a group, then group after group.
+    pub fn listed(&self) -> Vec<&Label> {
+        let mut listed = Vec::with_capacity(self.labels.len());
+        for layer in self.layers.iter().rev() {
+            let groups = [""].into_iter().chain(self.groups_in(layer.id));
+            for group in groups {
+                listed.extend(self.labels_in(layer.id).filter(|l| l.group == group));
+            }
+        }
+        listed
+    }
+
     /// Whether a label can be seen: it is visible, and so is its layer.
     pub fn is_shown(&self, label: &Label) -> bool {
         label.visible && self.layer(label.layer).is_none_or(|l| l.visible)
@@ -263,12 +314,8 @@ impl LabelTable {
     /// As [`Self::add`], in another layer.
     pub fn add_in(&mut self, layer: LayerId, value: u16, name: &str) {
         self.insert(Label {
-            value,
-            name: name.to_owned(),
-            color: Self::palette_color(value),
-            visible: true,
-            locked: false,
             layer,
+            ..Label::new(value, name.to_owned(), Self::palette_color(value))
         });
     }
 

@@ -18,6 +18,7 @@ mod level_trace;
 mod live_wire;
 mod margin;
 mod mask;
+pub mod measurement;
 pub mod mesh;
 pub mod metrics;
 pub mod morphology;

@@ -192,6 +192,7 @@ fn what_can_be_printed_for_debugging_hides_its_content() {
     let opened = OpenedLabels {
         layers: labels.clone().into(),
         table: table.clone(),
+        measurements: Vec::new(),
         path: path.clone(),
     };
     let journal = Arc::new(Recorded::default());

@@ -70,6 +70,8 @@ fn labels(affine: Affine, largest: u16) -> (LabelMap, LabelTable) {
         visible: true,
         locked: false,
         layer: LayerId::default(),
+        opacity_percent: 35,
+        group: "A & \"B\" <c>".into(),
     });
     table.add(largest, "last");
     (map, table)

@@ -77,6 +77,7 @@ fn opened(layers: LabelMap) -> OpenedLabels {
     OpenedLabels {
         layers: layers.into(),
         table: table(),
+        measurements: Vec::new(),
         path: "own.nii.gz".into(),
     }
 }

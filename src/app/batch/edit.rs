@@ -94,6 +94,8 @@ impl Desk {
                     image: on_grid.image,
                     layers: on_grid.layers,
                     table: on_grid.table,
+                    // Operations are about labels; what is measured stays in its file.
+                    measurements: Vec::new(),
                     origin: LabelOrigin::File(path.to_path_buf()),
                 }
             }

@@ -15,6 +15,7 @@ use crate::project::Entry;
 use crate::registration::Registered;
 use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
 use crate::util::{JobContext, short_debug};
+use crate::volume::measurement::Measurement;
 use crate::volume::window::default_window;
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
@@ -236,14 +237,22 @@ pub fn open_labels(
 ) -> FileOutcome {
     match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => refused(error),
-        Ok(read) => FileOutcome::LabelsOpened {
-            labels: Box::new(OpenedLabels {
-                layers: read.layers,
-                table: read.table,
-                path,
-            }),
-            warnings: read.warnings,
-        },
+        Ok(mut read) => {
+            let measurements = io::open_measurements(&path).unwrap_or_else(|error| {
+                let reason = error.to_string();
+                read.warnings.push(Warning::MeasurementsNotRead { reason });
+                Vec::new()
+            });
+            FileOutcome::LabelsOpened {
+                labels: Box::new(OpenedLabels {
+                    layers: read.layers,
+                    table: read.table,
+                    measurements,
+                    path,
+                }),
+                warnings: read.warnings,
+            }
+        }
     }
 }
 
@@ -261,6 +270,8 @@ pub struct ToSave {
     pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
+    /// What is drawn and measured.
+    pub measurements: Vec<Measurement>,
     /// The revision of the session that they are.
     pub revision: u64,
     /// The file that the scan was read from.
@@ -273,7 +284,8 @@ pub struct ToSave {
     pub older: usize,
 }
 
-/// Saves labels, atomically and read back, with older versions beside them; never over a file of the scan.
+/// Saves labels and, beside them, measurements, atomically and read back, with older versions of the labels beside them;
+/// never over a file of the scan.
 pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
     let inputs: Vec<&Path> = save.scan.as_deref().into_iter().collect();
     let (revision, older, table) = (save.revision, save.older, &save.table);
@@ -289,6 +301,10 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
         io::keeping_older(&path, older, || {
             io::export_labels(&path, layers, table, &export)
         })
+    });
+    let saved = saved.and_then(|warnings| {
+        io::save_measurements(&path, &save.measurements)?;
+        Ok(warnings)
     });
     match saved {
         Err(error) => refused(error),

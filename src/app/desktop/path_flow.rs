@@ -71,6 +71,7 @@ impl Window {
         let save = ToSave {
             layers: case.document().layers().clone(),
             table: case.table().clone(),
+            measurements: case.document().measurements().to_vec(),
             revision: case.revision(),
             scan: match case.source() {
                 ScanSource::File { path, .. } => Some(path.clone()),

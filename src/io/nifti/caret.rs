@@ -6,7 +6,7 @@ use std::fmt::Write;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
-use crate::volume::{Label, LabelTable, LayerId};
+use crate::volume::{Label, LabelTable};
 
 /// The extension code of Caret XML.
 pub(super) const CARET_CODE: i32 = 30;
@@ -28,8 +28,10 @@ pub(super) fn encode(table: &LabelTable) -> String {
         writeln!(
             xml,
             "<Label Key=\"{}\" Red=\"{red:.6}\" Green=\"{green:.6}\" Blue=\"{blue:.6}\" \
-             Alpha=\"1\">{}</Label>",
+             Alpha=\"{}\"{}>{}</Label>",
             label.value,
+            f64::from(label.opacity_percent) / 100.0,
+            group_attribute(label),
             character_data(&name)
         )
         .expect("writing to a string cannot fail");
@@ -39,6 +41,15 @@ pub(super) fn encode(table: &LabelTable) -> String {
          <VolumeType><![CDATA[Label]]></VolumeType>\n</VolumeInformation>\n</CaretExtension>\n",
     );
     xml
+}
+
+/// The group of a label, which other programs pass over; nothing where there is none.
+fn group_attribute(label: &Label) -> String {
+    let group: String = label.group.chars().filter(|c| !c.is_control()).collect();
+    match group.is_empty() {
+        true => group,
+        false => format!(" Group=\"{}\"", quick_xml::escape::escape(group)),
+    }
 }
 
 /// A name as a CDATA section, as other programs write it; escaped where it cannot be one.
@@ -102,6 +113,7 @@ fn decode(xml: &str) -> Result<LabelTable, String> {
 fn label_of(element: &BytesStart<'_>) -> Result<Option<Label>, String> {
     let mut value = None;
     let mut color = None;
+    let (mut opacity_percent, mut group) = (Label::OPAQUE, String::new());
     for attribute in element.attributes() {
         let attribute = attribute.map_err(|e| e.to_string())?;
         let text = attribute.unescape_value().map_err(|e| e.to_string())?;
@@ -113,17 +125,29 @@ fn label_of(element: &BytesStart<'_>) -> Result<Option<Label>, String> {
             b"Red" => 0,
             b"Green" => 1,
             b"Blue" => 2,
+            b"Alpha" => {
+                // Files without any opacity say 0 of every label.
+                let alpha = text.trim().parse::<f64>().ok().filter(|a| *a > 0.0);
+                if let Some(alpha) = alpha {
+                    opacity_percent = Label::clamped_percent((alpha * 100.0).round() as u8);
+                }
+                continue;
+            }
+            b"Group" => {
+                group = text.trim().to_owned();
+                continue;
+            }
             _ => continue,
         };
         let fraction: f64 = text.trim().parse().unwrap_or(0.0);
         color.get_or_insert([0; 3])[channel] = (fraction.clamp(0.0, 1.0) * 255.0).round() as u8;
     }
-    Ok(value.map(|value| Label {
-        value,
-        name: String::new(),
-        color: color.unwrap_or_else(|| LabelTable::palette_color(value)),
-        visible: true,
-        locked: false,
-        layer: LayerId::default(),
+    Ok(value.map(|value| {
+        let color = color.unwrap_or_else(|| LabelTable::palette_color(value));
+        Label {
+            opacity_percent,
+            group,
+            ..Label::new(value, String::new(), color)
+        }
     }))
 }

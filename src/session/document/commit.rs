@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::session::effect::{Effect, Effects};
+use crate::volume::measurement::Measurement;
 use crate::volume::{LabelTable, LayerId};
 
 use super::Document;
@@ -15,6 +16,7 @@ use super::target::{Target, TargetRecord};
 pub(in crate::session) struct Mark {
     pub table: LabelTable,
     target: TargetRecord,
+    measurements: Vec<Measurement>,
 }
 
 impl Document {
@@ -23,6 +25,7 @@ impl Document {
         Mark {
             table: self.table.clone(),
             target: self.target.record(),
+            measurements: self.measurements.clone(),
         }
     }
 
@@ -58,11 +61,12 @@ impl Document {
             delta.count(&mut self.counts, false);
             out.push(Effect::LabelsChanged(delta.bounds));
         }
-        if deltas.is_empty() && !table_changed && before == after {
+        let measures = mark.measurements != self.measurements;
+        if deltas.is_empty() && !table_changed && !measures && before == after {
             return;
         }
         let revision_before = self.revision;
-        if !deltas.is_empty() || !same_content(&mark.table, &self.table) {
+        if !deltas.is_empty() || measures || !same_content(&mark.table, &self.table) {
             self.revision = self.number();
         }
         self.history.push(Step {
@@ -74,6 +78,10 @@ impl Document {
                 after: self.table.clone(),
             }),
             target: (before != after).then_some(Change { before, after }),
+            measurements: measures.then(|| Change {
+                before: mark.measurements,
+                after: self.measurements.clone(),
+            }),
             revision: Change {
                 before: revision_before,
                 after: self.revision,
@@ -92,6 +100,7 @@ impl Document {
 
     /// Puts table and target back to a mark, for a change that is not made after all.
     pub(in crate::session) fn reset_to(&mut self, mark: Mark, out: &mut Effects) {
+        self.measurements = mark.measurements;
         let made = self.target.record();
         let made_table = std::mem::replace(&mut self.table, mark.table);
         if made_table != self.table {
@@ -136,7 +145,8 @@ impl Document {
     /// Sets labels, table and revision to what they are before (`back`) or after a step.
     fn take_over(&mut self, step: &Step, back: bool, out: &mut Effects) {
         let before = step.table.as_ref().map(|_| self.table.clone());
-        step.bring(&mut self.layers, &mut self.table, back);
+        let (layers, table) = (&mut self.layers, &mut self.table);
+        step.bring(layers, table, &mut self.measurements, back);
         for delta in &step.deltas {
             delta.count(&mut self.counts, back);
             out.push(Effect::LabelsChanged(delta.bounds));
@@ -168,12 +178,15 @@ fn ids(table: &LabelTable) -> impl Iterator<Item = LayerId> {
     table.layers().iter().map(|layer| layer.id)
 }
 
-/// Whether two tables are saved alike: values, names, colours and layers.
+/// Whether two tables are saved alike: values, names, layers, colours, opacities and groups.
 fn same_content(a: &LabelTable, b: &LabelTable) -> bool {
     let labels = |t: &LabelTable| {
         let labels = t.labels().iter();
         labels
-            .map(|l| (l.value, l.name.clone(), l.color, l.layer))
+            .map(|l| {
+                let look = (l.color, l.opacity_percent, l.group.clone());
+                (l.value, l.name.clone(), l.layer, look)
+            })
             .collect::<Vec<_>>()
     };
     let layers = |t: &LabelTable| {

@@ -165,7 +165,8 @@ impl History {
     /// One that cannot be read stays as it is.
     fn merged(&self, step: &Step) -> Option<Step> {
         let merge = step.merge?;
-        let last = self.undo.back().filter(|last| last.merge == Some(merge))?;
+        let is_joined = |last: &&Entry| last.merge == Some(merge) && last.name == step.name;
+        let last = self.undo.back().filter(is_joined)?;
         let mut merged = Arc::unwrap_or_clone(self.read(last).ok()?);
         if let (Some(old), Some(new)) = (&mut merged.table, &step.table) {
             old.after.clone_from(&new.after);

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::prompt::PromptSet;
+use crate::volume::measurement::Measurement;
 use crate::volume::{Grid, Label, LabelLayers, LabelMap, LabelTable, LayerId, Mask};
 
 use super::ScanSource;
@@ -47,6 +48,8 @@ const NO_VALUE_LEFT: &str = "all 65535 label values are in use: remove a label f
 pub struct Document {
     pub(super) layers: LabelLayers,
     pub(super) table: LabelTable,
+    /// What is drawn and measured.
+    pub(super) measurements: Vec<Measurement>,
     /// Voxels of each label.
     counts: BTreeMap<u16, usize>,
     pub(super) target: Target,
@@ -68,6 +71,7 @@ impl Document {
         Self {
             layers: LabelLayers::empty(grid),
             table: LabelTable::default(),
+            measurements: Vec::new(),
             counts: BTreeMap::new(),
             target: Target::default(),
             history,
@@ -87,6 +91,11 @@ impl Document {
     /// Names and colours of labels and layers.
     pub fn table(&self) -> &LabelTable {
         &self.table
+    }
+
+    /// What is drawn and measured, in the order of drawing.
+    pub fn measurements(&self) -> &[Measurement] {
+        &self.measurements
     }
 
     /// The grid of all layers.
@@ -297,6 +306,7 @@ impl Document {
             layers: Begin::runs_of(&self.layers, &self.counts),
             grid: *self.grid(),
             table: self.table.clone(),
+            measurements: self.measurements.clone(),
             layer: self.target.layer,
             active: self.target.active,
             labels_path: self.labels_path.clone(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::geometry::VoxelBox;
+use crate::volume::measurement::Measurement;
 use crate::volume::{LabelLayers, LabelTable, LayerId, Runs};
 
 use super::journal::StepId;
@@ -41,6 +42,7 @@ pub struct Step {
     pub(in crate::session) deltas: Vec<Delta>,
     pub(in crate::session) table: Option<Change<LabelTable>>,
     pub(in crate::session) target: Option<Change<TargetRecord>>,
+    pub(in crate::session) measurements: Option<Change<Vec<Measurement>>>,
     pub(in crate::session) revision: Change<u64>,
     /// Steps that follow each other with the same key are one step.
     pub(in crate::session) merge: Option<u16>,
@@ -52,7 +54,8 @@ impl Step {
         let table = |t: &LabelTable| {
             let names = t.labels().iter().map(|l| &l.name);
             let names = names.chain(t.layers().iter().map(|l| &l.name));
-            names.map(String::len).sum::<usize>()
+            let groups = t.labels().iter().map(|l| &l.group);
+            names.chain(groups).map(String::len).sum::<usize>()
                 + size_of_val(t.labels())
                 + size_of_val(t.layers())
         };
@@ -70,11 +73,24 @@ impl Step {
                 .target
                 .as_ref()
                 .map_or(0, |c| c.before.bytes() + c.after.bytes())
+            + self.measurements.as_ref().map_or(0, |c| {
+                let all = c.before.iter().chain(&c.after);
+                all.map(|m| size_of_val(m) + size_of_val(m.points())).sum()
+            })
     }
 
-    /// Brings voxels and table to what they are before (`back`) or after the step. What is shown and hidden by label stays
-    /// as it is, because that is not history.
-    pub(super) fn bring(&self, layers: &mut LabelLayers, table: &mut LabelTable, back: bool) {
+    /// Brings voxels, table and measurements to what they are before (`back`) or after the step. What is shown and hidden by
+    /// label stays as it is, because that is not history.
+    pub(super) fn bring(
+        &self,
+        layers: &mut LabelLayers,
+        table: &mut LabelTable,
+        measurements: &mut Vec<Measurement>,
+        back: bool,
+    ) {
+        if let Some(change) = &self.measurements {
+            measurements.clone_from(change.to(back));
+        }
         if let Some(change) = &self.table {
             *table = with_visibility_of(change.to(back), table);
             // Layers that come are there before their voxels; those that go need none.

@@ -1,6 +1,8 @@
 //! The colour of a label: one of the palette, or any by its numbers.
 
-use egui::{Color32, DragValue, Popup, PopupCloseBehavior, Sense, Stroke, StrokeKind, Ui, vec2};
+use egui::{
+    Color32, DragValue, Popup, PopupCloseBehavior, Sense, Slider, Stroke, StrokeKind, Ui, vec2,
+};
 
 use crate::session::LabelCommand;
 use crate::ui::model::UiRequest;
@@ -18,8 +20,11 @@ pub fn button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
     let mut color = label.color;
     Popup::menu(&response)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
-        .show(|ui| choice(ui, &mut color));
-    response.on_hover_text("Colour");
+        .show(|ui| {
+            choice(ui, &mut color);
+            opacity(ui, label, out);
+        });
+    response.on_hover_text("Colour and opacity");
     if color != label.color {
         out.push(UiRequest::command(LabelCommand::Recolor {
             value: label.value,
@@ -48,6 +53,20 @@ fn choice(ui: &mut Ui, color: &mut [u8; 3]) {
             ui.add(DragValue::new(part).prefix(name));
         }
     });
+}
+
+/// How much the label's fill hides, beside what the fills of all labels do.
+fn opacity(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
+    let mut percent = label.opacity_percent;
+    let range = Label::LEAST_OPAQUE..=Label::OPAQUE;
+    let slider = Slider::new(&mut percent, range)
+        .suffix(" %")
+        .text("Opacity");
+    let hint = "Of this label's fill, as a part of the fill of all labels";
+    if ui.add(slider).on_hover_text(hint).changed() {
+        let value = label.value;
+        out.push(UiRequest::command(LabelCommand::Opacity { value, percent }));
+    }
 }
 
 fn swatch(ui: &mut Ui, [r, g, b]: [u8; 3], chosen: bool, name: &str) -> egui::Response {

@@ -50,15 +50,22 @@ fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
         if several {
             super::layers::heading(ui, case, layer, state, out);
         }
-        for label in table.labels_in(layer.id) {
-            if !state.finds(label) {
-                continue;
-            }
-            let is_active = active == Some(label.value);
-            let shown = row(ui, case, label, is_active, state, out);
-            // Chosen by key or in the picture, it comes into sight.
-            if is_active && state.label_at != active {
-                shown.scroll_to_me(Some(Align::Center));
+        let groups = [""].into_iter().chain(table.groups_in(layer.id));
+        for group in groups {
+            let labels = table.labels_in(layer.id);
+            let labels: Vec<&Label> = labels
+                .filter(|l| l.group == group && state.finds(l))
+                .collect();
+            let is_listed = group.is_empty()
+                || labels.is_empty()
+                || super::groups::heading(ui, case, &labels, group, state, out);
+            for label in labels.into_iter().filter(|_| is_listed) {
+                let is_active = active == Some(label.value);
+                let shown = row(ui, case, label, is_active, state, out);
+                // Chosen by key or in the picture, it comes into sight.
+                if is_active && state.label_at != active {
+                    shown.scroll_to_me(Some(Align::Center));
+                }
             }
         }
     }
@@ -110,7 +117,7 @@ fn heed_escape(ui: &Ui, field: &Response, text: &mut String) {
     }
 }
 
-fn all_found(ui: &mut Ui, case: &Case, state: &UiState, out: &mut Vec<UiRequest>) {
+fn all_found(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let found = case.table().labels().iter().filter(|l| state.finds(l));
     let values: Vec<u16> = found.map(|l| l.value).collect();
     let any = !values.is_empty();
@@ -133,6 +140,11 @@ fn all_found(ui: &mut Ui, case: &Case, state: &UiState, out: &mut Vec<UiRequest>
         let values = values.clone();
         entry(ui, text, LabelCommand::LockAll { values, locked });
     }
+    ui.add_enabled_ui(any, |ui| {
+        ui.menu_button("Group", |ui| {
+            super::groups::menu(ui, case, &values, state, out);
+        });
+    });
     ui.separator();
     ui.menu_button("Add labels", |ui| {
         for n in 0..TEMPLATES.len() {
@@ -257,6 +269,9 @@ fn name(
             state.renaming = Some((Renamed::Label(value), label.title()));
             ui.close();
         }
+        ui.menu_button("Group", |ui| {
+            super::groups::menu(ui, case, &[value], state, out);
+        });
         super::layers::move_menu(ui, case, label, out);
         if ui.button("Go to").clicked() {
             out.push(UiRequest::command(ViewCommand::GoToLabel(value)));

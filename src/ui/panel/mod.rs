@@ -7,6 +7,7 @@ mod ai;
 mod colour;
 mod display;
 mod edits;
+mod groups;
 mod history;
 mod labels;
 mod layers;
@@ -17,6 +18,7 @@ mod tools;
 use egui::{CollapsingHeader, Rect, RichText, ScrollArea, Separator, Ui, UiBuilder, vec2};
 
 use super::input::Action;
+use super::key_profiles::ProfileId;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 
@@ -117,8 +119,8 @@ fn reserved<R>(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui) -> R) ->
 
 /// The keys of an action as text, such as "2 or P".
 pub fn keys_text(ui: &Ui, action: Action) -> String {
-    let keys: Vec<String> = action
-        .keys()
+    let keys: Vec<String> = ProfileId::of(ui.ctx())
+        .keys(action)
         .iter()
         .map(|k| ui.ctx().format_shortcut(k))
         .collect();

@@ -12,6 +12,7 @@ use std::fmt::Debug;
 use egui::{Rect, Ui};
 use serde::{Deserialize, Serialize};
 
+use crate::geometry::Plane;
 use crate::session::{Case, Command};
 
 use super::model::UiModel;
@@ -75,6 +76,14 @@ pub trait Pane: Debug {
 
     /// Shows all there is to see again.
     fn fit(&mut self);
+
+    /// The plane of its slices, where it shows any.
+    fn plane(&self) -> Option<Plane> {
+        None
+    }
+
+    /// Takes several slices together, in the next way that there is, where it shows slices.
+    fn next_slab(&mut self) {}
 
     /// The change that stepping this many slices on means, where there are slices to step through.
     fn step(&self, _steps: i64) -> Option<Command> {

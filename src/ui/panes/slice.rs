@@ -1,18 +1,22 @@
 //! A slice through the scan in one of the standard planes; the cross-hair says which slice.
 
+use std::ops::RangeInclusive;
+
 use egui::accesskit::Role;
 use egui::{Painter, Pos2, Sense, Ui};
 
 use crate::geometry::{Convention, Plane, VoxelBox};
 use crate::io::TimeAxis;
+use crate::render::{Projection, Slab};
 use crate::session::{Case, Command, ViewCommand};
 use crate::ui::state::UiState;
 use crate::ui::theme;
 use crate::ui::tools::{self, Tool};
 use crate::ui::view::{
     ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
-    pointer, prompt_overlay, region_overlay, scene,
+    measurements, pointer, prompt_overlay, region_overlay, scene,
 };
+use crate::volume::measurement::Measurement;
 
 use super::{Described, Kind, Pane, PaneContext};
 
@@ -23,6 +27,7 @@ pub const KIND: Kind = Kind { id: "slice", open };
 const BORDER: f32 = 3.0;
 
 fn open(remembered: &str) -> Option<Box<dyn Pane>> {
+    let (remembered, slab) = remembered.split_once(SLAB).unwrap_or((remembered, ""));
     let (plane, shows) = remembered.split_once(SHOWS).unwrap_or((remembered, ""));
     let plane = Plane::ALL
         .into_iter()
@@ -31,6 +36,8 @@ fn open(remembered: &str) -> Option<Box<dyn Pane>> {
     Some(Box::new(Slice {
         plane,
         shows,
+        slab: slab_of(slab),
+        thickness_mm: slab_of(slab).map_or(THICKNESS_MM, |slab| slab.thickness_mm),
         camera: Camera::default(),
     }))
 }
@@ -45,6 +52,24 @@ pub fn described(plane: Plane) -> Described {
 
 /// Between plane and images in what is remembered.
 const SHOWS: char = '+';
+
+/// Between what a pane shows and its slab in what is remembered.
+const SLAB: char = '~';
+/// How thick a slab is until the user says otherwise.
+const THICKNESS_MM: f64 = 10.0;
+/// How thick a slab may be: a thicker one would take long to make at every step.
+const THICKNESSES_MM: RangeInclusive<f64> = 1.0..=100.0;
+
+/// A slab as it is remembered; `None` where that is none.
+fn slab_of(remembered: &str) -> Option<Slab> {
+    let (name, mm) = remembered.split_once(':')?;
+    let projection = Projection::ALL.into_iter().find(|p| p.name() == name)?;
+    let thickness_mm = mm.parse().ok().filter(|mm| THICKNESSES_MM.contains(mm))?;
+    Some(Slab {
+        projection,
+        thickness_mm,
+    })
+}
 
 /// What is remembered of the images that a pane shows; nothing where it is both.
 fn shows_word(shows: Shows) -> &'static str {
@@ -64,6 +89,10 @@ struct Slice {
     plane: Plane,
     /// Which images, where there is a second one.
     shows: Shows,
+    /// Several slices at once.
+    slab: Option<Slab>,
+    /// How thick a slab is, or will be.
+    thickness_mm: f64,
     camera: Camera,
 }
 
@@ -73,10 +102,16 @@ impl Pane for Slice {
     }
 
     fn remembered(&self) -> String {
+        let mut text = remembered(self.plane);
         match shows_word(self.shows) {
-            "" => remembered(self.plane),
-            word => format!("{}{SHOWS}{word}", remembered(self.plane)),
+            "" => {}
+            word => text.extend([String::from(SHOWS), word.to_owned()]),
         }
+        if let Some(slab) = self.slab {
+            let (name, mm) = (slab.projection.name(), slab.thickness_mm);
+            text.push_str(&format!("{SLAB}{name}:{mm}"));
+        }
+        text
     }
 
     fn title(&self, case: &Case) -> String {
@@ -91,6 +126,10 @@ impl Pane for Slice {
                 self.fit();
                 ui.ctx().request_repaint();
             }
+        }
+        if case.info().time.is_none() {
+            ui.separator();
+            self.slab_menu(ui);
         }
         if case.second().is_some() {
             ui.separator();
@@ -107,6 +146,19 @@ impl Pane for Slice {
         self.camera = Camera::default();
     }
 
+    fn plane(&self) -> Option<Plane> {
+        Some(self.plane)
+    }
+
+    fn next_slab(&mut self) {
+        let mut projections = Projection::ALL.into_iter();
+        if let Some(slab) = self.slab {
+            // On to the one behind it, or to none.
+            projections.by_ref().find(|p| *p == slab.projection);
+        }
+        self.set_slab(projections.next());
+    }
+
     fn step(&self, steps: i64) -> Option<Command> {
         let plane = self.plane;
         Some(ViewCommand::StepSlice { plane, steps }.into())
@@ -117,7 +169,8 @@ impl Pane for Slice {
         let id = ui.scope_id().with(context.id);
         let response = ui.interact(rect, id, Sense::drag());
         let view = self.placed(ui, context);
-        tell_accessibility(&response, &view, time);
+        let slab = self.slab.filter(|_| time.is_none());
+        tell_accessibility(&response, &view, time, slab);
         tell_window(&response, &view, context.case);
         let mut intents = read_gestures(ui, context, &view, &response);
         intents.retain(|intent| {
@@ -143,8 +196,8 @@ impl Pane for Slice {
             show_cursor(ui, context, &view, pos);
         }
         let painter = ui.painter();
-        draw_scan(painter, context, &view, self.shows);
-        overlay(painter, context, &view, hover);
+        draw_scan(painter, context, &view, self.shows, slab);
+        overlay(painter, context, &view, slab, hover);
         intents
     }
 }
@@ -156,6 +209,41 @@ fn name(plane: Plane, case: &Case) -> &'static str {
 }
 
 impl Slice {
+    fn set_slab(&mut self, projection: Option<Projection>) {
+        let thickness_mm = self.thickness_mm;
+        self.slab = projection.map(|projection| Slab {
+            projection,
+            thickness_mm,
+        });
+    }
+
+    /// What is shown of how many slices.
+    fn slab_menu(&mut self, ui: &mut Ui) {
+        let shown = self.slab.map(|slab| slab.projection);
+        let choices = [None].into_iter().chain(Projection::ALL.map(Some));
+        for choice in choices {
+            let text = match choice {
+                None => "One slice",
+                Some(Projection::Maximum) => "Slab: maximum (MIP)",
+                Some(Projection::Mean) => "Slab: mean",
+                Some(Projection::Minimum) => "Slab: minimum (MinIP)",
+            };
+            if ui.radio(shown == choice, text).clicked() {
+                self.set_slab(choice);
+                ui.ctx().request_repaint();
+            }
+        }
+        let slider = egui::Slider::new(&mut self.thickness_mm, THICKNESSES_MM)
+            .integer()
+            .suffix(" mm")
+            .text("Thickness");
+        let hint = "The slices that a slab takes in lie on either side of the one that is shown and drawn on";
+        if ui.add(slider).on_hover_text(hint).changed() {
+            self.set_slab(shown);
+            ui.ctx().request_repaint();
+        }
+    }
+
     fn placed(&self, ui: &Ui, context: &PaneContext<'_, '_>) -> PlacedView {
         let convention = match context.case.info().time {
             // Pictures are not of a patient's left or right: they are never mirrored.
@@ -173,14 +261,21 @@ impl Slice {
     }
 }
 
-fn draw_scan(painter: &Painter, context: &PaneContext<'_, '_>, view: &PlacedView, shows: Shows) {
+fn draw_scan(
+    painter: &Painter,
+    context: &PaneContext<'_, '_>,
+    view: &PlacedView,
+    shows: Shows,
+    slab: Option<Slab>,
+) {
     let Some(canvas) = context.canvas else {
         return no_canvas(painter, view);
     };
     let (case, state) = (context.case, &*context.state);
     let display = context.model.session.display();
     let scene = state.drawn_labels.scene(case, display, shows);
-    let style = scene::style(case, display, state.highlighted, view.pixels_per_point);
+    let (highlighted, scale) = (state.highlighted, view.pixels_per_point);
+    let style = scene::style(case, display, highlighted, slab, scale);
     painter.add(canvas.shape(context.id, view, &scene, &style));
 }
 
@@ -199,9 +294,17 @@ fn show_cursor(ui: &Ui, context: &PaneContext<'_, '_>, view: &PlacedView, pos: P
 }
 
 /// What a screen reader and a test see: the view's name, and where it stands.
-fn tell_accessibility(response: &egui::Response, view: &PlacedView, time: Option<TimeAxis>) {
+fn tell_accessibility(
+    response: &egui::Response,
+    view: &PlacedView,
+    time: Option<TimeAxis>,
+    slab: Option<Slab>,
+) {
     let plane = annotations::plane_text_of(view, time);
-    let position = annotations::slice_text(view, time);
+    let mut position = annotations::slice_text(view, time);
+    if let Some(slab) = slab {
+        position = format!("{position}, {}", slab.text());
+    }
     response.widget_info(|| {
         egui::WidgetInfo::labeled(Role::Image, true, format!("{plane}, {position}"))
     });
@@ -267,6 +370,7 @@ fn overlay(
     painter: &Painter,
     context: &PaneContext<'_, '_>,
     view: &PlacedView,
+    slab: Option<Slab>,
     hover: Option<Pos2>,
 ) {
     let (model, case, state) = (context.model, context.case, &*context.state);
@@ -280,7 +384,7 @@ fn overlay(
     prompt_overlay::clicks(painter, view, &case.prompts().clicks);
     let time = case.info().time;
     annotations::letters(painter, view, time);
-    annotations::title(painter, view, time);
+    annotations::title(painter, view, time, slab);
     annotations::scale_bar(painter, view, time);
     if !state.hide_texts {
         annotations::window_and_zoom(painter, view, case);
@@ -289,8 +393,16 @@ fn overlay(
     if let Some(pos) = hover {
         tool.kind.at_pointer(painter, view, pos, model);
     }
+    draw_measured(painter, view, case, state, tool);
     if let Some(outline) = &state.outline {
-        outline.paint(painter, view, hover);
+        let forming = Tool::of(outline.tool).kind.forming(outline, view, hover);
+        match forming.filter(|_| outline.is_on(view)) {
+            Some(drawn) => {
+                let reading = drawn.reading(case.image());
+                measurements::paint(painter, view, &drawn, &reading, false);
+            }
+            None => outline.paint(painter, view, hover),
+        }
     }
     let receiver = case.receiver();
     let drag = state.drag.as_ref();
@@ -304,6 +416,19 @@ fn overlay(
         if let Some(words) = words {
             pointer::tag(painter, view, pos, &words, &receiver);
         }
+    }
+}
+
+/// What is measured, with what is being drawn in its place.
+fn draw_measured(painter: &Painter, view: &PlacedView, case: &Case, state: &UiState, tool: &Tool) {
+    let dragged = state.drag.as_ref().and_then(ActiveDrag::measurement);
+    let stands = |drawn: &Measurement| dragged.is_none_or(|d| d.number != drawn.number);
+    for (drawn, reading) in case.measured().iter().filter(|(drawn, _)| stands(drawn)) {
+        measurements::paint(painter, view, drawn, reading, tool.kind.measures());
+    }
+    if let Some(drawn) = dragged {
+        let reading = drawn.reading(case.image());
+        measurements::paint(painter, view, drawn, &reading, true);
     }
 }
 

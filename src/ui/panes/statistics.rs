@@ -4,11 +4,13 @@ use egui::accesskit::Role;
 use egui::{Align, Layout, Rect, RichText, ScrollArea, Sense, TextStyle, Ui, UiBuilder, vec2};
 
 use crate::geometry::{VoxelIndex, VoxelPoint, WorldPoint};
-use crate::session::Case;
+use crate::session::{Case, MeasureCommand};
+use crate::ui::icons;
 use crate::ui::model::Statistics;
 use crate::ui::theme;
 use crate::ui::view::ViewIntent;
 use crate::volume::Label;
+use crate::volume::measurement::{Measurement, Reading, figure, measurements_csv};
 use crate::volume::statistics::{LabelStatistics, Measured, Suv, csv};
 
 use super::{Described, Kind, Pane, PaneContext};
@@ -130,15 +132,6 @@ fn of_suv(measured: &LabelStatistics, part: fn(Suv) -> f64) -> Option<String> {
     measured.suv.map(|suv| format!("{:.2}", part(suv)))
 }
 
-/// A value of the scan: as many digits as say something.
-fn figure(value: f64) -> String {
-    match value.abs() {
-        v if v >= 100.0 => format!("{value:.0}"),
-        v if v >= 1.0 => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
 #[derive(Debug)]
 struct Table;
 
@@ -179,6 +172,7 @@ impl Pane for Table {
         let mut intents = Vec::new();
         ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
             heading(ui, case, &rows, statistics);
+            drawn(ui, case, &mut intents);
             let is_pet = rows.iter().any(|(_, measured)| measured.suv.is_some());
             let columns: Vec<&Column> = COLUMNS
                 .iter()
@@ -212,13 +206,72 @@ fn heading(ui: &mut Ui, case: &Case, rows: &[(&Label, &LabelStatistics)], statis
             (false, _) => ui.weak("of the labels as they are now"),
         };
         let copy = ui
-            .add_enabled(!rows.is_empty(), egui::Button::new("Copy as CSV"))
-            .on_hover_text("The whole table, as prosector statistics --csv writes it");
+            .add_enabled(
+                !rows.is_empty() || !case.measured().is_empty(),
+                egui::Button::new("Copy as CSV"),
+            )
+            .on_hover_text(
+                "The whole table, as prosector statistics --csv writes it, and below it what was drawn and measured",
+            );
         if copy.clicked() {
-            ui.ctx().copy_text(csv(&measured(case, rows)));
+            ui.ctx().copy_text(tables(case, rows));
         }
         if let Some(reason) = &statistics.without_suv {
             ui.weak(reason);
+        }
+    });
+}
+
+/// The table of labels, then, after an empty line, that of what was drawn; each where there is one.
+fn tables(case: &Case, rows: &[(&Label, &LabelStatistics)]) -> String {
+    let labels = (!rows.is_empty()).then(|| csv(&measured(case, rows)));
+    let drawn = case.measured();
+    let drawn = (!drawn.is_empty()).then(|| measurements_csv(drawn));
+    let tables = labels.into_iter().chain(drawn);
+    tables.collect::<Vec<_>>().join("\n\n")
+}
+
+/// What was drawn to be measured: a row each, which goes to it, and a button that takes it away.
+fn drawn(ui: &mut Ui, case: &Case, intents: &mut Vec<ViewIntent>) {
+    /// Rows that are shown at once; more are scrolled to.
+    const MOST: usize = 5;
+    let rows = case.measured();
+    if rows.is_empty() {
+        return;
+    }
+    let height = ui.text_style_height(&TextStyle::Body) + 6.0;
+    let spacing = ui.spacing().item_spacing.y;
+    ScrollArea::vertical()
+        .id_salt("drawn")
+        .max_height((height + spacing) * rows.len().min(MOST) as f32)
+        .auto_shrink([false, true])
+        .show_rows(ui, height, rows.len(), |ui, shown| {
+            for (drawn, reading) in &rows[shown] {
+                drawn_row(ui, case, drawn, reading, intents);
+            }
+        });
+    ui.separator();
+}
+
+fn drawn_row(
+    ui: &mut Ui,
+    case: &Case,
+    drawn: &Measurement,
+    reading: &Reading,
+    intents: &mut Vec<ViewIntent>,
+) {
+    ui.horizontal(|ui| {
+        let title = drawn.title();
+        if icons::cross_button(ui, &format!("Remove {title}")).clicked() {
+            let remove = MeasureCommand::Remove(drawn.number).into();
+            intents.push(ViewIntent::Command(Box::new(remove)));
+        }
+        let text = format!("{title}:  {}", reading.texts().join(",  "));
+        let row = egui::Button::new(RichText::new(text).color(theme::MEASURE)).frame(false);
+        if ui.add(row).on_hover_text("Go to it").clicked() {
+            let place = drawn.points().first();
+            let voxel = place.map(|&p| case.grid().voxel_from_world(p).nearest());
+            intents.extend(voxel.map(ViewIntent::Crosshair));
         }
     });
 }

@@ -4,16 +4,20 @@
 //! ([`Drag`]). Both say what the user means as [`ViewIntent`]s. What is drawn in several presses stands in an
 //! [`OpenOutline`] meanwhile. Menu, panel, keys, help and palette list the tools from [`TOOLS`].
 
+mod angle;
 mod box_3d;
 mod brush;
 mod click;
 mod cross_hair;
+mod distance;
+mod ellipse;
 mod erase_area;
 mod eraser;
 mod fill;
 mod level_trace;
 mod limits;
 mod live_wire;
+mod measure;
 mod move_label;
 mod outline;
 mod pick;
@@ -29,6 +33,7 @@ use crate::geometry::VoxelBox;
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
 use crate::session::{Case, Command, Receiver, ToolId, Tools};
+use crate::volume::measurement::Measurement;
 use crate::volume::morphology::Crop;
 
 use super::model::{UiModel, UiRequest};
@@ -56,6 +61,9 @@ pub const TOOLS: &[Tool] = &[
     scissors::TOOL,
     move_label::TOOL,
     pick::TOOL,
+    distance::TOOL,
+    angle::TOOL,
+    ellipse::TOOL,
 ];
 
 /// The tool that chooses labels, whose press any tool has with Ctrl.
@@ -100,6 +108,21 @@ pub trait Kind: Sync {
     /// The change of the session that closing an outline of this tool means.
     fn closed(&self, _outline: OpenOutline, _tools: &Tools) -> Option<Command> {
         None
+    }
+
+    /// What is being measured with an outline of this tool while the pointer is here, to be shown in the outline's place.
+    fn forming(
+        &self,
+        _outline: &OpenOutline,
+        _view: &PlacedView,
+        _pos: Option<Pos2>,
+    ) -> Option<Measurement> {
+        None
+    }
+
+    /// Whether it takes hold of what is drawn to be measured.
+    fn measures(&self) -> bool {
+        false
     }
 
     /// The pointer's shape over a view; `target_box` is the prompt's.
@@ -213,6 +236,11 @@ pub trait Drag: Debug {
         None
     }
 
+    /// What is drawn to be measured, as it is now.
+    fn measurement(&self) -> Option<&Measurement> {
+        None
+    }
+
     /// The 3D box as it is being drawn.
     fn drawn_box(&self) -> Option<VoxelBox> {
         None
@@ -224,6 +252,10 @@ pub trait Drag: Debug {
 pub struct Done;
 
 impl Drag for Done {}
+
+const fn shift(logical_key: egui::Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::SHIFT, logical_key)
+}
 
 const fn key(logical_key: egui::Key) -> KeyboardShortcut {
     KeyboardShortcut::new(Modifiers::NONE, logical_key)

@@ -5,6 +5,7 @@ use egui::{Align2, Painter, Pos2, Stroke, pos2, vec2};
 
 use crate::geometry::{Plane, SliceView, VoxelIndex, VoxelPoint};
 use crate::io::TimeAxis;
+use crate::render::Slab;
 use crate::session::Case;
 use crate::ui::tools::WIDTH_OF_WHOLE_NUMBERS;
 
@@ -90,12 +91,15 @@ pub fn slice_text(view: &PlacedView, time: Option<TimeAxis>) -> String {
 }
 
 /// Name and slice number at the top left; one below the other where a line would run into the letter at the top.
-pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
+pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>, slab: Option<Slab>) {
     /// Right of the pane's handle, and below it, in points.
     const LEFT: f32 = theme::PANE_HANDLE + 6.0;
     /// Half of what the letter takes, in points.
     const LETTER_ROOM: f32 = 20.0;
-    let (plane, slice) = (plane_text_of(view, time), slice_text(view, time));
+    let (plane, mut slice) = (plane_text_of(view, time), slice_text(view, time));
+    if let Some(slab) = slab {
+        slice = format!("{slice}   {}", slab.text());
+    }
     let line = format!("{plane}   {slice}");
     let width = painter
         .layout_no_wrap(line.clone(), theme::view_font(), theme::VIEW_TEXT)

@@ -12,6 +12,7 @@ use crate::ui::input::{DragIntent, MouseProfile, WheelIntent};
 use crate::ui::panes::PaneId;
 use crate::ui::tools::{self, Drag, OpenOutline, Pointer, Tool, WindowDrag};
 use crate::volume::Window;
+use crate::volume::measurement::Measurement;
 use crate::volume::morphology::Crop;
 
 use super::PlacedView;
@@ -94,6 +95,11 @@ impl ActiveDrag {
     /// What letting go would draw.
     pub fn region(&self) -> Option<&Crop> {
         self.drag.region()
+    }
+
+    /// What is drawn to be measured, as it is now.
+    pub fn measurement(&self) -> Option<&Measurement> {
+        self.drag.measurement()
     }
 
     /// What to say beside the pointer.

@@ -4,6 +4,7 @@ pub mod annotations;
 pub mod box_edit;
 mod camera;
 mod gestures;
+pub mod measurements;
 mod paint_callback;
 mod placed;
 pub mod pointer;

@@ -2,7 +2,7 @@
 
 use egui::{Pos2, Rect, pos2};
 
-use crate::geometry::{SliceView, VoxelIndex, VoxelPoint};
+use crate::geometry::{SliceView, VoxelIndex, VoxelPoint, WorldPoint};
 
 /// A slice view and the rectangle it fills. `SliceView` counts physical pixels, egui counts points.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +26,11 @@ impl PlacedView {
     pub fn voxel_point(&self, pos: Pos2) -> VoxelPoint {
         let (x, y) = self.pixel(pos);
         self.slice.voxel_from_pixel(x, y)
+    }
+
+    /// The place in the patient under a point on the screen.
+    pub fn world(&self, pos: Pos2) -> WorldPoint {
+        self.slice.grid().world_from_voxel(self.voxel_point(pos))
     }
 
     /// The voxel under a point on the screen, or `None` beside the volume.

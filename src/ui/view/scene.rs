@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::models::Certainty;
-use crate::render::{self, Scene, SliceStyle};
-use crate::session::{Case, Display, Proposed};
+use crate::render::{self, Scene, Slab, SliceStyle};
+use crate::session::{Case, Display, Proposed, UNSURE_PERCENT};
 use crate::volume::{LabelMap, LabelTable, Mask};
 
 /// Which images a view shows, where there is a second one.
@@ -48,16 +48,18 @@ impl Shows {
 /// Width of outlines, in points.
 const OUTLINE_POINTS: f32 = 1.4;
 
-/// How the views are drawn; `highlighted` is the label that the user asks after.
+/// How a view is drawn; `highlighted` is the label that the user asks after.
 pub fn style(
     case: &Case,
     display: &Display,
     highlighted: Option<u16>,
+    slab: Option<Slab>,
     pixels_per_point: f32,
 ) -> SliceStyle {
     SliceStyle {
         window: case.window(),
         inverted: case.is_inverted(),
+        slab,
         interpolation: display.interpolation,
         fill_opacity: display.overlay_opacity,
         outline_px: if display.overlay_outline {
@@ -71,8 +73,6 @@ pub fn style(
     }
 }
 
-/// Uncertainty from which a voxel is marked, in percent: one chance in four or more of being on the wrong side.
-const UNSURE_PERCENT: u8 = 75;
 /// Colour of the marks, as bright as no label of the palette.
 const UNSURE_COLOUR: [u8; 3] = [255, 235, 0];
 

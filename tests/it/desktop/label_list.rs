@@ -164,3 +164,66 @@ fn a_template_names_labels_by_value_or_adds_them_and_is_one_step() {
     assert!(bench.shows("line 2"), "{:?}", bench.messages());
     assert!(names(&bench).is_empty(), "nothing of it is taken");
 }
+
+#[test]
+fn a_group_is_made_shown_locked_and_gone_through_by_key() {
+    let (mut bench, _folder) = phantom();
+    for _ in 0..4 {
+        bench.press("New label");
+    }
+    seek(&mut bench, "label 1");
+    bench.press("All found");
+    bench.press("Group");
+    bench.picture("group_menu");
+    bench.press("New group");
+    bench.type_text("nodes");
+    bench.key(Modifiers::NONE, Key::Enter);
+    let groups = |bench: &Bench| {
+        let labels = bench.case().table().labels().iter();
+        labels.map(|l| l.group.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(groups(&bench), ["nodes", "", "", ""]);
+    assert_eq!(bench.case().history().undo_name(), Some("group labels"));
+    bench.press("Find a label");
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.key(Modifiers::NONE, Key::Escape);
+    seek(&mut bench, "3");
+    bench.press("All found");
+    bench.press("Group");
+    bench.press("nodes");
+    assert_eq!(groups(&bench), ["nodes", "", "nodes", ""]);
+    bench.press("Find a label");
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.picture("groups");
+
+    // Those without a group come first, then the group's: keys go through the list as it is shown.
+    bench.press("Cross-hair");
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        bench.key(Modifiers::NONE, Key::Period);
+        seen.push(active(&bench).expect("a label"));
+    }
+    let first = seen.iter().position(|v| *v == 2).expect("label 2");
+    seen.rotate_left(first);
+    assert_eq!(seen, [2, 4, 1, 3]);
+
+    let steps = bench.case().history().undo_len();
+    bench.press("Lock group nodes");
+    let locked = |bench: &Bench| {
+        let labels = bench.case().table().labels().iter();
+        labels.map(|l| l.locked).collect::<Vec<_>>()
+    };
+    assert_eq!(locked(&bench), [true, false, true, false]);
+    assert_eq!(bench.case().history().undo_len(), steps + 1, "one step");
+    bench.press("Show group nodes");
+    let visible: Vec<bool> = bench
+        .case()
+        .table()
+        .labels()
+        .iter()
+        .map(|l| l.visible)
+        .collect();
+    assert_eq!(visible, [false, true, false, true]);
+    bench.press("Show group nodes");
+}

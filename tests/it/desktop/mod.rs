@@ -6,6 +6,7 @@ mod drawing;
 mod label_list;
 mod layers;
 mod losses;
+mod measuring;
 mod own_grids;
 mod panel;
 mod panes;

@@ -514,3 +514,41 @@ fn the_volume_is_turned_by_dragging_and_picked_by_a_press() {
     bench.choose("View", "axial and 3D");
     assert_eq!(bench.views("3D").len(), 1);
 }
+
+#[test]
+fn a_view_shows_a_slab_by_key_and_menu_and_remembers_it() {
+    let (mut bench, folder) = phantom();
+    let shown = |bench: &Bench| bench.view("Axial").1;
+    let slice = shown(&bench);
+    bench.hover(bench.point("Axial", 0.5, 0.5));
+    for slab in [", MIP 10 mm", ", Mean 10 mm", ", MinIP 10 mm", ""] {
+        bench.key(Modifiers::SHIFT, Key::S);
+        assert_eq!(shown(&bench), format!("{slice}{slab}"));
+        bench.picture(&format!("slab{}", slab.len()));
+    }
+    assert!(
+        bench.session().display().overlay_shown,
+        "S alone is another key"
+    );
+    bench.press("Menu of the view Axial");
+    bench.picture("slab_menu");
+    bench.press("Slab: maximum (MIP)");
+    assert_eq!(shown(&bench), format!("{slice}, MIP 10 mm"));
+    bench.key(Modifiers::NONE, Key::Escape);
+    // A stroke is drawn on the slice in the middle, and nowhere else.
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    let bounds = bench.case().labels().mask_of(1).bounds().expect("drawn");
+    let at = bench.case().cross_hair().0[2];
+    assert_eq!((bounds.min[2], bounds.max[2]), (at, at));
+    bench.key(Modifiers::COMMAND, Key::Z);
+    bench.close();
+
+    let mut bench = Bench::open_as_left(folder.path());
+    bench.choose("File", "Open sample");
+    assert!(
+        shown(&bench).ends_with(", MIP 10 mm"),
+        "remembered: {}",
+        shown(&bench)
+    );
+}

@@ -6,7 +6,8 @@ use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use prosector::app::desktop::WheelButtons;
 use prosector::session::operations::threshold;
-use prosector::ui::input::{Group, shortcuts};
+use prosector::ui::input::Group;
+use prosector::ui::key_profiles::ProfileId;
 use winit::event::ElementState;
 
 use super::bench::Bench;
@@ -62,7 +63,8 @@ fn help_lists_every_key_in_groups() {
     for group in Group::ALL {
         assert!(has(group.title()), "{}", group.title());
     }
-    for shortcut in shortcuts().filter(|s| !s.keys.is_empty()) {
+    let shortcuts = ProfileId::default().shortcuts().iter();
+    for shortcut in shortcuts.filter(|s| !s.keys.is_empty()) {
         let keys: Vec<String> = shortcut
             .keys
             .iter()
@@ -205,4 +207,45 @@ fn a_notch_that_comes_as_a_button_counts_once() {
     wheel.heed(4, ElementState::Released);
     wheel.heed(4, ElementState::Pressed);
     assert!(!wheel.is_release());
+}
+
+#[test]
+fn the_keys_of_another_program_are_chosen_shown_heeded_and_remembered() {
+    let (mut bench, folder) = phantom();
+    let tool = |bench: &Bench| bench.session().tools().tool.0;
+    bench.key(Modifiers::NONE, Key::Num2);
+    assert_eq!(tool(&bench), "click");
+    bench.press("View");
+    bench.press("Keys as in");
+    bench.picture("key_profiles");
+    bench.press("3D Slicer");
+    bench.key(Modifiers::NONE, Key::Num2);
+    assert_eq!(tool(&bench), "brush");
+    bench.key(Modifiers::NONE, Key::Num4);
+    assert_eq!(tool(&bench), "eraser");
+    let slice = bench.view("Axial").1;
+    bench.hover(bench.point("Axial", 0.5, 0.5));
+    bench.key(Modifiers::NONE, Key::F);
+    assert_ne!(bench.view("Axial").1, slice, "F is the next slice");
+    bench.key(Modifiers::SHIFT, Key::B);
+    assert_eq!(tool(&bench), "box", "and B for itself is the slice before");
+    bench.key(Modifiers::NONE, Key::B);
+    assert_eq!(bench.view("Axial").1, slice);
+    bench.key(Modifiers::NONE, Key::F1);
+    assert!(bench.shows("Shift+B"), "{:?}", bench.texts());
+    bench.key(Modifiers::NONE, Key::F1);
+    bench.close();
+
+    let mut bench = Bench::open_as_left(folder.path());
+    bench.choose("File", "Open sample");
+    bench.key(Modifiers::NONE, Key::Num2);
+    assert_eq!(tool(&bench), "brush", "remembered");
+    bench.press("View");
+    bench.press("Keys as in");
+    bench.press("PACS workstation");
+    let window = bench.case().window();
+    bench.key(Modifiers::NONE, Key::Num3);
+    assert_ne!(bench.case().window(), window, "a preset");
+    bench.key(Modifiers::NONE, Key::D);
+    assert_eq!(tool(&bench), "distance");
 }

@@ -114,6 +114,7 @@ impl Bench {
             .apply(ScanCommand::OpenLabels(Box::new(OpenedLabels {
                 layers: labels.into(),
                 table: LabelTable::default(),
+                measurements: Vec::new(),
                 path: "labels.nii.gz".into(),
             })));
         bench

@@ -65,6 +65,7 @@ pub fn case(affine: Affine, voxels: impl Fn(Vec<f64>) -> VoxelData, rescale: Res
     table.add(20, "above");
     table.add(21, "on top");
     table.get_mut(7).expect("just added").visible = false;
+    table.get_mut(20).expect("just added").opacity_percent = 45;
     let labels = Arc::new(labels);
     let [middle, top] = upper.map(Arc::new);
     Case {

@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use image::RgbaImage;
 use prosector::geometry::{Convention, Grid, Plane, SliceView, VoxelBox, VoxelIndex};
 use prosector::render::{
-    Interpolation, Offscreen, Proposal, Scene, SliceStyle, TextureLimits, reference,
+    Interpolation, Offscreen, Projection, Proposal, Scene, Slab, SliceStyle, TextureLimits,
+    reference,
 };
 use prosector::volume::{Rescale, VoxelData, Window};
 
@@ -28,11 +29,18 @@ pub fn device() -> Option<MutexGuard<'static, Offscreen>> {
     Some(device.lock().unwrap_or_else(|broken| broken.into_inner()))
 }
 
-fn styles() -> [SliceStyle; 3] {
+fn styles() -> [SliceStyle; 6] {
     let usual = SliceStyle::new(Window {
         level: 100.0,
         width: 250.0,
     });
+    let slab = |projection, thickness_mm| SliceStyle {
+        slab: Some(Slab {
+            projection,
+            thickness_mm,
+        }),
+        ..usual
+    };
     [
         SliceStyle {
             active_label: 1,
@@ -48,6 +56,12 @@ fn styles() -> [SliceStyle; 3] {
             fill_opacity: 0.0,
             active_label: 300,
             ..usual
+        },
+        slab(Projection::Maximum, 6.0),
+        slab(Projection::Mean, 12.5),
+        SliceStyle {
+            interpolation: Interpolation::Nearest,
+            ..slab(Projection::Minimum, 200.0)
         },
     ]
 }

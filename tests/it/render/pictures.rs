@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use glam::DVec3;
 use prosector::geometry::{Affine, Convention, Grid, Plane, SliceView, VoxelIndex, VoxelPoint};
-use prosector::render::{Interpolation, Scene, SliceStyle, reference, scale_bar_mm, screenshot};
+use prosector::render::{
+    Interpolation, Projection, Scene, Slab, SliceStyle, reference, scale_bar_mm, screenshot,
+};
 use prosector::volume::window::default_window;
 use prosector::volume::{ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData, Window};
 
@@ -290,4 +292,138 @@ fn inverted_grey_is_the_negative_of_the_scan_alone() {
         greys.iter().filter(|&&g| g).count() > 50,
         "greys between, too"
     );
+}
+
+/// The value behind each voxel of a scan, found voxel by voxel: of the slices whose middle is at most half the thickness
+/// away. What is no number counts for nothing.
+fn behind(image: &ImageVolume, axis: usize, slab: Slab) -> ImageVolume {
+    let grid = *image.grid();
+    let [a, b] = [(axis + 1) % 3, (axis + 2) % 3].map(|d| grid.affine.column(d));
+    let normal = a.cross(b).normalize();
+    let apart_mm = grid.affine.column(axis).dot(normal).abs();
+    let values = (0..grid.len()).map(|offset| {
+        let here = grid.voxel_at(offset);
+        let seen = (0..grid.dims[axis] as i64).filter(|n| {
+            (n - here.0[axis]).abs() as f64 * apart_mm <= slab.thickness_mm / 2.0 + 1e-9
+        });
+        let seen = seen.filter_map(|n| {
+            let mut voxel = here;
+            voxel.0[axis] = n;
+            let value = image.value(grid.offset_of(voxel)?);
+            value.is_finite().then_some(value)
+        });
+        let seen: Vec<f64> = seen.collect();
+        let fold = |by: fn(f64, f64) -> f64| seen.iter().copied().reduce(by);
+        let found = match slab.projection {
+            Projection::Maximum => fold(f64::max),
+            Projection::Minimum => fold(f64::min),
+            Projection::Mean => Some(seen.iter().sum::<f64>() / seen.len() as f64),
+        };
+        found.unwrap_or(f64::NAN) as f32
+    });
+    let voxels = VoxelData::F32(values.collect());
+    ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct)
+}
+
+#[test]
+fn a_slab_shows_the_largest_the_mean_or_the_smallest_of_its_slices() {
+    let table = LabelTable::default();
+    for (n, case) in cases()
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| c.image.colours().is_none())
+    {
+        for plane in Plane::ALL {
+            // A slice in the middle, and the last one, where half of the slab is beside the volume.
+            for at in [[20, 16, 10], [39, 32, 20]] {
+                let grid = case.image.grid();
+                let view = SliceView::fit(
+                    grid,
+                    plane,
+                    Convention::Radiological,
+                    VoxelIndex(at),
+                    96,
+                    80,
+                );
+                for (projection, thickness_mm) in [
+                    (Projection::Maximum, 7.0),
+                    (Projection::Mean, 11.0),
+                    (Projection::Minimum, 400.0),
+                    (Projection::Maximum, 0.5),
+                ] {
+                    let slab = Slab {
+                        projection,
+                        thickness_mm,
+                    };
+                    let seen = behind(&case.image, view.normal_axis(), slab);
+                    let picture = |image, slab| {
+                        let scene = Scene {
+                            image,
+                            labels: &[],
+                            table: &table,
+                            proposal: None,
+                            second: None,
+                        };
+                        let window = Window {
+                            level: 100.0,
+                            width: 300.0,
+                        };
+                        let style = SliceStyle {
+                            slab,
+                            interpolation: Interpolation::Nearest,
+                            ..SliceStyle::new(window)
+                        };
+                        reference::draw(&view, &scene, &style)
+                    };
+                    let (drawn, expected) =
+                        (picture(&case.image, Some(slab)), picture(&seen, None));
+                    let differ = drawn.pixels().zip(expected.pixels());
+                    let differ = differ.filter(|(p, q)| p.0[0].abs_diff(q.0[0]) > 1).count();
+                    assert_eq!(differ, 0, "case {n} {plane:?} {at:?} {slab:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_slab_of_colours_takes_each_colour_by_itself() {
+    let grid = Grid::new([2, 2, 3], Affine::from_spacing([1.0; 3], [0.0; 3]));
+    let colours = [[[9, 80, 7]; 4], [[90, 8, 70]; 4], [[30, 31, 33]; 4]].concat();
+    let image = ImageVolume::in_colour(grid, colours, Modality::Mr);
+    let table = LabelTable::default();
+    let scene = Scene {
+        image: &image,
+        labels: &[],
+        table: &table,
+        proposal: None,
+        second: None,
+    };
+    let view = SliceView::fit(
+        &grid,
+        Plane::Axial,
+        Convention::Radiological,
+        VoxelIndex([0, 0, 1]),
+        8,
+        8,
+    );
+    let shown = |projection| {
+        let slab = Some(Slab {
+            projection,
+            thickness_mm: 2.0,
+        });
+        let window = Window {
+            level: 127.5,
+            width: 255.0,
+        };
+        let style = SliceStyle {
+            slab,
+            ..SliceStyle::new(window)
+        };
+        let [r, g, b, _] = reference::draw(&view, &scene, &style).get_pixel(4, 4).0;
+        [r, g, b]
+    };
+    assert_eq!(shown(Projection::Maximum), [90, 80, 70]);
+    assert_eq!(shown(Projection::Minimum), [9, 8, 7]);
+    assert_eq!(shown(Projection::Mean), [43, 40, 37]);
 }

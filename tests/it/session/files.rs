@@ -83,6 +83,7 @@ fn a_label_map_opens_on_its_own_grid_only() {
         let opened = OpenedLabels {
             layers: LabelMap::empty(other).into(),
             table: Default::default(),
+            measurements: Vec::new(),
             path: "other.nii.gz".into(),
         };
         let effects = desk.apply(ScanCommand::OpenLabels(Box::new(opened)));
@@ -101,6 +102,7 @@ fn a_label_map_opens_on_its_own_grid_only() {
     let opened = OpenedLabels {
         layers: labels.into(),
         table,
+        measurements: Vec::new(),
         path: "organs.nii.gz".into(),
     };
     desk.apply(ScanCommand::OpenLabels(Box::new(opened)));
@@ -132,6 +134,7 @@ fn a_label_map_with_turned_axes_is_put_right_and_one_nearly_on_the_grid_is_taken
         let opened = OpenedLabels {
             layers: labels.into(),
             table: Default::default(),
+            measurements: Vec::new(),
             path: "other.nii.gz".into(),
         };
         let effects = desk.apply(ScanCommand::OpenLabels(Box::new(opened)));

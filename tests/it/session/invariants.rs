@@ -2,13 +2,14 @@
 
 use proptest::prelude::*;
 
-use prosector::geometry::{Plane, VoxelBox};
+use prosector::geometry::{Plane, VoxelBox, WorldPoint};
 use prosector::prompt::{Polarity, PromptSet};
 use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
     AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, LayerCommand,
-    PromptCommand, Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
+    MeasureCommand, PromptCommand, Proposed, Session, StrokeCommand, StrokeMode, ToolCommand,
 };
+use prosector::volume::measurement::{Measurement, SHAPES, Shape};
 use prosector::volume::{Label, LabelLayers, LayerId};
 
 use super::{Desk, at, click, on_label, voxel_box};
@@ -62,6 +63,14 @@ fn label_command() -> impl Strategy<Value = Command> {
         }),
         (value(), any::<[u8; 3]>())
             .prop_map(|(value, color)| LabelCommand::Recolor { value, color }),
+        (value(), any::<u8>())
+            .prop_map(|(value, percent)| LabelCommand::Opacity { value, percent }),
+        (prop::collection::vec(value(), 1..3), 0..3u8).prop_map(|(values, n)| {
+            LabelCommand::Group {
+                values,
+                group: ["", "organs", "nodes"][usize::from(n)].to_owned(),
+            }
+        }),
         (value(), any::<bool>()).prop_map(|(value, visible)| LabelCommand::Show { value, visible }),
         (value(), any::<bool>()).prop_map(|(value, locked)| LabelCommand::Lock { value, locked }),
         value().prop_map(LabelCommand::Activate),
@@ -110,6 +119,29 @@ fn stroke_command() -> impl Strategy<Value = Command> {
     .prop_map(Command::from)
 }
 
+/// What is drawn to be measured, some of it with too few places.
+fn measure_command() -> impl Strategy<Value = Command> {
+    let places = || {
+        let places = prop::collection::vec(point(), 1..4);
+        places.prop_map(|p| {
+            p.into_iter()
+                .map(|p| WorldPoint(p.into()))
+                .collect::<Vec<_>>()
+        })
+    };
+    prop_oneof![
+        3 => (0..SHAPES.len(), places()).prop_map(|(n, points)| {
+            let (shape, mut points): (Shape, Vec<WorldPoint>) = (SHAPES[n], points);
+            points.truncate(shape.points);
+            MeasureCommand::Draw { shape, points }
+        }),
+        1 => (0..4u32, places())
+            .prop_map(|(number, points)| MeasureCommand::Change { number, points }),
+        1 => (0..4u32).prop_map(MeasureCommand::Remove),
+    ]
+    .prop_map(Command::from)
+}
+
 fn other_command() -> impl Strategy<Value = Command> {
     let polarity = prop_oneof![Just(Polarity::Positive), Just(Polarity::Negative)];
     let shape = prop_oneof![Just(BrushShape::Disc), Just(BrushShape::Sphere)];
@@ -141,6 +173,7 @@ pub fn act(with_history: bool) -> impl Strategy<Value = Act> {
         (3, layer_command().prop_map(Act::Do).boxed()),
         (6, stroke_command().prop_map(Act::Do).boxed()),
         (6, other_command().prop_map(Act::Do).boxed()),
+        (3, measure_command().prop_map(Act::Do).boxed()),
         (4, any_box().prop_map(Act::Answer).boxed()),
         (2, [any_box(), any_box()].prop_map(Act::AnswerAuto).boxed()),
     ];
@@ -164,6 +197,7 @@ pub struct State {
     layers: Vec<(LayerId, String, bool)>,
     prompts: PromptSet,
     proposal: Option<Vec<u16>>,
+    measurements: Vec<Measurement>,
     revision: u64,
 }
 
@@ -193,6 +227,7 @@ pub fn state(case: &Case) -> State {
             Proposed::Target { mask, .. } => mask.voxels.iter().map(|&v| u16::from(v)).collect(),
             Proposed::Structures { labels, .. } => labels.voxels.clone(),
         }),
+        measurements: case.document().measurements().to_vec(),
         revision: case.revision(),
     }
 }
@@ -222,6 +257,8 @@ pub fn check_books(case: &Case) {
         let expected = counted.get(&label.value).copied().unwrap_or(0);
         assert_eq!(case.voxel_count(label.value), expected);
     }
+    let measured = case.measured().iter().map(|(drawn, _)| drawn);
+    assert!(measured.eq(case.document().measurements()));
     check_gain(case);
 }
 

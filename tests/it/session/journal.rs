@@ -284,6 +284,7 @@ fn names_colours_and_what_is_no_step_come_back() {
     let opened = OpenedLabels {
         layers: labels.0.into(),
         table: labels.1,
+        measurements: Vec::new(),
         path: "organs.nii.gz".into(),
     };
     desk.apply(ScanCommand::OpenLabels(Box::new(opened)));

@@ -1,14 +1,17 @@
 //! Clicks and boxes, results, accept, reject, refine.
 
+use std::sync::Arc;
+
 use prosector::geometry::Plane;
-use prosector::models::Estimate;
+use prosector::models::trust::{Evidence, Insight, Traits};
+use prosector::models::{Certainty, Estimate, PromptedResult};
 use prosector::prompt::Polarity::{Negative, Positive};
 use prosector::session::{
     AiCommand, Command, Effect, HistoryCommand, LabelCommand, PromptCommand, Proposed, Severity,
-    StrokeCommand, StrokeMode, ToolCommand,
+    StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
 
-use super::{Desk, click, has, notice, voxel_box};
+use super::{Desk, click, has, mask, notice, voxel_box};
 
 const DIMS: [usize; 3] = [12, 10, 8];
 
@@ -465,4 +468,50 @@ fn failed_and_empty_results_say_so() {
     desk.apply(PromptCommand::AddClick(click([3, 3, 4], Positive)));
     let effects = desk.answer(&[]);
     assert!(notice(&effects, Severity::Warning).is_some());
+}
+
+#[test]
+fn the_cross_hair_goes_to_where_the_model_is_least_sure_and_on_from_there() {
+    let mut desk = Desk::new([9, 8, 12]);
+    let none = desk.apply(ViewCommand::GoToDoubt(Plane::Axial));
+    assert!(notice(&none, Severity::Info).is_some(), "no proposal");
+    let grid = *desk.case().grid();
+    // Unsure: 3 voxels in slice 2, 5 in slice 3, 4 in slice 8 and 2 in slice 9; elsewhere certain.
+    let mut logits = vec![-8.0f32; grid.len()];
+    for (k, voxels) in [(2, 1..4), (3, 1..6), (8, 2..6), (9, 2..4)] {
+        for i in voxels {
+            logits[grid.offset(i, 4, k)] = 0.1;
+        }
+    }
+    desk.apply(PromptCommand::AddClick(click([4, 4, 4], Positive)));
+    let (ticket, ..) = desk.prompt.take().expect("asked");
+    let insight = Insight {
+        certainty: Certainty::of_logits(grid, &logits),
+        evidence: Evidence {
+            traits: Traits::default(),
+            look: Vec::new(),
+        },
+    };
+    let result = PromptedResult {
+        mask: mask(grid, &[voxel_box([1, 1, 1], [6, 6, 9])]),
+        estimate: None,
+        insight: Some(Arc::new(insight)),
+        warnings: Vec::new(),
+    };
+    desk.apply(AiCommand::PromptResult { ticket, result });
+    let undo = desk.case().history().undo_len();
+    let mut go = |plane| {
+        desk.apply(ViewCommand::GoToDoubt(plane));
+        desk.case().cross_hair().0
+    };
+    assert_eq!(
+        go(Plane::Axial),
+        [3, 4, 3],
+        "most of all, in the middle of them"
+    );
+    assert_eq!(go(Plane::Axial), [3, 4, 8], "not the neighbour");
+    assert_eq!(go(Plane::Axial), [3, 4, 3], "and round again");
+    assert_eq!(go(Plane::Coronal)[1], 4);
+    assert!(desk.session.display().uncertainty_shown);
+    assert_eq!(desk.case().history().undo_len(), undo, "looking is no step");
 }

@@ -263,6 +263,7 @@ impl Window {
                 false => layers.resampled(&scan_grid),
             },
             table: case.table().clone(),
+            measurements: case.document().measurements().to_vec(),
             revision: case.revision(),
             seconds: current.clock.seconds(),
             note: self.state.worklist.note.trim().to_owned(),

@@ -7,6 +7,7 @@ use crate::io::{self, LabelTarget, OpenOptions, Warning};
 use crate::project::{Entry, Project, ProjectError, Saved, State, missing_labels};
 use crate::session::{OpenedLabels, OpenedScan};
 use crate::util::{JobContext, short_debug};
+use crate::volume::measurement::Measurement;
 use crate::volume::{LabelLayers, LabelTable};
 
 /// A case with the labels that its reader goes on with.
@@ -43,6 +44,8 @@ pub struct CaseToSave {
     pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
+    /// What is drawn and measured.
+    pub measurements: Vec<Measurement>,
     /// The revision of the session that they are.
     pub revision: u64,
     /// Time spent since the last save.
@@ -161,7 +164,7 @@ pub fn read(
     let begun = path.exists().then(|| path.clone());
     let begun = begun.or_else(|| case.labels.as_deref().map(|p| project.resolved(p)));
     let grid = *scan.image.grid();
-    let (layers, mut table, warnings) = match begun {
+    let (layers, mut table, mut warnings) = match begun {
         Some(begun) => {
             let source = scan.info.provenance.as_deref();
             let target = LabelTarget { grid, source };
@@ -170,6 +173,11 @@ pub fn read(
         }
         None => (LabelLayers::empty(grid), LabelTable::default(), Vec::new()),
     };
+    let measurements = io::open_measurements(&path).unwrap_or_else(|error| {
+        let reason = error.to_string();
+        warnings.push(Warning::MeasurementsNotRead { reason });
+        Vec::new()
+    });
     for name in project.label_names() {
         if table.by_name(&name).is_none()
             && let Some(value) = table.next_free_value()
@@ -183,6 +191,7 @@ pub fn read(
         labels: Box::new(OpenedLabels {
             layers,
             table,
+            measurements,
             path,
         }),
         warnings,
@@ -209,12 +218,14 @@ pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
         model: save.model.clone(),
         prompts: save.prompts.clone(),
     };
-    let kept = project
-        .save(&save.id, &save.reader, &saved)
-        .and_then(|()| project.list_for(&save.reader));
+    let path = project.labels_path(&save.id, &save.reader);
+    let kept = project.save(&save.id, &save.reader, &saved).and_then(|()| {
+        io::save_measurements(&path, &save.measurements)?;
+        project.list_for(&save.reader)
+    });
     match kept {
         Ok(entries) => FileOutcome::CaseSaved(Box::new(CaseSaved {
-            path: project.labels_path(&save.id, &save.reader),
+            path,
             revision: save.revision,
             state: save.state,
             seconds: save.seconds,

@@ -12,7 +12,7 @@ use crate::geometry::{VoxelPoint, WorldPoint};
 use crate::io::layering::{Inside, Layering};
 use crate::io::{IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
-use crate::volume::{Grid, Label, LabelTable, LayerId, fill_outline};
+use crate::volume::{Grid, Label, LabelTable, fill_outline};
 
 /// Contours further than this from a slice lie between slices, in slices.
 const BETWEEN: f64 = 0.1;
@@ -85,17 +85,12 @@ pub(in crate::io::dicom) fn read(
             ));
         };
         let color = roi.color;
-        let label = Label {
-            value,
-            name: match roi.name.is_empty() {
-                true => format!("label_{value}"),
-                false => roi.name.clone(),
-            },
-            color: color.unwrap_or_else(|| LabelTable::palette_color(value)),
-            visible: true,
-            locked: false,
-            layer: LayerId::default(),
+        let name = match roi.name.is_empty() {
+            true => format!("label_{value}"),
+            false => roi.name.clone(),
         };
+        let color = color.unwrap_or_else(|| LabelTable::palette_color(value));
+        let label = Label::new(value, name, color);
         told.left_out += roi.others;
         layering.add(label, &fill(roi, &grid, &mut told));
     }

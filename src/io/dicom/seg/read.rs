@@ -22,7 +22,7 @@ use crate::io::whole::named;
 use crate::io::{Code, IoError, LabelTarget, Labels, SegmentDetails, Warning};
 use crate::util::JobContext;
 use crate::volume::resample::{inside, resample_labels};
-use crate::volume::{Label, LabelLayers, LabelMap, LabelTable, LayerId};
+use crate::volume::{Label, LabelLayers, LabelMap, LabelTable};
 
 /// How segments share the frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,14 +141,11 @@ impl Header {
         let segment = self.segments.iter().find(|s| s.number == number);
         let name = segment.map(|s| s.name.clone()).filter(|n| !n.is_empty());
         let color = segment.and_then(|s| s.color);
-        Label {
-            value: number,
-            name: name.unwrap_or_else(|| format!("label_{number}")),
-            color: color.unwrap_or_else(|| LabelTable::palette_color(number)),
-            visible: true,
-            locked: false,
-            layer: LayerId::default(),
-        }
+        Label::new(
+            number,
+            name.unwrap_or_else(|| format!("label_{number}")),
+            color.unwrap_or_else(|| LabelTable::palette_color(number)),
+        )
     }
 }
 

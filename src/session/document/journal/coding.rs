@@ -13,7 +13,7 @@ use crate::volume::{Grid, LabelTable, LayerId, Runs};
 
 use super::bytes::{Coded, Input, Nonsense, put_text};
 use super::values::{put_runs, read_box, read_prompts, read_runs};
-use super::{Begin, Content, Status, StepId, layers};
+use super::{Begin, Content, Status, StepId, layers, measured};
 
 /// What kind of record it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,10 +150,14 @@ fn put_begin(begin: &Begin, out: &mut Vec<u8>) {
     begin.is_saved.put(out);
     let mut runs = begin.layers.iter();
     put_runs(runs.next().unwrap_or(&Runs::default()), out);
-    if !begin.table.is_plain() {
+    let more = measured::is_in_begin(begin);
+    if !begin.table.is_plain() || more {
         layers::put_table(&begin.table, out);
         begin.layer.put(out);
         runs.for_each(|runs| put_runs(runs, out));
+    }
+    if more {
+        measured::put_begin(begin, out);
     }
 }
 
@@ -173,6 +177,7 @@ pub fn read_begin(input: &mut Input<'_>) -> Result<Begin, Nonsense> {
         source,
         grid,
         table: LabelTable::read(input)?,
+        measurements: Vec::new(),
         layer: LayerId::default(),
         active: Option::read(input)?,
         labels_path: Option::<String>::read(input)?.map(Into::into),
@@ -186,6 +191,9 @@ pub fn read_begin(input: &mut Input<'_>) -> Result<Begin, Nonsense> {
         for _ in 1..begin.table.layers().len() {
             begin.layers.push(read_runs(input, &grid)?);
         }
+    }
+    if !input.0.is_empty() {
+        measured::read_begin(&mut begin, input)?;
     }
     Ok(begin)
 }
@@ -274,8 +282,12 @@ fn put_step(kind: Kind, step: &Step, out: &mut Vec<u8>) {
         put_target(&target.before, &proposals, out);
         put_target(&target.after, &proposals, out);
     }
-    if !layers::is_plain(step) {
+    let more = measured::is_in(step);
+    if !layers::is_plain(step) || more {
         layers::put(step, out);
+    }
+    if more {
+        measured::put(step, out);
     }
 }
 
@@ -351,11 +363,15 @@ pub fn step_of(
         deltas,
         table,
         target,
+        measurements: None,
         revision: head.revision,
         merge,
     };
     if !input.0.is_empty() {
         layers::read(&mut step, input, grid)?;
+    }
+    if !input.0.is_empty() {
+        measured::read(&mut step, input)?;
     }
     input.end()?;
     Ok(step)

@@ -3,7 +3,7 @@
 //! The session tells an [`Archive`] each record at the moment when it changes its history, so that no step can miss it.
 //! The archive writes [`Batch`]es of them; [`Replay::of`] makes of a file's bytes the labels, the table and the whole
 //! history as they were after its last whole record. `frame.rs` is the file's outer form (lengths and checksums),
-//! `coding.rs` that of each record (`values.rs`: of what is in them, `layers.rs`: of what is in other layers than the first),
+//! `coding.rs` that of each record (`values.rs`: of what is in them, `layers.rs`: of what is in other layers than the first, `measured.rs`: of measurements and of how labels look),
 //! `bytes.rs` that of numbers and lists.
 
 mod batch;
@@ -12,6 +12,7 @@ mod coding;
 mod frame;
 mod index;
 mod layers;
+mod measured;
 mod recorded;
 mod replay;
 mod summary;
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::session::ScanSource;
 use crate::util::short_debug;
+use crate::volume::measurement::Measurement;
 use crate::volume::{Grid, LabelLayers, LabelTable, LayerId, Runs};
 
 use super::step::Step;
@@ -101,6 +103,7 @@ pub struct Begin {
     /// Labelled voxels of each of the table's layers.
     pub(super) layers: Vec<Runs<u16>>,
     pub(super) table: LabelTable,
+    pub(super) measurements: Vec<Measurement>,
     /// The active layer.
     pub(super) layer: LayerId,
     pub(super) active: Option<u16>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::session::document::{History, Step, Target, TargetRecord};
 use crate::session::{ScanSource, recovery};
 use crate::util::short_debug;
+use crate::volume::measurement::Measurement;
 use crate::volume::{Grid, LabelLayers, LabelTable};
 
 use super::bytes::{Coded, Input, Nonsense};
@@ -39,6 +40,8 @@ pub struct Replay {
     pub layers: LabelLayers,
     /// Their names.
     pub table: LabelTable,
+    /// What is drawn and measured.
+    pub measurements: Vec<Measurement>,
     /// The file that Save writes to, if there is one.
     pub labels_path: Option<PathBuf>,
     /// Whether records behind the last whole one show that the file was damaged, and not only broken off.
@@ -111,6 +114,7 @@ impl Replay {
             source: begin.source,
             layers,
             table: begin.table,
+            measurements: begin.measurements,
             labels_path: begin.labels_path,
             is_damaged: false,
             whole_bytes: 0,
@@ -194,7 +198,8 @@ impl Replay {
 
     /// Sets the work to what it is before (`back`) or after a step.
     fn take_over(&mut self, step: &Step, back: bool) {
-        step.bring(&mut self.layers, &mut self.table, back);
+        let (layers, table) = (&mut self.layers, &mut self.table);
+        step.bring(layers, table, &mut self.measurements, back);
         if let Some(target) = &step.target {
             self.past.target.clone_from(target.to(back));
         }

@@ -3,7 +3,7 @@
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::models::Estimate;
 use crate::prompt::{Click, Polarity, PromptSet};
-use crate::volume::{Grid, Label, LabelTable, LayerId, Run, Runs};
+use crate::volume::{Grid, Label, LabelTable, Run, Runs};
 
 use super::bytes::{Coded, Input, Nonsense, put_text};
 
@@ -140,7 +140,7 @@ impl Coded for Estimate {
     }
 }
 
-/// Without its layer: see `layers.rs`.
+/// Without its layer, opacity and group: see `layers.rs` and `measured.rs`.
 impl Coded for Label {
     fn put(&self, out: &mut Vec<u8>) {
         self.value.put(out);
@@ -151,13 +151,13 @@ impl Coded for Label {
     }
 
     fn read(input: &mut Input<'_>) -> Result<Self, Nonsense> {
+        let value = u16::read(input)?;
+        let name = String::read(input)?;
+        let color = Coded::read(input)?;
         Ok(Self {
-            value: u16::read(input)?,
-            name: String::read(input)?,
-            color: Coded::read(input)?,
             visible: bool::read(input)?,
             locked: bool::read(input)?,
-            layer: LayerId::default(),
+            ..Self::new(value, name, color)
         })
     }
 }

@@ -1,0 +1,37 @@
+//! Draws a distance from where the button goes down to where it is let go.
+
+use egui::Key;
+
+use crate::session::ToolId;
+use crate::volume::measurement::DISTANCE;
+
+use super::measure::{self, Spanning};
+use super::{Drag, Kind, Pointer, Tool, shift};
+
+pub const TOOL: Tool = Tool {
+    id: ToolId("distance"),
+    title: "Distance",
+    hint: "Drag from end to end; drag an end to move it. Shift and a press on an end takes it away",
+    keys: &[shift(Key::D)],
+    kind: &Distance,
+};
+
+struct Distance;
+
+impl Kind for Distance {
+    fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
+        measure::press_on_drawn(pointer).unwrap_or_else(|| {
+            Spanning::begin(pointer, |view, from, to| {
+                measure::through(DISTANCE, view, &[from, to])
+            })
+        })
+    }
+
+    fn measures(&self) -> bool {
+        true
+    }
+
+    fn usage(&self) -> &'static str {
+        "Drag from end to end"
+    }
+}
