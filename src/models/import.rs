@@ -58,16 +58,14 @@ pub fn import_model(
     accept: impl FnOnce(&str) -> bool,
 ) -> Result<ModelCard, ModelError> {
     let (system, importer) = importable(&options.system)?;
+    // Said before files are read, where it is known by then.
+    not_boxed(options.id.as_deref())?;
     let found = match importer {
         Importer::Files(import) => of_files(system, options, import)?,
         Importer::Folder(import) => of_folder(system, options, import)?,
     };
     let ImportedFolder { model, id, .. } = found;
-    if is_boxed(&id) {
-        return Err(ModelError::Unsupported(format!(
-            "'{id}' is the name of the model in the box: choose another with --as"
-        )));
-    }
+    not_boxed(Some(&id))?;
     let to_accept = found
         .licence
         .as_deref()
@@ -103,6 +101,15 @@ pub fn import_model(
     install_model(card, &model.weights, precision, |stored| {
         (system.open)(stored, DeviceChoice::Cpu)
     })
+}
+
+fn not_boxed(id: Option<&str>) -> Result<(), ModelError> {
+    match id {
+        Some(id) if is_boxed(id) => Err(ModelError::Unsupported(format!(
+            "'{id}' is the name of the model in the box: choose another with --as"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn of_files(

@@ -33,6 +33,8 @@ fn a_second_image_lies_over_the_scan_and_is_moved_and_taken_away() {
         second.image().grid().dims,
         bench.case().grid().dims.map(|n| n / 4)
     );
+    // The pointer still lies where the menu was.
+    bench.hover(bench.point("Axial", 0.5, 0.5));
     assert!(
         bench.shows("second 1"),
         "both values are read out: {:?}",
