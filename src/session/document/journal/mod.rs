@@ -65,13 +65,15 @@ impl StepId {
     }
 }
 
-/// A number that nothing else has, in this process or, as good as certainly, in any other.
+/// A number that nothing else has, in this process or, as good as certainly, in any other; nor has anything one of the
+/// million after it, to which a session counts on.
 pub(in crate::session) fn unique_number() -> u64 {
     /// Room for a count above a random start; seven bytes as a varint.
     const BITS_LEFT: u32 = u64::BITS - 48;
+    const ROOM: u64 = 1 << 20;
     static NEXT: LazyLock<AtomicU64> =
         LazyLock::new(|| AtomicU64::new(rand::random::<u64>() >> BITS_LEFT));
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    NEXT.fetch_add(ROOM, Ordering::Relaxed)
 }
 
 /// One record of a journal.
