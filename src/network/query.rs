@@ -89,6 +89,16 @@ pub(super) struct Image {
     pub class: String,
 }
 
+impl Image {
+    /// The image of an answer.
+    pub fn of_row(mut row: Row) -> Self {
+        Self {
+            uid: row.remove(&tags::SOP_INSTANCE_UID).unwrap_or_default(),
+            class: row.remove(&tags::SOP_CLASS_UID).unwrap_or_default(),
+        }
+    }
+}
+
 /// An answer: texts by tag.
 pub(super) type Row = BTreeMap<Tag, String>;
 

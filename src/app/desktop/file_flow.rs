@@ -341,9 +341,6 @@ impl Window {
                         outcome,
                         Some(FileOutcome::Saved { .. } | FileOutcome::CaseSaved(_))
                     );
-                    if was_save && !is_saved {
-                        self.case_not_saved();
-                    }
                     self.take_over(purpose, outcome);
                     if was_save {
                         self.saved_or_not(is_saved);

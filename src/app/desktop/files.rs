@@ -238,11 +238,7 @@ pub fn open_labels(
     match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => refused(error),
         Ok(mut read) => {
-            let measurements = io::open_measurements(&path).unwrap_or_else(|error| {
-                let reason = error.to_string();
-                read.warnings.push(Warning::MeasurementsNotRead { reason });
-                Vec::new()
-            });
+            let measurements = measurements_beside(&path, &mut read.warnings);
             FileOutcome::LabelsOpened {
                 labels: Box::new(OpenedLabels {
                     layers: read.layers,
@@ -254,6 +250,15 @@ pub fn open_labels(
             }
         }
     }
+}
+
+/// What is drawn and measured beside a label map; nothing, with a warning, where its file cannot be read.
+pub(super) fn measurements_beside(path: &Path, warnings: &mut Vec<Warning>) -> Vec<Measurement> {
+    io::open_measurements(path).unwrap_or_else(|error| {
+        let reason = error.to_string();
+        warnings.push(Warning::MeasurementsNotRead { reason });
+        Vec::new()
+    })
 }
 
 /// Brings scan and labels onto one grid.

@@ -99,11 +99,7 @@ impl Protocol for Client {
             MOST_IN_A_STUDY,
         )?;
         link.release();
-        let image = |mut row: Row| Image {
-            uid: row.remove(&tags::SOP_INSTANCE_UID).unwrap_or_default(),
-            class: row.remove(&tags::SOP_CLASS_UID).unwrap_or_default(),
-        };
-        Ok(rows.into_iter().map(image).collect())
+        Ok(rows.into_iter().map(Image::of_row).collect())
     }
 
     fn retrieve(

@@ -113,11 +113,7 @@ impl Protocol for Client {
     fn images(&self, study: &str, series: &str) -> Result<Vec<Image>, NetworkError> {
         let path = format!("studies/{study}/series/{series}/instances");
         let rows = self.ask(&path, Level::Image, &Query::default(), &[], MOST_IN_A_STUDY)?;
-        let image = |mut row: Row| Image {
-            uid: row.remove(&tags::SOP_INSTANCE_UID).unwrap_or_default(),
-            class: row.remove(&tags::SOP_CLASS_UID).unwrap_or_default(),
-        };
-        Ok(rows.into_iter().map(image).collect())
+        Ok(rows.into_iter().map(Image::of_row).collect())
     }
 
     fn retrieve(

@@ -51,7 +51,6 @@ impl Window {
             },
             current: None,
             ahead: Ahead::None,
-            goes_on: false,
         });
         // Recovered work may be of one of its cases.
         self.is_on_case();
@@ -198,11 +197,8 @@ impl Window {
             self.state.messages.push(Severity::Warning, text);
             return;
         }
-        if self.is_on_case()
-            && let Some(open) = &mut self.worklist.open
-        {
-            open.goes_on = true;
-            self.save_case(state);
+        if self.is_on_case() {
+            self.save_case(state, true);
         }
     }
 
@@ -238,16 +234,17 @@ impl Window {
                 State::NotStarted | State::InProgress => State::InProgress,
                 over => over,
             });
-            self.save_case(state);
+            self.save_case(state, false);
         }
         is_case
     }
 
-    fn save_case(&mut self, state: State) {
+    /// Saves the case that is worked on; the next one is opened after it where the user goes on.
+    fn save_case(&mut self, state: State, goes_on: bool) {
         let (Some(case), Some(open)) = (self.session.case(), &self.worklist.open) else {
             return;
         };
-        let Some(current) = &open.current else {
+        let (Some(current), Some(id)) = (&open.current, &open.shown.current) else {
             return;
         };
         let layers = case.document().layers();
@@ -255,7 +252,7 @@ impl Window {
         let was_asked = current.used.automatic + current.used.prompted > 0;
         let card = self.engine_status.card().filter(|_| was_asked);
         let save = CaseToSave {
-            id: current.id.clone(),
+            id: id.clone(),
             reader: open.shown.reader.clone(),
             state,
             layers: match case.is_on_scan_grid() {
@@ -269,6 +266,7 @@ impl Window {
             note: self.state.worklist.note.trim().to_owned(),
             model: card.map_or_else(String::new, |card| card.id.clone()),
             prompts: current.used.text(),
+            goes_on,
         };
         let project = Arc::clone(&open.project);
         let id = self.run("Saving the case", Purpose::Other, false, move |_| {
@@ -285,28 +283,20 @@ impl Window {
             state,
             seconds,
             entries,
+            goes_on,
         } = saved;
         self.apply(ScanCommand::MarkSaved { revision, path });
-        let mut goes_on = false;
         if let Some(open) = &mut self.worklist.open {
             open.shown.entries = entries;
             if let Some(current) = &mut open.current {
                 current.clock.written(seconds);
                 current.used = Used::default();
             }
-            goes_on = std::mem::take(&mut open.goes_on);
         }
         let text = format!("Saved and read back: {}", state.title().to_lowercase());
         self.state.messages.push_on_scan(Severity::Info, text);
         if goes_on {
             self.next_case();
-        }
-    }
-
-    /// A case was not saved: nobody goes on.
-    pub(in crate::app::desktop) fn case_not_saved(&mut self) {
-        if let Some(open) = &mut self.worklist.open {
-            open.goes_on = false;
         }
     }
 }

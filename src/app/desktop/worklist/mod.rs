@@ -33,13 +33,10 @@ struct Open {
     current: Option<Current>,
     /// The case that comes next, once it was read.
     ahead: Ahead,
-    /// What was finished was the case: the next one is wanted.
-    goes_on: bool,
 }
 
 /// The case that is worked on.
 struct Current {
-    id: String,
     /// The reader's label map of it.
     labels: PathBuf,
     clock: Clock,
@@ -132,9 +129,8 @@ impl Worklist {
 impl Open {
     /// From now on this case is worked on.
     fn begin(&mut self, id: String, labels: PathBuf) {
-        self.shown.current = Some(id.clone());
+        self.shown.current = Some(id);
         self.current = Some(Current {
-            id,
             labels,
             clock: Clock::default(),
             used: Used::default(),

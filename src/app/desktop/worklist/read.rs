@@ -56,6 +56,8 @@ pub struct CaseToSave {
     pub model: String,
     /// How it was asked.
     pub prompts: String,
+    /// The next case is wanted once this one is saved.
+    pub goes_on: bool,
 }
 
 /// A case that was saved.
@@ -70,6 +72,8 @@ pub struct CaseSaved {
     pub seconds: f64,
     /// The list after it.
     pub entries: Vec<Entry>,
+    /// The next case is wanted.
+    pub goes_on: bool,
 }
 
 short_debug! {
@@ -173,11 +177,7 @@ pub fn read(
         }
         None => (LabelLayers::empty(grid), LabelTable::default(), Vec::new()),
     };
-    let measurements = io::open_measurements(&path).unwrap_or_else(|error| {
-        let reason = error.to_string();
-        warnings.push(Warning::MeasurementsNotRead { reason });
-        Vec::new()
-    });
+    let measurements = files::measurements_beside(&path, &mut warnings);
     for name in project.label_names() {
         if table.by_name(&name).is_none()
             && let Some(value) = table.next_free_value()
@@ -230,6 +230,7 @@ pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
             state: save.state,
             seconds: save.seconds,
             entries,
+            goes_on: save.goes_on,
         })),
         Err(error) => refused(&error),
     }
