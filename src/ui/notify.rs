@@ -3,6 +3,7 @@
 use egui::{Align2, Area, Context, Frame, Id, Order, RichText, Stroke, vec2};
 
 use crate::session::Severity;
+use crate::ui::texts::{self, tr};
 
 use super::theme;
 
@@ -45,12 +46,12 @@ const ABOVE_SCALE_BAR: f32 = 76.0;
 impl Messages {
     /// Shows a message about the program, a file or the window.
     pub fn push(&mut self, severity: Severity, text: impl Into<String>) {
-        self.add(severity, text.into(), Subject::Program);
+        self.add(severity, texts::worded(&text.into()), Subject::Program);
     }
 
     /// Shows a message about the scan that is open.
     pub fn push_on_scan(&mut self, severity: Severity, text: impl Into<String>) {
-        self.add(severity, text.into(), Subject::Scan);
+        self.add(severity, texts::worded(&text.into()), Subject::Scan);
     }
 
     /// The same words again only start anew: nothing stands there twice.
@@ -161,7 +162,7 @@ fn message_ui(ui: &mut egui::Ui, message: &Message) -> bool {
                     other => other.color(),
                 });
                 ui.add(egui::Label::new(text).wrap());
-                ui.small_button("Close").clicked()
+                ui.small_button(tr!("Close")).clicked()
             })
             .inner
         })

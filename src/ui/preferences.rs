@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::input::MouseProfile;
 use super::key_profiles::ProfileId;
 use super::state::UiState;
+use super::texts::LanguageId;
 
 /// The smallest and the largest scale that is taken over from the last start.
 const SCALES: (f32, f32) = (0.5, 3.0);
@@ -24,6 +25,8 @@ pub struct Preferences {
     pub cross_hair: bool,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
+    /// The language of the window; `None`: that of the system.
+    pub language: Option<LanguageId>,
 }
 
 impl Default for Preferences {
@@ -34,6 +37,7 @@ impl Default for Preferences {
             side_panel: true,
             cross_hair: true,
             scale: 1.0,
+            language: None,
         }
     }
 }
@@ -56,6 +60,7 @@ impl Preferences {
             keys: self.keys,
             show_side_panel: self.side_panel,
             show_cross_hair: self.cross_hair,
+            language: self.language,
             ..UiState::default()
         }
     }
@@ -68,6 +73,7 @@ impl Preferences {
             side_panel: state.show_side_panel,
             cross_hair: state.show_cross_hair,
             scale: state.scale,
+            language: state.language,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     worklist, workspace,
 };
 use crate::session::Severity;
+use crate::ui::texts::{self, tr};
 
 /// Draws one frame and returns what the user asked for, in order.
 pub fn show(
@@ -19,6 +20,7 @@ pub fn show(
     state: &mut UiState,
 ) -> Vec<UiRequest> {
     let mut out = Vec::new();
+    texts::speak(state.spoken());
     state.keys.tell(ui.ctx());
     actions::read_keys(ui.ctx(), model.session.tools(), state, &mut out);
     let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
@@ -65,7 +67,7 @@ pub fn show(
         match intent {
             ViewIntent::ToggleMaximised => out.push(UiRequest::ToggleMaximised(pane)),
             ViewIntent::MissedScan => {
-                let text = "That is beside the scan: click inside it";
+                let text = tr!("That is beside the scan: click inside it");
                 state.messages.push(Severity::Warning, text);
             }
             other => out.extend(actions::command_of(other, model).map(UiRequest::Command)),
@@ -101,7 +103,7 @@ fn drop_hint(ui: &Ui) {
     painter.text(
         area.center(),
         egui::Align2::CENTER_CENTER,
-        "Drop to open",
+        tr!("Drop to open"),
         egui::FontId::proportional(22.0),
         theme::TEXT,
     );

@@ -3,8 +3,11 @@
 //! Made for a dark reading room: views are black, panels a little above black, text is a soft grey, and
 //! only what the user should notice has colour.
 
+use std::sync::Arc;
+
 use egui::{
-    Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Visuals,
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke,
+    TextStyle, Theme, Visuals,
 };
 
 /// Behind the scan.
@@ -80,8 +83,27 @@ pub fn letter_font() -> FontId {
     FontId::new(16.0, FontFamily::Proportional)
 }
 
+/// Chinese characters: those of GB 2312, for the window's texts and the names that users give.
+const CHINESE: (&str, &[u8]) = (
+    "Noto Sans SC",
+    include_bytes!("../../assets/fonts/NotoSansSC-GB2312.otf"),
+);
+
+/// egui's fonts, and after them the one that has what they lack.
+fn fonts() -> FontDefinitions {
+    let (name, data) = CHINESE;
+    let mut fonts = FontDefinitions::default();
+    let data = Arc::new(FontData::from_static(data));
+    fonts.font_data.insert(name.to_owned(), data);
+    for family in fonts.families.values_mut() {
+        family.push(name.to_owned());
+    }
+    fonts
+}
+
 /// Sets the look of the whole window.
 pub fn apply(ctx: &Context) {
+    ctx.set_fonts(fonts());
     ctx.set_theme(Theme::Dark);
     ctx.style_mut_of(Theme::Dark, |style| {
         style.visuals = visuals();

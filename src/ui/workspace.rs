@@ -10,6 +10,7 @@ use egui_tiles::{
 };
 
 use crate::session::Case;
+use crate::ui::texts::tr;
 
 use super::arrangement::{Arrangement, MOST_PANES, Remembered};
 use super::layout::{AXIAL_LARGE, Layout};
@@ -376,8 +377,10 @@ impl Behavior<PaneId> for Shown<'_, '_> {
 }
 
 fn welcome(ui: &Ui, area: Rect) {
-    let text = "Open a scan from the File menu, or drop a file or folder here.\n\n\
-                File > Open sample shows a phantom to try things on.";
+    let text = tr!(
+        "Open a scan from the File menu, or drop a file or folder here.\n\n\
+                File > Open sample shows a phantom to try things on."
+    );
     ui.painter().text(
         area.center(),
         egui::Align2::CENTER_CENTER,

@@ -4,6 +4,7 @@ mod archives;
 mod bench;
 mod drawing;
 mod label_list;
+mod language;
 mod layers;
 mod losses;
 mod measuring;
