@@ -199,7 +199,7 @@ fn connections(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) {
             .response
             .labelled_by(label.id);
         if let Some(entry) = chosen(view, form) {
-            ui.label(RichText::new(&entry.address).color(theme::TEXT_WEAK));
+            ui.label(RichText::new(&entry.address).color(theme::of(ui.ctx()).text_weak));
         }
         if ui.button(tr!("Add archive...")).clicked() {
             form.new = Some(NewConnection::default());
@@ -294,7 +294,7 @@ fn question(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) -> Option<A
 /// What was found; the row that is to be opened.
 fn list(ui: &mut Ui, view: &ArchiveView) -> Option<usize> {
     // Room that is always there, so that nothing moves.
-    ui.label(RichText::new(format!("{} ", view.said)).color(theme::TEXT_WEAK));
+    ui.label(RichText::new(format!("{} ", view.said)).color(theme::of(ui.ctx()).text_weak));
     let mut open = None;
     ScrollArea::both()
         .max_height(LIST_HEIGHT)

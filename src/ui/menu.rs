@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{Align, Button, MenuBar, RichText, Ui};
+use egui::{Align, Button, MenuBar, RichText, ThemePreference, Ui};
 
 use super::input::{Action, MouseProfile};
 use super::key_profiles::ProfileId;
@@ -35,7 +35,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             back_and_forth(ui, model, out);
             if let Some(case) = model.session.case() {
                 ui.with_layout(egui::Layout::left_to_right(Align::Center), |ui| {
-                    let text = RichText::new(title(case)).color(theme::TEXT_WEAK);
+                    let text = RichText::new(title(case)).color(theme::of(ui.ctx()).text_weak);
                     ui.add(egui::Label::new(text).truncate());
                 });
             }
@@ -328,6 +328,7 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
         ui.radio_value(&mut state.mouse, profile, text);
     }
     ui.separator();
+    ui.menu_button(tr!("Theme"), |ui| themes(ui, state));
     ui.menu_button(tr!("Language"), |ui| languages(ui, state));
     ui.menu_button(tr!("Size of text and buttons"), |ui| {
         for percent in SCALES_PERCENT {
@@ -339,6 +340,19 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
             }
         }
     });
+}
+
+/// How bright the panels are; the views stay black.
+fn themes(ui: &mut Ui, state: &mut UiState) {
+    for (theme, text) in [
+        (ThemePreference::Dark, tr!("Dark")),
+        (ThemePreference::Light, tr!("Light")),
+        (ThemePreference::System, tr!("As the system says")),
+    ] {
+        if ui.radio_value(&mut state.theme, theme, text).clicked() {
+            ui.close();
+        }
+    }
 }
 
 /// The languages of the window, each as it calls itself.

@@ -140,26 +140,27 @@ impl Message {
 }
 
 impl Severity {
-    fn color(self) -> egui::Color32 {
+    fn color(self, colours: &theme::Colours) -> egui::Color32 {
         match self {
             Self::Info => theme::GOOD,
-            Self::Warning => theme::WARNING,
-            Self::Error => theme::ERROR,
+            Self::Warning => colours.warning,
+            Self::Error => colours.error,
         }
     }
 }
 
 /// Draws one message; true when its button was pressed.
 fn message_ui(ui: &mut egui::Ui, message: &Message) -> bool {
+    let colours = theme::of(ui.ctx());
     let frame = Frame::popup(ui.style())
-        .fill(theme::PANEL)
-        .stroke(Stroke::new(1.0, message.severity.color()));
+        .fill(colours.panel)
+        .stroke(Stroke::new(1.0, message.severity.color(colours)));
     frame
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 let text = RichText::new(&message.text).color(match message.severity {
-                    Severity::Info => theme::TEXT,
-                    other => other.color(),
+                    Severity::Info => colours.text,
+                    other => other.color(colours),
                 });
                 ui.add(egui::Label::new(text).wrap());
                 ui.small_button(tr!("Close")).clicked()

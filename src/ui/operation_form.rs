@@ -119,7 +119,7 @@ fn apply(ui: &mut Ui, form: &OperationForm, case: &Case, out: &mut Vec<UiRequest
     // Room that is always there, so that nothing moves while one types.
     let error = command.err().map(|e| texts::worded(&e.to_string()));
     let error = error.unwrap_or_default();
-    ui.label(RichText::new(format!("{error} ")).color(theme::WARNING));
+    ui.label(RichText::new(format!("{error} ")).color(theme::of(ui.ctx()).warning));
 }
 
 fn row(

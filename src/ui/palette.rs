@@ -89,7 +89,10 @@ fn rows(ui: &mut Ui, found: &[Action], chosen: usize) -> Option<Action> {
                 let button = egui::Button::new(text)
                     .selected(n == chosen)
                     .frame_when_inactive(n == chosen)
-                    .right_text(RichText::new(keys.unwrap_or_default()).color(theme::TEXT_WEAK));
+                    .right_text(
+                        RichText::new(keys.unwrap_or_default())
+                            .color(theme::of(ui.ctx()).text_weak),
+                    );
                 let row = ui.add_sized([ui.available_width(), 22.0], button);
                 if n == chosen {
                     row.scroll_to_me(None);

@@ -37,8 +37,8 @@ pub fn show(
         egui::WidgetInfo::labeled(Role::Button, true, name)
     });
     let color = match response.hovered() {
-        true => theme::TEXT,
-        false => theme::TEXT_WEAK,
+        true => theme::DARK.text,
+        false => theme::DARK.text_weak,
     };
     let center = context.handle.center();
     for y in [-4.0, 0.0, 4.0] {

@@ -51,7 +51,7 @@ fn enter_pressed(ui: &Ui) -> bool {
 }
 
 fn main_button(text: &str) -> Button<'_> {
-    Button::new(RichText::new(text).strong()).fill(theme::ACCENT)
+    Button::new(RichText::new(text).strong().color(theme::ON_ACCENT)).fill(theme::ACCENT)
 }
 
 fn notice(ui: &mut Ui, answer: &mut Option<Answer>) {

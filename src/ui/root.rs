@@ -21,6 +21,7 @@ pub fn show(
 ) -> Vec<UiRequest> {
     let mut out = Vec::new();
     texts::speak(state.spoken());
+    ui.ctx().set_theme(state.theme);
     state.keys.tell(ui.ctx());
     actions::read_keys(ui.ctx(), model.session.tools(), state, &mut out);
     let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
@@ -87,7 +88,7 @@ pub fn show(
 fn on_surface(ui: &mut Ui, canvas: Option<&Canvas>, draw: impl FnOnce(&mut Ui) -> Rect) {
     let below = ui.painter().add(Shape::Noop);
     let rect = draw(ui);
-    let surface = view::surface(canvas, rect, theme::PANEL);
+    let surface = view::surface(canvas, rect, theme::of(ui.ctx()).panel);
     ui.painter().set(below, surface);
 }
 
@@ -105,6 +106,6 @@ fn drop_hint(ui: &Ui) {
         egui::Align2::CENTER_CENTER,
         tr!("Drop to open"),
         egui::FontId::proportional(22.0),
-        theme::TEXT,
+        theme::DARK.text,
     );
 }

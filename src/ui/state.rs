@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use egui::ThemePreference;
+
 use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
 use crate::volume::{Label, LayerId, title_of};
@@ -101,6 +103,8 @@ pub struct UiState {
     pub scale: f32,
     /// The language that was chosen; `None`: that of the system.
     pub language: Option<LanguageId>,
+    /// Dark, light, or as the system says.
+    pub theme: ThemePreference,
     /// The language of the system.
     pub system_language: LanguageId,
     /// What is remembered of the worklist.

@@ -59,8 +59,8 @@ fn device(ui: &mut Ui, model: &UiModel<'_>) {
         EngineStatus::Failed { message } => (tr!("No model").to_owned(), texts::worded(message)),
     };
     let color = match model.engine {
-        EngineStatus::Failed { .. } => theme::WARNING,
-        _ => theme::TEXT_WEAK,
+        EngineStatus::Failed { .. } => theme::of(ui.ctx()).warning,
+        _ => theme::of(ui.ctx()).text_weak,
     };
     let drawing = model.drawing_on.map_or_else(String::new, |name| {
         tr!("\nThe views are drawn by {name}", name)
@@ -68,7 +68,7 @@ fn device(ui: &mut Ui, model: &UiModel<'_>) {
     ui.label(RichText::new(text).color(color))
         .on_hover_text(format!("{hint}{drawing}").trim());
     ui.separator();
-    ui.label(RichText::new(tr!("Not for clinical use")).color(theme::TEXT_WEAK));
+    ui.label(RichText::new(tr!("Not for clinical use")).color(theme::of(ui.ctx()).text_weak));
 }
 
 fn job_ui(ui: &mut Ui, job: &Job, out: &mut Vec<UiRequest>) {

@@ -109,7 +109,7 @@ fn list(ui: &mut Ui, worklist: &Worklist, state: &UiState, out: &mut Vec<UiReque
     };
     let found: Vec<&Entry> = worklist.entries.iter().filter(is_found).collect();
     if found.is_empty() {
-        ui.label(RichText::new(tr!("No such case")).color(theme::TEXT_WEAK));
+        ui.label(RichText::new(tr!("No such case")).color(theme::of(ui.ctx()).text_weak));
     }
     let height = ui.text_style_height(&TextStyle::Body) + 6.0;
     ScrollArea::vertical()
@@ -149,13 +149,15 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
         egui::WidgetInfo::labeled(Role::Row, can_open, text)
     });
     if is_current {
-        ui.painter().rect_filled(rect, 2.0, theme::BUTTON_HOVERED);
+        ui.painter()
+            .rect_filled(rect, 2.0, theme::of(ui.ctx()).button_hovered);
     } else if can_open && response.hovered() {
-        ui.painter().rect_filled(rect, 2.0, theme::BUTTON);
+        ui.painter()
+            .rect_filled(rect, 2.0, theme::of(ui.ctx()).button);
     }
     let colour = match entry.is_open {
-        true => theme::TEXT,
-        false => theme::TEXT_WEAK,
+        true => theme::of(ui.ctx()).text,
+        false => theme::of(ui.ctx()).text_weak,
     };
     mark(ui, rect, entry);
     text_at(
@@ -180,7 +182,7 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
         right,
         Align2::RIGHT_CENTER,
         &minutes,
-        theme::TEXT_WEAK,
+        theme::of(ui.ctx()).text_weak,
     );
     let told = [state, entry.note.as_str()];
     let told: Vec<&str> = told.into_iter().filter(|t| !t.is_empty()).collect();
@@ -194,7 +196,7 @@ fn mark(ui: &Ui, row: Rect, entry: &Entry) {
     let stroke = |colour: Color32| egui::Stroke::new(1.5, colour);
     match entry.state {
         State::NotStarted => {
-            painter.circle_stroke(centre, 4.0, stroke(theme::TEXT_WEAK));
+            painter.circle_stroke(centre, 4.0, stroke(theme::of(ui.ctx()).text_weak));
         }
         State::InProgress => {
             painter.circle_stroke(centre, 4.0, stroke(theme::ACCENT));
@@ -205,7 +207,7 @@ fn mark(ui: &Ui, row: Rect, entry: &Entry) {
         }
         State::Flagged => {
             let square = Rect::from_center_size(centre, vec2(8.0, 8.0));
-            painter.rect_filled(square, 1.0, theme::WARNING);
+            painter.rect_filled(square, 1.0, theme::of(ui.ctx()).warning);
         }
     }
 }

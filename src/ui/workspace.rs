@@ -368,7 +368,7 @@ impl Behavior<PaneId> for Shown<'_, '_> {
     }
 
     fn drag_preview_stroke(&self, _visuals: &Visuals) -> Stroke {
-        Stroke::new(1.0, theme::ACCENT_BRIGHT)
+        Stroke::new(1.0, theme::DARK.accent_bright)
     }
 
     fn drag_preview_color(&self, _visuals: &Visuals) -> egui::Color32 {
@@ -386,7 +386,7 @@ fn welcome(ui: &Ui, area: Rect) {
         egui::Align2::CENTER_CENTER,
         text,
         egui::FontId::proportional(15.0),
-        theme::TEXT_WEAK,
+        theme::DARK.text_weak,
     );
 }
 

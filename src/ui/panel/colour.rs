@@ -79,7 +79,7 @@ fn swatch(ui: &mut Ui, [r, g, b]: [u8; 3], chosen: bool, name: &str) -> egui::Re
     ui.painter()
         .rect_filled(rect, 3.0, Color32::from_rgb(r, g, b));
     if chosen || response.hovered() {
-        let stroke = Stroke::new(1.5, theme::TEXT);
+        let stroke = Stroke::new(1.5, theme::of(ui.ctx()).text);
         ui.painter()
             .rect_stroke(rect, 3.0, stroke, StrokeKind::Outside);
     }

@@ -54,7 +54,7 @@ pub fn heading(
             }
             return;
         }
-        let count = RichText::new(labels.len().to_string()).color(theme::TEXT_WEAK);
+        let count = RichText::new(labels.len().to_string()).color(theme::of(ui.ctx()).text_weak);
         let sign = if is_closed { "+" } else { "-" };
         let button = Button::selectable(false, RichText::new(format!("{sign} {group}")).strong())
             .right_text(count)

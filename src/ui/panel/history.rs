@@ -42,7 +42,7 @@ pub fn show(
     let mut row = |ui: &mut Ui, position: usize| {
         let mut text = RichText::new(row_text(history, position));
         if position > here {
-            text = text.color(theme::TEXT_WEAK);
+            text = text.color(theme::of(ui.ctx()).text_weak);
         }
         let row = ui.selectable_label(position == here, text);
         if row.clicked() && position != here {

@@ -34,13 +34,13 @@ pub fn show(
 
 fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let Some(case) = model.session.case() else {
-        ui.label(RichText::new(tr!("Open a scan first")).color(theme::TEXT_WEAK));
+        ui.label(RichText::new(tr!("Open a scan first")).color(theme::of(ui.ctx()).text_weak));
         return;
     };
     if case.table().labels().is_empty() {
         ui.label(
             RichText::new(tr!("None yet. The first click, box or stroke starts one."))
-                .color(theme::TEXT_WEAK),
+                .color(theme::of(ui.ctx()).text_weak),
         );
     }
     let active = case.active().map(|l| l.value);
@@ -73,7 +73,7 @@ fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     state.label_at = active;
     let is_found = |label: &Label| state.finds(label);
     if !table.labels().is_empty() && !table.labels().iter().any(is_found) {
-        ui.label(RichText::new(tr!("No label of that name")).color(theme::TEXT_WEAK));
+        ui.label(RichText::new(tr!("No label of that name")).color(theme::of(ui.ctx()).text_weak));
     }
 }
 
@@ -243,13 +243,13 @@ fn name(
     };
     let mut text = RichText::new(label.title());
     if !label.visible {
-        text = text.color(theme::TEXT_WEAK);
+        text = text.color(theme::of(ui.ctx()).text_weak);
     }
     let button = Button::selectable(active, text)
         .right_text(RichText::new(volume).color(if active {
             Color32::WHITE
         } else {
-            theme::TEXT_WEAK
+            theme::of(ui.ctx()).text_weak
         }))
         .min_size(egui::vec2(ui.available_width(), 20.0))
         .truncate();

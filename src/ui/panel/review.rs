@@ -83,7 +83,7 @@ pub fn show(
 ) {
     state.review.update(case);
     let frame = egui::Frame::new()
-        .fill(theme::SUNKEN)
+        .fill(theme::of(ui.ctx()).sunken)
         .corner_radius(4.0)
         .inner_margin(6.0);
     frame.show(ui, |ui| {
@@ -105,12 +105,14 @@ pub fn show(
 }
 
 fn heading(ui: &mut Ui, text: String) {
-    let text = RichText::new(text).strong().color(theme::ACCENT_BRIGHT);
+    let text = RichText::new(text)
+        .strong()
+        .color(theme::of(ui.ctx()).accent_bright);
     ui.add(Text::new(text).truncate());
 }
 
 fn weak(ui: &mut Ui, text: impl Into<String>) {
-    ui.add(Text::new(RichText::new(text).color(theme::TEXT_WEAK)).wrap());
+    ui.add(Text::new(RichText::new(text).color(theme::of(ui.ctx()).text_weak)).wrap());
 }
 
 fn target(
@@ -132,7 +134,7 @@ fn target(
             true => tr!("{left} are proposed, but {name} is locked", left, name),
             false => tr!("{left} more lie in labels that keep them", left),
         };
-        ui.add(Text::new(RichText::new(text).color(theme::WARNING)).truncate());
+        ui.add(Text::new(RichText::new(text).color(theme::of(ui.ctx()).warning)).truncate());
     }
     expected(ui, proposal);
     prompts(ui, case, out);
@@ -237,7 +239,7 @@ fn structure(
                 .rect_filled(rect, 2.0, Color32::from_rgb(r, g, b));
             let mut text = RichText::new(&row.title);
             if standing.is_none() {
-                text = text.color(theme::FAINT);
+                text = text.color(theme::of(ui.ctx()).faint);
             }
             let name = ui
                 .add(Text::new(text).truncate().sense(Sense::click()))
@@ -260,7 +262,8 @@ fn structure(
 fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
     let tool = Tool::of(model.session.tools().tool);
     if let EngineStatus::Failed { message } = model.engine {
-        let text = RichText::new(tr!("No model: {message}", message)).color(theme::WARNING);
+        let text =
+            RichText::new(tr!("No model: {message}", message)).color(theme::of(ui.ctx()).warning);
         ui.add(Text::new(text).wrap());
         return weak(ui, tr!("Viewing, painting and saving work without it."));
     }
@@ -324,11 +327,10 @@ fn decision(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
                 (ui.available_width() - ui.spacing().item_spacing.x) / 2.0,
                 26.0,
             );
-            let button = Button::new(RichText::new(accept).strong());
-            let button = if stands {
-                button.fill(theme::GOOD)
-            } else {
-                button
+            let text = RichText::new(accept).strong();
+            let button = match stands {
+                true => Button::new(text.color(theme::ON_ACCENT)).fill(theme::GOOD),
+                false => Button::new(text),
             };
             let keys = super::keys_text(ui, Action::Accept);
             let response = ui

@@ -452,6 +452,6 @@ fn no_canvas(painter: &Painter, view: &PlacedView) {
         egui::Align2::CENTER_CENTER,
         tr!("The scan cannot be drawn: no graphics adapter"),
         egui::FontId::proportional(14.0),
-        theme::WARNING,
+        theme::DARK.warning,
     );
 }

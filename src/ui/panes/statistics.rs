@@ -167,7 +167,8 @@ impl Pane for Table {
             let name = tr!("Statistics, {rows} labels", rows = rows.len());
             egui::WidgetInfo::labeled(Role::Table, true, name)
         });
-        ui.painter().rect_filled(context.rect, 0.0, theme::PANEL);
+        ui.painter()
+            .rect_filled(context.rect, 0.0, theme::of(ui.ctx()).panel);
         let mut inner = context.rect.shrink(6.0);
         inner.min.y += TOP;
         let mut intents = Vec::new();
@@ -300,7 +301,7 @@ fn table(
     ui.set_min_width(width);
     let (head, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
     for (n, column) in columns.iter().enumerate() {
-        let title = RichText::new(texts::of(column.title)).color(theme::TEXT_WEAK);
+        let title = RichText::new(texts::of(column.title)).color(theme::of(ui.ctx()).text_weak);
         in_cell(ui, cell(head, n), |ui| {
             ui.label(title).on_hover_text(texts::of(column.hint))
         });
@@ -317,7 +318,8 @@ fn table(
                     egui::WidgetInfo::labeled(Role::Row, true, tr!("Go to {title}", title))
                 });
                 if response.hovered() || active == Some(label.value) {
-                    ui.painter().rect_filled(rect, 2.0, theme::BUTTON);
+                    ui.painter()
+                        .rect_filled(rect, 2.0, theme::of(ui.ctx()).button);
                 }
                 named(ui, rect, label);
                 for (n, column) in columns.iter().enumerate() {

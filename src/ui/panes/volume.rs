@@ -342,7 +342,7 @@ fn pixel(rect: Rect, pixels_per_point: f32, pos: Pos2) -> (f64, f64) {
 
 /// Where the cross-hair is, with a gap so that what it points at can be seen.
 fn cross(painter: &egui::Painter, at: Pos2) {
-    let stroke = Stroke::new(1.0, theme::ACCENT_BRIGHT);
+    let stroke = Stroke::new(1.0, theme::DARK.accent_bright);
     for direction in [
         vec2(1.0, 0.0),
         vec2(-1.0, 0.0),
@@ -356,8 +356,13 @@ fn cross(painter: &egui::Painter, at: Pos2) {
 fn nothing_to_see(ui: &Ui, rect: Rect, text: &str) {
     let font = egui::FontId::proportional(14.0);
     let middle = rect.center();
-    ui.painter()
-        .text(middle, Align2::CENTER_CENTER, text, font, theme::WARNING);
+    ui.painter().text(
+        middle,
+        Align2::CENTER_CENTER,
+        text,
+        font,
+        theme::DARK.warning,
+    );
 }
 
 /// What a screen reader and a test see.

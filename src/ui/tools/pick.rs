@@ -49,7 +49,7 @@ impl Kind for Pick {
         };
         let label = case.label_shown_at(voxel);
         let title = label.map_or_else(|| tr!("no label here").to_owned(), |l| l.title());
-        let [r, g, b, _] = theme::FAINT.to_array();
+        let [r, g, b, _] = theme::DARK.faint.to_array();
         let receiver = Receiver {
             color: label.map_or([r, g, b], |l| l.color),
             is_new: false,
