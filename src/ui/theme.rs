@@ -97,7 +97,7 @@ pub const ACCENT: Color32 = Color32::from_rgb(46, 120, 158);
 /// Accepting; the same in every theme.
 pub const GOOD: Color32 = Color32::from_rgb(52, 128, 82);
 /// Text on [`ACCENT`] and [`GOOD`].
-pub const ON_ACCENT: Color32 = Color32::from_rgb(240, 244, 247);
+pub const ON_ACCENT: Color32 = Color32::from_rgb(250, 252, 253);
 
 /// Letters, slice numbers and scale bar over the scan.
 pub const VIEW_TEXT: Color32 = Color32::from_rgb(196, 202, 150);
@@ -281,7 +281,7 @@ mod tests {
         }
         for fill in [ACCENT, GOOD] {
             assert!(
-                contrast(ON_ACCENT, fill) >= 4.4,
+                contrast(ON_ACCENT, fill) >= 4.5,
                 "the chosen and the main button"
             );
         }

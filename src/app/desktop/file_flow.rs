@@ -399,7 +399,8 @@ impl Window {
                 let step = "names and colours";
                 self.apply(LabelCommand::Take { step, entries });
             }
-            Some(FileOutcome::LabelTableWritten(path)) => {
+            Some(FileOutcome::LabelTableWritten(path, told)) => {
+                self.warn_of(Vec::from_iter(told).as_slice());
                 let text = tr!("Names and colours written: {path}", path = path.display());
                 self.state.messages.push_on_scan(Severity::Info, text);
             }
