@@ -23,6 +23,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
     MenuBar::new().ui(ui, |ui| {
         ui.menu_button("File", |ui| file(ui, model, out));
         ui.menu_button("Edit", |ui| edit(ui, model, out));
+        ui.menu_button("Model", |ui| entry(ui, true, Action::ShowTeaching, out));
         ui.menu_button("View", |ui| view(ui, model, state, out));
         ui.menu_button("Help", |ui| {
             entry(ui, true, Action::ShowPalette, out);

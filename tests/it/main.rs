@@ -64,6 +64,7 @@ mod slice_view;
 mod statistics;
 mod support;
 mod surfaces;
+mod teaching;
 mod tools;
 mod training;
 mod training_cache;
