@@ -78,3 +78,53 @@ fn grouped(adapter: &WeightMap) -> Result<Factors<'_>, CheckpointError> {
     }
     Ok(groups)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(tensors: &[(&str, &[usize], &[f32])]) -> WeightMap {
+        let mut map = WeightMap::default();
+        for (name, shape, data) in tensors {
+            map.insert(*name, HostTensor::new(*shape, data.to_vec()));
+        }
+        map
+    }
+
+    #[test]
+    fn increments_of_every_form_are_added() {
+        let base = map(&[
+            ("norm", &[2], &[1.0, 2.0]),
+            ("linear", &[2, 2], &[1.0, 0.0, 0.0, 1.0]),
+            ("conv", &[2, 1, 2], &[0.0; 4]),
+        ]);
+        let adapter = map(&[
+            ("norm:whole.0", &[1, 2], &[0.5, -0.5]),
+            ("linear:low_rank.0", &[2, 1], &[1.0, 2.0]),
+            ("linear:low_rank.1", &[1, 2], &[3.0, 4.0]),
+            ("conv:depthwise.0", &[2, 1], &[1.0, 2.0]),
+            ("conv:depthwise.1", &[1, 1], &[3.0]),
+            ("conv:depthwise.2", &[1, 2], &[1.0, 10.0]),
+        ]);
+        let merged = merged(&base, &adapter).unwrap();
+        let read = |name: &str| merged.read(name).unwrap().data;
+        assert_eq!(read("norm"), [1.5, 1.5]);
+        assert_eq!(read("linear"), [4.0, 4.0, 6.0, 9.0]);
+        assert_eq!(read("conv"), [3.0, 30.0, 6.0, 60.0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let base = map(&[("norm", &[2], &[1.0, 2.0])]);
+        let refused: [(&str, &[usize], &[f32]); 5] = [
+            ("other:whole.0", &[1, 2], &[0.0; 2]),
+            ("norm:whole.0", &[1, 3], &[0.0; 3]),
+            ("norm:whole.1", &[1, 2], &[0.0; 2]),
+            ("norm:strange.0", &[1, 2], &[0.0; 2]),
+            ("norm:whole.0", &[1, 2], &[f32::NAN, 0.0]),
+        ];
+        for tensor in refused {
+            assert!(merged(&base, &map(&[tensor])).is_err(), "{}", tensor.0);
+        }
+    }
+}

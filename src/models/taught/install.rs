@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::models::checkpoint::Precision;
+use crate::models::registry::is_boxed;
 use crate::models::{
     DeviceChoice, ModelCard, ModelError, check_free, install_model, installed_tensors, open_stored,
 };
@@ -39,11 +40,17 @@ fn free_version(id: &str) -> Result<String, ModelError> {
 /// # Errors
 /// No such model, one that was not taught, a file that cannot be written.
 pub fn export_adapter(id: &str, out: &Path) -> Result<usize, ModelError> {
+    let not_taught = || {
+        ModelError::Unsupported(format!(
+            "'{id}' was not taught: only what was taught can be exported, as an adapter"
+        ))
+    };
+    if is_boxed(id) {
+        return Err(not_taught());
+    }
     let (card, weights) = installed_tensors(id)?;
     if card.taught.is_none() {
-        return Err(ModelError::Unsupported(format!(
-            "'{id}' was not taught here: only what was taught can be exported, as an adapter"
-        )));
+        return Err(not_taught());
     }
     write_adapter(out, &card, &weights)
 }

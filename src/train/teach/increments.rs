@@ -148,3 +148,81 @@ impl ModuleMapper for Adder {
         Param::initialized(id, base + increment)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::module::ModuleVisitor;
+
+    use super::super::methods::{method_named, method_names};
+    use super::*;
+    use crate::models::checkpoint::{HostTensor, Missing, export, fill};
+    use crate::models::prosector1::NetConfig;
+    use crate::models::taught::{merged, starting_weights};
+    use crate::models::{TaughtStructure, stored_model};
+    use crate::volume::Modality;
+
+    struct ByPath {
+        path: Vec<String>,
+        found: HashMap<String, HostTensor>,
+    }
+
+    impl ModuleVisitor for ByPath {
+        fn enter_module(&mut self, name: &str, _container_type: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container_type: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found
+                .insert(self.path.join("."), HostTensor::of(&param.val()));
+        }
+    }
+
+    /// What is learnt through is what is opened later.
+    #[test]
+    fn the_taught_network_is_that_of_the_adapter() {
+        let structure = TaughtStructure {
+            name: "prostate".to_owned(),
+            modality: Modality::Mr,
+            spacing_mm: [1.0; 3],
+            known_to_base: false,
+        };
+        let base = stored_model(None).unwrap();
+        let start = starting_weights(&base, Some(&structure)).unwrap();
+        let device = Device::flex();
+        let net = ProsectorNet::new(&NetConfig::new(1), &device);
+        let net = fill(net, &start, Missing::Refused, "the base").unwrap();
+        for name in method_names() {
+            let plan = Plan::new(method_named(name).unwrap(), &start, true);
+            let mut increments = plan.start(7, &device);
+            for factor in &mut increments.factors {
+                *factor = factor.clone().map(|f| f + 0.01);
+            }
+            let mut taught = ByPath {
+                path: Vec::new(),
+                found: HashMap::new(),
+            };
+            plan.network(net.clone(), &increments).visit(&mut taught);
+            let adapter = export(&increments, &plan.entries(&increments));
+            let opened = merged(&start, &adapter).unwrap();
+            assert!(
+                plan.parameters() < 2_500_000,
+                "{name}: {}",
+                plan.parameters()
+            );
+            let changed = opened.names().filter(|weight| {
+                let (found, expected) = (&taught.found[*weight], opened.read(weight).unwrap());
+                let same = found.data.iter().zip(&expected.data);
+                assert!(
+                    same.clone().all(|(a, b)| (a - b).abs() < 1e-5),
+                    "{name}: {weight}"
+                );
+                expected.data != start.read(weight).unwrap().data
+            });
+            assert!(changed.count() >= 4, "{name}");
+        }
+    }
+}
