@@ -23,7 +23,6 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
     MenuBar::new().ui(ui, |ui| {
         ui.menu_button("File", |ui| file(ui, model, out));
         ui.menu_button("Edit", |ui| edit(ui, model, out));
-        ui.menu_button("Model", |ui| entry(ui, true, Action::ShowTeaching, out));
         ui.menu_button("View", |ui| view(ui, model, state, out));
         ui.menu_button("Help", |ui| {
             entry(ui, true, Action::ShowPalette, out);
@@ -197,6 +196,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::GoToDoubt, out);
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
+    entry(ui, true, Action::ShowTeaching, out);
     let mut by_hand = model.session.tools().asks_by_hand;
     let hint = "Give several clicks and boxes first, then ask with Ctrl+Enter";
     let waits = ui.checkbox(&mut by_hand, "Prompts wait until the model is asked");

@@ -14,6 +14,7 @@ mod pictures;
 mod review;
 mod second_image;
 mod statistics;
+mod teaching;
 mod tools;
 mod toy;
 mod words;
