@@ -113,6 +113,7 @@ pub enum Action {
     OpenFolder,
     OpenByPath,
     ShowArchives,
+    ShowTeaching,
     ChooseSeries,
     OpenSample,
     OpenProject,
@@ -339,6 +340,7 @@ impl Action {
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
             Self::ShowArchives => "PACS...",
+            Self::ShowTeaching => "Teach from cases...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
@@ -410,6 +412,7 @@ impl Action {
             | Self::OpenFolder
             | Self::OpenByPath
             | Self::ShowArchives
+            | Self::ShowTeaching
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject

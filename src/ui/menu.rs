@@ -226,6 +226,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::GoToDoubt, out);
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
+    entry(ui, true, Action::ShowTeaching, out);
     let mut by_hand = model.session.tools().asks_by_hand;
     let hint = tr!("Give several clicks and boxes first, then ask with Ctrl+Enter");
     let waits = ui.checkbox(&mut by_hand, tr!("Prompts wait until the model is asked"));

@@ -6,8 +6,8 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
-    actions, archive, help, menu, operation_form, palette, panel, question, status, theme, view,
-    worklist, workspace,
+    actions, archive, help, menu, operation_form, palette, panel, question, status, teach, theme,
+    view, worklist, workspace,
 };
 use crate::session::Severity;
 use crate::ui::texts::{self, tr};
@@ -78,6 +78,7 @@ pub fn show(
     help::show(ui.ctx(), model, state);
     operation_form::show(ui.ctx(), model, state, &mut out);
     archive::show(ui.ctx(), model, state, &mut out);
+    teach::show(ui.ctx(), model, state, &mut out);
     palette::show(ui.ctx(), model, state, &mut out);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx(), left);

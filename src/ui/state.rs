@@ -17,6 +17,7 @@ use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
 use super::panes::PaneId;
+use super::teach::TeachForm;
 use super::texts::LanguageId;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, DrawnLabels};
@@ -61,6 +62,8 @@ pub struct UiState {
     pub form: Option<OperationForm>,
     /// The window of archives, while it is open.
     pub archive: Option<ArchiveForm>,
+    /// The window of teaching, while it is open.
+    pub teach: Option<TeachForm>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.

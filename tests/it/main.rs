@@ -64,6 +64,7 @@ mod slice_view;
 mod statistics;
 mod support;
 mod surfaces;
+mod teaching;
 mod texts;
 mod tools;
 mod training;

@@ -140,7 +140,10 @@ impl Window {
                 id,
                 fraction,
                 stage,
-            } => self.jobs.progress(|o| o.is_engine(id), fraction, stage),
+            } => {
+                self.lesson_goes_on(id, fraction);
+                self.jobs.progress(|o| o.is_engine(id), fraction, stage);
+            }
             Event::FinishedAuto {
                 id,
                 result,
@@ -161,7 +164,7 @@ impl Window {
     fn ticket_of(&mut self, id: JobId) -> Option<Ticket> {
         match self.jobs.remove(|o| o.is_engine(id))? {
             Owner::Engine(_, ticket) => Some(ticket),
-            Owner::File(_) | Owner::Network(_) => None,
+            Owner::File(_) | Owner::Network(_) | Owner::Lesson(_) => None,
         }
     }
 
@@ -182,6 +185,10 @@ impl Window {
     }
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
+            self.jobs.remove(|o| o.is_engine(id));
+            return self.lesson_ended(failure);
+        }
         if let Some(ticket) = self.ticket_of(id) {
             self.apply(AiCommand::JobEnded { ticket, failure });
         }

@@ -16,6 +16,7 @@ mod path_flow;
 mod recovery_flow;
 mod requests;
 mod second_flow;
+mod teach_flow;
 mod waker;
 mod wheel;
 mod window;

@@ -29,6 +29,7 @@ use super::memory::WindowMemory;
 use super::model_choice::start_engine;
 use super::path_flow::is_project;
 use super::recovery_flow::start_journal;
+use super::teach_flow::Teaching;
 use super::waker::Waker;
 use super::worker::Worker;
 use super::worklist::Worklist;
@@ -52,6 +53,7 @@ pub struct Window {
     pub(super) files: Worker<FileOutcome>,
     pub(super) archives: Archives,
     pub(super) flow: FileFlow,
+    pub(super) teaching: Teaching,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
     pub(super) measuring: Measuring,
@@ -113,6 +115,7 @@ impl Window {
                 waking(),
             )?,
             flow: FileFlow::default(),
+            teaching: Teaching::new(options.data_folder.as_deref()),
             dialogs,
             jobs: Jobs::default(),
             measuring: Measuring::new(waking())?,
@@ -294,6 +297,7 @@ impl eframe::App for Window {
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
             archive: self.archives.view(),
+            teaching: self.teaching.view(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),

@@ -15,6 +15,7 @@ mod pictures;
 mod review;
 mod second_image;
 mod statistics;
+mod teaching;
 mod themes;
 mod tools;
 mod toy;
