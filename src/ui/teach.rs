@@ -4,6 +4,7 @@ use egui::{Button, ComboBox, Context, Grid, ProgressBar, RichText, TextEdit, Ui,
 
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
+use super::texts::{self, tr};
 use super::theme;
 use crate::models::{Compared, Verdict};
 
@@ -88,7 +89,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
     };
     let mut open = true;
     let mut asked = None;
-    Window::new("Teach from cases")
+    Window::new(tr!("Teach from cases"))
         .open(&mut open)
         .default_pos([80.0, 80.0])
         .default_width(460.0)
@@ -107,11 +108,11 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             }
             ui.separator();
             ui.horizontal(|ui| {
-                let back = ui.button("Back to the model before");
+                let back = ui.button(tr!("Back to the model before"));
                 if back.clicked() {
                     asked = Some(TeachRequest::RollBack);
                 }
-                ui.label(RichText::new(&view.said).color(theme::TEXT_WEAK));
+                ui.label(RichText::new(texts::worded(&view.said)).color(theme::of(ui.ctx()).text_weak));
             });
         });
     out.extend(asked.map(UiRequest::Teach));
@@ -125,16 +126,18 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
     let view = model.teaching;
     let mut asked = None;
     if view.cases.is_empty() {
-        ui.label("No case is used yet. Draw or correct labels, then use the case.");
+        ui.label(tr!(
+            "No case is used yet. Draw or correct labels, then use the case."
+        ));
     }
     for (n, case) in view.cases.iter().enumerate() {
         ui.horizontal(|ui| {
-            if ui.small_button("Leave out").clicked() {
+            if ui.small_button(tr!("Leave out")).clicked() {
                 asked = Some(TeachRequest::Forget(n));
             }
             ui.label(&case.title);
             let names = case.structures.join(", ");
-            ui.label(RichText::new(names).color(theme::TEXT_WEAK));
+            ui.label(RichText::new(names).color(theme::of(ui.ctx()).text_weak));
         });
     }
     let drawn = model
@@ -142,9 +145,11 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
         .case()
         .is_some_and(|c| !c.table().labels().is_empty());
     let this = ui
-        .add_enabled(drawn, Button::new("Use this case for teaching"))
-        .on_hover_text("Its labels as they are now; they stay on this computer")
-        .on_disabled_hover_text("Open a scan and draw or correct its labels first");
+        .add_enabled(drawn, Button::new(tr!("Use this case for teaching")))
+        .on_hover_text(tr!(
+            "Its labels as they are now; they stay on this computer"
+        ))
+        .on_disabled_hover_text(tr!("Open a scan and draw or correct its labels first"));
     if this.clicked() {
         asked = Some(TeachRequest::UseThisCase);
     }
@@ -153,30 +158,30 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
 
 /// What is learnt, and the button that begins.
 fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequest> {
-    const PROMPTS: &str = "answers to clicks and boxes";
+    let prompts = tr!("answers to clicks and boxes");
     Grid::new("lesson").num_columns(2).show(ui, |ui| {
-        let label = ui.label("Teach");
+        let label = ui.label(tr!("Teach"));
         ComboBox::from_id_salt("taught structure")
             .width(FIELD_WIDTH)
-            .selected_text(form.structure.as_deref().unwrap_or(PROMPTS))
+            .selected_text(form.structure.as_deref().unwrap_or(prompts))
             .show_ui(ui, |ui| {
-                ui.selectable_value(&mut form.structure, None, PROMPTS);
+                ui.selectable_value(&mut form.structure, None, prompts);
                 for name in view.structures() {
                     let value = Some(name.to_owned());
-                    ui.selectable_value(&mut form.structure, value, format!("to find {name}"));
+                    ui.selectable_value(&mut form.structure, value, tr!("to find {name}", name));
                 }
             })
             .response
             .labelled_by(label.id);
         ui.end_row();
-        let label = ui.label("Call it");
+        let label = ui.label(tr!("Call it"));
         let field = TextEdit::singleline(&mut form.name).desired_width(FIELD_WIDTH);
         ui.add(field).labelled_by(label.id);
         ui.end_row();
     });
     ui.checkbox(
         &mut form.unproven,
-        "Keep it also where it is not proven to be better",
+        tr!("Keep it also where it is not proven to be better"),
     );
     let is_named = !form.name.is_empty()
         && form
@@ -185,27 +190,31 @@ fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequ
             .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     let ready = is_named && !view.cases.is_empty() && view.fraction.is_none();
     let button = ui
-        .add_enabled(ready, Button::new("Teach"))
-        .on_hover_text("Takes minutes to an hour, in the background; clicks go first")
-        .on_disabled_hover_text("Use a case, and give a name of letters, digits, '-' and '_'");
+        .add_enabled(ready, Button::new(tr!("Teach")))
+        .on_hover_text(tr!(
+            "Takes minutes to an hour, in the background; clicks go first"
+        ))
+        .on_disabled_hover_text(tr!(
+            "Use a case, and give a name of letters, digits, '-' and '_'"
+        ));
     button.clicked().then(|| TeachRequest::Teach(form.clone()))
 }
 
 /// Before and after, and the decision.
 fn outcome(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
-    let words = result.verdict.words();
-    ui.label(RichText::new(format!("On cases left out: {words}")).strong());
+    let words = texts::worded(result.verdict.words());
+    ui.label(RichText::new(tr!("On cases left out: {words}", words)).strong());
     if !result.measured.is_empty() {
         Grid::new("before and after").striped(true).show(ui, |ui| {
             for head in [
-                "Given",
-                "Dice before",
-                "after",
-                "noise",
-                "NSD before",
-                "after",
+                tr!("Given"),
+                tr!("Dice before"),
+                tr!("after"),
+                tr!("noise"),
+                tr!("NSD before"),
+                tr!("after"),
             ] {
-                ui.label(RichText::new(head).color(theme::TEXT_WEAK));
+                ui.label(RichText::new(head).color(theme::of(ui.ctx()).text_weak));
             }
             ui.end_row();
             for row in &result.measured {
@@ -222,15 +231,15 @@ fn outcome(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
         });
     }
     if !result.is_kept {
-        ui.label("Nothing was kept: the model is as it was.");
+        ui.label(tr!("Nothing was kept: the model is as it was."));
         return None;
     }
     let mut asked = None;
     ui.horizontal(|ui| {
-        if ui.button("Use it from now on").clicked() {
+        if ui.button(tr!("Use it from now on")).clicked() {
             asked = Some(TeachRequest::Accept);
         }
-        if ui.button("Throw it away").clicked() {
+        if ui.button(tr!("Throw it away")).clicked() {
             asked = Some(TeachRequest::Discard);
         }
     });
