@@ -16,7 +16,7 @@ fn cases_are_given_one_by_one_and_left_out_again() {
     bench.choose("Edit", "Teach from cases");
     assert!(bench.shows("No case is used yet"));
     bench.press("Segment organs");
-    bench.press("Accept");
+    bench.press("Accept all");
     bench.press("Use this case for teaching");
     assert!(!bench.shows("No case is used yet"));
     assert!(bench.shows("spinal_cord, larynx"), "{:?}", bench.texts());
