@@ -111,7 +111,7 @@ fn folder_of(out: &Path) -> PathBuf {
 /// Why a run cannot go on from what is at a path.
 fn found(path: &Path, identity: &Identity) -> Result<(), String> {
     let text = std::fs::read_to_string(path)
-        .map_err(|_| "there is none to go on from; start without --resume".to_owned())?;
+        .map_err(|e| format!("there is none to go on from ({e}); start without --resume"))?;
     let found: Identity = toml::from_str(&text).map_err(|e| e.message().to_owned())?;
     if found == *identity {
         return Ok(());

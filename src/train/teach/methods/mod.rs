@@ -13,9 +13,12 @@ pub(super) struct Method {
     pub name: &'static str,
     /// Highest learning rate.
     pub rate: f64,
-    /// The form of what a weight of this name and shape learns, and its rank; `None` where it stays as it is.
-    pub form: fn(name: &str, shape: &[usize]) -> Option<(&'static Form, usize)>,
+    /// The form of what a weight of this name and shape learns.
+    pub form: fn(name: &str, shape: &[usize]) -> Choice,
 }
+
+/// The form of what a weight learns, and its rank; `None` where the weight stays as it is.
+pub(super) type Choice = Option<(&'static Form, usize)>;
 
 const METHODS: [&Method; 4] = [
     &norm::METHOD,
@@ -37,10 +40,10 @@ pub(super) fn method_named(name: &str) -> Option<&'static Method> {
 /// The method for so many cases, of a structure to find or of answers to prompts: the fewer cases, the fewer parameters
 /// of those that the rest of the model relies on.
 pub(super) fn method_for(cases: usize, finds: bool) -> &'static Method {
-    match (finds, cases) {
-        (true, _) => &lora::METHOD,
-        (false, ..=2) => &norm::METHOD,
-        (false, _) => &lora::METHOD,
+    if !finds && cases <= 2 {
+        &norm::METHOD
+    } else {
+        &lora::METHOD
     }
 }
 
@@ -55,6 +58,6 @@ fn is_head(name: &str) -> bool {
 }
 
 /// All of a weight.
-fn whole() -> Option<(&'static Form, usize)> {
+fn whole() -> Choice {
     Some((&WHOLE, 1))
 }
