@@ -112,7 +112,9 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
                 if back.clicked() {
                     asked = Some(TeachRequest::RollBack);
                 }
-                ui.label(RichText::new(texts::worded(&view.said)).color(theme::of(ui.ctx()).text_weak));
+                ui.label(
+                    RichText::new(texts::worded(&view.said)).color(theme::of(ui.ctx()).text_weak),
+                );
             });
         });
     out.extend(asked.map(UiRequest::Teach));
