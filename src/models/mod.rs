@@ -40,7 +40,7 @@ pub(crate) mod window_model;
 pub use card::{ModelCard, Structure};
 pub use certainty::{Certainty, UncertainPart};
 pub use device::{ComputeDevice, DeviceChoice};
-pub use import::{ImportOptions, import_model};
+pub use import::{ImportOptions, folder_system, import_model, is_limited};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
 pub use registry::{installed_models, open_model, open_uncalibrated, verify_model};
 pub use segmenter::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter};

@@ -114,6 +114,7 @@ pub enum Action {
     ChooseSeries,
     OpenSample,
     OpenProject,
+    ImportModel,
     NextCase,
     CaseDone,
     CaseFlagged,
@@ -248,6 +249,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenProject: ;
+    ImportModel: ;
     OpenLabels: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
@@ -335,6 +337,7 @@ impl Action {
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
+            Self::ImportModel => "Import a trained model...",
             Self::NextCase => "Next case",
             Self::CaseDone => "Case done, next",
             Self::CaseFlagged => "Flag case, next",
@@ -406,6 +409,7 @@ impl Action {
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject
+            | Self::ImportModel
             | Self::NextCase
             | Self::CaseDone
             | Self::CaseFlagged

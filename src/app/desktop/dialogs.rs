@@ -31,6 +31,10 @@ pub enum PathPurpose {
     WriteLabelTable,
     /// An annotation project.
     OpenProject,
+    /// Another image of the scan's grid, for a model that takes several.
+    OpenChannel,
+    /// The folder of a trained model.
+    ImportModel,
 }
 
 /// The answer to a question for a path.
@@ -119,11 +123,12 @@ impl FileDialogs for NativeDialogs {
             | PathPurpose::OpenSecond
             | PathPurpose::OpenTransform
             | PathPurpose::OpenProject
+            | PathPurpose::OpenChannel
             | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
-            PathPurpose::OpenFolder => {
+            PathPurpose::OpenFolder | PathPurpose::ImportModel => {
                 let folder = dialog.pick_folder();
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
@@ -170,6 +175,8 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::ReadLabelTable => "Read names and colours of labels",
         PathPurpose::WriteLabelTable => "Write names and colours of labels",
         PathPurpose::OpenProject => "Open a worklist",
+        PathPurpose::OpenChannel => "Open another image of the scan's grid",
+        PathPurpose::ImportModel => "Open the folder of a trained model",
     }
 }
 
@@ -178,7 +185,7 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
         PathPurpose::OpenTransform | PathPurpose::SaveTransform => {
             dialog.add_filter("ITK transform", &["tfm", "txt"])
         }
-        PathPurpose::OpenScan | PathPurpose::OpenSecond => dialog
+        PathPurpose::OpenScan | PathPurpose::OpenSecond | PathPurpose::OpenChannel => dialog
             .add_filter("All files", &["*"])
             .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
             .add_filter("NRRD and MetaImage", &["nrrd", "nhdr", "mha", "mhd"])
@@ -206,6 +213,6 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter("3D Slicer colour table", &["csv", "ctbl"])
             .add_filter("ITK-SNAP label description", &["label", "txt"]),
         PathPurpose::OpenProject => dialog.add_filter("Annotation project", &["toml"]),
-        PathPurpose::OpenFolder => dialog,
+        PathPurpose::OpenFolder | PathPurpose::ImportModel => dialog,
     }
 }

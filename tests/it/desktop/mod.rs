@@ -7,6 +7,7 @@ mod label_list;
 mod layers;
 mod losses;
 mod measuring;
+mod models;
 mod own_grids;
 mod panel;
 mod panes;

@@ -20,6 +20,27 @@ impl Heads {
         }
     }
 
+    /// The label of a voxel from the logits of all heads. The first of equal classes wins; a region needs a probability
+    /// above 0.5, and the last of several writes.
+    pub fn label_of(&self, logits: &[f32]) -> u16 {
+        match self {
+            Self::Classes(_) => {
+                let mut best = (f32::NEG_INFINITY, 0);
+                for (class, &logit) in logits.iter().enumerate() {
+                    if logit > best.0 {
+                        best = (logit, class as u16);
+                    }
+                }
+                best.1
+            }
+            Self::Regions(order) => {
+                let mut regions = order.iter().zip(logits);
+                let last = regions.rfind(|&(_, &logit)| sigmoid(logit) > 0.5);
+                last.map_or(0, |(&label, _)| label)
+            }
+        }
+    }
+
     /// Probabilities of logits, one channel after the other (`LabelManager.apply_inference_nonlin`): softmax over the
     /// classes, a sigmoid for each region.
     pub fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
