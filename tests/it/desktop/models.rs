@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use eframe::egui::{Key, Modifiers};
 use prosector::io;
 
 use super::phantom;
@@ -47,7 +48,7 @@ fn a_model_of_several_images_asks_for_those_that_are_not_open() {
     bench.press("Choose T1...");
     assert!(bench.shows("t2.nii.gz: choose another"));
     bench.picture("channels_chosen");
-    bench.key(eframe::egui::Modifiers::NONE, eframe::egui::Key::Enter);
+    bench.key(Modifiers::NONE, Key::Enter);
     assert!(bench.shows("Proposal: 2 structures"), "{:?}", bench.texts());
     // They are still there the next time.
     bench.press("Reject all");
@@ -75,19 +76,20 @@ fn a_licence_that_limits_use_is_read_before_anything_is_imported() {
     bench.choose("File", "Import a trained model");
     assert!(bench.shows("CC BY-NC-SA 4.0"), "{:?}", bench.messages());
     bench.picture("licence");
-    bench.key(eframe::egui::Modifiers::NONE, eframe::egui::Key::Enter);
+    bench.key(Modifiers::NONE, Key::Enter);
     assert!(
         bench.shows("Import, and keep to it"),
         "Enter does not accept it"
     );
     bench.press("Do not import");
     assert!(!bench.messages().iter().any(|m| m.contains("Imported")));
-    bench.will_choose(folder.path());
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    bench.will_choose(&empty);
     bench.choose("File", "Import a trained model");
+    let told = bench.messages();
     assert!(
-        bench
-            .messages()
-            .iter()
-            .any(|m| m.contains("no trained nnU-Net model"))
+        told.iter().any(|m| m.contains("no trained nnU-Net model")),
+        "{told:?}"
     );
 }
