@@ -7,10 +7,11 @@ Usage: pip install nnunetv2, cargo build --release, then
 
 Cases: patch (one window of 128 voxels a side, 25 outputs), scan_3mm (a scan of DATA through the 3 mm network of 118
 outputs), scan_1p5mm (one through the 25 outputs of a part), memory (ours alone: 512 x 512 x 600 voxels through a small
-network of 118 outputs). Each run is a process of its own, theirs and ours in turn, so that both meet the same
-neighbours; processor time of all threads is what can be compared while other programs run. Theirs is timed from the
-image's file to that of the labels, without the start of Python, the import of PyTorch and the loading of the weights;
-ours is the whole process, the loading of the weights included. Peak memory is the process's. The last column counts the voxels that have another label.
+network of 118 outputs, as TotalSegmentator's total_fast). Each run is a process of its own, theirs and ours in turn, so
+that both meet the same neighbours; processor time of all threads is what can be compared while other programs run. Theirs
+is timed from the image's file to that of the labels, without the start of Python, the import of PyTorch and the loading of
+the weights; ours is the whole process, the loading of the weights included. Peak memory is the process's. The last column
+counts the voxels that have another label.
 
 `--shapes` times single convolutions by their shape beside PyTorch's (oneDNN), channels last for both.
 """
@@ -32,7 +33,7 @@ NETWORKS = {
     "patch": {"outputs": 25, "patch": [128, 128, 128], "last": 2, "mm": 1.5, "features": FEATURES},
     "scan_3mm": {"outputs": 118, "patch": [112, 112, 128], "last": (1, 1, 2), "mm": 3.0, "features": FEATURES},
     "scan_1p5mm": {"outputs": 25, "patch": [128, 128, 128], "last": 2, "mm": 1.5, "features": FEATURES},
-    "memory": {"outputs": 118, "patch": [128, 128, 128], "last": 2, "mm": 0.75, "features": [2, 2, 2, 2, 2, 2]},
+    "memory": {"outputs": 118, "patch": [128, 128, 128], "last": 2, "mm": 3.0, "features": [2, 2, 2, 2, 2, 2]},
 }
 SCANS = {"scan_3mm": "labelled/ts_abdomen_3mm/ct.nii.gz", "scan_1p5mm": "labelled/ts_aorta_1p5mm/ct_cropped.nii.gz"}
 # Channels in and out, sides, stride: the heaviest of the network above, and of a residual encoder.
@@ -80,7 +81,8 @@ def write_model(folder, case):
     dataset = {"channel_names": {"0": "CT"}, "labels": labels, "numTraining": 1, "file_ending": ".nii.gz"}
     torch.manual_seed(0)
     net = get_network_from_plans(name, kwargs, imports, 1, network["outputs"], deep_supervision=True)
-    folder = folder / "Dataset999_Speed" / f"{TRAINER}__nnUNetPlans__{CONFIGURATION}"
+    dataset_name = "Dataset297_TotalSegmentator_total_3mm_1559subj" if case == "memory" else "Dataset999_Speed"
+    folder = folder / dataset_name / f"{TRAINER}__nnUNetPlans__{CONFIGURATION}"
     (folder / "fold_0").mkdir(parents=True)
     (folder / "plans.json").write_text(json.dumps(plans))
     (folder / "dataset.json").write_text(json.dumps(dataset))
@@ -144,7 +146,7 @@ def run_case(case, args):
         home = Path(home)
         model = write_model(home / "results", case)
         scan = args.data / SCANS[case] if case in SCANS else write_scan(home, case)
-        imported = ["models", "import", model, "--system", "nnunet", "--preset", "nnunet", "--as", "speed"]
+        imported = ["models", "import", model, "--system", "nnunet", "--as", "speed"]
         models = {"PROSECTOR_MODELS": str(home / "models")}
         child([args.prosector, *imported], args.threads, **models)
         out = home / "ours.nii.gz"

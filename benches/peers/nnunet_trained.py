@@ -9,7 +9,8 @@ small, so that it trains on two cores: patch, features, and the number of iterat
 of the recipe's training share in whom all structures are contoured. The folder is imported with `prosector models
 import --system nnunet`, and held-out patients are segmented by nnunetv2's predictor and by `prosector segment --auto`.
 Of both files it prints the Dice of each structure that is contoured, nnunetv2's by NumPy and ours by `prosector
-evaluate`, and how many voxels have another label. A folder that is in WORK already is not trained again.
+evaluate`, and how many voxels have another label. What lies in WORK already, the trained folder and nnunetv2's results, is
+not made again.
 """
 
 import argparse
@@ -130,13 +131,10 @@ def predict_officially(args, cases):
         device=torch.device("cpu"), allow_tqdm=False,
     )
     predictor.initialize_from_trained_model_folder(str(trained_folder(args)), use_folds=("all",))
-    seconds = {}
     for case in cases:
         out = args.work / f"{case}_official.nii.gz"
-        start = time.monotonic()
-        predictor.predict_from_files_sequential([[str(args.data / f"{case}_ct.nii.gz")]], [str(out)], save_probabilities=False)
-        seconds[case] = time.monotonic() - start
-    return seconds
+        if not out.exists():
+            predictor.predict_from_files_sequential([[str(args.data / f"{case}_ct.nii.gz")]], [str(out)], save_probabilities=False)
 
 
 def prosector(args, *command, **more):
@@ -150,16 +148,12 @@ def segment_with_ours(args, cases):
         prosector(args, "models", "import", trained_folder(args), "--system", "nnunet", "--folds", "all", env=env)
         (card,) = Path(home).glob("*/*.toml")
         model = tomllib.loads(card.read_text())["id"]
-        seconds = {}
         for case in cases:
-            start = time.monotonic()
             out = args.work / f"{case}_ours.nii.gz"
             prosector(args, "segment", args.data / f"{case}_ct.nii.gz", "-o", out, "--auto", "--model", model, "--device", "cpu", env=env)
-            seconds[case] = time.monotonic() - start
-    return seconds
 
 
-def compare(args, cases, official_seconds, our_seconds):
+def compare(args, cases):
     import nibabel
     import numpy
 
@@ -181,7 +175,6 @@ def compare(args, cases, official_seconds, our_seconds):
             theirs = 2 * both / ((official == value).sum() + (truth == value).sum())
             worst = max(worst, abs(theirs - dice_of[value]))
             print(f"| {case} | {name} | {theirs:.4f} | {dice_of[value]:.4f} | {differing} of {truth.size} |")
-        print(f"{case}: {official_seconds[case]:.1f} s nnunetv2, {our_seconds[case]:.1f} s Prosector, program start included")
     print(f"largest difference of Dice {worst:.1e}")
 
 
@@ -196,7 +189,9 @@ def main():
     if not (trained_folder(args) / "fold_all" / "checkpoint_final.pth").exists():
         train(args, learned)
     if not args.train_only:
-        compare(args, held_out, predict_officially(args, held_out), segment_with_ours(args, held_out))
+        predict_officially(args, held_out)
+        segment_with_ours(args, held_out)
+        compare(args, held_out)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         .show_ui(ui, |ui| {
             for card in model.models {
                 let chosen = current.is_some_and(|c| c.id == card.id);
-                let hint = format!("{} Takes: {}", card.description, card.takes());
+                let licence = card.licence.iter().map(|l| format!("\nLicence: {l}"));
+                let licence: String = licence.collect();
+                let hint = format!("{} Takes: {}{licence}", card.description, card.takes());
                 let response = ui.selectable_label(chosen, &card.title).on_hover_text(hint);
                 if response.clicked() && !chosen {
                     out.push(UiRequest::ChooseModel(card.id.clone()));

@@ -213,7 +213,7 @@ impl LabelLines {
         } else {
             self.blend([plane, row], scratch);
         }
-        let voxels = scratch.logits.chunks_exact(heads.max(1));
+        let voxels = scratch.logits.chunks_exact_mut(heads.max(1));
         for (label, logits) in out.iter_mut().zip(voxels) {
             *label = self.heads.label_of(logits);
         }
