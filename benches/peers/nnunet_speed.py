@@ -155,7 +155,7 @@ def run_case(case, args):
         for _ in range(args.repeats):
             ours.append(child(segment, args.threads, **models)[0])
             if case != "memory":
-                official = [sys.executable, __file__, "--official", model, scan, home / "theirs.nii.gz", "--threads", args.threads]
+                official = [sys.executable, __file__, "--official", model, scan, home / "theirs", "--threads", args.threads]
                 theirs.append(json.loads(child(official, args.threads)[1].strip().splitlines()[-1]))
         best = [{key: min(run[key] for run in runs) for key in runs[0]} for runs in (ours, theirs) if runs]
         ours = best[0]

@@ -24,7 +24,7 @@ from pathlib import Path
 
 STRUCTURES = ["brainstem", "spinal_cord", "right_parotid", "left_parotid", "esophagus", "larynx", "mandible"]
 NAME, NUMBER, CONFIGURATION = "Dataset901_HeadNeck", 901, "3d_fullres"
-PATCH, FEATURES, BATCH = [48, 64, 64], [12, 24, 48, 96], 2
+PATCH, FEATURES, BATCH = [32, 48, 48], [12, 24, 48, 96], 2
 
 
 def arguments():
@@ -35,7 +35,7 @@ def arguments():
     parser.add_argument("work", type=Path)
     parser.add_argument("--training", type=int, default=12, help="patients to learn from")
     parser.add_argument("--held-out", type=int, default=4, help="patients to segment")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--iterations", type=int, default=40, help="of an epoch")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--train-only", action="store_true")
@@ -115,6 +115,7 @@ def train(args, learned):
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)  # the planner leaves another number
     trainer = get_trainer_from_args(str(NUMBER), CONFIGURATION, "all", device=torch.device("cpu"))
+    trainer.oversample_foreground_percent = 1.0  # few iterations: none of them on background alone
     trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = args.epochs, args.iterations, 2
     start = time.monotonic()
     trainer.run_training()
@@ -132,8 +133,8 @@ def predict_officially(args, cases):
     )
     predictor.initialize_from_trained_model_folder(str(trained_folder(args)), use_folds=("all",))
     for case in cases:
-        out = args.work / f"{case}_official.nii.gz"
-        if not out.exists():
+        out = args.work / f"{case}_official"  # it adds the ending
+        if not out.with_suffix(".nii.gz").exists():
             predictor.predict_from_files_sequential([[str(args.data / f"{case}_ct.nii.gz")]], [str(out)], save_probabilities=False)
 
 
