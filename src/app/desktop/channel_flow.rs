@@ -8,6 +8,7 @@ use crate::models::{ModelCard, ScanKey};
 use crate::session::AiCommand;
 use crate::ui::Severity;
 use crate::ui::model::Question;
+use crate::ui::texts::tr;
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Reordering};
 
@@ -113,7 +114,7 @@ impl Window {
         };
         let (scan, key) = (Arc::clone(case.image()), case.key());
         self.run(
-            "Opening",
+            tr!("Opening"),
             Purpose::Channel,
             true,
             move |ctx| match image_on_grid(&path, &scan, ctx) {
@@ -148,7 +149,7 @@ impl Window {
         if self.channels.are_complete() {
             self.apply(AiCommand::RunAuto { structures: None });
         } else {
-            let text = "Some of the model's images are not chosen yet";
+            let text = tr!("Some of the model's images are not chosen yet");
             self.state.messages.push(Severity::Warning, text);
             self.ask_channels();
         }

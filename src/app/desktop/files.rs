@@ -72,7 +72,7 @@ pub enum FileOutcome {
     /// Names and colours of labels were read.
     LabelTableRead(Vec<LabelEntry>),
     /// Names and colours of labels were written to this file.
-    LabelTableWritten(PathBuf),
+    LabelTableWritten(PathBuf, Option<Warning>),
     /// Another image of the scan's grid was read.
     ChannelRead {
         /// The scan.
@@ -124,7 +124,7 @@ short_debug! {
         FileOutcome::TransformRead { .. } => "a transform",
         FileOutcome::TransformSaved(_) => "transform saved",
         FileOutcome::LabelTableRead(_) => "label table read",
-        FileOutcome::LabelTableWritten(_) => "label table written",
+        FileOutcome::LabelTableWritten(..) => "label table written",
         FileOutcome::ChannelRead { .. } => "an image",
         FileOutcome::ModelImported(_) => "a model",
         FileOutcome::LicenceToAccept { .. } => "a licence",
@@ -357,7 +357,7 @@ pub fn read_label_table(path: PathBuf) -> FileOutcome {
 pub fn write_label_table(path: PathBuf, table: &LabelTable) -> FileOutcome {
     match io::write_label_table(&path, table) {
         Err(error) => refused(error),
-        Ok(()) => FileOutcome::LabelTableWritten(path),
+        Ok(told) => FileOutcome::LabelTableWritten(path, told),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::models::{AutoResult, PromptedResult};
 use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
+use crate::ui::texts::tr;
 
 use super::jobs::Owner;
 use super::window::Window;
@@ -30,7 +31,7 @@ impl Window {
                 prior,
             } => {
                 self.worklist.asked_prompted();
-                self.submit(ticket, "Outline the target", |scan, image| {
+                self.submit(ticket, tr!("Outline the target"), |scan, image| {
                     Request::Prompt {
                         scan,
                         image,
@@ -46,7 +47,7 @@ impl Window {
                 };
                 let mut others = self.images_for_model(case.key(), case.image());
                 let first = others.remove(0);
-                self.submit(ticket, "Segment organs", |scan, _| Request::Auto {
+                self.submit(ticket, tr!("Segment organs"), |scan, _| Request::Auto {
                     scan,
                     image: first,
                     others,
@@ -135,7 +136,7 @@ impl Window {
                 self.engine_status = EngineStatus::Ready { card, device };
             }
             Event::ModelFailed { message } => {
-                let text = format!("No model: {message}");
+                let text = tr!("No model: {message}", message);
                 self.state.messages.push(Severity::Warning, text);
                 self.engine_status = EngineStatus::Failed { message };
             }

@@ -7,6 +7,7 @@ use crate::models::{
 };
 use crate::ui::Severity;
 use crate::ui::model::Question;
+use crate::ui::texts::tr;
 
 use super::file_flow::Purpose;
 use super::files::{FileOutcome, without_options};
@@ -15,7 +16,7 @@ use super::window::Window;
 impl Window {
     /// Imports a folder; a licence that limits what weights may be used for is shown first, unless it `is_accepted`.
     pub(super) fn import_folder(&mut self, folder: PathBuf, is_accepted: bool) {
-        self.run("Importing a model", Purpose::Other, false, move |_| {
+        self.run(tr!("Importing a model"), Purpose::Other, false, move |_| {
             imported(folder, is_accepted)
         });
     }
@@ -29,7 +30,11 @@ impl Window {
     pub(super) fn take_model(&mut self, card: &ModelCard) {
         self.models = installed_models();
         let licence = card.licence.as_deref().unwrap_or_default();
-        let text = format!("Imported: {}. Licence: {licence}", card.title);
+        let text = tr!(
+            "Imported: {title}. Licence: {licence}",
+            title = card.title,
+            licence
+        );
         self.state.messages.push(Severity::Info, text);
         self.choose_model(card.id.clone());
     }
