@@ -43,7 +43,7 @@ pub use card::{ModelCard, Structure};
 pub use certainty::{Certainty, UncertainPart};
 pub use chosen::{choose_model, chosen_model, roll_back};
 pub use device::{ComputeDevice, DeviceChoice};
-pub use import::{ImportOptions, import_model};
+pub use import::{ImportOptions, folder_system, import_model, is_limited};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
 pub use registry::{installed_models, open_model, open_uncalibrated, verify_model};
 pub(crate) use registry::{open_stored, stored_model};

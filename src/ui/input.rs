@@ -117,6 +117,7 @@ pub enum Action {
     ChooseSeries,
     OpenSample,
     OpenProject,
+    ImportModel,
     NextCase,
     CaseDone,
     CaseFlagged,
@@ -251,6 +252,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenProject: ;
+    ImportModel: ;
     OpenLabels: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
@@ -344,6 +346,7 @@ impl Action {
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
+            Self::ImportModel => "Import a trained model...",
             Self::NextCase => "Next case",
             Self::CaseDone => "Case done, next",
             Self::CaseFlagged => "Flag case, next",
@@ -416,6 +419,7 @@ impl Action {
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject
+            | Self::ImportModel
             | Self::NextCase
             | Self::CaseDone
             | Self::CaseFlagged

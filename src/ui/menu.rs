@@ -116,6 +116,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, true, Action::ShowArchives, out);
     entry(ui, true, Action::OpenSample, out);
     entry(ui, true, Action::OpenProject, out);
+    entry(ui, true, Action::ImportModel, out);
     let several = model.session.case().is_some_and(has_other_series);
     entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button(tr!("Recent"), |ui| recent(ui, model.recent, out));

@@ -10,6 +10,7 @@ pub mod key_profiles;
 pub mod layout;
 mod menu;
 pub mod model;
+mod model_questions;
 mod notify;
 mod operation_form;
 pub mod pace;

@@ -176,6 +176,20 @@ pub enum Question {
         /// The length in mm that was typed.
         mm: String,
     },
+    /// The images that the model takes of one grid.
+    Channels {
+        /// Their names, and the files that were chosen for them.
+        images: Vec<(String, Option<String>)>,
+        /// Which of them is the open scan.
+        scan_is: usize,
+    },
+    /// The licence of a model that is to be imported.
+    Licence {
+        /// Its folder.
+        folder: PathBuf,
+        /// What it says.
+        licence: String,
+    },
     /// A typed path, where the desktop has no file dialog.
     TypedPath {
         /// What for.
@@ -216,6 +230,14 @@ pub enum Answer {
     ScanGrid,
     /// Edit on voxels no longer than this, in mm.
     VoxelMm(f64),
+    /// The open scan is this one of the model's images.
+    ScanIsChannel(usize),
+    /// Choose the file of this one.
+    ChooseChannel(usize),
+    /// All of the model's images are there.
+    ChannelsGiven,
+    /// The licence is accepted.
+    LicenceAccepted,
     /// This path was typed.
     Path(PathBuf),
 }

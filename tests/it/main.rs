@@ -44,6 +44,7 @@ mod nifti_output;
 mod nninteractive;
 mod nnunet;
 mod nnunet_folder;
+mod nnunet_rules;
 mod operations;
 mod over_time;
 mod own_grids;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::{ImportArgs, ModelsCommand};
 use crate::models::{
     ImportOptions, ModelCard, choose_model, chosen_model, export_adapter, import_model,
-    install_adapter, installed_models, roll_back, verify_model,
+    install_adapter, installed_models, is_limited, roll_back, verify_model,
 };
 
 use super::Refusal;
@@ -83,11 +83,9 @@ fn import(args: &ImportArgs) -> Result<(), Refusal> {
 /// Whether who imports accepts a licence: asked where weights may not be used for everything and there is somebody to
 /// ask. Without a terminal the licence is said with what was imported.
 fn accepted(licence: &str) -> bool {
-    const LIMITED: [&str; 3] = ["NC", "non-commercial", "licence number"];
-    let is_limited = LIMITED.iter().any(|word| licence.contains(word));
     let question =
         format!("The licence of these weights: {licence}\nImport them and keep to it? [y/N] ");
-    !is_limited || Console::confirmed(&question).unwrap_or(true)
+    !is_limited(licence) || Console::confirmed(&question).unwrap_or(true)
 }
 
 /// Checks one model, or all; the first that fails is the refusal.

@@ -42,10 +42,15 @@ impl Window {
             }
             Effect::RunAuto { ticket, structures } => {
                 self.worklist.asked_automatic();
-                self.submit(ticket, tr!("Segment organs"), |scan, image| Request::Auto {
+                let Some(case) = self.session.case() else {
+                    return;
+                };
+                let mut others = self.images_for_model(case.key(), case.image());
+                let first = others.remove(0);
+                self.submit(ticket, tr!("Segment organs"), |scan, _| Request::Auto {
                     scan,
-                    image,
-                    others: Vec::new(),
+                    image: first,
+                    others,
                     structures,
                 });
             }

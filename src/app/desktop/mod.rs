@@ -1,12 +1,14 @@
 //! The window: eframe around the session, the engine and the file thread.
 
 mod archive_flow;
+mod channel_flow;
 mod dialogs;
 mod farewell;
 mod file_flow;
 mod files;
 mod glue;
 mod grid_flow;
+mod import_flow;
 mod jobs;
 mod lost_device;
 mod measuring;

@@ -54,6 +54,7 @@ impl Window {
             Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
             Action::ChooseSeries => self.choose_series(),
             Action::OpenProject => self.ask_path(PathPurpose::OpenProject),
+            Action::ImportModel => self.ask_path(PathPurpose::ImportModel),
             Action::NextCase => self.next_case(),
             Action::CaseDone => self.finish_case(State::Done),
             Action::CaseFlagged => self.finish_case(State::Flagged),
@@ -70,6 +71,7 @@ impl Window {
             Action::CloseSecond => self.apply(SecondCommand::Close),
             Action::Quit => self.reach(Goal::Quit),
             Action::SegmentOrgans if !self.can_run_auto() => {}
+            Action::SegmentOrgans => self.segment_organs(),
             other => {
                 if apply_to_window(other, &mut self.state) {
                     return;
@@ -131,6 +133,17 @@ impl Window {
                     self.stay();
                 }
             }
+            (Question::Channels { .. }, Answer::ScanIsChannel(place)) => {
+                self.scan_is_channel(place);
+            }
+            (Question::Channels { .. }, Answer::ChooseChannel(place)) => {
+                self.choose_channel(place);
+            }
+            (Question::Channels { .. }, Answer::ChannelsGiven) => self.segment_with_channels(),
+            (Question::Licence { folder, .. }, Answer::LicenceAccepted) => {
+                self.import_folder(folder, true);
+            }
+            (Question::Channels { .. } | Question::Licence { .. }, _) => {}
             (Question::TypedPath { .. }, _) => self.stay(),
             (Question::Series { .. }, _) => self.flow.keep_all(),
             (Question::Notice, _) => {}
@@ -139,6 +152,7 @@ impl Window {
 
     /// The user has changed their mind about what was to come.
     pub(super) fn stay(&mut self) {
+        self.keep_channels();
         if self.flow.forget_goal() {
             self.say_that_work_is_kept();
         }

@@ -20,6 +20,7 @@ use crate::ui::view::Canvas;
 use crate::ui::{self, Severity, UiState};
 
 use super::archive_flow::Archives;
+use super::channel_flow::Channels;
 use super::farewell::EndRequest;
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
@@ -50,6 +51,8 @@ pub struct Window {
     /// For whoever must wake the window from another thread.
     pub(super) waker: Waker,
     pub(super) engine_status: EngineStatus,
+    /// What a model of several images is shown beside the scan.
+    pub(super) channels: Channels,
     pub(super) files: Worker<FileOutcome>,
     pub(super) archives: Archives,
     pub(super) flow: FileFlow,
@@ -108,6 +111,7 @@ impl Window {
             open_model: options.open_model,
             models: installed_models(),
             engine_status: EngineStatus::default(),
+            channels: Channels::default(),
             files: Worker::start("files", waking())?,
             archives: Archives::new(
                 options.connections_file,

@@ -8,6 +8,7 @@ mod language;
 mod layers;
 mod losses;
 mod measuring;
+mod models;
 mod own_grids;
 mod panel;
 mod panes;
