@@ -85,7 +85,7 @@ impl MouseProfile {
             ("Left", "The active tool; cross-hair where none is chosen"),
             (
                 "Shift + left",
-                "Click tool: negative click. What draws: erase",
+                "Click, scribble, lasso: \"not this\". What draws: erase",
             ),
             ("Ctrl + left", "The label there becomes the active one"),
             ("Middle drag", "Move the image"),
@@ -139,6 +139,7 @@ pub enum Action {
     /// Asks the model for the target of the prompts.
     AskModel,
     ToggleAskByHand,
+    ToggleClickPreview,
     NextLesion,
     /// Adds the labels of the template of this place in the table of them.
     Template(usize),
@@ -227,6 +228,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     Reject: [NONE Escape];
     NextLesion: [NONE N] [NONE E];
     GoToDoubt: [SHIFT U];
+    ToggleClickPreview: [SHIFT P];
+    ToggleAskByHand: [SHIFT T];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
     ToggleClickSign: [NONE T];
@@ -261,7 +264,6 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ReadLabelTable: ;
     WriteLabelTable: ;
     NewLayer: ;
-    ToggleAskByHand: ;
     ToggleConvention: ;
     ToggleViewTexts: ;
     ShowAbout: ;
@@ -359,6 +361,7 @@ impl Action {
             Self::Reject => "Reject proposal",
             Self::AskModel => "Ask the model",
             Self::ToggleAskByHand => "Ask the model at once or by key",
+            Self::ToggleClickPreview => "Preview of clicks on or off",
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
             Self::NewLayer => "New label layer",
@@ -428,6 +431,7 @@ impl Action {
             | Self::Reject
             | Self::AskModel
             | Self::ToggleAskByHand
+            | Self::ToggleClickPreview
             | Self::NextLesion
             | Self::Template(_)
             | Self::NewLayer

@@ -197,11 +197,12 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
     let mut by_hand = model.session.tools().asks_by_hand;
-    let hint = "Give several clicks and boxes first, then ask with Ctrl+Enter";
+    let hint = "Give several prompts first, then ask with Ctrl+Enter";
     let waits = ui.checkbox(&mut by_hand, "Prompts wait until the model is asked");
     if waits.on_hover_text(hint).changed() {
         out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
     }
+    entry(ui, case.is_some(), Action::ToggleClickPreview, out);
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);

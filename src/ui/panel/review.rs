@@ -100,6 +100,7 @@ pub fn show(
             uncertainty(ui, model, case, out);
             take_from_others(ui, model, out);
         });
+        ui.horizontal(|ui| ask(ui, model, case, out));
     });
 }
 
@@ -283,17 +284,22 @@ fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
             n => Some(format!("{n} clicks")),
         };
         let with_box = prompts.target_box.map(|_| "a box".to_owned());
-        let parts: Vec<String> = clicks.into_iter().chain(with_box).collect();
-        ui.label(parts.join(" and "));
+        let drawn = match prompts.drawings.len() {
+            0 => None,
+            1 => Some(format!("a {}", prompts.drawings[0].kind.title())),
+            n => Some(format!("{n} drawings")),
+        };
+        let parts = clicks.into_iter().chain(drawn).chain(with_box);
+        ui.label(Vec::from_iter(parts).join(", "));
         let take_back = ui
             .small_button("Take back last")
-            .on_hover_text("Take back the last click or the box");
+            .on_hover_text("Take back the prompt that was given last");
         if take_back.clicked() {
             out.push(UiRequest::command(PromptCommand::RemoveLast));
         }
         let clear = ui
             .small_button("Clear prompts")
-            .on_hover_text("Drop all clicks and the box");
+            .on_hover_text("Drop all clicks, scribbles, lassos and the box");
         if clear.clicked() {
             out.push(UiRequest::command(PromptCommand::Clear));
         }
@@ -351,6 +357,31 @@ fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
         .on_disabled_hover_text("For a proposal of a model that can tell where it is unsure");
     if response.changed() {
         out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
+    }
+}
+
+/// Whether prompts are answered one by one, and the button that has them answered otherwise.
+fn ask(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
+    let mut by_hand = model.session.tools().asks_by_hand;
+    let keys = super::keys_text(ui, Action::ToggleAskByHand);
+    let response = ui
+        .checkbox(&mut by_hand, "Wait for several prompts")
+        .on_hover_text(format!(
+            "The model is asked when you say so, not at each prompt  ({keys})"
+        ));
+    if response.changed() {
+        out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
+    }
+    let keys = super::keys_text(ui, Action::AskModel);
+    let waits = by_hand && case.awaits_an_answer();
+    let button = ui
+        .add_enabled(waits, Button::new("Run"))
+        .on_hover_text(format!(
+            "Ask the model for the target of the prompts  ({keys})"
+        ))
+        .on_disabled_hover_text("Where prompts wait to be answered");
+    if button.clicked() {
+        out.push(UiRequest::Action(Action::AskModel));
     }
 }
 
