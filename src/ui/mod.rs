@@ -22,6 +22,7 @@ mod question;
 mod root;
 mod state;
 mod status;
+pub mod texts;
 pub mod theme;
 pub mod tools;
 pub mod view;

@@ -65,6 +65,7 @@ mod slice_view;
 mod statistics;
 mod support;
 mod surfaces;
+mod texts;
 mod tools;
 mod training;
 mod training_cache;

@@ -7,6 +7,7 @@ use crate::models::{AutoResult, PromptedResult};
 use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
+use crate::ui::texts::tr;
 
 use super::jobs::Owner;
 use super::window::Window;
@@ -30,13 +31,13 @@ impl Window {
             Effect::ScanChanged => self.scan_changed(),
             Effect::RunPrompt { ticket, asked } => {
                 self.worklist.asked_prompted();
-                self.submit(ticket, "Outline the target", |scan, image| {
+                self.submit(ticket, tr!("Outline the target"), |scan, image| {
                     Request::Prompt { scan, image, asked }
                 });
             }
             Effect::RunAuto { ticket, structures } => {
                 self.worklist.asked_automatic();
-                self.submit(ticket, "Segment organs", |scan, image| Request::Auto {
+                self.submit(ticket, tr!("Segment organs"), |scan, image| Request::Auto {
                     scan,
                     image,
                     others: Vec::new(),
@@ -126,7 +127,7 @@ impl Window {
                 self.engine_status = EngineStatus::Ready { card, device };
             }
             Event::ModelFailed { message } => {
-                let text = format!("No model: {message}");
+                let text = tr!("No model: {message}", message);
                 self.state.messages.push(Severity::Warning, text);
                 self.engine_status = EngineStatus::Failed { message };
             }

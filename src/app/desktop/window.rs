@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::session::journal::Archive;
 use crate::session::settings::Settings;
 use crate::ui::model::{EngineStatus, UiModel};
+use crate::ui::texts::tr;
 use crate::ui::view::Canvas;
 use crate::ui::{self, Severity, UiState};
 use crate::volume::morphology::Crop;
@@ -154,6 +155,7 @@ impl Window {
     pub(super) fn draw_with(&mut self, cc: &eframe::CreationContext<'_>) {
         let ctx = &cc.egui_ctx;
         ui::theme::apply(ctx);
+        ui::texts::speak(self.state.spoken());
         ctx.set_zoom_factor(self.state.scale);
         self.canvas = cc.wgpu_render_state.as_ref().map(Canvas::new);
         if self.draws_in_software() {
@@ -167,9 +169,16 @@ impl Window {
     pub(super) fn device_was_lost(&mut self) {
         self.canvas = None;
         self.remember_at_the_end();
-        let text =
-            "the graphics device was lost: the picture is drawn anew, and nothing else changed";
+        let text = tr!(
+            "the graphics device was lost: the picture is drawn anew, and nothing else changed"
+        );
         self.state.messages.push(Severity::Warning, text);
+    }
+
+    /// Speaks the language of this locale, such as `zh_CN.UTF-8`, unless the user has chosen one.
+    pub fn speak_as(&mut self, locale: &str) {
+        self.state.system_language = ui::texts::LanguageId::of_locale(locale);
+        ui::texts::speak(self.state.spoken());
     }
 
     /// The state of the application, for tests and scripts.

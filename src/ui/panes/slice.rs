@@ -11,6 +11,7 @@ use crate::prompt::Polarity;
 use crate::render::{Projection, Slab};
 use crate::session::{Case, Command, Receiver, ViewCommand};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::tools::{self, Aim, Tool};
 use crate::ui::view::region_overlay::{self, Look};
@@ -225,10 +226,10 @@ impl Slice {
         let choices = [None].into_iter().chain(Projection::ALL.map(Some));
         for choice in choices {
             let text = match choice {
-                None => "One slice",
-                Some(Projection::Maximum) => "Slab: maximum (MIP)",
-                Some(Projection::Mean) => "Slab: mean",
-                Some(Projection::Minimum) => "Slab: minimum (MinIP)",
+                None => tr!("One slice"),
+                Some(Projection::Maximum) => tr!("Slab: maximum (MIP)"),
+                Some(Projection::Mean) => tr!("Slab: mean"),
+                Some(Projection::Minimum) => tr!("Slab: minimum (MinIP)"),
             };
             if ui.radio(shown == choice, text).clicked() {
                 self.set_slab(choice);
@@ -238,8 +239,10 @@ impl Slice {
         let slider = egui::Slider::new(&mut self.thickness_mm, THICKNESSES_MM)
             .integer()
             .suffix(" mm")
-            .text("Thickness");
-        let hint = "The slices that a slab takes in lie on either side of the one that is shown and drawn on";
+            .text(tr!("Thickness"));
+        let hint = tr!(
+            "The slices that a slab takes in lie on either side of the one that is shown and drawn on"
+        );
         if ui.add(slider).on_hover_text(hint).changed() {
             self.set_slab(shown);
             ui.ctx().request_repaint();
@@ -320,7 +323,12 @@ fn tell_window(response: &egui::Response, view: &PlacedView, case: &Case) {
     let plane = annotations::plane_text_of(view, case.info().time);
     let [window, zoom] = annotations::window_and_zoom_texts(view, case);
     response.ctx.accesskit_node_builder(response.id, |node| {
-        node.set_description(format!("{plane} view of the scan, {window}, {zoom}"));
+        node.set_description(tr!(
+            "{plane} view of the scan, {window}, {zoom}",
+            plane,
+            window,
+            zoom
+        ));
     });
 }
 
@@ -455,7 +463,7 @@ fn words_at(
     }
     let words = kind.words(receiver, state.polarity(), shift)?;
     Some(match landing {
-        Some(landing) => format!("{words}: {landing}"),
+        Some(landing) => tr!("{words}: {landing}", words, landing),
         None => words,
     })
 }
@@ -483,8 +491,8 @@ fn no_canvas(painter: &Painter, view: &PlacedView) {
     painter.text(
         view.rect.center(),
         egui::Align2::CENTER_CENTER,
-        "The scan cannot be drawn: no graphics adapter",
+        tr!("The scan cannot be drawn: no graphics adapter"),
         egui::FontId::proportional(14.0),
-        theme::WARNING,
+        theme::DARK.warning,
     );
 }

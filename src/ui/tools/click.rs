@@ -7,6 +7,7 @@ use crate::prompt::Polarity;
 use crate::session::{Receiver, ToolId};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::ui::view::ViewIntent;
 
 use super::{Aim, Done, Drag, Kind, Pointer, Tool, key};
@@ -46,11 +47,11 @@ impl Kind for Clicks {
     }
 
     fn invitation(&self) -> Option<&'static str> {
-        Some("Click on a lesion or structure to outline it")
+        Some(tr!("Click on a lesion or structure to outline it"))
     }
 
     fn lacking(&self, card: &ModelCard) -> Option<&'static str> {
-        (!card.clicks).then_some("clicks")
+        (!card.clicks).then_some(tr!("clicks"))
     }
 
     fn settings(
@@ -62,8 +63,8 @@ impl Kind for Clicks {
     ) {
         sign(ui, state);
         let mut shown = state.previews_clicks();
-        let response = ui.checkbox(&mut shown, "Preview");
-        let hint = "While the pointer rests, shows dashed what a click there would give";
+        let response = ui.checkbox(&mut shown, tr!("Preview"));
+        let hint = tr!("While the pointer rests, shows dashed what a click there would give");
         if response.on_hover_text(hint).changed() {
             state.click_preview = Some(shown);
         }
@@ -82,7 +83,7 @@ pub(super) fn polarity(pointer: &Pointer<'_>) -> Polarity {
 pub(super) fn words(receiver: &Receiver, polarity: Polarity, inverse: bool) -> String {
     let text = receiver.text();
     match (polarity == Polarity::Negative) != inverse {
-        true if !receiver.is_locked => format!("not {text}"),
+        true if !receiver.is_locked => tr!("not {text}", text),
         _ => text,
     }
 }
@@ -90,20 +91,20 @@ pub(super) fn words(receiver: &Receiver, polarity: Polarity, inverse: bool) -> S
 /// Why a prompt there gives nothing, or less than it shows.
 pub(super) fn landing(aim: &Aim<'_>) -> Option<String> {
     let Some(voxel) = aim.voxel else {
-        return Some("outside the scan".to_owned());
+        return Some(tr!("outside the scan").to_owned());
     };
     let keeper = aim.case.keeper_of(voxel, aim.tools);
     let keeper = keeper.filter(|_| aim.polarity == Polarity::Positive)?;
-    let state = match keeper.locked {
-        true => "is locked",
-        false => "keeps this voxel",
-    };
-    Some(format!("{} {state}", keeper.title()))
+    let label = keeper.title();
+    Some(match keeper.locked {
+        true => tr!("{label} is locked", label),
+        false => tr!("{label} keeps this voxel", label),
+    })
 }
 
 /// Chooses what a plain prompt means.
 pub(super) fn sign(ui: &mut Ui, state: &mut UiState) {
-    for (negative, text) in [(false, "+ this is it"), (true, "- this is not")] {
+    for (negative, text) in [(false, tr!("+ this is it")), (true, tr!("- this is not"))] {
         ui.selectable_value(&mut state.negative_clicks, negative, text);
     }
 }

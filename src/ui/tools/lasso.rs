@@ -7,6 +7,7 @@ use crate::prompt::{DrawingKind, Polarity};
 use crate::session::{Command, PromptCommand, Receiver, ToolId, Tools};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 
 use super::{Drag, Kind, OpenOutline, Pointer, Tool, click, polygon, shift};
 
@@ -50,15 +51,15 @@ impl Kind for Lasso {
     }
 
     fn receives(&self) -> &'static str {
-        "Lassos go to"
+        tr!("Lassos go to")
     }
 
     fn invitation(&self) -> Option<&'static str> {
-        Some("Draw around a lesion or structure on one slice")
+        Some(tr!("Draw around a lesion or structure on one slice"))
     }
 
     fn lacking(&self, card: &ModelCard) -> Option<&'static str> {
-        (!card.lassos).then_some("lassos")
+        (!card.lassos).then_some(tr!("lassos"))
     }
 
     fn settings(

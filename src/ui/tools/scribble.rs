@@ -8,6 +8,7 @@ use crate::prompt::{DrawingKind, Polarity};
 use crate::session::{PromptCommand, Receiver, ToolCommand, ToolId, Tools};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::volume::morphology::Crop;
 
 use super::{Drag, Kind, Pointer, Tool, click, shift};
@@ -46,15 +47,17 @@ impl Kind for Scribble {
     }
 
     fn receives(&self) -> &'static str {
-        "Scribbles go to"
+        tr!("Scribbles go to")
     }
 
     fn invitation(&self) -> Option<&'static str> {
-        Some("Draw a line through a lesion or structure to outline it")
+        Some(tr!(
+            "Draw a line through a lesion or structure to outline it"
+        ))
     }
 
     fn lacking(&self, card: &ModelCard) -> Option<&'static str> {
-        (!card.scribbles).then_some("scribbles")
+        (!card.scribbles).then_some(tr!("scribbles"))
     }
 
     fn settings(
@@ -80,7 +83,7 @@ impl Kind for Scribble {
             .speed(0.05)
             .max_decimals(1)
             .suffix(" mm");
-        ui.add(drag).on_hover_text("How wide scribbles are");
+        ui.add(drag).on_hover_text(tr!("How wide scribbles are"));
         if width_mm != before {
             out.push(UiRequest::command(ToolCommand::ScribbleWidth(Some(
                 width_mm,
