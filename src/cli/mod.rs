@@ -17,7 +17,9 @@ use crate::volume::{ColourMap, Modality};
 pub use labels::*;
 pub use pacs::*;
 pub use teach::TeachArgs;
-pub use values::{BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use values::{
+    BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, LineArg, SizeArg, ValuePair, VoxelArg,
+};
 pub use worklist::*;
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
@@ -156,7 +158,7 @@ pub struct ConvertArgs {
 
 /// `prosector segment`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks", "scribbles", "lassos"]).required(true).multiple(true))]
 pub struct SegmentArgs {
     /// The scan.
     #[command(flatten)]
@@ -171,7 +173,7 @@ pub struct SegmentArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Find the model's structures without a prompt.
-    #[arg(long, conflicts_with_all = ["target_box", "clicks", "world", "prior"])]
+    #[arg(long, conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos", "world", "prior"])]
     pub auto: bool,
     /// Only these structures.
     #[arg(
@@ -179,7 +181,7 @@ pub struct SegmentArgs {
         value_name = "NAME,..",
         value_delimiter = ',',
         requires = "auto",
-        conflicts_with_all = ["target_box", "clicks"]
+        conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos"]
     )]
     pub structures: Option<Vec<String>>,
     /// Another image of the same grid, for a model that takes several: the name that the model's card has for it, and the
@@ -206,7 +208,27 @@ pub struct SegmentArgs {
         action = clap::ArgAction::Append
     )]
     pub clicks: Vec<ClickArg>,
-    /// Clicks and box are in millimetres, RAS, instead of voxels.
+    /// A line through voxels of the target, or with `,neg` of what does not belong to it, in one slice; may be repeated.
+    #[arg(
+        long = "scribble",
+        value_name = "I,J,K,I,J,K,..[,neg]",
+        allow_hyphen_values = true,
+        action = clap::ArgAction::Append
+    )]
+    pub scribbles: Vec<LineArg>,
+    /// How wide scribbles are; without it two voxels of the slice.
+    #[arg(long, value_name = "MM", requires = "scribbles", value_parser = values::width)]
+    pub scribble_width: Option<f64>,
+    /// The corners of a closed line around the target, or with `,neg` around what does not belong to it, in one slice; may
+    /// be repeated.
+    #[arg(
+        long = "lasso",
+        value_name = "I,J,K,I,J,K,..[,neg]",
+        allow_hyphen_values = true,
+        action = clap::ArgAction::Append
+    )]
+    pub lassos: Vec<LineArg>,
+    /// Prompts are in millimetres, RAS, instead of voxels.
     #[arg(long)]
     pub world: bool,
     /// Also write how uncertain each voxel is, in percent: 100 where in and out are equally likely (.nii, .nii.gz, .nrrd, .mha).

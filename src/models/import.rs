@@ -98,6 +98,8 @@ pub fn import_model(
         automatic: model.automatic,
         clicks: model.clicks,
         boxes: model.boxes,
+        scribbles: model.scribbles,
+        lassos: model.lassos,
         structures: found.structures,
         channels: found.channels,
         licence: options

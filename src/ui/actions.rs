@@ -222,6 +222,7 @@ fn step(state: &UiState, steps: i64) -> Option<Command> {
 pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
     match action {
         Action::ToggleClickSign => state.negative_clicks = !state.negative_clicks,
+        Action::ToggleClickPreview => state.click_preview = Some(!state.previews_clicks()),
         Action::ToggleViewTexts => state.hide_texts = !state.hide_texts,
         Action::ToggleCrosshair => state.show_cross_hair = !state.show_cross_hair,
         Action::MaximiseView => {

@@ -86,7 +86,7 @@ impl MouseProfile {
             ("Left", "The active tool; cross-hair where none is chosen"),
             (
                 "Shift + left",
-                "Click tool: negative click. What draws: erase",
+                "Click, scribble, lasso: \"not this\". What draws: erase",
             ),
             ("Ctrl + left", "The label there becomes the active one"),
             ("Middle drag", "Move the image"),
@@ -143,6 +143,7 @@ pub enum Action {
     /// Asks the model for the target of the prompts.
     AskModel,
     ToggleAskByHand,
+    ToggleClickPreview,
     NextLesion,
     /// Adds the labels of the template of this place in the table of them.
     Template(usize),
@@ -231,6 +232,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     Reject: [NONE Escape];
     NextLesion: [NONE N] [NONE E];
     GoToDoubt: [SHIFT U];
+    ToggleClickPreview: [SHIFT P];
+    ToggleAskByHand: [SHIFT T];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
     ToggleClickSign: [NONE T];
@@ -266,7 +269,6 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ReadLabelTable: ;
     WriteLabelTable: ;
     NewLayer: ;
-    ToggleAskByHand: ;
     ToggleConvention: ;
     ToggleViewTexts: ;
     ShowAbout: ;
@@ -371,6 +373,7 @@ impl Action {
             Self::Reject => "Reject proposal",
             Self::AskModel => "Ask the model",
             Self::ToggleAskByHand => "Ask the model at once or by key",
+            Self::ToggleClickPreview => "Preview of clicks on or off",
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
             Self::NewLayer => "New label layer",
@@ -442,6 +445,7 @@ impl Action {
             | Self::Reject
             | Self::AskModel
             | Self::ToggleAskByHand
+            | Self::ToggleClickPreview
             | Self::NextLesion
             | Self::Template(_)
             | Self::NewLayer

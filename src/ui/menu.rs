@@ -229,11 +229,12 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, prompts, Action::AskModel, out);
     entry(ui, true, Action::ShowTeaching, out);
     let mut by_hand = model.session.tools().asks_by_hand;
-    let hint = tr!("Give several clicks and boxes first, then ask with Ctrl+Enter");
+    let hint = tr!("Give several prompts first, then ask with Ctrl+Enter");
     let waits = ui.checkbox(&mut by_hand, tr!("Prompts wait until the model is asked"));
     if waits.on_hover_text(hint).changed() {
         out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
     }
+    entry(ui, case.is_some(), Action::ToggleClickPreview, out);
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);

@@ -9,6 +9,7 @@ use crate::models::{ComputeDevice, ModelCard};
 use crate::project::{Entry, State};
 use crate::session::{Command, Session};
 use crate::volume::Modality;
+use crate::volume::morphology::Crop;
 use crate::volume::statistics::LabelStatistics;
 
 use super::archive::{ArchiveRequest, ArchiveView};
@@ -116,6 +117,8 @@ pub struct UiModel<'a> {
     pub models: &'a [ModelCard],
     /// What is under way, the oldest first.
     pub jobs: &'a [Job],
+    /// What a click would give where the pointer rests.
+    pub preview: Option<&'a Crop>,
     /// What was measured of the labels, while a pane shows it.
     pub statistics: &'a Statistics,
     /// The worklist, if a project is open.

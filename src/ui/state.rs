@@ -46,6 +46,10 @@ pub struct UiState {
     pub keys: ProfileId,
     /// A plain click of the click tool means "this is not".
     pub negative_clicks: bool,
+    /// Whether the mask that a click would give is shown while the pointer rests; `None`: where a GPU computes.
+    pub click_preview: Option<bool>,
+    /// A GPU computes.
+    pub has_gpu: bool,
     /// The cross-hair lines are drawn.
     pub show_cross_hair: bool,
     /// Window, magnification and the scan's name are not written into the views.
@@ -124,6 +128,11 @@ impl UiState {
         } else {
             Polarity::Positive
         }
+    }
+
+    /// Whether the mask that a click would give is shown while the pointer rests.
+    pub fn previews_clicks(&self) -> bool {
+        self.click_preview.unwrap_or(self.has_gpu)
     }
 
     /// Whether the list of labels shows this one: what is sought is in its name, or is its value.

@@ -23,6 +23,7 @@ mod dicom_made;
 mod dicom_public;
 mod dicom_rtstruct;
 mod dicom_seg;
+mod drawn_prompts;
 mod engine;
 mod evaluate;
 mod floors;

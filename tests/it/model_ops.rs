@@ -328,7 +328,7 @@ fn the_definitions_for_the_gpu_equal_the_kernels_for_the_cpu() {
         let maps = vec![x.clone(), x.clone()];
         let twice = Tensor::cat(vec![weight.clone(), weight.clone()], 1).to_device(device);
         let strided = convolve3d(maps, twice, ([3; 3], [1, 2, 2]));
-        let blocks = weight.clone().slice([0..8]).to_device(device);
+        let blocks = weight.clone().narrow(0, 0, 8).to_device(device);
         let bias = Tensor::ones([24], device);
         [strided, step_up(x, blocks, bias, [2; 3])]
     };

@@ -21,6 +21,7 @@ mod operations;
 mod outputs;
 mod pacs;
 mod parity;
+mod prompts;
 mod recover;
 mod register;
 mod screenshot;

@@ -17,6 +17,10 @@ impl Window {
     pub(super) fn apply(&mut self, command: impl Into<Command>) {
         let command = command.into();
         tracing::debug!(?command, "apply");
+        if !matches!(command, Command::View(_)) {
+            // What a click would give may be another mask now.
+            self.forget_preview();
+        }
         for effect in self.session.apply(command) {
             self.follow(effect);
         }
@@ -25,19 +29,10 @@ impl Window {
     fn follow(&mut self, effect: Effect) {
         match effect {
             Effect::ScanChanged => self.scan_changed(),
-            Effect::RunPrompt {
-                ticket,
-                prompts,
-                prior,
-            } => {
+            Effect::RunPrompt { ticket, asked } => {
                 self.worklist.asked_prompted();
                 self.submit(ticket, tr!("Outline the target"), |scan, image| {
-                    Request::Prompt {
-                        scan,
-                        image,
-                        prompts,
-                        prior,
-                    }
+                    Request::Prompt { scan, image, asked }
                 });
             }
             Effect::RunAuto { ticket, structures } => {
@@ -133,6 +128,7 @@ impl Window {
         match event {
             Event::ModelReady { card, device } => {
                 tracing::info!(model = %card.id, device = %device.name, "model ready");
+                self.state.has_gpu = device.is_gpu();
                 self.engine_status = EngineStatus::Ready { card, device };
             }
             Event::ModelFailed { message } => {
@@ -159,8 +155,13 @@ impl Window {
                 result,
                 seconds,
             } => self.prompt_finished(id, result, seconds),
-            Event::Failed { id, message } => self.job_ended(id, Some(message)),
+            Event::FinishedPreview { id, region } => self.preview.finished(id, region),
+            Event::Failed { id, message } => {
+                self.preview.finished(id, None);
+                self.job_ended(id, Some(message));
+            }
             Event::Cancelled { id } | Event::FinishedTask { id, .. } => {
+                self.preview.cancelled(id);
                 self.job_ended(id, None);
             }
         }

@@ -15,6 +15,7 @@ mod measuring;
 mod memory;
 mod model_choice;
 mod path_flow;
+mod preview;
 mod recovery_flow;
 mod requests;
 mod second_flow;

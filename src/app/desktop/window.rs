@@ -18,6 +18,7 @@ use crate::ui::model::{EngineStatus, UiModel};
 use crate::ui::texts::tr;
 use crate::ui::view::Canvas;
 use crate::ui::{self, Severity, UiState};
+use crate::volume::morphology::Crop;
 
 use super::archive_flow::Archives;
 use super::channel_flow::Channels;
@@ -29,6 +30,7 @@ use super::measuring::Measuring;
 use super::memory::WindowMemory;
 use super::model_choice::start_engine;
 use super::path_flow::is_project;
+use super::preview::Preview;
 use super::recovery_flow::start_journal;
 use super::teach_flow::Teaching;
 use super::waker::Waker;
@@ -59,6 +61,8 @@ pub struct Window {
     pub(super) teaching: Teaching,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
+    /// What a click would give where the pointer rests.
+    pub(super) preview: Preview,
     pub(super) measuring: Measuring,
     pub(super) worklist: Worklist,
     pub(super) settings: Settings,
@@ -122,6 +126,7 @@ impl Window {
             teaching: Teaching::new(options.data_folder.as_deref()),
             dialogs,
             jobs: Jobs::default(),
+            preview: Preview::default(),
             measuring: Measuring::new(waking())?,
             worklist: Worklist::new(waking())?,
             settings,
@@ -198,8 +203,14 @@ impl Window {
     pub fn is_busy(&self) -> bool {
         !self.jobs.shown().is_empty()
             || self.measuring.is_running()
+            || self.preview.is_awaited()
             || self.worklist.is_reading()
             || matches!(self.engine_status, EngineStatus::Opening)
+    }
+
+    /// What a click would give where the pointer rests, as it is shown.
+    pub fn preview(&self) -> Option<&Crop> {
+        self.preview.shown()
     }
 
     /// How many slices were drawn so far; those that were shown again do not count.
@@ -298,6 +309,7 @@ impl eframe::App for Window {
             engine: &self.engine_status,
             models: &self.models,
             jobs: self.jobs.shown(),
+            preview: self.preview.shown(),
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
             archive: self.archives.view(),
@@ -314,6 +326,7 @@ impl eframe::App for Window {
         self.open_dropped(ui.ctx());
         self.look_for_models(ui.ctx());
         self.measure(ui.ctx());
+        self.preview_click(ui.ctx());
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

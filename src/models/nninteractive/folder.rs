@@ -81,6 +81,8 @@ pub fn import(source: &FolderSource<'_>) -> Result<ImportedFolder, CheckpointErr
         network,
     } = folder;
     let (clicks, boxes) = (capabilities.points.is_some(), capabilities.takes_boxes());
+    let scribbles = capabilities.scribbles.is_some();
+    let lassos = capabilities.lassos.is_some();
     let settings = Settings {
         patch: network.patch,
         capabilities,
@@ -94,9 +96,11 @@ pub fn import(source: &FolderSource<'_>) -> Result<ImportedFolder, CheckpointErr
             automatic: false,
             clicks,
             boxes,
+            scribbles,
+            lassos,
             classes: 0,
             description: format!(
-                "{TITLE} trained as {}, {}: segments what clicks or a box point at",
+                "{TITLE} trained as {}, {}: segments what clicks, a box, scribbles or lassos point at",
                 network.dataset.as_deref().unwrap_or("unknown"),
                 network.configuration
             ),

@@ -98,6 +98,8 @@ pub(super) fn imported(
         automatic: true,
         clicks: false,
         boxes: false,
+        scribbles: false,
+        lassos: false,
         classes,
         description,
     })

@@ -5,6 +5,7 @@ mod blocks;
 mod box_reach;
 mod canvas;
 mod config;
+mod drawn;
 mod encoded_region;
 mod extents;
 mod field_of_view;

@@ -3,19 +3,21 @@
 use std::ops::RangeInclusive;
 
 use egui::accesskit::Role;
-use egui::{Painter, Pos2, Sense, Ui};
+use egui::{Color32, Painter, Pos2, Sense, Ui};
 
 use crate::geometry::{Convention, Plane, VoxelBox};
 use crate::io::TimeAxis;
+use crate::prompt::Polarity;
 use crate::render::{Projection, Slab};
-use crate::session::{Case, Command, ViewCommand};
+use crate::session::{Case, Command, Receiver, ViewCommand};
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
 use crate::ui::theme;
-use crate::ui::tools::{self, Tool};
+use crate::ui::tools::{self, Aim, Tool};
+use crate::ui::view::region_overlay::{self, Look};
 use crate::ui::view::{
     ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
-    measurements, pointer, prompt_overlay, region_overlay, scene,
+    measurements, pointer, prompt_overlay, scene,
 };
 use crate::volume::measurement::Measurement;
 
@@ -389,6 +391,7 @@ fn overlay(
     if let Some(b) = shown_box(case, state) {
         prompt_overlay::target_box(painter, view, b, tool.id == tools::BOX);
     }
+    prompt_overlay::drawings(painter, view, &case.prompts().drawings);
     prompt_overlay::clicks(painter, view, &case.prompts().clicks);
     let time = case.info().time;
     annotations::letters(painter, view, time);
@@ -414,17 +417,55 @@ fn overlay(
     }
     let receiver = case.receiver();
     let drag = state.drag.as_ref();
+    let [r, g, b] = receiver.color;
+    let color = Color32::from_rgb(r, g, b);
     if let Some(region) = drag.and_then(ActiveDrag::region) {
-        region_overlay::paint(painter, view, region, receiver.color);
+        region_overlay::paint(painter, view, region, color, Look::Filled);
     }
-    if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
-        let shift = painter.ctx().input(|i| i.modifiers.shift);
-        let words = drag.and_then(ActiveDrag::words);
-        let words = words.or_else(|| tool.kind.words(&receiver, state.polarity(), shift));
+    if let Some(region) = model.preview {
+        region_overlay::paint(painter, view, region, color, Look::Dashed);
+    }
+    if let Some(pos) = hover {
+        let words = words_at(painter, view, pos, context, &receiver);
         if let Some(words) = words {
             pointer::tag(painter, view, pos, &words, &receiver);
         }
     }
+}
+
+/// What a press does and to what, or why it does nothing.
+fn words_at(
+    painter: &Painter,
+    view: &PlacedView,
+    pos: Pos2,
+    context: &PaneContext<'_, '_>,
+    receiver: &Receiver,
+) -> Option<String> {
+    let (state, tools) = (&*context.state, context.model.session.tools());
+    let kind = Tool::of(tools.tool).kind;
+    if let Some(words) = state.drag.as_ref().and_then(ActiveDrag::words) {
+        return view.voxel(pos).map(|_| words);
+    }
+    let shift = painter.ctx().input(|i| i.modifiers.shift);
+    let polarity = match (state.polarity() == Polarity::Negative) != shift {
+        true => Polarity::Negative,
+        false => Polarity::Positive,
+    };
+    let aim = Aim {
+        voxel: view.voxel(pos),
+        polarity,
+        case: context.case,
+        tools,
+    };
+    let landing = kind.landing(&aim);
+    if aim.voxel.is_none() {
+        return landing;
+    }
+    let words = kind.words(receiver, state.polarity(), shift)?;
+    Some(match landing {
+        Some(landing) => tr!("{words}: {landing}", words, landing),
+        None => words,
+    })
 }
 
 /// What is measured, with what is being drawn in its place.

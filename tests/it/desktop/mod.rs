@@ -13,6 +13,7 @@ mod own_grids;
 mod panel;
 mod panes;
 mod pictures;
+mod prompting;
 mod review;
 mod second_image;
 mod statistics;

@@ -9,7 +9,7 @@ use prosector::models::{
     AutoResult, Certainty, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter,
 };
-use prosector::prompt::{Polarity, PromptSet};
+use prosector::prompt::{Asked, Polarity, PromptSet};
 use prosector::util::JobContext;
 use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
 
@@ -40,6 +40,7 @@ impl Toy {
     fn of(more: &str) -> Result<Box<dyn Segmenter>, ModelError> {
         let card = "id = 'toy'\ntitle = 'Toy'\nsystem = 'toy'\ndescription = 'Draws balls.'\n\
                     weights = ''\nsha256 = ''\nautomatic = true\nclicks = true\nboxes = true\n\
+                    scribbles = true\nlassos = true\n\
                     [[structures]]\nvalue = 1\nname = 'spinal_cord'\nmodality = 'ct'\n\
                     [[structures]]\nvalue = 2\nname = 'larynx'\nmodality = 'ct'\n";
         Ok(Box::new(Self {
@@ -120,6 +121,12 @@ impl Segmenter for Toy {
                 *voxel |= u8::from(b.contains(grid.voxel_at(offset)));
             }
         }
+        for drawing in &prompts.drawings {
+            let value = u8::from(drawing.polarity == Polarity::Positive);
+            for (offset, _) in drawing.region.offsets(grid.dims) {
+                mask.voxels[offset] = value;
+            }
+        }
         for click in &prompts.clicks {
             let value = u8::from(click.polarity == Polarity::Positive);
             ball(&grid, click.voxel, |offset| mask.voxels[offset] = value);
@@ -149,6 +156,16 @@ impl Segmenter for Toy {
             insight: Some(Arc::new(insight)),
             warnings: vec![WARNING.to_owned()],
         })
+    }
+
+    fn preview(
+        &self,
+        image: &ImageVolume,
+        key: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<Mask, ModelError> {
+        Ok(self.segment_asked(image, key, asked, ctx)?.mask)
     }
 
     fn drop_caches(&self) {}
