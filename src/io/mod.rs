@@ -202,16 +202,22 @@ pub fn export_labels(
 ) -> Result<Vec<Warning>, IoError> {
     check_export(path)?;
     if is_surface_name(path) {
-        return surface::save(path, layers, table, export.space);
+        let mut told = surface::save(path, layers, table, export.space)?;
+        told.extend(Warning::looks_left_out(table));
+        return Ok(told);
     }
     let writer = format::writer_for(path)?;
     if writer.needs_series() {
-        return writer.export(path, layers, table, export);
+        let mut told = writer.export(path, layers, table, export)?;
+        told.extend(Warning::looks_left_out(table));
+        return Ok(told);
     }
-    let flattened = save_label_layers(path, layers, table)?;
-    let are_lost = !writer.holds_names() && !table.labels().is_empty();
-    let names = are_lost.then_some(Warning::NamesLeftOut);
-    Ok(flattened.into_iter().chain(names).collect())
+    let mut told = Vec::from_iter(save_label_layers(path, layers, table)?);
+    if !writer.holds_names() && !table.labels().is_empty() {
+        told.push(Warning::NamesLeftOut);
+        told.extend(Warning::looks_left_out(table));
+    }
+    Ok(told)
 }
 
 /// Whether a result could be written here, asked before the work starts: the name ends as those of a format that is

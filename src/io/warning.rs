@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::util::short_debug;
-use crate::volume::Modality;
+use crate::volume::{Label, LabelTable, Modality};
 
 use super::TimeAxis;
 use super::figures::digits;
@@ -355,6 +355,14 @@ pub enum Warning {
         "the file has no room for the names and colours of labels: .nii.gz, .nrrd and .seg.nrrd keep them"
     )]
     NamesLeftOut,
+    /// Labels in groups or with an opacity of their own, written to a format that has neither.
+    #[error(
+        "the file has no room for the {what} of labels: .nii.gz, .nrrd and .seg.nrrd keep them"
+    )]
+    LooksLeftOut {
+        /// Which of them the labels have.
+        what: &'static str,
+    },
     /// Labels of layers that overlap, written to a format that holds one map.
     #[error(
         "labels overlap in {voxels} voxels, and the file has only those of the upper layer there: .seg.nrrd keeps all"
@@ -372,6 +380,22 @@ pub enum Warning {
 }
 
 impl Warning {
+    /// What a format leaves out of these labels that has neither groups nor opacities.
+    pub(super) fn looks_left_out(table: &LabelTable) -> Option<Self> {
+        let has = |is: fn(&Label) -> bool| table.labels().iter().any(is);
+        let has_groups = has(|label| !label.group.is_empty());
+        let what = match (
+            has_groups,
+            has(|label| label.opacity_percent != Label::OPAQUE),
+        ) {
+            (true, true) => "groups and opacities",
+            (true, false) => "groups",
+            (false, true) => "opacities",
+            (false, false) => return None,
+        };
+        Some(Self::LooksLeftOut { what })
+    }
+
     /// What the caller could choose instead of what was assumed.
     pub fn choice(&self) -> Option<Choice> {
         match self {

@@ -6,6 +6,7 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
 use crate::session::Case;
+use crate::ui::texts::tr;
 use crate::util::short_debug;
 
 /// A connection that the user set up.
@@ -181,7 +182,7 @@ fn connections(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) {
         form.connection = first.map_or(String::new(), |c| c.name.clone());
     }
     ui.horizontal(|ui| {
-        let label = ui.label("Archive");
+        let label = ui.label(tr!("Archive"));
         ComboBox::from_id_salt("archive")
             .width(FIELD_WIDTH)
             .selected_text(&form.connection)
@@ -198,14 +199,16 @@ fn connections(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) {
             .response
             .labelled_by(label.id);
         if let Some(entry) = chosen(view, form) {
-            ui.label(RichText::new(&entry.address).color(theme::TEXT_WEAK));
+            ui.label(RichText::new(&entry.address).color(theme::of(ui.ctx()).text_weak));
         }
-        if ui.button("Add archive...").clicked() {
+        if ui.button(tr!("Add archive...")).clicked() {
             form.new = Some(NewConnection::default());
         }
     });
     if view.connections.is_empty() && form.new.is_none() {
-        ui.label("No archive is set up. Nothing goes over the network before you add one.");
+        ui.label(tr!(
+            "No archive is set up. Nothing goes over the network before you add one."
+        ));
     }
 }
 
@@ -216,23 +219,23 @@ fn chosen<'a>(view: &'a ArchiveView, form: &ArchiveForm) -> Option<&'a ArchiveEn
 /// The fields of a connection; whether to keep it, once that is decided.
 fn new_connection(ui: &mut Ui, new: &mut NewConnection) -> Option<bool> {
     ui.horizontal(|ui| {
-        ui.radio_value(&mut new.is_web, false, "DICOM (DIMSE)");
-        ui.radio_value(&mut new.is_web, true, "DICOMweb");
+        ui.radio_value(&mut new.is_web, false, tr!("DICOM (DIMSE)"));
+        ui.radio_value(&mut new.is_web, true, tr!("DICOMweb"));
     });
     Grid::new("new archive").num_columns(2).show(ui, |ui| {
-        field(ui, "Call it", &mut new.name);
+        field(ui, tr!("Call it"), &mut new.name);
         if new.is_web {
-            field(ui, "Address before /studies", &mut new.url);
+            field(ui, tr!("Address before /studies"), &mut new.url);
         } else {
-            field(ui, "Host", &mut new.host);
-            field(ui, "Port", &mut new.port);
-            field(ui, "Its title (AE)", &mut new.called);
-            field(ui, "Our title (AE)", &mut new.calling);
+            field(ui, tr!("Host"), &mut new.host);
+            field(ui, tr!("Port"), &mut new.port);
+            field(ui, tr!("Its title (AE)"), &mut new.called);
+            field(ui, tr!("Our title (AE)"), &mut new.calling);
             ui.label("");
-            ui.checkbox(&mut new.tls, "Encrypted (TLS)");
+            ui.checkbox(&mut new.tls, tr!("Encrypted (TLS)"));
             ui.end_row();
         }
-        field(ui, "User, if it wants one", &mut new.user);
+        field(ui, tr!("User, if it wants one"), &mut new.user);
     });
     let is_complete = !new.name.trim().is_empty()
         && match new.is_web {
@@ -244,12 +247,12 @@ fn new_connection(ui: &mut Ui, new: &mut NewConnection) -> Option<bool> {
     let mut decided = None;
     ui.horizontal(|ui| {
         if ui
-            .add_enabled(is_complete, Button::new("Keep archive"))
+            .add_enabled(is_complete, Button::new(tr!("Keep archive")))
             .clicked()
         {
             decided = Some(true);
         }
-        if ui.button("Cancel").clicked() {
+        if ui.button(tr!("Cancel")).clicked() {
             decided = Some(false);
         }
     });
@@ -269,27 +272,29 @@ fn question(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) -> Option<A
     let mut entered = false;
     Grid::new("archive question").num_columns(2).show(ui, |ui| {
         if chosen(view, form).is_some_and(|c| c.wants_password) {
-            let label = ui.label("Password");
+            let label = ui.label(tr!("Password"));
             let field = TextEdit::singleline(&mut form.password).password(true);
             let field = ui.add(field.desired_width(FIELD_WIDTH));
             field.labelled_by(label.id);
             ui.end_row();
         }
-        entered |= field(ui, "Patient's name", &mut form.patient_name);
-        entered |= field(ui, "Patient's ID", &mut form.patient_id);
-        entered |= field(ui, "Date (20240131, 20240101-)", &mut form.date);
-        entered |= field(ui, "Modality (CT, MR, PT)", &mut form.modality);
+        entered |= field(ui, tr!("Patient's name"), &mut form.patient_name);
+        entered |= field(ui, tr!("Patient's ID"), &mut form.patient_id);
+        entered |= field(ui, tr!("Date (20240131, 20240101-)"), &mut form.date);
+        entered |= field(ui, tr!("Modality (CT, MR, PT)"), &mut form.modality);
     });
     let find = ui
-        .add_enabled(!view.is_busy, Button::new("Find series"))
-        .on_hover_text("Fields that are empty match everything; * and ? are wildcards");
+        .add_enabled(!view.is_busy, Button::new(tr!("Find series")))
+        .on_hover_text(tr!(
+            "Fields that are empty match everything; * and ? are wildcards"
+        ));
     (find.clicked() || entered && !view.is_busy).then(|| ArchiveRequest::Find(form.clone()))
 }
 
 /// What was found; the row that is to be opened.
 fn list(ui: &mut Ui, view: &ArchiveView) -> Option<usize> {
     // Room that is always there, so that nothing moves.
-    ui.label(RichText::new(format!("{} ", view.said)).color(theme::TEXT_WEAK));
+    ui.label(RichText::new(format!("{} ", view.said)).color(theme::of(ui.ctx()).text_weak));
     let mut open = None;
     ScrollArea::both()
         .max_height(LIST_HEIGHT)
@@ -297,7 +302,7 @@ fn list(ui: &mut Ui, view: &ArchiveView) -> Option<usize> {
         .show(ui, |ui| {
             Grid::new("found series").striped(true).show(ui, |ui| {
                 for (n, row) in view.found.iter().enumerate() {
-                    let button = ui.add_enabled(!view.is_busy, Button::new("Open series"));
+                    let button = ui.add_enabled(!view.is_busy, Button::new(tr!("Open series")));
                     if button.clicked() {
                         open = Some(n);
                     }
@@ -321,20 +326,27 @@ fn send(
     case: &Case,
 ) -> Option<ArchiveRequest> {
     let refusal = if case.info().provenance.is_none() {
-        Some("The scan is no DICOM series, so that no DICOM object can refer to it")
+        Some(tr!(
+            "The scan is no DICOM series, so that no DICOM object can refer to it"
+        ))
     } else if case.table().labels().is_empty() {
-        Some("There are no labels yet")
+        Some(tr!("There are no labels yet"))
     } else {
         None
     };
     let mut asked = None;
     ui.horizontal(|ui| {
-        ui.label(format!("Send the labels to {}", form.connection));
-        for (text, as_contours) in [("as SEG", false), ("as RTSTRUCT", true)] {
+        ui.label(tr!(
+            "Send the labels to {connection}",
+            connection = form.connection
+        ));
+        for (text, as_contours) in [(tr!("as SEG"), false), (tr!("as RTSTRUCT"), true)] {
             let enabled = refusal.is_none() && !view.is_busy;
             let button = ui
                 .add_enabled(enabled, Button::new(text))
-                .on_hover_text("Written, read back and compared first; proposals are not sent")
+                .on_hover_text(tr!(
+                    "Written, read back and compared first; proposals are not sent"
+                ))
                 .on_disabled_hover_text(refusal.unwrap_or("Something is under way"));
             if button.clicked() {
                 let to = form.clone();

@@ -6,6 +6,7 @@ use super::input::{Action, Group, SCALE_KEYS};
 use super::key_profiles::ProfileId;
 use super::model::{EngineStatus, UiModel};
 use super::state::UiState;
+use crate::ui::texts::{self, tr};
 use crate::util::about::{NOTICE, components};
 
 /// Draws the help windows that are open.
@@ -17,19 +18,24 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
 fn mouse_and_keyboard(ctx: &Context, state: &mut UiState) {
     let mouse = state.mouse;
     let height = (ctx.content_rect().height() - 140.0).max(200.0);
-    Window::new("Mouse and keyboard")
+    Window::new(tr!("Mouse and keyboard"))
         .open(&mut state.show_shortcuts)
         .default_size([500.0, height])
         .default_pos([60.0, 50.0])
         .collapsible(false)
         .show(ctx, |ui| {
             ScrollArea::vertical().max_height(height).show(ui, |ui| {
-                table(ui, "Mouse", mouse.help().map(|(g, m)| (g.to_owned(), m)));
+                table(
+                    ui,
+                    tr!("Mouse"),
+                    mouse.help().map(|(g, m)| (g.to_owned(), m)),
+                );
                 for group in Group::ALL {
                     table(ui, group.title(), keys_of(ctx, group));
                 }
-                let scale = SCALE_KEYS.map(|(key, meaning)| (ctx.format_shortcut(&key), meaning));
-                table(ui, "Size of the window's text", scale);
+                let scale = SCALE_KEYS
+                    .map(|(key, meaning)| (ctx.format_shortcut(&key), texts::of(meaning)));
+                table(ui, tr!("Size of the window's text"), scale);
             });
         });
 }
@@ -62,7 +68,7 @@ fn table(ui: &mut Ui, title: &str, rows: impl IntoIterator<Item = (String, &'sta
 }
 
 fn about(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
-    Window::new("About Prosector")
+    Window::new(tr!("About Prosector"))
         .open(&mut state.show_about)
         .default_width(440.0)
         .collapsible(false)
@@ -71,18 +77,18 @@ fn about(ctx: &Context, model: &UiModel<'_>, state: &mut UiState) {
             ui.label(env!("CARGO_PKG_DESCRIPTION"));
             ui.label(concat!("Licence: ", env!("CARGO_PKG_LICENSE")));
             ui.separator();
-            ui.label(NOTICE);
+            ui.label(texts::of(NOTICE));
             if let EngineStatus::Ready { card, device } = model.engine {
                 ui.separator();
                 ui.label(RichText::new(&card.title).strong());
                 ui.label(&card.description);
-                ui.label(format!("Computes on {}", device.name));
+                ui.label(tr!("Computes on {name}", name = device.name));
                 for notice in &card.notices {
                     ui.weak(notice);
                 }
             }
             ui.separator();
-            ui.collapsing("Components of others and their licences", made_of);
+            ui.collapsing(tr!("Components of others and their licences"), made_of);
         });
 }
 

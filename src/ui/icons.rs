@@ -51,7 +51,7 @@ pub fn lock_toggle(ui: &mut Ui, on: bool, name: &str) -> Response {
 
 /// A tick. `name` is what screen readers say.
 pub fn tick_button(ui: &mut Ui, name: &str) -> Response {
-    sign(ui, name, theme::GOOD_BRIGHT, |center| {
+    sign(ui, name, theme::of(ui.ctx()).good_bright, |center| {
         vec![vec![
             center + vec2(-5.0, 0.5),
             center + vec2(-1.5, 4.5),
@@ -63,7 +63,7 @@ pub fn tick_button(ui: &mut Ui, name: &str) -> Response {
 /// A cross. `name` is what screen readers say.
 pub fn cross_button(ui: &mut Ui, name: &str) -> Response {
     const ARM: f32 = 4.5;
-    sign(ui, name, theme::ERROR, |center| {
+    sign(ui, name, theme::of(ui.ctx()).error, |center| {
         [1.0, -1.0]
             .map(|s| vec![center + vec2(-ARM, -s * ARM), center + vec2(ARM, s * ARM)])
             .to_vec()
@@ -80,9 +80,9 @@ fn sign(
     let (rect, response) = ui.allocate_exact_size(vec2(SIZE, SIZE), Sense::click());
     response.widget_info(|| egui::WidgetInfo::labeled(Role::Button, true, name));
     let fill = if response.hovered() {
-        theme::BUTTON_HOVERED
+        theme::of(ui.ctx()).button_hovered
     } else {
-        theme::BUTTON
+        theme::of(ui.ctx()).button
     };
     ui.painter().rect_filled(rect.shrink(1.0), 3.0, fill);
     for line in lines(rect.center()) {
@@ -101,9 +101,9 @@ fn toggle(
     let (rect, response) = ui.allocate_exact_size(vec2(SIZE, SIZE), Sense::click());
     response.widget_info(|| egui::WidgetInfo::selected(Role::CheckBox, true, on, name));
     let color = match (response.hovered(), on) {
-        (true, _) => theme::TEXT,
-        (false, true) => theme::TEXT_WEAK,
-        (false, false) => theme::FAINT,
+        (true, _) => theme::of(ui.ctx()).text,
+        (false, true) => theme::of(ui.ctx()).text_weak,
+        (false, false) => theme::of(ui.ctx()).faint,
     };
     draw(ui.painter(), rect.center(), color);
     response

@@ -10,6 +10,7 @@ use crate::session::{TEMPLATES, ToolId};
 
 use super::key_profiles::ProfileId;
 use super::layout::{LAYOUTS, Layout, LayoutId};
+use super::texts;
 use super::tools::{TOOLS, Tool};
 
 /// What a drag over a view does.
@@ -78,7 +79,7 @@ impl MouseProfile {
             Self::Research => ("Zoom", "Window and level"),
             Self::Pacs => ("Window and level", "Zoom"),
         };
-        [
+        let rows = [
             ("Wheel", "Next or previous slice"),
             ("Ctrl + wheel", "Zoom at the pointer"),
             ("Shift + wheel", "Brush size"),
@@ -99,7 +100,8 @@ impl MouseProfile {
                 "Drag a handle of the box",
                 "Moves that side, in any view; inside: the whole box",
             ),
-        ]
+        ];
+        rows.map(|(gesture, meaning)| (texts::of(gesture), texts::of(meaning)))
     }
 }
 
@@ -111,6 +113,7 @@ pub enum Action {
     OpenFolder,
     OpenByPath,
     ShowArchives,
+    ShowTeaching,
     ChooseSeries,
     OpenSample,
     OpenProject,
@@ -327,11 +330,17 @@ fn keys_named(text: &str) -> Option<KeyboardShortcut> {
 impl Action {
     /// What it does, in the words of menus and help.
     pub fn text(self) -> &'static str {
+        texts::of(self.in_english())
+    }
+
+    /// The same in English, which can be sought in every language.
+    pub fn in_english(self) -> &'static str {
         match self {
             Self::OpenFile => "Open file...",
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
             Self::ShowArchives => "PACS...",
+            Self::ShowTeaching => "Teach from cases...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
@@ -403,6 +412,7 @@ impl Action {
             | Self::OpenFolder
             | Self::OpenByPath
             | Self::ShowArchives
+            | Self::ShowTeaching
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject
@@ -531,14 +541,14 @@ impl Group {
 
     /// The heading.
     pub fn title(self) -> &'static str {
-        match self {
+        texts::of(match self {
             Self::Files => "Files",
             Self::Segmenting => "Segmenting",
             Self::Tools => "Tools",
             Self::Slices => "Slices",
             Self::Views => "Views",
             Self::Help => "Help",
-        }
+        })
     }
 }
 

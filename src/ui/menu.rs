@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{Align, Button, MenuBar, RichText, Ui};
+use egui::{Align, Button, MenuBar, RichText, ThemePreference, Ui};
 
 use super::input::{Action, MouseProfile};
 use super::key_profiles::ProfileId;
@@ -14,6 +14,7 @@ use super::theme;
 use super::tools::{TOOLS, Tool};
 use crate::session::operations::OPERATIONS;
 use crate::session::{Case, ScanSource, ToolCommand, ViewCommand};
+use crate::ui::texts::{self, LanguageId, tr};
 use crate::volume::window::presets as presets_of;
 
 /// Draws the menu bar.
@@ -21,10 +22,10 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
     // Keys change it as well.
     state.scale = ui.ctx().zoom_factor();
     MenuBar::new().ui(ui, |ui| {
-        ui.menu_button("File", |ui| file(ui, model, out));
-        ui.menu_button("Edit", |ui| edit(ui, model, out));
-        ui.menu_button("View", |ui| view(ui, model, state, out));
-        ui.menu_button("Help", |ui| {
+        ui.menu_button(tr!("File"), |ui| file(ui, model, out));
+        ui.menu_button(tr!("Edit"), |ui| edit(ui, model, out));
+        ui.menu_button(tr!("View"), |ui| view(ui, model, state, out));
+        ui.menu_button(tr!("Help"), |ui| {
             entry(ui, true, Action::ShowPalette, out);
             entry(ui, true, Action::ShowShortcuts, out);
             entry(ui, true, Action::ShowAbout, out);
@@ -34,7 +35,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             back_and_forth(ui, model, out);
             if let Some(case) = model.session.case() {
                 ui.with_layout(egui::Layout::left_to_right(Align::Center), |ui| {
-                    let text = RichText::new(title(case)).color(theme::TEXT_WEAK);
+                    let text = RichText::new(title(case)).color(theme::of(ui.ctx()).text_weak);
                     ui.add(egui::Label::new(text).truncate());
                 });
             }
@@ -45,10 +46,12 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
 /// Undo and redo, at the right end of the bar.
 fn back_and_forth(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let history = model.session.case().map(Case::history);
-    let undo = history.and_then(|h| h.undo_name());
-    let redo = history.and_then(|h| h.redo_name());
-    action_button(ui, redo.is_some(), Action::Redo, redo.unwrap_or(""), out);
-    action_button(ui, undo.is_some(), Action::Undo, undo.unwrap_or(""), out);
+    let undo = history.and_then(|h| h.undo_name()).map(texts::worded);
+    let redo = history.and_then(|h| h.redo_name()).map(texts::worded);
+    for (action, step) in [(Action::Redo, redo), (Action::Undo, undo)] {
+        let hint = step.as_deref().unwrap_or_default();
+        action_button(ui, step.is_some(), action, hint, out);
+    }
 }
 
 /// The scan and its size; a star when there is unsaved work.
@@ -63,11 +66,26 @@ fn title(case: &Case) -> String {
             true => String::new(),
             false => {
                 let [si, sj, sk] = case.scan_image().grid().spacing_mm();
-                format!(", of a scan of {si:.2} x {sj:.2} x {sk:.2} mm")
+                tr!(
+                    ", of a scan of {si} x {sj} x {sk} mm",
+                    si = format_args!("{si:.2}"),
+                    sj = format_args!("{sj:.2}"),
+                    sk = format_args!("{sk:.2}")
+                )
             }
         };
-        return format!(
-            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si:.2} x {sj:.2} x {sk:.2} mm{of_scan}"
+        return tr!(
+            "{name}{star}    {modality}  {ni} x {nj} x {nk} voxels  {si} x {sj} x {sk} mm{of_scan}",
+            name,
+            star,
+            modality,
+            ni,
+            nj,
+            nk,
+            si = format_args!("{si:.2}"),
+            sj = format_args!("{sj:.2}"),
+            sk = format_args!("{sk:.2}"),
+            of_scan
         );
     };
     let scale = if time.has_scale {
@@ -75,10 +93,18 @@ fn title(case: &Case) -> String {
     } else {
         String::new()
     };
-    let apart = time.frame_ms.map(|ms| format!("  {ms:.1} ms apart"));
-    format!(
-        "{name}{star}    2D+time  {ni} x {nj} pixels{scale}  {nk} frames{}",
-        apart.unwrap_or_default()
+    let apart = time
+        .frame_ms
+        .map(|ms| tr!("  {ms} ms apart", ms = format_args!("{ms:.1}")));
+    tr!(
+        "{name}{star}    2D+time  {ni} x {nj} pixels{scale}  {nk} frames{apart}",
+        name,
+        star,
+        ni,
+        nj,
+        scale,
+        nk,
+        apart = apart.unwrap_or_default()
     )
 }
 
@@ -92,7 +118,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, true, Action::OpenProject, out);
     let several = model.session.case().is_some_and(has_other_series);
     entry(ui, several, Action::ChooseSeries, out);
-    ui.menu_button("Recent", |ui| recent(ui, model.recent, out));
+    ui.menu_button(tr!("Recent"), |ui| recent(ui, model.recent, out));
     ui.separator();
     let has_second = model.session.case().is_some_and(|c| c.second().is_some());
     entry(ui, open, Action::OpenSecond, out);
@@ -105,7 +131,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, on_own_grid, Action::SaveOnScanGrid, out);
     entry(ui, open, Action::ReadLabelTable, out);
     entry(ui, open, Action::WriteLabelTable, out);
-    ui.menu_button("Older versions when saving", |ui| {
+    ui.menu_button(tr!("Older versions when saving"), |ui| {
         older_copies(ui, model, out);
     });
     ui.separator();
@@ -117,12 +143,16 @@ pub(super) fn tools(ui: &mut Ui, model: &UiModel<'_>, tools: &[Tool], out: &mut 
     for tool in tools {
         let action = Action::Tool(tool.id);
         let is_chosen = model.session.tools().tool == tool.id;
-        let button = with_keys(ui, Button::selectable(is_chosen, tool.title), action);
+        let button = with_keys(
+            ui,
+            Button::selectable(is_chosen, texts::of(tool.title)),
+            action,
+        );
         let refusal = refusal(model, tool);
         let enabled = model.session.case().is_some() && refusal.is_none();
         let response = ui
             .add_enabled(enabled, button)
-            .on_hover_text(tool.hint)
+            .on_hover_text(texts::of(tool.hint))
             .on_disabled_hover_text(refusal.unwrap_or_default());
         if response.clicked() {
             out.push(UiRequest::Action(action));
@@ -135,9 +165,9 @@ pub(super) fn tools(ui: &mut Ui, model: &UiModel<'_>, tools: &[Tool], out: &mut 
 fn older_copies(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     for most in OLDER_COPIES {
         let text = match most {
-            0 => "Keep none".to_owned(),
-            1 => "Keep the last one".to_owned(),
-            _ => format!("Keep the last {most}"),
+            0 => tr!("Keep none").to_owned(),
+            1 => tr!("Keep the last one").to_owned(),
+            _ => tr!("Keep the last {most}", most),
         };
         if ui.radio(model.older_copies == most, text).clicked() {
             out.push(UiRequest::KeepOlderCopies(most));
@@ -156,7 +186,7 @@ fn has_other_series(case: &Case) -> bool {
 
 fn recent(ui: &mut Ui, paths: &[PathBuf], out: &mut Vec<UiRequest>) {
     if paths.is_empty() {
-        ui.weak("None yet");
+        ui.weak(tr!("None yet"));
     }
     for path in paths {
         let text = path.display().to_string();
@@ -186,7 +216,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     named_entry(ui, undo, Action::Undo, out);
     named_entry(ui, redo, Action::Redo, out);
     ui.separator();
-    ui.menu_button("Tool", |ui| tools(ui, model, TOOLS, out));
+    ui.menu_button(tr!("Tool"), |ui| tools(ui, model, TOOLS, out));
     ui.separator();
     let proposed = case.is_some_and(|c| c.proposal().is_some());
     let automatic = model.engine.card().is_some_and(|card| card.automatic);
@@ -196,9 +226,10 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::GoToDoubt, out);
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
+    entry(ui, true, Action::ShowTeaching, out);
     let mut by_hand = model.session.tools().asks_by_hand;
-    let hint = "Give several clicks and boxes first, then ask with Ctrl+Enter";
-    let waits = ui.checkbox(&mut by_hand, "Prompts wait until the model is asked");
+    let hint = tr!("Give several clicks and boxes first, then ask with Ctrl+Enter");
+    let waits = ui.checkbox(&mut by_hand, tr!("Prompts wait until the model is asked"));
     if waits.on_hover_text(hint).changed() {
         out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
     }
@@ -209,7 +240,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, case.is_some(), Action::EditOnFinerGrid, out);
     entry(ui, !is_on_scan_grid, Action::EditOnScanGrid, out);
     let editable = case.and_then(Case::active).is_some_and(|l| !l.locked);
-    ui.menu_button("Operations", |ui| {
+    ui.menu_button(tr!("Operations"), |ui| {
         for operation in OPERATIONS {
             let action = Action::Operation(operation);
             match operation.needs_only_a_label() {
@@ -218,14 +249,14 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
                     ui,
                     case.is_some(),
                     action,
-                    format!("{}...", operation.title),
+                    format!("{}...", texts::of(operation.title)),
                     out,
                 ),
             }
         }
     });
     ui.separator();
-    ui.menu_button("Memory for undo", |ui| undo_memory(ui, model, out));
+    ui.menu_button(tr!("Memory for undo"), |ui| undo_memory(ui, model, out));
 }
 
 /// How much of the history stays in memory; all of it is on disk.
@@ -246,7 +277,8 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     let open = model.session.case().is_some();
     for layout in LAYOUTS {
         let action = Action::Layout(layout.id);
-        let button = Button::selectable(state.workspace.has_layout(layout), layout.title);
+        let button =
+            Button::selectable(state.workspace.has_layout(layout), texts::of(layout.title));
         if ui.add(with_keys(ui, button, action)).clicked() {
             out.push(UiRequest::Action(action));
             ui.close();
@@ -266,18 +298,21 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     ] {
         entry(ui, open, action, out);
     }
-    ui.menu_button("Window preset", |ui| window_presets(ui, model, out));
-    ui.checkbox(&mut state.show_cross_hair, "Cross-hair lines");
+    ui.menu_button(tr!("Window preset"), |ui| window_presets(ui, model, out));
+    ui.checkbox(&mut state.show_cross_hair, tr!("Cross-hair lines"));
     let mut texts = !state.hide_texts;
-    if ui.checkbox(&mut texts, "Texts in the views").changed() {
+    if ui.checkbox(&mut texts, tr!("Texts in the views")).changed() {
         state.hide_texts = !texts;
     }
-    ui.checkbox(&mut state.show_side_panel, "Side panel");
+    ui.checkbox(&mut state.show_side_panel, tr!("Side panel"));
     ui.separator();
-    ui.menu_button("Keys as in", |ui| {
+    ui.menu_button(tr!("Keys as in"), |ui| {
         for id in ProfileId::all() {
             let profile = id.profile();
-            if ui.radio(state.keys == id, profile.title).clicked() {
+            if ui
+                .radio(state.keys == id, texts::of(profile.title))
+                .clicked()
+            {
                 state.keys = id;
                 state.mouse = profile.mouse;
                 ui.close();
@@ -285,16 +320,18 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
         }
     });
     for (profile, text) in [
-        (MouseProfile::Research, "Right mouse button zooms"),
+        (MouseProfile::Research, tr!("Right mouse button zooms")),
         (
             MouseProfile::Pacs,
-            "Right mouse button sets the window (PACS)",
+            tr!("Right mouse button sets the window (PACS)"),
         ),
     ] {
         ui.radio_value(&mut state.mouse, profile, text);
     }
     ui.separator();
-    ui.menu_button("Size of text and buttons", |ui| {
+    ui.menu_button(tr!("Theme"), |ui| themes(ui, state));
+    ui.menu_button(tr!("Language"), |ui| languages(ui, state));
+    ui.menu_button(tr!("Size of text and buttons"), |ui| {
         for percent in SCALES_PERCENT {
             let scale = percent as f32 / 100.0;
             let chosen = (state.scale - scale).abs() < 0.005;
@@ -306,15 +343,40 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     });
 }
 
+/// How bright the panels are; the views stay black.
+fn themes(ui: &mut Ui, state: &mut UiState) {
+    for (theme, text) in [
+        (ThemePreference::Dark, tr!("Dark")),
+        (ThemePreference::Light, tr!("Light")),
+        (ThemePreference::System, tr!("As the system says")),
+    ] {
+        if ui.radio_value(&mut state.theme, theme, text).clicked() {
+            ui.close();
+        }
+    }
+}
+
+/// The languages of the window, each as it calls itself.
+fn languages(ui: &mut Ui, state: &mut UiState) {
+    let system = tr!("As the system says");
+    let named = LanguageId::all().map(|id| (Some(id), id.title()));
+    for (language, title) in [(None, system)].into_iter().chain(named) {
+        if ui.radio(state.language == language, title).clicked() {
+            state.language = language;
+            ui.close();
+        }
+    }
+}
+
 /// The presets of the scan's modality, with their keys.
 fn window_presets(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let presets = model.session.case();
     let presets = presets.map_or(&[][..], |case| presets_of(case.image().modality()));
     if presets.is_empty() {
-        ui.weak("None for this kind of scan");
+        ui.weak(tr!("None for this kind of scan"));
     }
     for (n, (name, window)) in presets.iter().enumerate() {
-        let text = format!("{name}  {}/{}", window.width, window.level);
+        let text = format!("{}  {}/{}", texts::of(name), window.width, window.level);
         let button = with_keys(ui, Button::new(text), Action::WindowPreset(n));
         if ui.add(button).clicked() {
             out.push(UiRequest::command(ViewCommand::Window(*window)));
@@ -332,7 +394,7 @@ fn entry(ui: &mut Ui, enabled: bool, action: Action, out: &mut Vec<UiRequest>) {
 
 fn named_entry(ui: &mut Ui, step: Option<&str>, action: Action, out: &mut Vec<UiRequest>) {
     let text = match step {
-        Some(step) => format!("{}: {step}", action.text()),
+        Some(step) => format!("{}: {}", action.text(), texts::worded(step)),
         None => action.text().to_owned(),
     };
     named(ui, step.is_some(), action, text, out);

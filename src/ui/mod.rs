@@ -22,6 +22,8 @@ mod question;
 mod root;
 mod state;
 mod status;
+pub mod teach;
+pub mod texts;
 pub mod theme;
 pub mod tools;
 pub mod view;

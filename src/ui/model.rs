@@ -14,6 +14,7 @@ use crate::volume::statistics::LabelStatistics;
 use super::archive::{ArchiveRequest, ArchiveView};
 use super::input::Action;
 use super::panes::PaneId;
+use super::teach::{TeachRequest, TeachView};
 
 /// The state of the model that computes.
 #[derive(Debug, Clone, Default)]
@@ -121,6 +122,8 @@ pub struct UiModel<'a> {
     pub worklist: Option<&'a Worklist>,
     /// Archives on the network.
     pub archive: &'a ArchiveView,
+    /// What the model is taught.
+    pub teaching: &'a TeachView,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -240,6 +243,8 @@ pub enum UiRequest {
     Worklist(WorklistRequest),
     /// Something of an archive on the network.
     Archive(Box<ArchiveRequest>),
+    /// Something of teaching.
+    Teach(TeachRequest),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

@@ -3,6 +3,7 @@
 use egui::{Align2, Area, Context, Frame, Id, Order, RichText, Stroke, vec2};
 
 use crate::session::Severity;
+use crate::ui::texts::{self, tr};
 
 use super::theme;
 
@@ -45,12 +46,12 @@ const ABOVE_SCALE_BAR: f32 = 76.0;
 impl Messages {
     /// Shows a message about the program, a file or the window.
     pub fn push(&mut self, severity: Severity, text: impl Into<String>) {
-        self.add(severity, text.into(), Subject::Program);
+        self.add(severity, texts::worded(&text.into()), Subject::Program);
     }
 
     /// Shows a message about the scan that is open.
     pub fn push_on_scan(&mut self, severity: Severity, text: impl Into<String>) {
-        self.add(severity, text.into(), Subject::Scan);
+        self.add(severity, texts::worded(&text.into()), Subject::Scan);
     }
 
     /// The same words again only start anew: nothing stands there twice.
@@ -139,29 +140,30 @@ impl Message {
 }
 
 impl Severity {
-    fn color(self) -> egui::Color32 {
+    fn color(self, colours: &theme::Colours) -> egui::Color32 {
         match self {
             Self::Info => theme::GOOD,
-            Self::Warning => theme::WARNING,
-            Self::Error => theme::ERROR,
+            Self::Warning => colours.warning,
+            Self::Error => colours.error,
         }
     }
 }
 
 /// Draws one message; true when its button was pressed.
 fn message_ui(ui: &mut egui::Ui, message: &Message) -> bool {
+    let colours = theme::of(ui.ctx());
     let frame = Frame::popup(ui.style())
-        .fill(theme::PANEL)
-        .stroke(Stroke::new(1.0, message.severity.color()));
+        .fill(colours.panel)
+        .stroke(Stroke::new(1.0, message.severity.color(colours)));
     frame
         .show(ui, |ui| {
             ui.horizontal(|ui| {
                 let text = RichText::new(&message.text).color(match message.severity {
-                    Severity::Info => theme::TEXT,
-                    other => other.color(),
+                    Severity::Info => colours.text,
+                    other => other.color(colours),
                 });
                 ui.add(egui::Label::new(text).wrap());
-                ui.small_button("Close").clicked()
+                ui.small_button(tr!("Close")).clicked()
             })
             .inner
         })

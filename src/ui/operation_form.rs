@@ -13,6 +13,7 @@ use super::theme;
 use crate::geometry::{Plane, VoxelBox, VoxelIndex};
 use crate::session::operations::{EditCommand, Kind, Need, Operation, OperationError, Parameter};
 use crate::session::{Case, Command};
+use crate::ui::texts::{self, tr};
 
 /// What was entered for an operation.
 #[derive(Debug, Clone)]
@@ -74,13 +75,14 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
         return;
     };
     let mut open = true;
-    Window::new(form.operation.title)
+    Window::new(texts::of(form.operation.title))
+        .id(egui::Id::unique("operation"))
         .open(&mut open)
         .default_pos([60.0, 80.0])
         .collapsible(false)
         .resizable(false)
         .show(ctx, |ui| {
-            ui.label(form.operation.hint);
+            ui.label(texts::of(form.operation.hint));
             ui.add_space(4.0);
             Grid::new(form.operation.id).num_columns(2).show(ui, |ui| {
                 let plane = form.plane();
@@ -103,7 +105,7 @@ fn apply(ui: &mut Ui, form: &OperationForm, case: &Case, out: &mut Vec<UiRequest
     let command = form.command(case);
     ui.horizontal(|ui| {
         if ui
-            .add_enabled(command.is_ok(), Button::new("Apply"))
+            .add_enabled(command.is_ok(), Button::new(tr!("Apply")))
             .clicked()
             && let Ok(command) = &command
         {
@@ -112,11 +114,12 @@ fn apply(ui: &mut Ui, form: &OperationForm, case: &Case, out: &mut Vec<UiRequest
         }
         let words = RichText::new(form.words()).monospace().weak();
         ui.add(egui::Label::new(words).truncate())
-            .on_hover_text("The same for prosector edit --do");
+            .on_hover_text(tr!("The same for prosector edit --do"));
     });
     // Room that is always there, so that nothing moves while one types.
-    let error = command.err().map(|e| e.to_string()).unwrap_or_default();
-    ui.label(RichText::new(format!("{error} ")).color(theme::WARNING));
+    let error = command.err().map(|e| texts::worded(&e.to_string()));
+    let error = error.unwrap_or_default();
+    ui.label(RichText::new(format!("{error} ")).color(theme::of(ui.ctx()).warning));
 }
 
 fn row(
@@ -136,11 +139,12 @@ fn row(
         Need::Required => " *",
         Need::Optional | Need::Default(_) => "",
     };
-    let name = parameter.name.replace('_', " ");
+    let name = texts::worded(&parameter.name.replace('_', " "));
     let label = ui
         .label(format!("{name}{unit}{star}"))
-        .on_hover_text(parameter.hint);
-    let allowed = format!("{}: {}", parameter.hint, parameter.kind.allowed());
+        .on_hover_text(texts::of(parameter.hint));
+    let allowed = texts::worded(&parameter.kind.allowed());
+    let allowed = format!("{}: {allowed}", texts::of(parameter.hint));
     ui.horizontal(|ui| {
         field(ui, parameter, text, case)
             .labelled_by(label.id)
@@ -172,7 +176,7 @@ fn field(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) -> 
             if parameter.kind == Kind::NewLabel
                 && let Some(value) = case.table().next_free_value()
             {
-                rows.push((value.to_string(), "New label".to_owned()));
+                rows.push((value.to_string(), tr!("New label").to_owned()));
             }
             choice(ui, parameter.name, text, rows, is_optional)
         }
@@ -184,7 +188,8 @@ fn field(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) -> 
         }
         Kind::Choice(_) | Kind::Plane => {
             let words = parameter.kind.choices().unwrap_or_default();
-            let rows = words.into_iter().map(|w| (w.clone(), w)).collect();
+            let rows = words.into_iter().map(|w| (w.clone(), texts::worded(&w)));
+            let rows = rows.collect();
             choice(ui, parameter.name, text, rows, is_optional)
         }
         Kind::Labels
@@ -223,16 +228,16 @@ fn at_hand(kind: Kind, plane: Option<Plane>, case: &Case) -> Option<(&'static st
     match kind {
         Kind::Slice => {
             let axis = case.grid().normal_axis(plane?);
-            Some(("Slice shown", case.cross_hair().0[axis].to_string()))
+            Some((tr!("Slice shown"), case.cross_hair().0[axis].to_string()))
         }
         Kind::Voxel => {
             let VoxelIndex([i, j, k]) = case.cross_hair();
-            Some(("Cross-hair", format!("{i},{j},{k}")))
+            Some((tr!("Cross-hair"), format!("{i},{j},{k}")))
         }
         Kind::Box => {
             let VoxelBox { min, max } = case.prompts().target_box?;
             let corners: Vec<String> = min.iter().chain(&max).map(i64::to_string).collect();
-            Some(("Drawn box", corners.join(",")))
+            Some((tr!("Drawn box"), corners.join(",")))
         }
         _ => None,
     }

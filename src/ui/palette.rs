@@ -10,6 +10,7 @@ use super::key_profiles::ProfileId;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
+use crate::ui::texts::tr;
 
 /// The open palette.
 #[derive(Debug, Clone, Default)]
@@ -41,13 +42,13 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
     });
     let mut action = found.get(palette.chosen).copied().filter(|_| taken);
     let mut open = true;
-    Window::new("Find a command")
+    Window::new(tr!("Find a command"))
         .open(&mut open)
         .anchor(Align2::CENTER_TOP, [0.0, 90.0])
         .fixed_size([WIDTH, LIST_HEIGHT])
         .collapsible(false)
         .show(ctx, |ui| {
-            let hint = "Type a few letters, such as \"brush\" or \"fh\" for fill holes";
+            let hint = tr!("Type a few letters, such as \"brush\" or \"fh\" for fill holes");
             let field = TextEdit::singleline(&mut palette.query)
                 .hint_text(hint)
                 .desired_width(f32::INFINITY);
@@ -77,7 +78,7 @@ fn rows(ui: &mut Ui, found: &[Action], chosen: usize) -> Option<Action> {
         .auto_shrink(false)
         .show(ui, |ui| {
             if found.is_empty() {
-                ui.weak("Nothing of that name");
+                ui.weak(tr!("Nothing of that name"));
             }
             for (n, &action) in found.iter().enumerate() {
                 let keys = profile
@@ -88,7 +89,10 @@ fn rows(ui: &mut Ui, found: &[Action], chosen: usize) -> Option<Action> {
                 let button = egui::Button::new(text)
                     .selected(n == chosen)
                     .frame_when_inactive(n == chosen)
-                    .right_text(RichText::new(keys.unwrap_or_default()).color(theme::TEXT_WEAK));
+                    .right_text(
+                        RichText::new(keys.unwrap_or_default())
+                            .color(theme::of(ui.ctx()).text_weak),
+                    );
                 let row = ui.add_sized([ui.available_width(), 22.0], button);
                 if n == chosen {
                     row.scroll_to_me(None);
@@ -111,7 +115,14 @@ pub fn matches(query: &str, is_scan_open: bool) -> Vec<Action> {
     let mut scored: Vec<(i32, Action)> = known
         .map(|s| s.action)
         .filter(|a| *a != Action::ShowPalette && (is_scan_open || !a.needs_scan()))
-        .filter_map(|a| Some((score(query, name(a))?, a)))
+        .filter_map(|a| {
+            let names = [name(a), a.in_english().trim_end_matches("...")];
+            let best = names
+                .into_iter()
+                .filter_map(|name| score(query, name))
+                .max();
+            Some((best?, a))
+        })
         .collect();
     scored.sort_by_key(|(score, _)| -score);
     scored.into_iter().map(|(_, action)| action).collect()

@@ -8,6 +8,7 @@ use super::menu::with_keys;
 use super::panes::{Pane, PaneContext};
 use super::theme;
 use super::view::ViewIntent;
+use crate::ui::texts::tr;
 
 /// Where the handle of a pane in `rect` is.
 pub fn handle(rect: Rect) -> Rect {
@@ -28,14 +29,16 @@ pub fn show(
     let response = ui
         .interact(context.handle, id, Sense::click_and_drag())
         .on_hover_cursor(CursorIcon::Grab)
-        .on_hover_text("Click: what is shown here. Drag: moves this view to another place");
+        .on_hover_text(tr!(
+            "Click: what is shown here. Drag: moves this view to another place"
+        ));
     response.widget_info(|| {
-        let name = format!("Menu of the view {title}");
+        let name = tr!("Menu of the view {title}", title);
         egui::WidgetInfo::labeled(Role::Button, true, name)
     });
     let color = match response.hovered() {
-        true => theme::TEXT,
-        false => theme::TEXT_WEAK,
+        true => theme::DARK.text,
+        false => theme::DARK.text_weak,
     };
     let center = context.handle.center();
     for y in [-4.0, 0.0, 4.0] {
@@ -48,14 +51,14 @@ pub fn show(
     Popup::menu(&response).show(|ui| {
         pane.menu(ui, context.case);
         ui.separator();
-        if ui.button("Fit to the scan").clicked() {
+        if ui.button(tr!("Fit to the scan")).clicked() {
             pane.fit();
             // It was drawn before.
             ui.ctx().request_repaint();
         }
         let text = match is_alone {
-            true => "All views",
-            false => "This view alone",
+            true => tr!("All views"),
+            false => tr!("This view alone"),
         };
         let alone = with_keys(ui, Button::new(text), Action::MaximiseView);
         if ui.add(alone).clicked() {

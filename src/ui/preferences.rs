@@ -1,11 +1,13 @@
 //! What the window remembers of itself, beside the arrangement of its panes (`arrangement.rs`); preferences about scans
 //! are in the session's settings.
 
+use egui::ThemePreference;
 use serde::{Deserialize, Serialize};
 
 use super::input::MouseProfile;
 use super::key_profiles::ProfileId;
 use super::state::UiState;
+use super::texts::LanguageId;
 
 /// The smallest and the largest scale that is taken over from the last start.
 const SCALES: (f32, f32) = (0.5, 3.0);
@@ -24,6 +26,10 @@ pub struct Preferences {
     pub cross_hair: bool,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
+    /// Dark, light, or as the system says.
+    pub theme: ThemePreference,
+    /// The language of the window; `None`: that of the system.
+    pub language: Option<LanguageId>,
 }
 
 impl Default for Preferences {
@@ -34,6 +40,8 @@ impl Default for Preferences {
             side_panel: true,
             cross_hair: true,
             scale: 1.0,
+            theme: ThemePreference::Dark,
+            language: None,
         }
     }
 }
@@ -56,6 +64,8 @@ impl Preferences {
             keys: self.keys,
             show_side_panel: self.side_panel,
             show_cross_hair: self.cross_hair,
+            theme: self.theme,
+            language: self.language,
             ..UiState::default()
         }
     }
@@ -68,6 +78,8 @@ impl Preferences {
             side_panel: state.show_side_panel,
             cross_hair: state.show_cross_hair,
             scale: state.scale,
+            theme: state.theme,
+            language: state.language,
         }
     }
 }

@@ -7,6 +7,7 @@ use egui::{Button, Context, Frame, Id, Key, Modal, RichText, ScrollArea, TextEdi
 use super::model::{Answer, Question, UiRequest};
 use super::theme;
 use crate::io::SeriesInfo;
+use crate::ui::texts::{self, tr};
 use crate::util::about::NOTICE;
 
 /// Draws the question, if there is one; the answer goes to `out`.
@@ -50,51 +51,60 @@ fn enter_pressed(ui: &Ui) -> bool {
 }
 
 fn main_button(text: &str) -> Button<'_> {
-    Button::new(RichText::new(text).strong()).fill(theme::ACCENT)
+    Button::new(RichText::new(text).strong().color(theme::ON_ACCENT)).fill(theme::ACCENT)
 }
 
 fn notice(ui: &mut Ui, answer: &mut Option<Answer>) {
-    heading(ui, "Not for clinical use");
-    ui.label(NOTICE);
+    heading(ui, tr!("Not for clinical use"));
+    ui.label(texts::of(NOTICE));
     ui.add_space(10.0);
-    if ui.add(main_button("I understand")).clicked() || enter_pressed(ui) {
+    if ui.add(main_button(tr!("I understand"))).clicked() || enter_pressed(ui) {
         *answer = Some(Answer::NoticeRead);
     }
 }
 
 fn unsaved(ui: &mut Ui, before: &str, answer: &mut Option<Answer>) {
-    heading(ui, "Unsaved labels");
-    ui.label(format!(
-        "The labels have changes that are not saved. Save them before {before}?"
+    heading(ui, tr!("Unsaved labels"));
+    ui.label(tr!(
+        "The labels have changes that are not saved. Save them before {before}?",
+        before
     ));
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        if ui.add(main_button("Save first")).clicked() || enter_pressed(ui) {
+        if ui.add(main_button(tr!("Save first"))).clicked() || enter_pressed(ui) {
             *answer = Some(Answer::SaveFirst);
         }
-        if ui.button("Discard changes").clicked() {
+        if ui.button(tr!("Discard changes")).clicked() {
             *answer = Some(Answer::Discard);
         }
-        if ui.button("Stay").clicked() {
+        if ui.button(tr!("Stay")).clicked() {
             *answer = Some(Answer::Cancel);
         }
     });
 }
 
 fn series(ui: &mut Ui, series: &[SeriesInfo], answer: &mut Option<Answer>) {
-    heading(ui, "Choose a series");
-    ui.label(format!("There are {} image series here:", series.len()));
+    heading(ui, tr!("Choose a series"));
+    ui.label(tr!(
+        "There are {series} image series here:",
+        series = series.len()
+    ));
     ui.add_space(6.0);
     ScrollArea::vertical().max_height(340.0).show(ui, |ui| {
         for one in series {
             let [columns, rows, slices] = one.dims;
             let description = match one.description.trim() {
-                "" => "(no description)",
+                "" => tr!("(no description)"),
                 text => text,
             };
-            let text = format!(
-                "{}   {description}   {} images, {columns} x {rows} x {slices}",
-                one.modality, one.images
+            let text = tr!(
+                "{modality}   {description}   {images} images, {columns} x {rows} x {slices}",
+                modality = one.modality,
+                description,
+                images = one.images,
+                columns,
+                rows,
+                slices
             );
             let button = Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0));
             if ui.add(button).on_hover_text(&one.uid).clicked() {
@@ -103,62 +113,64 @@ fn series(ui: &mut Ui, series: &[SeriesInfo], answer: &mut Option<Answer>) {
         }
     });
     ui.add_space(8.0);
-    if ui.button("Cancel").clicked() {
+    if ui.button(tr!("Cancel")).clicked() {
         *answer = Some(Answer::Cancel);
     }
 }
 
 fn recovery(ui: &mut Ui, description: &str, answer: &mut Option<Answer>) {
-    heading(ui, "Recover unsaved work?");
-    ui.label("The last session ended without saving. Its labels were kept:");
+    heading(ui, tr!("Recover unsaved work?"));
+    ui.label(tr!(
+        "The last session ended without saving. Its labels were kept:"
+    ));
     ui.label(RichText::new(description).strong());
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        if ui.add(main_button("Recover")).clicked() || enter_pressed(ui) {
+        if ui.add(main_button(tr!("Recover"))).clicked() || enter_pressed(ui) {
             *answer = Some(Answer::Recover);
         }
         if ui
-            .button("Later")
-            .on_hover_text("Ask again at the next start")
+            .button(tr!("Later"))
+            .on_hover_text(tr!("Ask again at the next start"))
             .clicked()
         {
             *answer = Some(Answer::Cancel);
         }
-        if ui.button("Throw away").clicked() {
+        if ui.button(tr!("Throw away")).clicked() {
             *answer = Some(Answer::ForgetRecovery);
         }
     });
 }
 
 fn overwrite(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
-    heading(ui, "Replace the file?");
-    ui.label(format!("{} exists already.", path.display()));
+    heading(ui, tr!("Replace the file?"));
+    ui.label(tr!("{path} exists already.", path = path.display()));
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        if ui.add(main_button("Replace")).clicked() {
+        if ui.add(main_button(tr!("Replace"))).clicked() {
             *answer = Some(Answer::Overwrite);
         }
-        if ui.button("Cancel").clicked() {
+        if ui.button(tr!("Cancel")).clicked() {
             *answer = Some(Answer::Cancel);
         }
     });
 }
 
 fn dropped(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
-    heading(ui, "What is this file?");
+    heading(ui, tr!("What is this file?"));
     ui.label(path.file_name().unwrap_or_default().to_string_lossy());
     ui.add_space(10.0);
     for (text, meant) in [
         (
-            "Another scan, instead of the one that is open",
+            tr!("Another scan, instead of the one that is open"),
             Answer::AsScan,
         ),
         (
-            "A second image of the same patient, over the scan",
+            tr!("A second image of the same patient, over the scan"),
             Answer::AsSecond,
         ),
-        ("Labels of the scan", Answer::AsLabels),
-        ("Cancel", Answer::Cancel),
+        (tr!("Labels of the scan"), Answer::AsLabels),
+        (tr!("Cancel"), Answer::Cancel),
     ] {
         let button = Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0));
         if ui.add(button).clicked() {
@@ -168,33 +180,35 @@ fn dropped(ui: &mut Ui, path: &Path, answer: &mut Option<Answer>) {
 }
 
 fn own_grid(ui: &mut Ui, description: &str, answer: &mut Option<Answer>) {
-    heading(ui, "The labels have voxels of their own");
+    heading(ui, tr!("The labels have voxels of their own"));
     ui.label(description);
     ui.add_space(6.0);
     ui.label(
-        "On their own grid nothing of them is lost, and the scan is shown on it. On the scan's grid each voxel gets \
-         the label at its centre.",
+        tr!("On their own grid nothing of them is lost, and the scan is shown on it. On the scan's grid each voxel gets \
+         the label at its centre."),
     );
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        if ui.add(main_button("Edit on their own grid")).clicked() || enter_pressed(ui) {
+        if ui.add(main_button(tr!("Edit on their own grid"))).clicked() || enter_pressed(ui) {
             *answer = Some(Answer::OwnGrid);
         }
-        if ui.button("Bring onto the scan's grid").clicked() {
+        if ui.button(tr!("Bring onto the scan's grid")).clicked() {
             *answer = Some(Answer::ScanGrid);
         }
-        if ui.button("Cancel").clicked() {
+        if ui.button(tr!("Cancel")).clicked() {
             *answer = Some(Answer::Cancel);
         }
     });
 }
 
 fn finer_grid(ui: &mut Ui, now: &str, mm: &mut String, answer: &mut Option<Answer>) {
-    heading(ui, "Edit on a finer grid");
+    heading(ui, tr!("Edit on a finer grid"));
     ui.label(now);
-    ui.label("The scan's voxels are divided until none is longer than this. Undo begins anew.");
+    ui.label(tr!(
+        "The scan's voxels are divided until none is longer than this. Undo begins anew."
+    ));
     ui.add_space(6.0);
-    let label = ui.label("Longest side of a voxel in mm");
+    let label = ui.label(tr!("Longest side of a voxel in mm"));
     let field = ui.text_edit_singleline(mm).labelled_by(label.id);
     let entered = field.lost_focus() && enter_pressed(ui);
     if !entered {
@@ -204,13 +218,13 @@ fn finer_grid(ui: &mut Ui, now: &str, mm: &mut String, answer: &mut Option<Answe
     let length = length.filter(|mm: &f64| SIDES_MM.contains(mm));
     ui.add_space(10.0);
     ui.horizontal(|ui| {
-        let button = ui.add_enabled(length.is_some(), main_button("Edit there"));
+        let button = ui.add_enabled(length.is_some(), main_button(tr!("Edit there")));
         if let Some(mm) = length
             && (button.clicked() || entered)
         {
             *answer = Some(Answer::VoxelMm(mm));
         }
-        if ui.button("Cancel").clicked() {
+        if ui.button(tr!("Cancel")).clicked() {
             *answer = Some(Answer::Cancel);
         }
     });
@@ -221,7 +235,7 @@ const SIDES_MM: std::ops::RangeInclusive<f64> = 0.001..=1000.0;
 
 fn typed_path(ui: &mut Ui, title: &str, text: &mut String, answer: &mut Option<Answer>) {
     heading(ui, title);
-    let label = ui.label("Path");
+    let label = ui.label(tr!("Path"));
     let field = ui
         .add(TextEdit::singleline(text).desired_width(f32::INFINITY))
         .labelled_by(label.id);
@@ -238,7 +252,7 @@ fn typed_path(ui: &mut Ui, title: &str, text: &mut String, answer: &mut Option<A
         {
             *answer = Some(Answer::Path(expanded(text)));
         }
-        if ui.button("Cancel").clicked() {
+        if ui.button(tr!("Cancel")).clicked() {
             *answer = Some(Answer::Cancel);
         }
     });

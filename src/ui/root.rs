@@ -6,10 +6,11 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
-    actions, archive, help, menu, operation_form, palette, panel, question, status, theme, view,
-    worklist, workspace,
+    actions, archive, help, menu, operation_form, palette, panel, question, status, teach, theme,
+    view, worklist, workspace,
 };
 use crate::session::Severity;
+use crate::ui::texts::{self, tr};
 
 /// Draws one frame and returns what the user asked for, in order.
 pub fn show(
@@ -19,6 +20,8 @@ pub fn show(
     state: &mut UiState,
 ) -> Vec<UiRequest> {
     let mut out = Vec::new();
+    texts::speak(state.spoken());
+    ui.ctx().set_theme(state.theme);
     state.keys.tell(ui.ctx());
     actions::read_keys(ui.ctx(), model.session.tools(), state, &mut out);
     let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
@@ -65,7 +68,7 @@ pub fn show(
         match intent {
             ViewIntent::ToggleMaximised => out.push(UiRequest::ToggleMaximised(pane)),
             ViewIntent::MissedScan => {
-                let text = "That is beside the scan: click inside it";
+                let text = tr!("That is beside the scan: click inside it");
                 state.messages.push(Severity::Warning, text);
             }
             other => out.extend(actions::command_of(other, model).map(UiRequest::Command)),
@@ -75,6 +78,7 @@ pub fn show(
     help::show(ui.ctx(), model, state);
     operation_form::show(ui.ctx(), model, state, &mut out);
     archive::show(ui.ctx(), model, state, &mut out);
+    teach::show(ui.ctx(), model, state, &mut out);
     palette::show(ui.ctx(), model, state, &mut out);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx(), left);
@@ -85,7 +89,7 @@ pub fn show(
 fn on_surface(ui: &mut Ui, canvas: Option<&Canvas>, draw: impl FnOnce(&mut Ui) -> Rect) {
     let below = ui.painter().add(Shape::Noop);
     let rect = draw(ui);
-    let surface = view::surface(canvas, rect, theme::PANEL);
+    let surface = view::surface(canvas, rect, theme::of(ui.ctx()).panel);
     ui.painter().set(below, surface);
 }
 
@@ -101,8 +105,8 @@ fn drop_hint(ui: &Ui) {
     painter.text(
         area.center(),
         egui::Align2::CENTER_CENTER,
-        "Drop to open",
+        tr!("Drop to open"),
         egui::FontId::proportional(22.0),
-        theme::TEXT,
+        theme::DARK.text,
     );
 }

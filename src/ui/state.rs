@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use egui::ThemePreference;
+
 use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
 use crate::volume::{Label, LayerId, title_of};
@@ -15,6 +17,8 @@ use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
 use super::panes::PaneId;
+use super::teach::TeachForm;
+use super::texts::LanguageId;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, DrawnLabels};
 use super::worklist::WorklistState;
@@ -58,6 +62,8 @@ pub struct UiState {
     pub form: Option<OperationForm>,
     /// The window of archives, while it is open.
     pub archive: Option<ArchiveForm>,
+    /// The window of teaching, while it is open.
+    pub teach: Option<TeachForm>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.
@@ -98,6 +104,12 @@ pub struct UiState {
     pub history_at: Option<usize>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
+    /// The language that was chosen; `None`: that of the system.
+    pub language: Option<LanguageId>,
+    /// Dark, light, or as the system says.
+    pub theme: ThemePreference,
+    /// The language of the system.
+    pub system_language: LanguageId,
     /// What is remembered of the worklist.
     pub worklist: WorklistState,
     /// The label or layer whose name is being edited, and the text so far.
@@ -119,6 +131,11 @@ impl UiState {
         let sought = self.sought.trim().to_lowercase();
         let is_in_name = label.title().to_lowercase().contains(&title_of(&sought));
         is_in_name || label.value.to_string() == sought
+    }
+
+    /// The language of the window.
+    pub fn spoken(&self) -> LanguageId {
+        self.language.unwrap_or(self.system_language)
     }
 
     /// The pane that keys act on.

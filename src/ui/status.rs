@@ -7,6 +7,7 @@ use egui::{Align, Layout, ProgressBar, RichText, Ui};
 use super::model::{EngineStatus, Job, UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
+use crate::ui::texts::{self, tr};
 
 /// Jobs shorter than this are not shown: they would only flicker.
 const SHOWN_AFTER: Duration = Duration::from_millis(100);
@@ -30,7 +31,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &UiState, out: &mut Vec<UiR
 /// Voxel, position, value and label under the pointer, else at the cross-hair.
 fn readout(model: &UiModel<'_>, state: &UiState) -> String {
     let Some(case) = model.session.case() else {
-        return "No scan is open: File > Open, or drop a file here".to_owned();
+        return tr!("No scan is open: File > Open, or drop a file here").to_owned();
     };
     let voxel = match state.hovered {
         Some(voxel) => voxel,
@@ -42,32 +43,40 @@ fn readout(model: &UiModel<'_>, state: &UiState) -> String {
 
 fn device(ui: &mut Ui, model: &UiModel<'_>) {
     let (text, hint) = match model.engine {
-        EngineStatus::Opening => ("Model: opening".to_owned(), String::new()),
+        EngineStatus::Opening => (tr!("Model: opening").to_owned(), String::new()),
         EngineStatus::Ready { card, device } => (
-            format!("Model: {} on {}", card.id, device.kind.to_uppercase()),
-            format!("{} computes on {}", card.title, device.name),
+            tr!(
+                "Model: {id} on {kind}",
+                id = card.id,
+                kind = device.kind.to_uppercase()
+            ),
+            tr!(
+                "{title} computes on {name}",
+                title = card.title,
+                name = device.name
+            ),
         ),
-        EngineStatus::Failed { message } => ("No model".to_owned(), message.clone()),
+        EngineStatus::Failed { message } => (tr!("No model").to_owned(), texts::worded(message)),
     };
     let color = match model.engine {
-        EngineStatus::Failed { .. } => theme::WARNING,
-        _ => theme::TEXT_WEAK,
+        EngineStatus::Failed { .. } => theme::of(ui.ctx()).warning,
+        _ => theme::of(ui.ctx()).text_weak,
     };
     let drawing = model.drawing_on.map_or_else(String::new, |name| {
-        format!("\nThe views are drawn by {name}")
+        tr!("\nThe views are drawn by {name}", name)
     });
     ui.label(RichText::new(text).color(color))
         .on_hover_text(format!("{hint}{drawing}").trim());
     ui.separator();
-    ui.label(RichText::new("Not for clinical use").color(theme::TEXT_WEAK));
+    ui.label(RichText::new(tr!("Not for clinical use")).color(theme::of(ui.ctx()).text_weak));
 }
 
 fn job_ui(ui: &mut Ui, job: &Job, out: &mut Vec<UiRequest>) {
     ui.separator();
     if job.cancellable
         && ui
-            .small_button("Cancel")
-            .accessible_name(format!("Cancel: {}", job.title))
+            .small_button(tr!("Cancel"))
+            .accessible_name(tr!("Cancel: {title}", title = job.title))
             .clicked()
     {
         out.push(UiRequest::CancelJob(job.number));
@@ -88,7 +97,7 @@ fn job_ui(ui: &mut Ui, job: &Job, out: &mut Vec<UiRequest>) {
     }
     let text = match job.stage.as_str() {
         "" => job.title.clone(),
-        stage => format!("{}: {stage}", job.title),
+        stage => format!("{}: {}", job.title, texts::worded(stage)),
     };
     ui.label(text);
 }

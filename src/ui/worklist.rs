@@ -4,6 +4,7 @@ use egui::accesskit::Role;
 use egui::{Align2, Color32, Rect, RichText, ScrollArea, Sense, TextEdit, TextStyle, Ui, vec2};
 
 use crate::project::{Entry, State};
+use crate::ui::texts::{self, tr};
 
 use super::input::Action;
 use super::model::{UiModel, UiRequest, Worklist, WorklistRequest};
@@ -35,7 +36,9 @@ pub fn show(
     ui.horizontal(|ui| {
         ui.strong(&worklist.title);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-            let close = ui.small_button("Close").on_hover_text("Close the worklist");
+            let close = ui
+                .small_button(tr!("Close"))
+                .on_hover_text(tr!("Close the worklist"));
             if close.clicked() {
                 out.push(UiRequest::Worklist(WorklistRequest::Close));
             }
@@ -44,7 +47,11 @@ pub fn show(
     reader(ui, worklist, state, out);
     let over = worklist.entries.iter().filter(|e| e.state.is_over());
     let over = over.count();
-    ui.label(format!("{over} of {} finished", worklist.entries.len()));
+    ui.label(tr!(
+        "{over} of {all} finished",
+        over,
+        all = worklist.entries.len()
+    ));
     filters(ui, state);
     let below = current_height(ui, worklist);
     let height = (ui.available_height() - below).max(80.0);
@@ -61,11 +68,11 @@ pub fn show(
 
 fn reader(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<UiRequest>) {
     ui.horizontal(|ui| {
-        ui.label("Reader");
+        ui.label(tr!("Reader"));
         let typed = &mut state.worklist.reader;
         let mut text = typed.clone().unwrap_or_else(|| worklist.reader.clone());
         let field = ui.add(TextEdit::singleline(&mut text).desired_width(f32::INFINITY));
-        let field = field.accessible_name("Reader's name");
+        let field = field.accessible_name(tr!("Reader's name"));
         if field.changed() {
             *typed = Some(text);
         }
@@ -83,15 +90,15 @@ fn reader(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<U
 fn filters(ui: &mut Ui, state: &mut UiState) {
     ui.horizontal_wrapped(|ui| {
         let only = &mut state.worklist.only;
-        ui.selectable_value(only, None, "All");
+        ui.selectable_value(only, None, tr!("All"));
         for wanted in State::ALL {
-            ui.selectable_value(only, Some(wanted), wanted.title());
+            ui.selectable_value(only, Some(wanted), texts::of(wanted.title()));
         }
     });
     let field = TextEdit::singleline(&mut state.worklist.sought)
-        .hint_text("Find a case")
+        .hint_text(tr!("Find a case"))
         .desired_width(f32::INFINITY);
-    ui.add(field).accessible_name("Find a case");
+    ui.add(field).accessible_name(tr!("Find a case"));
 }
 
 fn list(ui: &mut Ui, worklist: &Worklist, state: &UiState, out: &mut Vec<UiRequest>) {
@@ -102,7 +109,7 @@ fn list(ui: &mut Ui, worklist: &Worklist, state: &UiState, out: &mut Vec<UiReque
     };
     let found: Vec<&Entry> = worklist.entries.iter().filter(is_found).collect();
     if found.is_empty() {
-        ui.label(RichText::new("No such case").color(theme::TEXT_WEAK));
+        ui.label(RichText::new(tr!("No such case")).color(theme::of(ui.ctx()).text_weak));
     }
     let height = ui.text_style_height(&TextStyle::Body) + 6.0;
     ScrollArea::vertical()
@@ -129,22 +136,28 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
     };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
     let state = if entry.is_open {
-        entry.state.title()
+        texts::of(entry.state.title())
     } else {
-        "taken by others"
+        tr!("taken by others")
     };
     response.widget_info(|| {
-        let text = format!("Case {}, {}", entry.id, state.to_lowercase());
+        let text = tr!(
+            "Case {id}, {state}",
+            id = entry.id,
+            state = state.to_lowercase()
+        );
         egui::WidgetInfo::labeled(Role::Row, can_open, text)
     });
     if is_current {
-        ui.painter().rect_filled(rect, 2.0, theme::BUTTON_HOVERED);
+        ui.painter()
+            .rect_filled(rect, 2.0, theme::of(ui.ctx()).button_hovered);
     } else if can_open && response.hovered() {
-        ui.painter().rect_filled(rect, 2.0, theme::BUTTON);
+        ui.painter()
+            .rect_filled(rect, 2.0, theme::of(ui.ctx()).button);
     }
     let colour = match entry.is_open {
-        true => theme::TEXT,
-        false => theme::TEXT_WEAK,
+        true => theme::of(ui.ctx()).text,
+        false => theme::of(ui.ctx()).text_weak,
     };
     mark(ui, rect, entry);
     text_at(
@@ -156,7 +169,10 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
         colour,
     );
     let minutes = match entry.seconds {
-        seconds if seconds > 0.0 => format!("{:.0} min", (seconds / 60.0).ceil()),
+        seconds if seconds > 0.0 => tr!(
+            "{minutes} min",
+            minutes = format_args!("{:.0}", (seconds / 60.0).ceil())
+        ),
         _ => String::new(),
     };
     let right = rect.right() - 6.0;
@@ -166,7 +182,7 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
         right,
         Align2::RIGHT_CENTER,
         &minutes,
-        theme::TEXT_WEAK,
+        theme::of(ui.ctx()).text_weak,
     );
     let told = [state, entry.note.as_str()];
     let told: Vec<&str> = told.into_iter().filter(|t| !t.is_empty()).collect();
@@ -180,7 +196,7 @@ fn mark(ui: &Ui, row: Rect, entry: &Entry) {
     let stroke = |colour: Color32| egui::Stroke::new(1.5, colour);
     match entry.state {
         State::NotStarted => {
-            painter.circle_stroke(centre, 4.0, stroke(theme::TEXT_WEAK));
+            painter.circle_stroke(centre, 4.0, stroke(theme::of(ui.ctx()).text_weak));
         }
         State::InProgress => {
             painter.circle_stroke(centre, 4.0, stroke(theme::ACCENT));
@@ -191,7 +207,7 @@ fn mark(ui: &Ui, row: Rect, entry: &Entry) {
         }
         State::Flagged => {
             let square = Rect::from_center_size(centre, vec2(8.0, 8.0));
-            painter.rect_filled(square, 1.0, theme::WARNING);
+            painter.rect_filled(square, 1.0, theme::of(ui.ctx()).warning);
         }
     }
 }
@@ -224,10 +240,10 @@ fn current(
     let id = worklist.current.as_deref().unwrap_or_default();
     ui.label(RichText::new(id).strong());
     let note = TextEdit::multiline(&mut state.worklist.note)
-        .hint_text("Note of this case")
+        .hint_text(tr!("Note of this case"))
         .desired_rows(2)
         .desired_width(f32::INFINITY);
-    ui.add(note).accessible_name("Note of this case");
+    ui.add(note).accessible_name(tr!("Note of this case"));
     let is_open = model.session.case().is_some();
     ui.horizontal(|ui| {
         action_button(ui, is_open, Action::CaseDone, "", out);

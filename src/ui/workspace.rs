@@ -10,6 +10,7 @@ use egui_tiles::{
 };
 
 use crate::session::Case;
+use crate::ui::texts::tr;
 
 use super::arrangement::{Arrangement, MOST_PANES, Remembered};
 use super::layout::{AXIAL_LARGE, Layout};
@@ -367,7 +368,7 @@ impl Behavior<PaneId> for Shown<'_, '_> {
     }
 
     fn drag_preview_stroke(&self, _visuals: &Visuals) -> Stroke {
-        Stroke::new(1.0, theme::ACCENT_BRIGHT)
+        Stroke::new(1.0, theme::DARK.accent_bright)
     }
 
     fn drag_preview_color(&self, _visuals: &Visuals) -> egui::Color32 {
@@ -376,14 +377,16 @@ impl Behavior<PaneId> for Shown<'_, '_> {
 }
 
 fn welcome(ui: &Ui, area: Rect) {
-    let text = "Open a scan from the File menu, or drop a file or folder here.\n\n\
-                File > Open sample shows a phantom to try things on.";
+    let text = tr!(
+        "Open a scan from the File menu, or drop a file or folder here.\n\n\
+                File > Open sample shows a phantom to try things on."
+    );
     ui.painter().text(
         area.center(),
         egui::Align2::CENTER_CENTER,
         text,
         egui::FontId::proportional(15.0),
-        theme::TEXT_WEAK,
+        theme::DARK.text_weak,
     );
 }
 

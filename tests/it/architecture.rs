@@ -70,6 +70,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("egui_tiles", &["ui"]),
     ("eframe", &["ui", "app"]),
     ("winit", &["app"]),
+    ("sys_locale", &["app"]),
     ("dicom_object", &["io", "network"]),
     ("dicom_ul", &["network"]),
     ("ureq", &["network"]),
@@ -80,7 +81,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "app", "main.rs", "models/device.rs"]),
 ];
 
-fn sources() -> Vec<(String, String)> {
+pub fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     collect(&root, &mut found);

@@ -687,3 +687,20 @@ fn the_command_attaches_a_mask_drawn_on_nifti_to_its_series() {
         .filter(|e| e.file_name().to_string_lossy().starts_with('x'));
     assert_eq!(names.count(), 0, "nothing is written");
 }
+
+#[test]
+fn groups_and_opacities_that_dicom_has_no_room_for_are_said() {
+    let (folder, scan) = series(&[0.0, 5.0, 10.0]);
+    let (labels, mut table) = drawn(&scan);
+    table.get_mut(2).expect("there").group = "glands".to_owned();
+    let export = Export {
+        source: scan.info.provenance.as_deref(),
+        details: &BTreeMap::new(),
+        object: DicomObject::Seg,
+        space: Space::default(),
+    };
+    let told = export_labels(&file(&folder), &labels.into(), &table, &export);
+    let told = told.unwrap_or_else(|e| panic!("{e}"));
+    let expected = Warning::LooksLeftOut { what: "groups" };
+    assert!(told.contains(&expected), "{told:?}");
+}

@@ -54,6 +54,71 @@ fn files_that_can_hold_them_bring_opacity_and_group_back() {
     }
 }
 
+/// The same with what it says it left out.
+fn exported(path: &std::path::Path, table: &LabelTable) -> Vec<io::Warning> {
+    let export = io::Export {
+        source: None,
+        details: &std::collections::BTreeMap::new(),
+        object: io::DicomObject::default(),
+        space: io::Space::default(),
+    };
+    io::export_labels(path, &map().into(), table, &export).expect("saved")
+}
+
+#[test]
+fn formats_without_groups_or_opacities_say_so_where_labels_have_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut opaque = table();
+    let mut ungrouped = table();
+    for value in 1..=4 {
+        opaque.get_mut(value).expect("there").opacity_percent = Label::OPAQUE;
+        ungrouped.get_mut(value).expect("there").group.clear();
+    }
+    let mut plain = opaque.clone();
+    for value in 1..=4 {
+        plain.get_mut(value).expect("there").group.clear();
+    }
+    let tables = [
+        (table(), Some("groups and opacities")),
+        (opaque, Some("groups")),
+        (ungrouped, Some("opacities")),
+        (plain, None),
+    ];
+    for (table, what) in tables {
+        let expected = what.map(|what| io::Warning::LooksLeftOut { what });
+        let lost = |told: Vec<io::Warning>| {
+            let is_looks = |w: &io::Warning| matches!(w, io::Warning::LooksLeftOut { .. });
+            told.into_iter().find(is_looks)
+        };
+        for (name, keeps) in [
+            ("a.nii.gz", true),
+            ("a.nrrd", true),
+            ("a.seg.nrrd", true),
+            ("a.mha", false),
+            ("a.stl", false),
+            ("a.obj", false),
+        ] {
+            let told = exported(&folder.path().join(name), &table);
+            let expected = expected.clone().filter(|_| !keeps);
+            assert_eq!(lost(told), expected, "{name}, {what:?}");
+            if keeps {
+                let path = folder.path().join(name);
+                let (_, read, _) = io::open_labels(&path, &JobContext::silent()).expect("read");
+                let looks = |t: &LabelTable| {
+                    let labels = t.labels().iter();
+                    let looks = labels.map(|l| (l.opacity_percent, l.group.clone()));
+                    looks.collect::<Vec<_>>()
+                };
+                assert_eq!(looks(&read), looks(&table), "{name}");
+            }
+        }
+        for name in ["a.csv", "a.ctbl", "a.label"] {
+            let told = io::write_label_table(&folder.path().join(name), &table).expect("written");
+            assert_eq!(told, expected, "{name}, {what:?}");
+        }
+    }
+}
+
 #[test]
 fn labels_of_files_that_say_no_opacity_are_as_opaque_as_before() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -64,6 +64,8 @@ mod slice_view;
 mod statistics;
 mod support;
 mod surfaces;
+mod teaching;
+mod texts;
 mod tools;
 mod training;
 mod training_cache;

@@ -15,6 +15,7 @@ use crate::ui::Severity;
 use crate::ui::archive::{
     ArchiveEntry, ArchiveForm, ArchiveRequest, ArchiveView, FoundRow, NewConnection,
 };
+use crate::ui::texts::tr;
 use crate::util::{JobContext, short_debug};
 use crate::volume::{LabelLayers, LabelTable};
 
@@ -154,12 +155,15 @@ impl Archives {
             date: s.study_date.clone(),
             modality: s.modality.clone(),
             description: format!("{}  ({})", s.description, s.study_description),
-            images: s.images.map_or(String::new(), |n| format!("{n} images")),
+            images: s.images.map_or(String::new(), |n| tr!("{n} images", n)),
         };
         self.view.said = match (found.series.len(), found.has_more) {
-            (0, _) => "Nothing was found".to_owned(),
-            (n, false) => format!("{n} series"),
-            (n, true) => format!("{n} series of the first studies; more match: ask for less"),
+            (0, _) => tr!("Nothing was found").to_owned(),
+            (n, false) => tr!("{n} series", n),
+            (n, true) => tr!(
+                "{n} series of the first studies; more match: ask for less",
+                n
+            ),
         };
         self.view.found = found.series.iter().map(row).collect();
         self.found = found.series;
@@ -222,7 +226,10 @@ impl Window {
         let name = text(&new.name);
         let mut connections = self.archives.connections()?;
         if connections.all().any(|(known, _)| known == name) {
-            let text = format!("{name}: there is an archive of this name; give another");
+            let text = tr!(
+                "{name}: there is an archive of this name; give another",
+                name
+            );
             return Err(NetworkError::Setup(text));
         }
         let doubts = connection.doubts();
@@ -265,7 +272,7 @@ impl Window {
             password: String::new(),
             ..form
         };
-        self.run_network("Finding series", move |ctx| {
+        self.run_network(tr!("Finding series"), move |ctx| {
             archive.find(&query, ctx).map(ArchiveOutcome::Found)
         });
         Ok(())
@@ -281,7 +288,7 @@ impl Window {
         };
         let form = self.archives.found_in.clone();
         let archive = self.archives.archive(&form)?;
-        self.run_network("Fetching a series", move |ctx| {
+        self.run_network(tr!("Fetching a series"), move |ctx| {
             make_private(&kept)?;
             forget_old(&kept);
             let folder = kept.join(&found.series);
@@ -307,7 +314,7 @@ impl Window {
         let layers = case.document().layers().clone();
         let (table, grid) = (case.table().clone(), *case.scan_image().grid());
         let is_on_scan_grid = case.is_on_scan_grid();
-        self.run_network("Sending the labels", move |ctx| {
+        self.run_network(tr!("Sending the labels"), move |ctx| {
             // The object refers to the scan's slices, so it lies on them.
             let layers = match is_on_scan_grid {
                 true => layers,
@@ -350,7 +357,7 @@ impl Window {
                 self.reach(Goal::open(folder));
             }
             Some(ArchiveOutcome::Sent(name, warnings)) => {
-                let text = format!("Sent to {name} and taken there");
+                let text = tr!("Sent to {name} and taken there", name);
                 self.state.messages.push_on_scan(Severity::Info, text);
                 self.warn_of(&warnings);
             }
@@ -364,7 +371,7 @@ impl Window {
             }
             Some(ArchiveOutcome::Cancelled) => {}
             None => {
-                let text = "A defect in Prosector stopped this; what was open is unchanged";
+                let text = tr!("A defect in Prosector stopped this; what was open is unchanged");
                 self.state.messages.push(Severity::Error, text);
             }
         }

@@ -1,5 +1,6 @@
 //! Asking the user for a path, without ever waiting for the answer in a frame.
 
+use crate::ui::texts::tr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -159,53 +160,53 @@ fn may_have_dialogs() -> bool {
 /// The title of the dialog, and of the field where a path is typed instead.
 pub fn title(purpose: PathPurpose) -> &'static str {
     match purpose {
-        PathPurpose::OpenScan => "Open a scan",
-        PathPurpose::OpenFolder => "Open a folder of DICOM files",
-        PathPurpose::OpenLabels => "Open a label map",
-        PathPurpose::SaveLabels => "Save the labels",
-        PathPurpose::SaveOnScanGrid => "Save the labels on the scan's grid",
-        PathPurpose::OpenSecond => "Open a second image of the patient",
-        PathPurpose::OpenTransform => "Open a transform of the second image",
-        PathPurpose::SaveTransform => "Save the transform of the second image",
-        PathPurpose::ReadLabelTable => "Read names and colours of labels",
-        PathPurpose::WriteLabelTable => "Write names and colours of labels",
-        PathPurpose::OpenProject => "Open a worklist",
+        PathPurpose::OpenScan => tr!("Open a scan"),
+        PathPurpose::OpenFolder => tr!("Open a folder of DICOM files"),
+        PathPurpose::OpenLabels => tr!("Open a label map"),
+        PathPurpose::SaveLabels => tr!("Save the labels"),
+        PathPurpose::SaveOnScanGrid => tr!("Save the labels on the scan's grid"),
+        PathPurpose::OpenSecond => tr!("Open a second image of the patient"),
+        PathPurpose::OpenTransform => tr!("Open a transform of the second image"),
+        PathPurpose::SaveTransform => tr!("Save the transform of the second image"),
+        PathPurpose::ReadLabelTable => tr!("Read names and colours of labels"),
+        PathPurpose::WriteLabelTable => tr!("Write names and colours of labels"),
+        PathPurpose::OpenProject => tr!("Open a worklist"),
     }
 }
 
 fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialog {
     match purpose {
         PathPurpose::OpenTransform | PathPurpose::SaveTransform => {
-            dialog.add_filter("ITK transform", &["tfm", "txt"])
+            dialog.add_filter(tr!("ITK transform"), &["tfm", "txt"])
         }
         PathPurpose::OpenScan | PathPurpose::OpenSecond => dialog
-            .add_filter("All files", &["*"])
-            .add_filter("NIfTI", &["nii", "gz", "hdr", "img"])
-            .add_filter("NRRD and MetaImage", &["nrrd", "nhdr", "mha", "mhd"])
-            .add_filter("DICOM", &["dcm", "ima"]),
+            .add_filter(tr!("All files"), &["*"])
+            .add_filter(tr!("NIfTI"), &["nii", "gz", "hdr", "img"])
+            .add_filter(tr!("NRRD and MetaImage"), &["nrrd", "nhdr", "mha", "mhd"])
+            .add_filter(tr!("DICOM"), &["dcm", "ima"]),
         PathPurpose::OpenLabels => dialog
             .add_filter(
-                "Label maps",
+                tr!("Label maps"),
                 &[
                     "nii", "gz", "hdr", "img", "nrrd", "nhdr", "mha", "mhd", "dcm",
                 ],
             )
-            .add_filter("All files", &["*"]),
+            .add_filter(tr!("All files"), &["*"]),
         PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => dialog
-            .add_filter("NIfTI labels", &["nii.gz", "nii"])
-            .add_filter("NRRD (3D Slicer)", &["seg.nrrd", "nrrd"])
-            .add_filter("MetaImage (without names)", &["mha"])
-            .add_filter("DICOM SEG", &["dcm"]),
+            .add_filter(tr!("NIfTI labels"), &["nii.gz", "nii"])
+            .add_filter(tr!("NRRD (3D Slicer)"), &["seg.nrrd", "nrrd"])
+            .add_filter(tr!("MetaImage (without names)"), &["mha"])
+            .add_filter(tr!("DICOM SEG"), &["dcm"]),
         PathPurpose::ReadLabelTable => dialog
             .add_filter(
-                "Names and colours",
+                tr!("Names and colours"),
                 &["txt", "label", "lbl", "csv", "tsv", "ctbl"],
             )
-            .add_filter("All files", &["*"]),
+            .add_filter(tr!("All files"), &["*"]),
         PathPurpose::WriteLabelTable => dialog
-            .add_filter("3D Slicer colour table", &["csv", "ctbl"])
-            .add_filter("ITK-SNAP label description", &["label", "txt"]),
-        PathPurpose::OpenProject => dialog.add_filter("Annotation project", &["toml"]),
+            .add_filter(tr!("3D Slicer colour table"), &["csv", "ctbl"])
+            .add_filter(tr!("ITK-SNAP label description"), &["label", "txt"]),
+        PathPurpose::OpenProject => dialog.add_filter(tr!("Annotation project"), &["toml"]),
         PathPurpose::OpenFolder => dialog,
     }
 }

@@ -11,6 +11,7 @@ use crate::session::{
 };
 use crate::ui::Severity;
 use crate::ui::model::Question;
+use crate::ui::texts::tr;
 use crate::volume::{Grid, Modality};
 
 use super::dialogs::PathPurpose;
@@ -76,13 +77,15 @@ impl Goal {
     /// What is about to happen, in the question about unsaved work.
     fn words(&self) -> &'static str {
         match self {
-            Self::Open { .. } | Self::OpenSample | Self::Show(_) => "opening another scan",
-            Self::OpenLabels(_) | Self::TakeLabels(_) | Self::WorkOn(_) => "opening other labels",
-            Self::Recover(_) | Self::Restore(_) => "going on with other work",
-            Self::OpenCase(_) | Self::ShowCase(_) => "opening another case",
-            Self::ReadAs(_) => "reading under another name",
-            Self::CloseProject => "closing the worklist",
-            Self::Quit => "closing the window",
+            Self::Open { .. } | Self::OpenSample | Self::Show(_) => tr!("opening another scan"),
+            Self::OpenLabels(_) | Self::TakeLabels(_) | Self::WorkOn(_) => {
+                tr!("opening other labels")
+            }
+            Self::Recover(_) | Self::Restore(_) => tr!("going on with other work"),
+            Self::OpenCase(_) | Self::ShowCase(_) => tr!("opening another case"),
+            Self::ReadAs(_) => tr!("reading under another name"),
+            Self::CloseProject => tr!("closing the worklist"),
+            Self::Quit => tr!("closing the window"),
         }
     }
 }
@@ -182,7 +185,7 @@ impl Window {
         match goal {
             Goal::Open { path, options } => self.open(path, options, Purpose::Open),
             Goal::OpenSample => {
-                self.run("Making the phantom", Purpose::Open, true, |_| {
+                self.run(tr!("Making the phantom"), Purpose::Open, true, |_| {
                     files::open_sample()
                 });
             }
@@ -193,7 +196,7 @@ impl Window {
                     return;
                 };
                 let (grid, source) = (*case.scan_image().grid(), case.info().provenance.clone());
-                self.run("Opening labels", Purpose::Other, true, move |ctx| {
+                self.run(tr!("Opening labels"), Purpose::Other, true, move |ctx| {
                     files::open_labels(path, grid, source.as_deref(), ctx)
                 });
             }
@@ -247,7 +250,7 @@ impl Window {
     }
 
     pub(super) fn open(&mut self, path: PathBuf, options: OpenOptions, purpose: Purpose) {
-        self.run("Opening", purpose, true, move |ctx| {
+        self.run(tr!("Opening"), purpose, true, move |ctx| {
             files::open_scan(path, options, ctx)
         });
     }
@@ -314,7 +317,7 @@ impl Window {
         let (image, info) = (Arc::clone(case.scan_image()), case.info().clone());
         let source = case.source().clone();
         self.run(
-            "Reading as another modality",
+            tr!("Reading as another modality"),
             Purpose::Replace,
             false,
             move |_| files::read_as(&image, info, source, modality),
@@ -396,8 +399,9 @@ impl Window {
                 let step = "names and colours";
                 self.apply(LabelCommand::Take { step, entries });
             }
-            Some(FileOutcome::LabelTableWritten(path)) => {
-                let text = format!("Names and colours written: {}", path.display());
+            Some(FileOutcome::LabelTableWritten(path, told)) => {
+                self.warn_of(Vec::from_iter(told).as_slice());
+                let text = tr!("Names and colours written: {path}", path = path.display());
                 self.state.messages.push_on_scan(Severity::Info, text);
             }
             Some(FileOutcome::Refused(text)) => {
@@ -417,7 +421,7 @@ impl Window {
                 first_from_second,
             }) => self.take_transform(key, first_from_second),
             Some(FileOutcome::TransformSaved(path)) => {
-                let text = format!("Saved and read back: {}", path.display());
+                let text = tr!("Saved and read back: {path}", path = path.display());
                 self.state.messages.push_on_scan(Severity::Info, text);
             }
             Some(FileOutcome::ProjectRead(read)) => self.take_project(*read),
@@ -428,7 +432,7 @@ impl Window {
             Some(FileOutcome::Cancelled) => self.not_opened(&purpose),
             Some(FileOutcome::Done) => {}
             None => {
-                let text = "A defect in Prosector stopped this; what was open is unchanged";
+                let text = tr!("A defect in Prosector stopped this; what was open is unchanged");
                 self.state.messages.push(Severity::Error, text);
                 self.not_opened(&purpose);
             }
@@ -484,7 +488,7 @@ impl Window {
     }
 
     fn labels_saved(&mut self, path: PathBuf, revision: u64, lost: Option<String>) {
-        let text = format!("Saved and read back: {}", path.display());
+        let text = tr!("Saved and read back: {path}", path = path.display());
         self.state.messages.push_on_scan(Severity::Info, text);
         self.flow.typed = None;
         self.settings.last_folder = path.parent().map(Path::to_path_buf);
@@ -492,7 +496,7 @@ impl Window {
             None => self.apply(ScanCommand::MarkSaved { revision, path }),
             // What the file does not have is not to be lost, so the work counts as unsaved.
             Some(lost) => {
-                let text = format!("{lost}. What is worked on is not saved yet");
+                let text = tr!("{lost}. What is worked on is not saved yet", lost);
                 self.warn(&[text]);
             }
         }
@@ -508,9 +512,11 @@ const ON_SCAN_GRID: &str =
 /// What to know of labels that were saved on this grid.
 fn export_doubts(grid: &Grid) -> Vec<String> {
     let sides =
-        "Nothing says left from right in this scan: in the saved labels they are assumed too";
-    let sheared = "The scan's axes are not at right angles: ITK (3D Slicer) will refuse the saved labels; \
-        `prosector convert --right-angles` gives a scan that it takes";
+        tr!("Nothing says left from right in this scan: in the saved labels they are assumed too");
+    let sheared = tr!(
+        "The scan's axes are not at right angles: ITK (3D Slicer) will refuse the saved labels; \
+        `prosector convert --right-angles` gives a scan that it takes"
+    );
     [(grid.sides_assumed, sides), (grid.is_sheared(), sheared)]
         .into_iter()
         .filter(|(is_so, _)| *is_so)

@@ -72,7 +72,7 @@ pub enum FileOutcome {
     /// Names and colours of labels were read.
     LabelTableRead(Vec<LabelEntry>),
     /// Names and colours of labels were written to this file.
-    LabelTableWritten(PathBuf),
+    LabelTableWritten(PathBuf, Option<Warning>),
     /// An annotation project was opened.
     ProjectRead(Box<ProjectRead>),
     /// Its cases, as they are now.
@@ -104,7 +104,7 @@ short_debug! {
         FileOutcome::TransformRead { .. } => "a transform",
         FileOutcome::TransformSaved(_) => "transform saved",
         FileOutcome::LabelTableRead(_) => "label table read",
-        FileOutcome::LabelTableWritten(_) => "label table written",
+        FileOutcome::LabelTableWritten(..) => "label table written",
         FileOutcome::ProjectRead(_) => "a project",
         FileOutcome::CasesListed(_) => "cases listed",
         FileOutcome::CaseRead(_) => "a case",
@@ -334,7 +334,7 @@ pub fn read_label_table(path: PathBuf) -> FileOutcome {
 pub fn write_label_table(path: PathBuf, table: &LabelTable) -> FileOutcome {
     match io::write_label_table(&path, table) {
         Err(error) => refused(error),
-        Ok(()) => FileOutcome::LabelTableWritten(path),
+        Ok(told) => FileOutcome::LabelTableWritten(path, told),
     }
 }
 

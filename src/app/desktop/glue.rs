@@ -7,6 +7,7 @@ use crate::models::{AutoResult, PromptedResult};
 use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
+use crate::ui::texts::tr;
 
 use super::jobs::Owner;
 use super::window::Window;
@@ -30,7 +31,7 @@ impl Window {
                 prior,
             } => {
                 self.worklist.asked_prompted();
-                self.submit(ticket, "Outline the target", |scan, image| {
+                self.submit(ticket, tr!("Outline the target"), |scan, image| {
                     Request::Prompt {
                         scan,
                         image,
@@ -41,7 +42,7 @@ impl Window {
             }
             Effect::RunAuto { ticket, structures } => {
                 self.worklist.asked_automatic();
-                self.submit(ticket, "Segment organs", |scan, image| Request::Auto {
+                self.submit(ticket, tr!("Segment organs"), |scan, image| Request::Auto {
                     scan,
                     image,
                     others: Vec::new(),
@@ -130,7 +131,7 @@ impl Window {
                 self.engine_status = EngineStatus::Ready { card, device };
             }
             Event::ModelFailed { message } => {
-                let text = format!("No model: {message}");
+                let text = tr!("No model: {message}", message);
                 self.state.messages.push(Severity::Warning, text);
                 self.engine_status = EngineStatus::Failed { message };
             }
@@ -139,7 +140,10 @@ impl Window {
                 id,
                 fraction,
                 stage,
-            } => self.jobs.progress(|o| o.is_engine(id), fraction, stage),
+            } => {
+                self.lesson_goes_on(id, fraction);
+                self.jobs.progress(|o| o.is_engine(id), fraction, stage);
+            }
             Event::FinishedAuto {
                 id,
                 result,
@@ -160,7 +164,7 @@ impl Window {
     fn ticket_of(&mut self, id: JobId) -> Option<Ticket> {
         match self.jobs.remove(|o| o.is_engine(id))? {
             Owner::Engine(_, ticket) => Some(ticket),
-            Owner::File(_) | Owner::Network(_) => None,
+            Owner::File(_) | Owner::Network(_) | Owner::Lesson(_) => None,
         }
     }
 
@@ -181,6 +185,10 @@ impl Window {
     }
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
+            self.jobs.remove(|o| o.is_engine(id));
+            return self.lesson_ended(failure);
+        }
         if let Some(ticket) = self.ticket_of(id) {
             self.apply(AiCommand::JobEnded { ticket, failure });
         }

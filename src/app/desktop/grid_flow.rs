@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::session::{Case, LabelFit, LabelOrigin, OpenedLabels, Regridded, ScanCommand};
 use crate::ui::Severity;
 use crate::ui::model::{Answer, Question};
+use crate::ui::texts::tr;
 use crate::volume::Grid;
 
 use super::file_flow::{Goal, Purpose};
@@ -26,10 +27,10 @@ impl Window {
             LabelFit::Here | LabelFit::Elsewhere => self.reach(Goal::TakeLabels(labels)),
             LabelFit::Scan => self.regrid_opened(*labels),
             LabelFit::Own => {
-                let description = format!(
-                    "The labels have {}, the scan {}.",
-                    in_words(grid),
-                    in_words(case.scan_image().grid())
+                let description = tr!(
+                    "The labels have {labels}, the scan {scan}.",
+                    labels = in_words(grid),
+                    scan = in_words(case.scan_image().grid())
                 );
                 self.flow.on_own_grid = Some(labels);
                 self.state.question = Some(Question::OwnGrid { description });
@@ -46,16 +47,21 @@ impl Window {
             Answer::OwnGrid => self.regrid_opened(*labels),
             Answer::ScanGrid => {
                 let scan = Arc::clone(case.scan_image());
-                self.run("Resampling the labels", Purpose::Other, false, move |_| {
-                    let layers = labels.layers.resampled(scan.grid());
-                    let mut regridded =
-                        Regridded::opened(&scan, OpenedLabels { layers, ..*labels });
-                    if let Ok(regridded) = &mut regridded {
-                        // What is resampled is not what the file has.
-                        regridded.origin = LabelOrigin::Nowhere;
-                    }
-                    files::regrid(regridded)
-                });
+                self.run(
+                    tr!("Resampling the labels"),
+                    Purpose::Other,
+                    false,
+                    move |_| {
+                        let layers = labels.layers.resampled(scan.grid());
+                        let mut regridded =
+                            Regridded::opened(&scan, OpenedLabels { layers, ..*labels });
+                        if let Ok(regridded) = &mut regridded {
+                            // What is resampled is not what the file has.
+                            regridded.origin = LabelOrigin::Nowhere;
+                        }
+                        files::regrid(regridded)
+                    },
+                );
             }
             // Nothing that was to be replaced is given up.
             _ => self.flow.keep_all(),
@@ -66,7 +72,7 @@ impl Window {
         let Some(scan) = self.session.case().map(|c| Arc::clone(c.scan_image())) else {
             return;
         };
-        let title = "Bringing the scan onto the labels' grid";
+        let title = tr!("Bringing the scan onto the labels' grid");
         self.run(title, Purpose::Other, false, move |_| {
             files::regrid(Regridded::opened(&scan, labels))
         });
@@ -75,7 +81,7 @@ impl Window {
     /// Asks how fine the voxels are to be.
     pub(super) fn ask_finer_grid(&mut self) {
         if let Some(case) = self.case_to_regrid() {
-            let now = format!("Worked on now: {}.", in_words(case.grid()));
+            let now = tr!("Worked on now: {grid}.", grid = in_words(case.grid()));
             let mm = format!("{OFFERED_MM}");
             self.state.question = Some(Question::FinerGrid { now, mm });
         }
@@ -112,17 +118,22 @@ impl Window {
             return;
         };
         if grid == *case.grid() {
-            let text = "These are the voxels that are worked on already";
+            let text = tr!("These are the voxels that are worked on already");
             self.state.messages.push(Severity::Info, text);
             return;
         }
         let scan = Arc::clone(case.scan_image());
         let (layers, table) = (case.document().layers().clone(), case.table().clone());
         let revision = case.revision();
-        self.run("Going to another grid", Purpose::Other, false, move |_| {
-            let taken = Regridded::taken_along(&scan, &grid, &layers, table, revision);
-            files::regrid(taken)
-        });
+        self.run(
+            tr!("Going to another grid"),
+            Purpose::Other,
+            false,
+            move |_| {
+                let taken = Regridded::taken_along(&scan, &grid, &layers, table, revision);
+                files::regrid(taken)
+            },
+        );
     }
 
     /// Scan and labels are on one grid: goes on there. Labels that were opened may have to wait for unsaved ones.
@@ -138,5 +149,13 @@ impl Window {
 fn in_words(grid: &Grid) -> String {
     let [ni, nj, nk] = grid.dims;
     let [si, sj, sk] = grid.spacing_mm();
-    format!("{ni} x {nj} x {nk} voxels of {si:.2} x {sj:.2} x {sk:.2} mm")
+    tr!(
+        "{ni} x {nj} x {nk} voxels of {si} x {sj} x {sk} mm",
+        ni,
+        nj,
+        nk,
+        si = format_args!("{si:.2}"),
+        sj = format_args!("{sj:.2}"),
+        sk = format_args!("{sk:.2}")
+    )
 }

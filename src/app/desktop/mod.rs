@@ -16,6 +16,7 @@ mod path_flow;
 mod recovery_flow;
 mod requests;
 mod second_flow;
+mod teach_flow;
 mod waker;
 mod wheel;
 mod window;
@@ -147,7 +148,10 @@ impl Behind {
                 Ok(window)
             }
             Self::Options(options) => {
-                let window = Window::new(cc, *options)?;
+                let mut window = Window::new(cc, *options)?;
+                if let Some(locale) = sys_locale::get_locale() {
+                    window.speak_as(&locale);
+                }
                 let (journal, end, waker) = window.farewell();
                 if let Some(journal) = &journal {
                     farewell::heed_exit(Arc::clone(journal));

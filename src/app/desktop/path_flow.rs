@@ -8,6 +8,7 @@ use crate::io::is_dicom_name;
 use crate::session::ScanSource;
 use crate::ui::Severity;
 use crate::ui::model::Question;
+use crate::ui::texts::tr;
 
 use super::dialogs::{PathAnswer, PathPurpose, title};
 use super::file_flow::{Goal, Purpose};
@@ -47,7 +48,7 @@ impl Window {
             return;
         };
         if case.proposal().is_some() {
-            let text = "The proposal is not accepted yet, so it is not saved";
+            let text = tr!("The proposal is not accepted yet, so it is not saved");
             self.state.messages.push(Severity::Warning, text);
         }
         let labels_path = case.labels_path().map(Path::to_path_buf);
@@ -81,7 +82,7 @@ impl Window {
             source: case.info().provenance.clone(),
             older: self.settings.older_copies,
         };
-        let id = self.run("Saving", Purpose::Other, false, move |_| {
+        let id = self.run(tr!("Saving"), Purpose::Other, false, move |_| {
             files::save_labels(path, &save)
         });
         self.flow.saving = Some(id);
@@ -152,7 +153,10 @@ impl Window {
         self.flow.typed = Some((purpose, path.clone()));
         if purpose == PathPurpose::WriteLabelTable && path.exists() {
             // The desktop's dialog asks whether to replace it; what is typed is not replaced.
-            let text = format!("{}: is there already: type another name", path.display());
+            let text = tr!(
+                "{path}: is there already: type another name",
+                path = path.display()
+            );
             self.state.messages.push(Severity::Error, text);
             return self.ask_typed_path(purpose);
         }
@@ -192,9 +196,12 @@ impl Window {
                 self.save_to(files::with_extension(path), SaveGrid::Scan);
             }
             PathPurpose::ReadLabelTable => {
-                self.run("Reading names and colours", Purpose::Other, false, |_| {
-                    files::read_label_table(path)
-                });
+                self.run(
+                    tr!("Reading names and colours"),
+                    Purpose::Other,
+                    false,
+                    |_| files::read_label_table(path),
+                );
             }
             PathPurpose::WriteLabelTable => self.write_label_table(path),
         }
@@ -206,7 +213,7 @@ impl Window {
         };
         let table = case.table().clone();
         self.run(
-            "Writing names and colours",
+            tr!("Writing names and colours"),
             Purpose::Other,
             false,
             move |_| files::write_label_table(path, &table),

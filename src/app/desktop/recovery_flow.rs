@@ -8,6 +8,7 @@ use crate::io::OpenOptions;
 use crate::session::{OpenedScan, Regridded, ScanCommand, ScanSource, StrokeCommand};
 use crate::ui::Severity;
 use crate::ui::model::Question;
+use crate::ui::texts::tr;
 use crate::util::short_debug;
 use crate::volume::{Grid, Reordering};
 
@@ -52,9 +53,12 @@ fn own_grid_of(work: &Work, scan: &OpenedScan) -> Option<Regridded> {
 pub fn start_journal(folder: &std::path::Path, waker: &Waker) -> Result<Arc<Writer>, String> {
     let waker = waker.clone();
     let writer = Writer::start(folder, move || waker.wake());
-    writer
-        .map(Arc::new)
-        .map_err(|error| format!("unsaved work cannot be kept against a crash: {error}"))
+    writer.map(Arc::new).map_err(|error| {
+        tr!(
+            "unsaved work cannot be kept against a crash: {error}",
+            error
+        )
+    })
 }
 
 impl Window {
@@ -96,14 +100,15 @@ impl Window {
             let (severity, text) = match event {
                 Event::Fails(reason) => (
                     Severity::Error,
-                    format!(
+                    tr!(
                         "Unsaved work is not kept against a crash, only in memory: {reason}. It is tried again; \
-                         save the labels elsewhere to be safe"
+                         save the labels elsewhere to be safe",
+                        reason
                     ),
                 ),
                 Event::WorksAgain => (
                     Severity::Info,
-                    "Unsaved work is kept against a crash again".to_owned(),
+                    tr!("Unsaved work is kept against a crash again").to_owned(),
                 ),
             };
             self.state.messages.push(severity, text);
@@ -137,9 +142,12 @@ impl Window {
     pub(super) fn open_for(&mut self, found: Box<FoundWork>) {
         match found.source.clone() {
             ScanSource::Sample => {
-                self.run("Making the phantom", Purpose::Recover(found), false, |_| {
-                    files::open_sample()
-                });
+                self.run(
+                    tr!("Making the phantom"),
+                    Purpose::Recover(found),
+                    false,
+                    |_| files::open_sample(),
+                );
             }
             ScanSource::File {
                 path,
@@ -163,7 +171,7 @@ impl Window {
     pub(super) fn read_work(&mut self, scan: Box<OpenedScan>, found: Box<FoundWork>) {
         let budget_bytes = self.session.history_budget_bytes();
         self.run(
-            "Reading the steps",
+            tr!("Reading the steps"),
             Purpose::ReadWork,
             false,
             move |_| match found.read(budget_bytes) {
@@ -177,7 +185,7 @@ impl Window {
                     }))
                 }
                 Err(reason) => {
-                    FileOutcome::Refused(format!("The unsaved work cannot be read: {reason}"))
+                    FileOutcome::Refused(tr!("The unsaved work cannot be read: {reason}", reason))
                 }
             },
         );
@@ -194,7 +202,7 @@ impl Window {
         let labels = grid_of(&work);
         let grid = own_grid.as_ref().map_or(*scan.image.grid(), |_| labels);
         if Reordering::between(&labels, &grid).is_none() {
-            let text = "The scan lies elsewhere than when the unsaved work was drawn on it";
+            let text = tr!("The scan lies elsewhere than when the unsaved work was drawn on it");
             self.state.messages.push(Severity::Error, text);
             self.say_that_work_is_kept();
             return;
@@ -211,8 +219,10 @@ impl Window {
                 }
                 self.apply(ScanCommand::Resume(replay));
                 if is_damaged {
-                    let text = "A part of the unsaved work cannot be read: it is back as before that. The file is kept, \
-                                with .damaged at its end";
+                    let text = tr!(
+                        "A part of the unsaved work cannot be read: it is back as before that. The file is kept, \
+                                with .damaged at its end"
+                    );
                     self.state.messages.push(Severity::Warning, text);
                 }
             }
@@ -226,7 +236,7 @@ impl Window {
             }
         }
         self.is_on_case();
-        let text = "The work of an earlier session is back; it is not saved yet";
+        let text = tr!("The work of an earlier session is back; it is not saved yet");
         self.state.messages.push(Severity::Info, text);
     }
 
@@ -247,7 +257,7 @@ impl Window {
 
     /// The work could not be put back: its file stays where it is.
     pub(super) fn say_that_work_is_kept(&mut self) {
-        let text = "The unsaved work is kept, and offered again at the next start";
+        let text = tr!("The unsaved work is kept, and offered again at the next start");
         self.state.messages.push(Severity::Warning, text);
     }
 
@@ -256,7 +266,7 @@ impl Window {
         if let Some(found) = self.found_work.take()
             && let Err(error) = found.delete()
         {
-            let text = format!("The recovery file could not be removed: {error}");
+            let text = tr!("The recovery file could not be removed: {error}", error);
             self.state.messages.push(Severity::Warning, text);
         }
     }

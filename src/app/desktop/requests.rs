@@ -6,6 +6,7 @@ use crate::session::{AiCommand, SecondCommand};
 use crate::ui::actions::{apply_to_window, command_of_action};
 use crate::ui::input::Action;
 use crate::ui::model::{Answer, Question, UiRequest};
+use crate::ui::teach::TeachForm;
 
 use super::dialogs::PathPurpose;
 use super::file_flow::{Goal, Purpose};
@@ -30,10 +31,11 @@ impl Window {
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
                 Some(Owner::Network(id)) => self.archives.cancel(id),
-                Some(Owner::Engine(id, _)) => self.engine.cancel(id),
+                Some(Owner::Engine(id, _) | Owner::Lesson(id)) => self.engine.cancel(id),
                 None => {}
             },
             UiRequest::Archive(request) => self.ask_archive(*request),
+            UiRequest::Teach(request) => self.act_on_teaching(request),
             UiRequest::Answer(answer) => self.heed_answer(answer),
             UiRequest::ToggleMaximised(pane) => self.state.workspace.toggle_maximised(pane),
         }
@@ -45,6 +47,7 @@ impl Window {
             Action::OpenFile => self.ask_path(PathPurpose::OpenScan),
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
             Action::ShowArchives => self.show_archives(),
+            Action::ShowTeaching => self.state.teach = Some(TeachForm::default()),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
             Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),

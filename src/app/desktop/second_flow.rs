@@ -8,6 +8,7 @@ use crate::io::{Choice, OpenOptions, check_keeps, open_transform, save_transform
 use crate::registration::{Registered, RegistrationError, register};
 use crate::session::{OpenedScan, ScanSource, SecondCommand};
 use crate::ui::Severity;
+use crate::ui::texts::tr;
 
 use super::file_flow::Purpose;
 use super::files::{self, FileOutcome};
@@ -42,7 +43,7 @@ impl Window {
         let (first, moving) = (Arc::clone(case.scan_image()), Arc::clone(second.image()));
         let (key, start) = (second.key(), second.first_from_second());
         self.run(
-            "Registering",
+            tr!("Registering"),
             Purpose::Other,
             true,
             move |ctx| match register(&first, &moving, start, ctx) {
@@ -61,10 +62,11 @@ impl Window {
             name: "register",
         });
         let percent = registered.overlap * 100.0;
-        let text = format!(
-            "Registered: turned by {:.1} degrees in all; {percent:.0} % of the smaller scan lie within the other. Check it \
+        let text = tr!(
+            "Registered: turned by {angle_deg} degrees in all; {percent} % of the smaller scan lie within the other. Check it \
              where anatomy is sharp before you rely on it",
-            registered.fixed_from_moving.angle_deg()
+            angle_deg = format_args!("{:.1}", registered.fixed_from_moving.angle_deg()),
+            percent = format_args!("{percent:.0}")
         );
         self.state.messages.push_on_scan(Severity::Info, text);
     }
@@ -83,18 +85,23 @@ impl Window {
         };
         let sources = [case.source(), second.source()].map(Clone::clone);
         let map = second.first_from_second();
-        self.run("Saving the transform", Purpose::Other, false, move |_| {
-            let files = sources.iter().filter_map(|source| match source {
-                ScanSource::File { path, .. } => Some(path.as_path()),
-                ScanSource::Sample => None,
-            });
-            let files: Vec<_> = files.collect();
-            let saved = check_keeps(&path, &files).and_then(|()| save_transform(&path, &map));
-            match saved {
-                Ok(()) => FileOutcome::TransformSaved(path),
-                Err(error) => files::refused(error),
-            }
-        });
+        self.run(
+            tr!("Saving the transform"),
+            Purpose::Other,
+            false,
+            move |_| {
+                let files = sources.iter().filter_map(|source| match source {
+                    ScanSource::File { path, .. } => Some(path.as_path()),
+                    ScanSource::Sample => None,
+                });
+                let files: Vec<_> = files.collect();
+                let saved = check_keeps(&path, &files).and_then(|()| save_transform(&path, &map));
+                match saved {
+                    Ok(()) => FileOutcome::TransformSaved(path),
+                    Err(error) => files::refused(error),
+                }
+            },
+        );
     }
 
     /// Reads where the second image is to lie.
@@ -108,7 +115,7 @@ impl Window {
             return;
         };
         self.run(
-            "Reading the transform",
+            tr!("Reading the transform"),
             Purpose::Other,
             false,
             move |_| match open_transform(&path) {

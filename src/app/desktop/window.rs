@@ -15,6 +15,7 @@ use crate::session::Session;
 use crate::session::journal::Archive;
 use crate::session::settings::Settings;
 use crate::ui::model::{EngineStatus, UiModel};
+use crate::ui::texts::tr;
 use crate::ui::view::Canvas;
 use crate::ui::{self, Severity, UiState};
 
@@ -28,6 +29,7 @@ use super::memory::WindowMemory;
 use super::model_choice::start_engine;
 use super::path_flow::is_project;
 use super::recovery_flow::start_journal;
+use super::teach_flow::Teaching;
 use super::waker::Waker;
 use super::worker::Worker;
 use super::worklist::Worklist;
@@ -51,6 +53,7 @@ pub struct Window {
     pub(super) files: Worker<FileOutcome>,
     pub(super) archives: Archives,
     pub(super) flow: FileFlow,
+    pub(super) teaching: Teaching,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
     pub(super) measuring: Measuring,
@@ -112,6 +115,7 @@ impl Window {
                 waking(),
             )?,
             flow: FileFlow::default(),
+            teaching: Teaching::new(options.data_folder.as_deref()),
             dialogs,
             jobs: Jobs::default(),
             measuring: Measuring::new(waking())?,
@@ -149,6 +153,7 @@ impl Window {
     pub(super) fn draw_with(&mut self, cc: &eframe::CreationContext<'_>) {
         let ctx = &cc.egui_ctx;
         ui::theme::apply(ctx);
+        ui::texts::speak(self.state.spoken());
         ctx.set_zoom_factor(self.state.scale);
         self.canvas = cc.wgpu_render_state.as_ref().map(Canvas::new);
         if self.draws_in_software() {
@@ -162,9 +167,16 @@ impl Window {
     pub(super) fn device_was_lost(&mut self) {
         self.canvas = None;
         self.remember_at_the_end();
-        let text =
-            "the graphics device was lost: the picture is drawn anew, and nothing else changed";
+        let text = tr!(
+            "the graphics device was lost: the picture is drawn anew, and nothing else changed"
+        );
         self.state.messages.push(Severity::Warning, text);
+    }
+
+    /// Speaks the language of this locale, such as `zh_CN.UTF-8`, unless the user has chosen one.
+    pub fn speak_as(&mut self, locale: &str) {
+        self.state.system_language = ui::texts::LanguageId::of_locale(locale);
+        ui::texts::speak(self.state.spoken());
     }
 
     /// The state of the application, for tests and scripts.
@@ -285,6 +297,7 @@ impl eframe::App for Window {
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
             archive: self.archives.view(),
+            teaching: self.teaching.view(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use crate::io::{Choice, OtherObject, ScanInfo, Warning};
+use crate::ui::texts::tr;
 
 /// What to tell of a scan that was opened.
 pub fn of_scan(info: &ScanInfo) -> Vec<String> {
     let mut told: Vec<String> = info.warnings.iter().filter_map(of_warning).collect();
     told.extend(left_out(&info.other));
     if let Some(frames) = info.frames.filter(|&n| n > 1) {
-        told.push(format!(
-            "The scan has {frames} frames: one label map stands for all of them"
+        told.push(tr!(
+            "The scan has {frames} frames: one label map stands for all of them",
+            frames
         ));
     }
     told
@@ -20,20 +22,33 @@ pub fn of_scan(info: &ScanInfo) -> Vec<String> {
 pub fn of_warning(warning: &Warning) -> Option<String> {
     const FRAME: &str = "the first is shown: choose another under Display, Frame";
     Some(match warning {
-        Warning::FirstFrame { frames } => format!("the scan has {frames} frames; {FRAME}"),
+        Warning::FirstFrame { frames } => tr!(
+            "the scan has {frames} frames; {frame}",
+            frames,
+            frame = FRAME
+        ),
         Warning::FrameOfSeries {
             is_chosen: true, ..
         } => return None,
         // Frames count from 1 in the window.
-        Warning::FrameOfSeries { frames, by, .. } => format!(
-            "the series has {frames} images at every slice position, told apart by {by}; {FRAME}"
+        Warning::FrameOfSeries { frames, by, .. } => tr!(
+            "the series has {frames} images at every slice position, told apart by {by}; {frame}",
+            frames,
+            by,
+            frame = FRAME
         ),
         other => match other.choice() {
             Some(Choice::Modality) => {
-                format!("{other}, if that is wrong, choose under Display, Read as")
+                tr!(
+                    "{other}, if that is wrong, choose under Display, Read as",
+                    other
+                )
             }
             Some(Choice::Folder) => {
-                format!("{other}; File, Open folder... opens the whole series")
+                tr!(
+                    "{other}; File, Open folder... opens the whole series",
+                    other
+                )
             }
             Some(Choice::Frame) | None => other.to_string(),
         },
@@ -49,10 +64,15 @@ fn left_out(other: &[OtherObject]) -> Option<String> {
     let parts: Vec<String> = counts
         .into_iter()
         .map(|(kind, count)| match (kind, count) {
-            ("localizer", 1) => "1 localiser image".to_owned(),
-            ("localizer", n) => format!("{n} localiser images"),
+            ("localizer", 1) => tr!("1 localiser image").to_owned(),
+            ("localizer", n) => tr!("{n} localiser images", n),
             (kind, n) => format!("{n} {kind}"),
         })
         .collect();
-    (!parts.is_empty()).then(|| format!("left out, being no image series: {}", parts.join(", ")))
+    (!parts.is_empty()).then(|| {
+        tr!(
+            "left out, being no image series: {parts}",
+            parts = parts.join(", ")
+        )
+    })
 }

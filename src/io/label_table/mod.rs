@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::util::short_debug;
 use crate::volume::LabelTable;
 
-use super::{IoError, atomic};
+use super::{IoError, Warning, atomic};
 
 /// A label as such a file describes it.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,11 +75,12 @@ pub fn read_label_table(path: &Path) -> Result<Vec<LabelEntry>, IoError> {
     (format.read)(text).map_err(|reason| IoError::damaged(path, reason))
 }
 
-/// Writes names and colours in the format that the end of the name says, atomically.
+/// Writes names and colours in the format that the end of the name says, atomically. Gives what none of these formats can
+/// keep.
 ///
 /// # Errors
 /// [`IoError::Output`]: no format ends like that, or the target cannot be written.
-pub fn write_label_table(path: &Path, table: &LabelTable) -> Result<(), IoError> {
+pub fn write_label_table(path: &Path, table: &LabelTable) -> Result<Option<Warning>, IoError> {
     let ending = path.extension().and_then(|e| e.to_str());
     let ending = ending.unwrap_or_default().to_ascii_lowercase();
     let is_its = |f: &&Format| f.endings.contains(&ending.as_str());
@@ -97,7 +98,8 @@ pub fn write_label_table(path: &Path, table: &LabelTable) -> Result<(), IoError>
         let problem = "it does not read back as it was written".to_owned();
         same.then_some(()).ok_or(problem)
     };
-    atomic::replace_file(path, |file| file.write_all(text.as_bytes()), reads_back)
+    atomic::replace_file(path, |file| file.write_all(text.as_bytes()), reads_back)?;
+    Ok(Warning::looks_left_out(table))
 }
 
 /// Lines with something to read, numbered from 1; comments left out.

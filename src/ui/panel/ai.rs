@@ -7,6 +7,7 @@ use crate::session::Case;
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::{self, tr};
 use crate::ui::tools::Tool;
 use crate::volume::{Modality, title_of};
 
@@ -22,10 +23,10 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
     let button = Button::new(RichText::new(Action::SegmentOrgans.text()).strong());
     let modality = case.map(|c| c.image().modality());
     let hint = model.engine.card().map_or_else(String::new, |card| {
-        format!(
-            "Finds without a prompt: {}  ({})",
-            structures_text(card, modality),
-            super::keys_text(ui, Action::SegmentOrgans)
+        tr!(
+            "Finds without a prompt: {structures}  ({keys})",
+            structures = structures_text(card, modality),
+            keys = super::keys_text(ui, Action::SegmentOrgans)
         )
     });
     ui.add_enabled_ui(automatic && idle, |ui| {
@@ -44,19 +45,20 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
 fn receiver(ui: &mut Ui, model: &UiModel<'_>, case: &Case) {
     let receiver = case.receiver();
     ui.horizontal(|ui| {
-        ui.label(Tool::of(model.session.tools().tool).kind.receives());
+        let receives = Tool::of(model.session.tools().tool).kind.receives();
+        ui.label(texts::of(receives));
         let [r, g, b] = receiver.color;
         let (rect, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
         ui.painter()
             .rect_filled(rect, 2.0, Color32::from_rgb(r, g, b));
         let state = match (receiver.is_new, receiver.is_locked) {
-            (true, _) => " (new)",
-            (_, true) => " (locked)",
+            (true, _) => tr!(" (new)"),
+            (_, true) => tr!(" (locked)"),
             _ => "",
         };
         let text = RichText::new(format!("{}{state}", receiver.title)).strong();
         ui.add(Text::new(text).truncate())
-            .on_hover_text("Choose another label in the list below");
+            .on_hover_text(tr!("Choose another label in the list below"));
     });
 }
 
@@ -66,14 +68,18 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         return;
     }
     let current = model.engine.card();
-    let title = current.map_or("Model", |card| card.title.as_str());
+    let title = current.map_or(tr!("Model"), |card| card.title.as_str());
     ComboBox::from_id_salt("model")
         .selected_text(title)
         .width(ui.available_width())
         .show_ui(ui, |ui| {
             for card in model.models {
                 let chosen = current.is_some_and(|c| c.id == card.id);
-                let hint = format!("{} Takes: {}", card.description, card.takes());
+                let hint = tr!(
+                    "{description} Takes: {takes}",
+                    description = card.description,
+                    takes = card.takes()
+                );
                 let response = ui.selectable_label(chosen, &card.title).on_hover_text(hint);
                 if response.clicked() && !chosen {
                     out.push(UiRequest::ChooseModel(card.id.clone()));
@@ -91,7 +97,7 @@ fn structures_text(card: &ModelCard, modality: Option<Modality>) -> String {
         .map(|s| title_of(&s.name))
         .collect();
     match (names.is_empty(), modality) {
-        (true, Some(m)) => format!("nothing in {}", m.name().to_uppercase()),
+        (true, Some(m)) => tr!("nothing in {modality}", modality = m.name().to_uppercase()),
         _ => names.join(", "),
     }
 }

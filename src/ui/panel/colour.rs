@@ -6,6 +6,7 @@ use egui::{
 
 use crate::session::LabelCommand;
 use crate::ui::model::UiRequest;
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::volume::{Label, LabelTable};
 
@@ -15,7 +16,7 @@ const A_ROW: u16 = 8;
 
 /// The label's colour as a button that opens the choice.
 pub fn button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
-    let name = format!("Colour of {}", label.title());
+    let name = tr!("Colour of {title}", title = label.title());
     let response = swatch(ui, label.color, false, &name);
     let mut color = label.color;
     Popup::menu(&response)
@@ -24,7 +25,7 @@ pub fn button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
             choice(ui, &mut color);
             opacity(ui, label, out);
         });
-    response.on_hover_text("Colour and opacity");
+    response.on_hover_text(tr!("Colour and opacity"));
     if color != label.color {
         out.push(UiRequest::command(LabelCommand::Recolor {
             value: label.value,
@@ -34,13 +35,13 @@ pub fn button(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
 }
 
 fn choice(ui: &mut Ui, color: &mut [u8; 3]) {
-    ui.label("Colours that are easily told apart");
+    ui.label(tr!("Colours that are easily told apart"));
     for row in 0..OFFERED / A_ROW {
         ui.horizontal(|ui| {
             for column in 0..A_ROW {
                 let value = row * A_ROW + column + 1;
                 let offered = LabelTable::palette_color(value);
-                let name = format!("Colour {value}");
+                let name = tr!("Colour {value}", value);
                 if swatch(ui, offered, offered == *color, &name).clicked() {
                     *color = offered;
                     ui.close();
@@ -49,7 +50,10 @@ fn choice(ui: &mut Ui, color: &mut [u8; 3]) {
         });
     }
     ui.horizontal(|ui| {
-        for (part, name) in color.iter_mut().zip(["Red ", "Green ", "Blue "]) {
+        for (part, name) in color
+            .iter_mut()
+            .zip([tr!("Red "), tr!("Green "), tr!("Blue ")])
+        {
             ui.add(DragValue::new(part).prefix(name));
         }
     });
@@ -61,8 +65,8 @@ fn opacity(ui: &mut Ui, label: &Label, out: &mut Vec<UiRequest>) {
     let range = Label::LEAST_OPAQUE..=Label::OPAQUE;
     let slider = Slider::new(&mut percent, range)
         .suffix(" %")
-        .text("Opacity");
-    let hint = "Of this label's fill, as a part of the fill of all labels";
+        .text(tr!("Opacity"));
+    let hint = tr!("Of this label's fill, as a part of the fill of all labels");
     if ui.add(slider).on_hover_text(hint).changed() {
         let value = label.value;
         out.push(UiRequest::command(LabelCommand::Opacity { value, percent }));
@@ -75,7 +79,7 @@ fn swatch(ui: &mut Ui, [r, g, b]: [u8; 3], chosen: bool, name: &str) -> egui::Re
     ui.painter()
         .rect_filled(rect, 3.0, Color32::from_rgb(r, g, b));
     if chosen || response.hovered() {
-        let stroke = Stroke::new(1.5, theme::TEXT);
+        let stroke = Stroke::new(1.5, theme::of(ui.ctx()).text);
         ui.painter()
             .rect_stroke(rect, 3.0, stroke, StrokeKind::Outside);
     }

@@ -7,6 +7,7 @@ use crate::session::{Case, Interpolation, ScanSource, ViewCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::{self, tr};
 use crate::ui::tools::WIDTH_OF_WHOLE_NUMBERS;
 use crate::volume::window::presets;
 use crate::volume::{Modality, Window};
@@ -30,27 +31,28 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
         let name = presets
             .iter()
             .find(|(_, w)| *w == current)
-            .map_or("Custom", |(name, _)| *name);
+            .map_or(tr!("Custom"), |(name, _)| texts::of(name));
         if !presets.is_empty() {
             ComboBox::from_id_salt("preset")
                 .selected_text(name)
                 .show_ui(ui, |ui| {
                     for (name, preset) in presets {
-                        let text = format!("{name}  {}/{}", preset.width, preset.level);
+                        let text =
+                            format!("{}  {}/{}", texts::of(name), preset.width, preset.level);
                         if ui.selectable_label(*preset == current, text).clicked() {
                             out.push(UiRequest::command(ViewCommand::Window(*preset)));
                         }
                     }
                 })
                 .response
-                .accessible_name("Window preset")
-                .on_hover_text("Window preset: width/level");
+                .accessible_name(tr!("Window preset"))
+                .on_hover_text(tr!("Window preset: width/level"));
         }
         super::action_button(
             ui,
             true,
             Action::AutoWindow,
-            "Window from the values of this scan",
+            tr!("Window from the values of this scan"),
             out,
         );
     });
@@ -62,7 +64,7 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
         0
     };
     ui.horizontal(|ui| {
-        let width = ui.label("Width");
+        let width = ui.label(tr!("Width"));
         ui.add(
             DragValue::new(&mut changed.width)
                 .speed(speed)
@@ -70,7 +72,7 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
                 .max_decimals(decimals),
         )
         .labelled_by(width.id);
-        let level = ui.label("Level");
+        let level = ui.label(tr!("Level"));
         ui.add(
             DragValue::new(&mut changed.level)
                 .speed(speed)
@@ -88,7 +90,7 @@ fn window(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
 fn modality(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
     let current = case.image().modality();
     ui.horizontal(|ui| {
-        ui.label("Read as");
+        ui.label(tr!("Read as"));
         for modality in MODALITIES {
             let text = modality.name().to_uppercase();
             let response = ui.selectable_label(current == modality, text);
@@ -97,8 +99,8 @@ fn modality(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
             }
         }
         if case.info().modality_guessed {
-            ui.weak("(guessed)")
-                .on_hover_text("The file does not say what kind of scan it is");
+            ui.weak(tr!("(guessed)"))
+                .on_hover_text(tr!("The file does not say what kind of scan it is"));
         }
     });
 }
@@ -109,10 +111,10 @@ fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>
         return back_to_volumes(ui, case, out);
     }
     ui.horizontal(|ui| {
-        let label = ui.label("Frame");
+        let label = ui.label(tr!("Frame"));
         let current = case.info().frame;
         let mut shown = state.frame.unwrap_or(current) + 1;
-        let slider = Slider::new(&mut shown, 1..=frames).suffix(format!(" of {frames}"));
+        let slider = Slider::new(&mut shown, 1..=frames).suffix(tr!(" of {frames}", frames));
         let response = ui.add(slider).labelled_by(label.id);
         if response.changed() {
             state.frame = Some(shown - 1);
@@ -127,12 +129,12 @@ fn frame(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequest>
         apart(ui, case, shown - 1);
     });
     let slice = case.cross_hair().0[2];
-    let hint = format!(
-        "Opens all frames of slice {} as 2D+time: the third axis is time then",
-        slice + 1
+    let hint = tr!(
+        "Opens all frames of slice {slice} as 2D+time: the third axis is time then",
+        slice = slice + 1
     );
     if ui
-        .button("Frames as third axis")
+        .button(tr!("Frames as third axis"))
         .on_hover_text(hint)
         .clicked()
     {
@@ -145,10 +147,10 @@ fn apart(ui: &mut Ui, case: &Case, frame: usize) {
     let Some(apart) = &case.info().frames_apart else {
         return;
     };
-    let all = format!("The frames are told apart by {}", apart.by);
+    let all = tr!("The frames are told apart by {by}", by = apart.by);
     match apart.of(frame) {
         Some(this) => ui.weak(this),
-        None => ui.weak(format!("by {}", apart.by)),
+        None => ui.weak(tr!("by {by}", by = apart.by)),
     }
     .on_hover_text(all);
 }
@@ -161,8 +163,8 @@ fn back_to_volumes(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
     } = case.source()
     {
         ui.horizontal(|ui| {
-            ui.label(format!("Frames of slice {}", slice + 1));
-            if ui.button("Back to volumes").clicked() {
+            ui.label(tr!("Frames of slice {slice}", slice = slice + 1));
+            if ui.button(tr!("Back to volumes")).clicked() {
                 out.push(UiRequest::FramesOfSlice(None));
             }
         });
@@ -175,21 +177,21 @@ fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let mut outline = display.overlay_outline;
     ui.horizontal(|ui| {
         if ui
-            .checkbox(&mut shown, "Labels")
-            .on_hover_text("Show labels (S)")
+            .checkbox(&mut shown, tr!("Labels"))
+            .on_hover_text(tr!("Show labels (S)"))
             .changed()
         {
             out.push(UiRequest::command(ViewCommand::OverlayShown(shown)));
         }
         if ui
-            .checkbox(&mut outline, "Outline")
-            .on_hover_text("Draw outlines (O)")
+            .checkbox(&mut outline, tr!("Outline"))
+            .on_hover_text(tr!("Draw outlines (O)"))
             .changed()
         {
             out.push(UiRequest::command(ViewCommand::OverlayOutline(outline)));
         }
         let mut opacity = display.overlay_opacity;
-        let label = ui.label("Fill");
+        let label = ui.label(tr!("Fill"));
         ui.spacing_mut().slider_width = 44.0;
         let slider = Slider::new(&mut opacity, 0.0..=1.0)
             .custom_formatter(|v, _| format!("{:.0} %", v * 100.0))
@@ -201,8 +203,8 @@ fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let mut smooth = display.interpolation == Interpolation::Linear;
     ui.horizontal(|ui| {
         if ui
-            .checkbox(&mut smooth, "Smooth")
-            .on_hover_text("Smooth between voxels (I)")
+            .checkbox(&mut smooth, tr!("Smooth"))
+            .on_hover_text(tr!("Smooth between voxels (I)"))
             .changed()
         {
             let interpolation = match smooth {
@@ -216,13 +218,13 @@ fn overlay(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         for (convention, text, hint) in [
             (
                 Convention::Radiological,
-                "Radiological",
-                "The patient's left on the right",
+                tr!("Radiological"),
+                tr!("The patient's left on the right"),
             ),
             (
                 Convention::Neurological,
-                "Neurological",
-                "The patient's left on the left",
+                tr!("Neurological"),
+                tr!("The patient's left on the left"),
             ),
         ] {
             let response = ui

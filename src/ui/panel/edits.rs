@@ -6,6 +6,7 @@ use crate::session::Case;
 use crate::session::operations::{clear, fill_holes, keep_largest};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::texts;
 
 /// Draws the clean-up buttons.
 pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
@@ -23,7 +24,7 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
                 ui,
                 editable,
                 Action::Operation(operation),
-                operation.hint,
+                texts::of(operation.hint),
                 out,
             );
         }

@@ -6,6 +6,7 @@ use crate::session::{Case, LabelCommand};
 use crate::ui::icons::{eye_toggle, lock_toggle};
 use crate::ui::model::UiRequest;
 use crate::ui::state::{Renamed, UiState};
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::volume::Label;
 
@@ -25,16 +26,17 @@ pub fn heading(
     );
     let is_closed = state.closed_groups.contains(group);
     ui.horizontal(|ui| {
-        let visible = eye_toggle(ui, shown, &format!("Show group {group}"))
-            .on_hover_text("All labels of this group are shown or hidden in the views");
+        let visible = eye_toggle(ui, shown, &tr!("Show group {group}", group)).on_hover_text(tr!(
+            "All labels of this group are shown or hidden in the views"
+        ));
         if visible.clicked() {
             out.push(UiRequest::command(LabelCommand::ShowAll {
                 values: values(),
                 visible: !shown,
             }));
         }
-        let lock = lock_toggle(ui, locked, &format!("Lock group {group}"))
-            .on_hover_text("None of the labels of this group is overwritten");
+        let lock = lock_toggle(ui, locked, &tr!("Lock group {group}", group))
+            .on_hover_text(tr!("None of the labels of this group is overwritten"));
         if lock.clicked() {
             out.push(UiRequest::command(LabelCommand::LockAll {
                 values: values(),
@@ -52,7 +54,7 @@ pub fn heading(
             }
             return;
         }
-        let count = RichText::new(labels.len().to_string()).color(theme::TEXT_WEAK);
+        let count = RichText::new(labels.len().to_string()).color(theme::of(ui.ctx()).text_weak);
         let sign = if is_closed { "+" } else { "-" };
         let button = Button::selectable(false, RichText::new(format!("{sign} {group}")).strong())
             .right_text(count)
@@ -60,9 +62,9 @@ pub fn heading(
             .truncate();
         let button = ui
             .add(button)
-            .on_hover_text("Click: lists its labels or not. Right click: rename");
+            .on_hover_text(tr!("Click: lists its labels or not. Right click: rename"));
         button.context_menu(|ui| {
-            if ui.button("Rename").clicked() {
+            if ui.button(tr!("Rename")).clicked() {
                 state.renaming = Some((Renamed::Group(group.to_owned()), group.to_owned()));
                 ui.close();
             }
@@ -99,10 +101,10 @@ pub fn menu(
             chosen = Some(group.to_owned());
         }
     }
-    if ui.button("No group").clicked() {
+    if ui.button(tr!("No group")).clicked() {
         chosen = Some(String::new());
     }
-    if ui.button("New group").clicked() {
+    if ui.button(tr!("New group")).clicked() {
         let names = (1u32..).map(|n| format!("group {n}"));
         let is_unused = |name: &String| table.labels().iter().all(|l| l.group != *name);
         let name = names.into_iter().find(is_unused).unwrap_or_default();

@@ -5,6 +5,7 @@ use egui::{RichText, ScrollArea, TextStyle, Ui};
 use crate::session::{History, HistoryCommand};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::{self, tr};
 use crate::ui::theme;
 
 /// Steps that are shown at once, in a low panel fewer; the others scroll.
@@ -21,7 +22,7 @@ pub fn show(
     out: &mut Vec<UiRequest>,
 ) {
     let Some(history) = model.session.case().map(|case| case.history()) else {
-        ui.weak("No scan is open");
+        ui.weak(tr!("No scan is open"));
         return;
     };
     let row_height = ui.text_style_height(&TextStyle::Button) + 2.0 * ui.spacing().button_padding.y;
@@ -41,7 +42,7 @@ pub fn show(
     let mut row = |ui: &mut Ui, position: usize| {
         let mut text = RichText::new(row_text(history, position));
         if position > here {
-            text = text.color(theme::TEXT_WEAK);
+            text = text.color(theme::of(ui.ctx()).text_weak);
         }
         let row = ui.selectable_label(position == here, text);
         if row.clicked() && position != here {
@@ -59,7 +60,7 @@ pub fn show(
 /// What is in force at a position: the step that leads to it.
 fn row_text(history: &History, position: usize) -> String {
     match position.checked_sub(1).and_then(|n| history.name_at(n)) {
-        Some(name) => format!("{position}  {name}"),
-        None => "Beginning".to_owned(),
+        Some(name) => format!("{position}  {}", texts::worded(name)),
+        None => tr!("Beginning").to_owned(),
     }
 }

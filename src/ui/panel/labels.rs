@@ -7,6 +7,7 @@ use crate::ui::icons::{eye_toggle, lock_toggle};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::{Renamed, UiState};
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::volume::Label;
 
@@ -33,13 +34,13 @@ pub fn show(
 
 fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let Some(case) = model.session.case() else {
-        ui.label(RichText::new("Open a scan first").color(theme::TEXT_WEAK));
+        ui.label(RichText::new(tr!("Open a scan first")).color(theme::of(ui.ctx()).text_weak));
         return;
     };
     if case.table().labels().is_empty() {
         ui.label(
-            RichText::new("None yet. The first click, box or stroke starts one.")
-                .color(theme::TEXT_WEAK),
+            RichText::new(tr!("None yet. The first click, box or stroke starts one."))
+                .color(theme::of(ui.ctx()).text_weak),
         );
     }
     let active = case.active().map(|l| l.value);
@@ -72,7 +73,7 @@ fn list(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
     state.label_at = active;
     let is_found = |label: &Label| state.finds(label);
     if !table.labels().is_empty() && !table.labels().iter().any(is_found) {
-        ui.label(RichText::new("No label of that name").color(theme::TEXT_WEAK));
+        ui.label(RichText::new(tr!("No label of that name")).color(theme::of(ui.ctx()).text_weak));
     }
 }
 
@@ -83,16 +84,16 @@ pub fn search(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut V
     ui.horizontal_centered(|ui| {
         let width = ui.available_width() - MENU_WIDTH;
         let field = TextEdit::singleline(&mut state.sought)
-            .hint_text("Name or value")
+            .hint_text(tr!("Name or value"))
             .desired_width(width);
         let field = ui.add_enabled(case.is_some(), field);
-        let field = field.accessible_name("Find a label");
+        let field = field.accessible_name(tr!("Find a label"));
         state.list_to_top |= field.changed();
         if field.has_focus() {
             heed_escape(ui, &field, &mut state.sought);
         }
         ui.add_enabled_ui(case.is_some(), |ui| {
-            ui.menu_button("All found", |ui| {
+            ui.menu_button(tr!("All found"), |ui| {
                 if let Some(case) = case {
                     all_found(ui, case, state, out);
                 }
@@ -121,10 +122,10 @@ fn all_found(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequ
     let found = case.table().labels().iter().filter(|l| state.finds(l));
     let values: Vec<u16> = found.map(|l| l.value).collect();
     let any = !values.is_empty();
-    ui.weak(format!(
-        "{} of {} labels",
-        values.len(),
-        case.table().labels().len()
+    ui.weak(tr!(
+        "{found} of {all} labels",
+        found = values.len(),
+        all = case.table().labels().len()
     ));
     let mut entry = |ui: &mut Ui, text: &str, command: LabelCommand| {
         if ui.add_enabled(any, Button::new(text)).clicked() {
@@ -132,21 +133,21 @@ fn all_found(ui: &mut Ui, case: &Case, state: &mut UiState, out: &mut Vec<UiRequ
             ui.close();
         }
     };
-    for (text, visible) in [("Show", true), ("Hide", false)] {
+    for (text, visible) in [(tr!("Show"), true), (tr!("Hide"), false)] {
         let values = values.clone();
         entry(ui, text, LabelCommand::ShowAll { values, visible });
     }
-    for (text, locked) in [("Lock", true), ("Unlock", false)] {
+    for (text, locked) in [(tr!("Lock"), true), (tr!("Unlock"), false)] {
         let values = values.clone();
         entry(ui, text, LabelCommand::LockAll { values, locked });
     }
     ui.add_enabled_ui(any, |ui| {
-        ui.menu_button("Group", |ui| {
+        ui.menu_button(tr!("Group"), |ui| {
             super::groups::menu(ui, case, &values, state, out);
         });
     });
     ui.separator();
-    ui.menu_button("Add labels", |ui| {
+    ui.menu_button(tr!("Add labels"), |ui| {
         for n in 0..TEMPLATES.len() {
             action_entry(ui, Action::Template(n), out);
         }
@@ -166,20 +167,20 @@ fn buttons(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let case = model.session.case();
     ui.horizontal_wrapped(|ui| {
         if ui
-            .add_enabled(case.is_some(), Button::new("New label"))
+            .add_enabled(case.is_some(), Button::new(tr!("New label")))
             .clicked()
         {
             out.push(UiRequest::command(LabelCommand::Add { name: None }));
         }
-        let hint = "Start a new label for the next lesion";
+        let hint = tr!("Start a new label for the next lesion");
         super::action_button(ui, case.is_some(), Action::NextLesion, hint, out);
         let removable = case
             .and_then(Case::active)
             .filter(|l| !l.locked)
             .map(|l| l.value);
         let remove = ui
-            .add_enabled(removable.is_some(), Button::new("Remove label"))
-            .on_hover_text("Remove the active label and its voxels");
+            .add_enabled(removable.is_some(), Button::new(tr!("Remove label")))
+            .on_hover_text(tr!("Remove the active label and its voxels"));
         if let Some(value) = removable.filter(|_| remove.clicked()) {
             out.push(UiRequest::command(LabelCommand::Remove(value)));
         }
@@ -199,16 +200,16 @@ fn row(
         ui.horizontal(|ui| {
             super::colour::button(ui, label, out);
             let title = label.title();
-            let visible = eye_toggle(ui, label.visible, &format!("Show {title}"))
-                .on_hover_text("Shown or hidden in the views");
+            let visible = eye_toggle(ui, label.visible, &tr!("Show {title}", title))
+                .on_hover_text(tr!("Shown or hidden in the views"));
             if visible.clicked() {
                 out.push(UiRequest::command(LabelCommand::Show {
                     value,
                     visible: !label.visible,
                 }));
             }
-            let locked = lock_toggle(ui, label.locked, &format!("Lock {title}"))
-                .on_hover_text("A locked label is never overwritten");
+            let locked = lock_toggle(ui, label.locked, &tr!("Lock {title}", title))
+                .on_hover_text(tr!("A locked label is never overwritten"));
             if locked.clicked() {
                 out.push(UiRequest::command(LabelCommand::Lock {
                     value,
@@ -242,19 +243,19 @@ fn name(
     };
     let mut text = RichText::new(label.title());
     if !label.visible {
-        text = text.color(theme::TEXT_WEAK);
+        text = text.color(theme::of(ui.ctx()).text_weak);
     }
     let button = Button::selectable(active, text)
         .right_text(RichText::new(volume).color(if active {
             Color32::WHITE
         } else {
-            theme::TEXT_WEAK
+            theme::of(ui.ctx()).text_weak
         }))
         .min_size(egui::vec2(ui.available_width(), 20.0))
         .truncate();
-    let response = ui
-        .add(button)
-        .on_hover_text("Click: clicks, boxes and strokes go to this label. Double click: rename. Right click: more");
+    let response = ui.add(button).on_hover_text(tr!(
+        "Click: clicks, boxes and strokes go to this label. Double click: rename. Right click: more"
+    ));
     if response.hovered() {
         state.highlighted = Some(value);
     }
@@ -265,20 +266,20 @@ fn name(
         state.renaming = Some((Renamed::Label(value), label.title()));
     }
     response.context_menu(|ui| {
-        if ui.button("Rename").clicked() {
+        if ui.button(tr!("Rename")).clicked() {
             state.renaming = Some((Renamed::Label(value), label.title()));
             ui.close();
         }
-        ui.menu_button("Group", |ui| {
+        ui.menu_button(tr!("Group"), |ui| {
             super::groups::menu(ui, case, &[value], state, out);
         });
         super::layers::move_menu(ui, case, label, out);
-        if ui.button("Go to").clicked() {
+        if ui.button(tr!("Go to")).clicked() {
             out.push(UiRequest::command(ViewCommand::GoToLabel(value)));
             ui.close();
         }
         if ui
-            .add_enabled(!label.locked, Button::new("Remove"))
+            .add_enabled(!label.locked, Button::new(tr!("Remove")))
             .clicked()
         {
             out.push(UiRequest::command(LabelCommand::Remove(value)));
@@ -297,7 +298,7 @@ pub(super) fn edited_name(
     let (_, text) = state.renaming.as_mut().filter(|(w, _)| *w == what)?;
     let response = ui.add(
         TextEdit::singleline(text)
-            .hint_text("Name")
+            .hint_text(tr!("Name"))
             .desired_width(ui.available_width()),
     );
     response.request_focus();

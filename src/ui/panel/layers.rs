@@ -6,6 +6,7 @@ use crate::session::{Case, LayerCommand};
 use crate::ui::icons::eye_toggle;
 use crate::ui::model::UiRequest;
 use crate::ui::state::{Renamed, UiState};
+use crate::ui::texts::tr;
 use crate::volume::{Label, Layer, title_of};
 
 /// The heading of a layer, over its labels.
@@ -19,8 +20,9 @@ pub fn heading(
     let (id, title) = (layer.id, title_of(&layer.name));
     ui.push_id(("layer", id.0), |ui| {
         ui.horizontal(|ui| {
-            let visible = eye_toggle(ui, layer.visible, &format!("Show {title}"))
-                .on_hover_text("The labels of this layer are shown or hidden in the views");
+            let visible = eye_toggle(ui, layer.visible, &tr!("Show {title}", title)).on_hover_text(
+                tr!("The labels of this layer are shown or hidden in the views"),
+            );
             if visible.clicked() {
                 out.push(UiRequest::command(LayerCommand::Show {
                     layer: id,
@@ -37,9 +39,9 @@ pub fn heading(
             let button = Button::selectable(is_active, RichText::new(&title).strong())
                 .min_size(egui::vec2(ui.available_width(), 20.0))
                 .truncate();
-            let response = ui.add(button).on_hover_text(
-                "Click: new labels begin in this layer. Double click: rename. Right click: more",
-            );
+            let response = ui.add(button).on_hover_text(tr!(
+                "Click: new labels begin in this layer. Double click: rename. Right click: more"
+            ));
             if response.clicked() {
                 out.push(UiRequest::command(LayerCommand::Activate(id)));
             }
@@ -54,7 +56,7 @@ pub fn heading(
 fn menu(ui: &mut Ui, case: &Case, layer: &Layer, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let layers = case.table().layers();
     let place = layers.iter().position(|l| l.id == layer.id).unwrap_or(0);
-    if ui.button("Rename").clicked() {
+    if ui.button(tr!("Rename")).clicked() {
         state.renaming = Some((Renamed::Layer(layer.id), title_of(&layer.name)));
         ui.close();
     }
@@ -68,11 +70,11 @@ fn menu(ui: &mut Ui, case: &Case, layer: &Layer, state: &mut UiState, out: &mut 
         layer: layer.id,
         to,
     };
-    entry("Move up", place + 1 < layers.len(), to(place + 1));
-    entry("Move down", place > 0, to(place.saturating_sub(1)));
+    entry(tr!("Move up"), place + 1 < layers.len(), to(place + 1));
+    entry(tr!("Move down"), place > 0, to(place.saturating_sub(1)));
     let is_free = case.table().labels_in(layer.id).all(|l| !l.locked);
     entry(
-        "Remove with its labels",
+        tr!("Remove with its labels"),
         is_free,
         LayerCommand::Remove(layer.id),
     );
@@ -82,7 +84,7 @@ fn menu(ui: &mut Ui, case: &Case, layer: &Layer, state: &mut UiState, out: &mut 
 pub fn move_menu(ui: &mut Ui, case: &Case, label: &Label, out: &mut Vec<UiRequest>) {
     let others = case.table().layers().iter().rev();
     for layer in others.filter(|layer| layer.id != label.layer) {
-        let text = format!("Move to {}", title_of(&layer.name));
+        let text = tr!("Move to {name}", name = title_of(&layer.name));
         if ui.add_enabled(!label.locked, Button::new(text)).clicked() {
             out.push(UiRequest::command(LayerCommand::MoveLabel {
                 value: label.value,

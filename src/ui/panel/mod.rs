@@ -21,6 +21,7 @@ use super::input::Action;
 use super::key_profiles::ProfileId;
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
+use crate::ui::texts::tr;
 
 pub use review::Review;
 pub(super) use tools::refusal;
@@ -39,27 +40,27 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         // Beside what is to be clicked on, not over it.
         ui.set_max_width(ui.available_width() - SCROLL_BAR);
         let open = model.session.case().is_some();
-        section(ui, "Tools", |ui| {
+        section(ui, tr!("Tools"), |ui| {
             ui.add_enabled_ui(open, |ui| tools::show(ui, model, state, out));
         });
         // Above what has room of its own, so that all of it is in sight.
         if let Some(image) = model.session.case().and_then(|c| c.second()) {
-            section(ui, "Second image", |ui| second::show(ui, image, out));
+            section(ui, tr!("Second image"), |ui| second::show(ui, image, out));
         }
-        section(ui, "Model", |ui| ai::show(ui, model, state, out));
-        let heading = section(ui, "Labels", |ui| {
+        section(ui, tr!("Model"), |ui| ai::show(ui, model, state, out));
+        let heading = section(ui, tr!("Labels"), |ui| {
             labels::show(ui, model, state, list_height, out);
             edits::show(ui, model, out);
         });
         beside(ui, heading, |ui| labels::search(ui, model, state, out));
-        section(ui, "Display", |ui| {
+        section(ui, tr!("Display"), |ui| {
             ui.add_enabled_ui(open, |ui| display::show(ui, model, state, out));
         });
     });
     // Below what scrolls, so that it is always at hand.
     let top = ui.cursor().top();
     ui.add(Separator::default().spacing(2.0));
-    folded_section(ui, "History", |ui| {
+    folded_section(ui, tr!("History"), |ui| {
         history::show(ui, model, state, height, out);
     });
     keep(ui, &mut state.history_height, ui.cursor().top() - top);

@@ -13,6 +13,7 @@ use crate::ui::icons::{cross_button, tick_button};
 use crate::ui::input::Action;
 use crate::ui::model::{EngineStatus, UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::tools::Tool;
 
@@ -52,7 +53,7 @@ impl Review {
         for row in &mut self.0 {
             match gain.structures.iter().find(|s| s.proposed == row.proposed) {
                 Some(standing) => *row = row_of(standing, gain, case),
-                None => row.decided = row.decided.or(Some("decided")),
+                None => row.decided = row.decided.or(Some(tr!("decided"))),
             }
         }
     }
@@ -65,7 +66,7 @@ fn row_of(structure: &StructureGain, gain: &Gain, case: &Case) -> Row {
         title: label.map(|l| l.title()).unwrap_or_default(),
         color: label.map_or([128; 3], |l| l.color),
         size: match label.is_some_and(|l| l.locked) {
-            true => "locked".to_owned(),
+            true => tr!("locked").to_owned(),
             false => case.size_text(structure.voxels),
         },
         decided: None,
@@ -82,7 +83,7 @@ pub fn show(
 ) {
     state.review.update(case);
     let frame = egui::Frame::new()
-        .fill(theme::SUNKEN)
+        .fill(theme::of(ui.ctx()).sunken)
         .corner_radius(4.0)
         .inner_margin(6.0);
     frame.show(ui, |ui| {
@@ -104,12 +105,14 @@ pub fn show(
 }
 
 fn heading(ui: &mut Ui, text: String) {
-    let text = RichText::new(text).strong().color(theme::ACCENT_BRIGHT);
+    let text = RichText::new(text)
+        .strong()
+        .color(theme::of(ui.ctx()).accent_bright);
     ui.add(Text::new(text).truncate());
 }
 
 fn weak(ui: &mut Ui, text: impl Into<String>) {
-    ui.add(Text::new(RichText::new(text).color(theme::TEXT_WEAK)).wrap());
+    ui.add(Text::new(RichText::new(text).color(theme::of(ui.ctx()).text_weak)).wrap());
 }
 
 fn target(
@@ -122,31 +125,31 @@ fn target(
     out: &mut Vec<UiRequest>,
 ) {
     let label = case.table().get(label);
-    let name = label.map_or_else(|| "target".to_owned(), |l| l.title());
+    let name = label.map_or_else(|| tr!("target").to_owned(), |l| l.title());
     let size = case.size_text(gain.voxels);
-    heading(ui, format!("Proposal: {name}, {size}"));
+    heading(ui, tr!("Proposal: {name}, {size}", name, size));
     if gain.left > 0 {
         let left = case.size_text(gain.left);
         let text = match label.is_some_and(|l| l.locked) {
-            true => format!("{left} are proposed, but {name} is locked"),
-            false => format!("{left} more lie in labels that keep them"),
+            true => tr!("{left} are proposed, but {name} is locked", left, name),
+            false => tr!("{left} more lie in labels that keep them", left),
         };
-        ui.add(Text::new(RichText::new(text).color(theme::WARNING)).truncate());
+        ui.add(Text::new(RichText::new(text).color(theme::of(ui.ctx()).warning)).truncate());
     }
     expected(ui, proposal);
     prompts(ui, case, out);
     let takes_clicks = model.engine.card().is_none_or(|card| card.clicks);
     if case.is_prompt_running() {
-        weak(ui, "Outlining anew ...");
+        weak(ui, tr!("Outlining anew ..."));
     } else if takes_clicks {
         weak(
             ui,
-            "To refine: click what is missing, Shift + click what is too much",
+            tr!("To refine: click what is missing, Shift + click what is too much"),
         );
     } else {
         weak(
             ui,
-            "To change it: pull the handles of the box, or correct it with the brush",
+            tr!("To change it: pull the handles of the box, or correct it with the brush"),
         );
     }
 }
@@ -158,11 +161,19 @@ fn expected(ui: &mut Ui, proposal: &Proposal) {
     };
     let dice = estimate.dice();
     let text = match estimate.iou() {
-        Some(iou) => format!("Predicted IoU {iou:.2} (a Dice of {dice:.2})"),
-        None => format!("The model expects a Dice of {dice:.2}"),
+        Some(iou) => tr!(
+            "Predicted IoU {iou} (a Dice of {dice})",
+            iou = format_args!("{iou:.2}"),
+            dice = format_args!("{dice:.2}")
+        ),
+        None => tr!(
+            "The model expects a Dice of {dice}",
+            dice = format_args!("{dice:.2}")
+        ),
     };
-    ui.label(text)
-        .on_hover_text("The model's own estimate of how well this fits; not a measurement");
+    ui.label(text).on_hover_text(tr!(
+        "The model's own estimate of how well this fits; not a measurement"
+    ));
 }
 
 fn structures(
@@ -174,11 +185,11 @@ fn structures(
     out: &mut Vec<UiRequest>,
 ) {
     let count = match gain.structures.len() {
-        1 => "1 structure".to_owned(),
-        n => format!("{n} structures"),
+        1 => tr!("1 structure").to_owned(),
+        n => tr!("{n} structures", n),
     };
     let size = case.size_text(gain.voxels);
-    heading(ui, format!("Proposal: {count}, {size}"));
+    heading(ui, tr!("Proposal: {count}, {size}", count, size));
     expected(ui, proposal);
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 1.0;
@@ -202,18 +213,18 @@ fn structure(
         ui.set_min_size(size);
         ui.spacing_mut().item_spacing.x = 4.0;
         if let Some(standing) = standing {
-            let reject = cross_button(ui, &format!("Reject {}", row.title));
-            if reject.on_hover_text("Drop this one").clicked() {
-                row.decided = Some("rejected");
+            let reject = cross_button(ui, &tr!("Reject {title}", title = row.title));
+            if reject.on_hover_text(tr!("Drop this one")).clicked() {
+                row.decided = Some(tr!("rejected"));
                 let command = AiCommand::RejectStructure(standing.proposed);
                 out.push(UiRequest::command(command));
             }
-            let accept = tick_button(ui, &format!("Accept {}", row.title));
+            let accept = tick_button(ui, &tr!("Accept {title}", title = row.title));
             if accept
-                .on_hover_text("Write this one into the labels")
+                .on_hover_text(tr!("Write this one into the labels"))
                 .clicked()
             {
-                row.decided = Some("accepted");
+                row.decided = Some(tr!("accepted"));
                 let command = AiCommand::AcceptStructure(standing.proposed);
                 out.push(UiRequest::command(command));
             }
@@ -228,11 +239,11 @@ fn structure(
                 .rect_filled(rect, 2.0, Color32::from_rgb(r, g, b));
             let mut text = RichText::new(&row.title);
             if standing.is_none() {
-                text = text.color(theme::FAINT);
+                text = text.color(theme::of(ui.ctx()).faint);
             }
             let name = ui
                 .add(Text::new(text).truncate().sense(Sense::click()))
-                .on_hover_text("Click: go there");
+                .on_hover_text(tr!("Click: go there"));
             if let Some(there) = standing.filter(|_| name.clicked()) {
                 let b = there.bounds;
                 let middle = VoxelIndex(std::array::from_fn(|d| (b.min[d] + b.max[d]) / 2));
@@ -251,19 +262,20 @@ fn structure(
 fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
     let tool = Tool::of(model.session.tools().tool);
     if let EngineStatus::Failed { message } = model.engine {
-        let text = RichText::new(format!("No model: {message}")).color(theme::WARNING);
+        let text =
+            RichText::new(tr!("No model: {message}", message)).color(theme::of(ui.ctx()).warning);
         ui.add(Text::new(text).wrap());
-        return weak(ui, "Viewing, painting and saving work without it.");
+        return weak(ui, tr!("Viewing, painting and saving work without it."));
     }
     let text = if matches!(model.engine, EngineStatus::Opening) {
-        "Opening the model ...".to_owned()
+        tr!("Opening the model ...").to_owned()
     } else if case.is_prompt_running() {
-        "Outlining the target ...".to_owned()
+        tr!("Outlining the target ...").to_owned()
     } else if case.is_auto_running() {
-        "Looking for organs ...".to_owned()
+        tr!("Looking for organs ...").to_owned()
     } else {
         super::tools::refusal(model, tool).unwrap_or_else(|| {
-            let none = "No proposal. Segment organs, or take the click or box tool";
+            let none = tr!("No proposal. Segment organs, or take the click or box tool");
             tool.kind.invitation().unwrap_or(none).to_owned()
         })
     };
@@ -279,21 +291,21 @@ fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
     ui.horizontal(|ui| {
         let clicks = match prompts.clicks.len() {
             0 => None,
-            1 => Some("1 click".to_owned()),
-            n => Some(format!("{n} clicks")),
+            1 => Some(tr!("1 click").to_owned()),
+            n => Some(tr!("{n} clicks", n)),
         };
-        let with_box = prompts.target_box.map(|_| "a box".to_owned());
+        let with_box = prompts.target_box.map(|_| tr!("a box").to_owned());
         let parts: Vec<String> = clicks.into_iter().chain(with_box).collect();
         ui.label(parts.join(" and "));
         let take_back = ui
-            .small_button("Take back last")
-            .on_hover_text("Take back the last click or the box");
+            .small_button(tr!("Take back last"))
+            .on_hover_text(tr!("Take back the last click or the box"));
         if take_back.clicked() {
             out.push(UiRequest::command(PromptCommand::RemoveLast));
         }
         let clear = ui
-            .small_button("Clear prompts")
-            .on_hover_text("Drop all clicks and the box");
+            .small_button(tr!("Clear prompts"))
+            .on_hover_text(tr!("Drop all clicks and the box"));
         if clear.clicked() {
             out.push(UiRequest::command(PromptCommand::Clear));
         }
@@ -304,9 +316,9 @@ fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
 fn decision(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
     let several = case.gain().is_some_and(|g| g.structures.len() > 1);
     let (accept, reject) = if several {
-        ("Accept all", "Reject all")
+        (tr!("Accept all"), tr!("Reject all"))
     } else {
-        ("Accept", "Reject")
+        (tr!("Accept"), tr!("Reject"))
     };
     let stands = case.proposal().is_some();
     ui.add_enabled_ui(stands, |ui| {
@@ -315,23 +327,22 @@ fn decision(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
                 (ui.available_width() - ui.spacing().item_spacing.x) / 2.0,
                 26.0,
             );
-            let button = Button::new(RichText::new(accept).strong());
-            let button = if stands {
-                button.fill(theme::GOOD)
-            } else {
-                button
+            let text = RichText::new(accept).strong();
+            let button = match stands {
+                true => Button::new(text.color(theme::ON_ACCENT)).fill(theme::GOOD),
+                false => Button::new(text),
             };
             let keys = super::keys_text(ui, Action::Accept);
             let response = ui
                 .add_sized(size, button)
-                .on_hover_text(format!("Write it into the labels  ({keys})"));
+                .on_hover_text(tr!("Write it into the labels  ({keys})", keys));
             if response.clicked() {
                 out.push(UiRequest::Action(Action::Accept));
             }
             let keys = super::keys_text(ui, Action::Reject);
             let response = ui
                 .add_sized(size, Button::new(reject))
-                .on_hover_text(format!("Drop it and its prompts  ({keys})"));
+                .on_hover_text(tr!("Drop it and its prompts  ({keys})", keys));
             if response.clicked() {
                 out.push(UiRequest::Action(Action::Reject));
             }
@@ -344,11 +355,11 @@ fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
     let known = case.proposal().is_some_and(|p| p.certainty.is_some());
     let mut shown = model.session.display().uncertainty_shown;
     let response = ui
-        .add_enabled(known, egui::Checkbox::new(&mut shown, "Show uncertainty"))
+        .add_enabled(known, egui::Checkbox::new(&mut shown, tr!("Show uncertainty")))
         .on_hover_text(
-            "Marks in yellow where the model is unsure: look there first, and click or brush what is wrong",
+            tr!("Marks in yellow where the model is unsure: look there first, and click or brush what is wrong"),
         )
-        .on_disabled_hover_text("For a proposal of a model that can tell where it is unsure");
+        .on_disabled_hover_text(tr!("For a proposal of a model that can tell where it is unsure"));
     if response.changed() {
         out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
     }
@@ -357,8 +368,8 @@ fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
 fn take_from_others(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     let mut on = model.session.tools().take_from_others;
     let response = ui
-        .checkbox(&mut on, "Overwrite labels")
-        .on_hover_text("Whether an accepted result takes voxels from other labels. Locked labels are never overwritten");
+        .checkbox(&mut on, tr!("Overwrite labels"))
+        .on_hover_text(tr!("Whether an accepted result takes voxels from other labels. Locked labels are never overwritten"));
     if response.changed() {
         out.push(UiRequest::command(ToolCommand::TakeFromOthers(on)));
     }

@@ -6,6 +6,7 @@ use egui::{Atom, Button, Ui};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::{self, tr};
 use crate::ui::tools::{self, TOOLS, Tool};
 
 /// Tools side by side.
@@ -54,7 +55,11 @@ fn more(
     out: &mut Vec<UiRequest>,
 ) {
     let is_other = others.iter().any(|tool| tool.id == chosen.id);
-    let text = if is_other { chosen.title } else { "More" };
+    let text = if is_other {
+        texts::of(chosen.title)
+    } else {
+        tr!("More")
+    };
     ui.spacing_mut().button_padding.x = 2.0;
     let size = egui::vec2(ui.available_width(), BUTTON_HEIGHT);
     // In the middle, as the texts of the other buttons are.
@@ -63,8 +68,8 @@ fn more(
     let (response, _) = MenuButton::from_button(button).ui(ui, |ui| {
         crate::ui::menu::tools(ui, model, others, out);
     });
-    let response = response.accessible_name("More tools");
-    response.on_hover_text("More tools");
+    let response = response.accessible_name(tr!("More tools"));
+    response.on_hover_text(tr!("More tools"));
 }
 
 fn tool_button(
@@ -74,14 +79,14 @@ fn tool_button(
     is_chosen: bool,
     out: &mut Vec<UiRequest>,
 ) {
-    let button = Button::new(tool.title).selected(is_chosen);
+    let button = Button::new(texts::of(tool.title)).selected(is_chosen);
     let size = egui::vec2(ui.available_width(), BUTTON_HEIGHT);
     let keys = super::keys_text(ui, Action::Tool(tool.id));
     let refusal = refusal(model, tool);
     ui.add_enabled_ui(refusal.is_none(), |ui| {
         let response = ui
             .add_sized(size, button)
-            .on_hover_text(format!("{}  ({keys})", tool.hint))
+            .on_hover_text(format!("{}  ({keys})", texts::of(tool.hint)))
             .on_disabled_hover_text(refusal.unwrap_or_default());
         if response.clicked() {
             out.push(UiRequest::Action(Action::Tool(tool.id)));
@@ -93,8 +98,9 @@ fn tool_button(
 pub(in crate::ui) fn refusal(model: &UiModel<'_>, tool: &Tool) -> Option<String> {
     let card = model.engine.card()?;
     let lacking = tool.kind.lacking(card)?;
-    Some(format!(
-        "This model takes no {lacking}. It takes: {}",
-        card.takes()
+    Some(tr!(
+        "This model takes no {lacking}. It takes: {takes}",
+        lacking,
+        takes = card.takes()
     ))
 }

@@ -10,6 +10,7 @@ use crate::io::TimeAxis;
 use crate::render::{Projection, Slab};
 use crate::session::{Case, Command, ViewCommand};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::tools::{self, Tool};
 use crate::ui::view::{
@@ -223,10 +224,10 @@ impl Slice {
         let choices = [None].into_iter().chain(Projection::ALL.map(Some));
         for choice in choices {
             let text = match choice {
-                None => "One slice",
-                Some(Projection::Maximum) => "Slab: maximum (MIP)",
-                Some(Projection::Mean) => "Slab: mean",
-                Some(Projection::Minimum) => "Slab: minimum (MinIP)",
+                None => tr!("One slice"),
+                Some(Projection::Maximum) => tr!("Slab: maximum (MIP)"),
+                Some(Projection::Mean) => tr!("Slab: mean"),
+                Some(Projection::Minimum) => tr!("Slab: minimum (MinIP)"),
             };
             if ui.radio(shown == choice, text).clicked() {
                 self.set_slab(choice);
@@ -236,8 +237,10 @@ impl Slice {
         let slider = egui::Slider::new(&mut self.thickness_mm, THICKNESSES_MM)
             .integer()
             .suffix(" mm")
-            .text("Thickness");
-        let hint = "The slices that a slab takes in lie on either side of the one that is shown and drawn on";
+            .text(tr!("Thickness"));
+        let hint = tr!(
+            "The slices that a slab takes in lie on either side of the one that is shown and drawn on"
+        );
         if ui.add(slider).on_hover_text(hint).changed() {
             self.set_slab(shown);
             ui.ctx().request_repaint();
@@ -318,7 +321,12 @@ fn tell_window(response: &egui::Response, view: &PlacedView, case: &Case) {
     let plane = annotations::plane_text_of(view, case.info().time);
     let [window, zoom] = annotations::window_and_zoom_texts(view, case);
     response.ctx.accesskit_node_builder(response.id, |node| {
-        node.set_description(format!("{plane} view of the scan, {window}, {zoom}"));
+        node.set_description(tr!(
+            "{plane} view of the scan, {window}, {zoom}",
+            plane,
+            window,
+            zoom
+        ));
     });
 }
 
@@ -442,8 +450,8 @@ fn no_canvas(painter: &Painter, view: &PlacedView) {
     painter.text(
         view.rect.center(),
         egui::Align2::CENTER_CENTER,
-        "The scan cannot be drawn: no graphics adapter",
+        tr!("The scan cannot be drawn: no graphics adapter"),
         egui::FontId::proportional(14.0),
-        theme::WARNING,
+        theme::DARK.warning,
     );
 }

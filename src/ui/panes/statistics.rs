@@ -7,6 +7,7 @@ use crate::geometry::{VoxelIndex, VoxelPoint, WorldPoint};
 use crate::session::{Case, MeasureCommand};
 use crate::ui::icons;
 use crate::ui::model::Statistics;
+use crate::ui::texts::{self, tr};
 use crate::ui::theme;
 use crate::ui::view::ViewIntent;
 use crate::volume::Label;
@@ -145,11 +146,11 @@ impl Pane for Table {
     }
 
     fn title(&self, _case: &Case) -> String {
-        "Statistics".to_owned()
+        tr!("Statistics").to_owned()
     }
 
     fn menu(&mut self, ui: &mut Ui, _case: &Case) {
-        ui.label("One row a label; a press goes to it");
+        ui.label(tr!("One row a label; a press goes to it"));
     }
 
     fn fit(&mut self) {}
@@ -163,10 +164,11 @@ impl Pane for Table {
         let (case, statistics) = (context.case, context.model.statistics);
         let rows = rows(case, statistics);
         response.widget_info(|| {
-            let name = format!("Statistics, {} labels", rows.len());
+            let name = tr!("Statistics, {rows} labels", rows = rows.len());
             egui::WidgetInfo::labeled(Role::Table, true, name)
         });
-        ui.painter().rect_filled(context.rect, 0.0, theme::PANEL);
+        ui.painter()
+            .rect_filled(context.rect, 0.0, theme::of(ui.ctx()).panel);
         let mut inner = context.rect.shrink(6.0);
         inner.min.y += TOP;
         let mut intents = Vec::new();
@@ -198,20 +200,20 @@ fn rows<'a>(case: &'a Case, statistics: &'a Statistics) -> Vec<(&'a Label, &'a L
 fn heading(ui: &mut Ui, case: &Case, rows: &[(&Label, &LabelStatistics)], statistics: &Statistics) {
     ui.horizontal(|ui| {
         ui.add_space(theme::PANE_HANDLE);
-        ui.strong("Statistics");
+        ui.strong(tr!("Statistics"));
         let is_empty = case.table().labels().is_empty();
         match (rows.is_empty(), statistics.is_current) {
-            (_, false) if !is_empty => ui.weak("measuring"),
-            (true, _) => ui.weak("no voxel is labelled"),
-            (false, _) => ui.weak("of the labels as they are now"),
+            (_, false) if !is_empty => ui.weak(tr!("measuring")),
+            (true, _) => ui.weak(tr!("no voxel is labelled")),
+            (false, _) => ui.weak(tr!("of the labels as they are now")),
         };
         let copy = ui
             .add_enabled(
                 !rows.is_empty() || !case.measured().is_empty(),
-                egui::Button::new("Copy as CSV"),
+                egui::Button::new(tr!("Copy as CSV")),
             )
             .on_hover_text(
-                "The whole table, as prosector statistics --csv writes it, and below it what was drawn and measured",
+                tr!("The whole table, as prosector statistics --csv writes it, and below it what was drawn and measured"),
             );
         if copy.clicked() {
             ui.ctx().copy_text(tables(case, rows));
@@ -262,13 +264,13 @@ fn drawn_row(
 ) {
     ui.horizontal(|ui| {
         let title = drawn.title();
-        if icons::cross_button(ui, &format!("Remove {title}")).clicked() {
+        if icons::cross_button(ui, &tr!("Remove {title}", title)).clicked() {
             let remove = MeasureCommand::Remove(drawn.number).into();
             intents.push(ViewIntent::Command(Box::new(remove)));
         }
         let text = format!("{title}:  {}", reading.texts().join(",  "));
         let row = egui::Button::new(RichText::new(text).color(theme::MEASURE)).frame(false);
-        if ui.add(row).on_hover_text("Go to it").clicked() {
+        if ui.add(row).on_hover_text(tr!("Go to it")).clicked() {
             let place = drawn.points().first();
             let voxel = place.map(|&p| case.grid().voxel_from_world(p).nearest());
             intents.extend(voxel.map(ViewIntent::Crosshair));
@@ -299,9 +301,9 @@ fn table(
     ui.set_min_width(width);
     let (head, _) = ui.allocate_exact_size(vec2(width, height), Sense::hover());
     for (n, column) in columns.iter().enumerate() {
-        let title = RichText::new(column.title).color(theme::TEXT_WEAK);
+        let title = RichText::new(texts::of(column.title)).color(theme::of(ui.ctx()).text_weak);
         in_cell(ui, cell(head, n), |ui| {
-            ui.label(title).on_hover_text(column.hint)
+            ui.label(title).on_hover_text(texts::of(column.hint))
         });
     }
     let active = context.case.active().map(|label| label.value);
@@ -313,10 +315,11 @@ fn table(
                 let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
                 let title = label.title();
                 response.widget_info(|| {
-                    egui::WidgetInfo::labeled(Role::Row, true, format!("Go to {title}"))
+                    egui::WidgetInfo::labeled(Role::Row, true, tr!("Go to {title}", title))
                 });
                 if response.hovered() || active == Some(label.value) {
-                    ui.painter().rect_filled(rect, 2.0, theme::BUTTON);
+                    ui.painter()
+                        .rect_filled(rect, 2.0, theme::of(ui.ctx()).button);
                 }
                 named(ui, rect, label);
                 for (n, column) in columns.iter().enumerate() {

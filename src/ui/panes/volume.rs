@@ -8,6 +8,7 @@ use egui::{
 use crate::geometry::{Grid, Orbit, OrbitView, Plane, VoxelBox, WorldPoint};
 use crate::render::{PRESETS, Preset, Quality, VolumeStyle, pick};
 use crate::session::Case;
+use crate::ui::texts::{self, tr};
 use crate::ui::theme;
 use crate::ui::view::{Shows, ViewIntent, annotations};
 
@@ -92,19 +93,22 @@ impl Pane for Volume {
         let modality = case.image().modality();
         let shown = self.preset_for(case);
         for preset in PRESETS.iter().filter(|preset| preset.is_for(modality)) {
-            if ui.radio(preset.id == shown.id, preset.title).clicked() {
+            if ui
+                .radio(preset.id == shown.id, texts::of(preset.title))
+                .clicked()
+            {
                 self.preset = Some(preset);
             }
         }
         ui.separator();
-        ui.checkbox(&mut self.labels_shown, "Labels");
+        ui.checkbox(&mut self.labels_shown, tr!("Labels"));
         for (cut, plane) in self.cut.iter_mut().zip(Plane::ALL) {
-            let name = plane.name().to_lowercase();
-            ui.checkbox(cut, format!("Cut away before the {name} slice"));
+            let name = texts::of(plane.name()).to_lowercase();
+            ui.checkbox(cut, tr!("Cut away before the {name} slice", name));
         }
         ui.separator();
         for (name, orbit) in FROM {
-            if ui.button(name).clicked() {
+            if ui.button(texts::of(name)).clicked() {
                 self.orbit = orbit;
                 ui.close();
             }
@@ -124,7 +128,7 @@ impl Pane for Volume {
             nothing_to_see(
                 ui,
                 rect,
-                "The third axis of this scan is time: there is no volume to see",
+                tr!("The third axis of this scan is time: there is no volume to see"),
             );
             return Vec::new();
         }
@@ -251,7 +255,7 @@ impl Volume {
         mut style: VolumeStyle,
     ) {
         let Some(canvas) = context.canvas else {
-            let text = "The scan cannot be drawn: no graphics adapter";
+            let text = tr!("The scan cannot be drawn: no graphics adapter");
             return nothing_to_see(ui, context.rect, text);
         };
         let now = ui.input(|i| i.time);
@@ -306,7 +310,7 @@ impl Volume {
             let font = theme::letter_font();
             annotations::shadowed_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
         }
-        let title = format!("3D   {}", self.preset_for(context.case).title);
+        let title = format!("3D   {}", texts::of(self.preset_for(context.case).title));
         annotations::shadowed_text(
             painter,
             rect.left_top() + vec2(theme::PANE_HANDLE + 6.0, MARGIN),
@@ -338,7 +342,7 @@ fn pixel(rect: Rect, pixels_per_point: f32, pos: Pos2) -> (f64, f64) {
 
 /// Where the cross-hair is, with a gap so that what it points at can be seen.
 fn cross(painter: &egui::Painter, at: Pos2) {
-    let stroke = Stroke::new(1.0, theme::ACCENT_BRIGHT);
+    let stroke = Stroke::new(1.0, theme::DARK.accent_bright);
     for direction in [
         vec2(1.0, 0.0),
         vec2(-1.0, 0.0),
@@ -352,20 +356,33 @@ fn cross(painter: &egui::Painter, at: Pos2) {
 fn nothing_to_see(ui: &Ui, rect: Rect, text: &str) {
     let font = egui::FontId::proportional(14.0);
     let middle = rect.center();
-    ui.painter()
-        .text(middle, Align2::CENTER_CENTER, text, font, theme::WARNING);
+    ui.painter().text(
+        middle,
+        Align2::CENTER_CENTER,
+        text,
+        font,
+        theme::DARK.warning,
+    );
 }
 
 /// What a screen reader and a test see.
 fn tell_accessibility(response: &Response, preset: &Preset, view: &OrbitView) {
     let orbit = view.orbit();
     let (azimuth, elevation) = (orbit.azimuth_degrees, orbit.elevation_degrees);
-    let from = format!("{azimuth:.0} degrees around, {elevation:.0} up");
+    let from = tr!(
+        "{azimuth} degrees around, {elevation} up",
+        azimuth = format_args!("{azimuth:.0}"),
+        elevation = format_args!("{elevation:.0}")
+    );
     response.widget_info(|| {
-        egui::WidgetInfo::labeled(Role::Image, true, format!("3D, {}", preset.title))
+        egui::WidgetInfo::labeled(
+            Role::Image,
+            true,
+            format!("3D, {}", texts::of(preset.title)),
+        )
     });
     response.ctx.accesskit_node_builder(response.id, |node| {
         node.set_value(from.clone());
-        node.set_description("The scan from outside".to_owned());
+        node.set_description(tr!("The scan from outside").to_owned());
     });
 }

@@ -3,6 +3,7 @@
 use egui::{Key, Pos2};
 
 use crate::session::ToolId;
+use crate::ui::texts::tr;
 use crate::ui::view::PlacedView;
 use crate::volume::measurement::{ANGLE, Measurement};
 
@@ -60,7 +61,7 @@ impl Kind for Angle {
     }
 
     fn usage(&self) -> &'static str {
-        "Three presses: arm, vertex, arm"
+        tr!("Three presses: arm, vertex, arm")
     }
 }
 

@@ -6,6 +6,7 @@ use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
 use crate::session::{Receiver, ToolId};
+use crate::ui::texts::tr;
 use crate::ui::view::box_edit::{BoxDrag, grabbed_sides, is_in_slice, outline};
 use crate::ui::view::{PlacedView, ViewIntent};
 
@@ -37,11 +38,11 @@ impl Kind for Box3d {
     }
 
     fn invitation(&self) -> Option<&'static str> {
-        Some("Drag a box around a lesion or structure")
+        Some(tr!("Drag a box around a lesion or structure"))
     }
 
     fn lacking(&self, card: &ModelCard) -> Option<&'static str> {
-        (!card.boxes).then_some("box")
+        (!card.boxes).then_some(tr!("box"))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::prompt::Polarity;
 use crate::session::{BrushShape, Receiver, ToolCommand, ToolId};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::view::{PlacedView, ViewIntent, annotations};
 
@@ -63,7 +64,7 @@ impl Kind for Brush {
         let brush = model.session.tools().brush;
         let mut changed = brush;
         ui.horizontal(|ui| {
-            let label = ui.label("Size");
+            let label = ui.label(tr!("Size"));
             ui.spacing_mut().slider_width = 44.0;
             ui.add(
                 Slider::new(&mut changed.diameter_mm, SLIDER_MM)
@@ -74,9 +75,9 @@ impl Kind for Brush {
             )
             .labelled_by(label.id);
             ui.selectable_value(&mut changed.shape, BrushShape::Disc, "2D")
-                .on_hover_text("A disc on the slice you draw on");
+                .on_hover_text(tr!("A disc on the slice you draw on"));
             ui.selectable_value(&mut changed.shape, BrushShape::Sphere, "3D")
-                .on_hover_text("A ball through the slices");
+                .on_hover_text(tr!("A ball through the slices"));
         });
         if changed != brush {
             out.push(UiRequest::command(ToolCommand::Brush(changed)));
@@ -98,8 +99,8 @@ impl Kind for Brush {
 /// What drawing or erasing by hand does to the label that receives.
 pub(super) fn words(receiver: &Receiver, erases: bool) -> String {
     match (receiver.is_locked, erases, receiver.is_new) {
-        (false, true, true) => "no label chosen".to_owned(),
-        (false, true, false) => format!("erase {}", receiver.text()),
+        (false, true, true) => tr!("no label chosen").to_owned(),
+        (false, true, false) => tr!("erase {receiver}", receiver = receiver.text()),
         _ => receiver.text(),
     }
 }

@@ -7,6 +7,7 @@ use crate::prompt::Polarity;
 use crate::session::{Receiver, ToolId};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::ui::view::ViewIntent;
 
 use super::{Done, Drag, Kind, Pointer, Tool, key};
@@ -40,17 +41,17 @@ impl Kind for Clicks {
     fn words(&self, receiver: &Receiver, polarity: Polarity, inverse: bool) -> Option<String> {
         let text = receiver.text();
         Some(match (polarity == Polarity::Negative) != inverse {
-            true if !receiver.is_locked => format!("not {text}"),
+            true if !receiver.is_locked => tr!("not {text}", text),
             _ => text,
         })
     }
 
     fn invitation(&self) -> Option<&'static str> {
-        Some("Click on a lesion or structure to outline it")
+        Some(tr!("Click on a lesion or structure to outline it"))
     }
 
     fn lacking(&self, card: &ModelCard) -> Option<&'static str> {
-        (!card.clicks).then_some("clicks")
+        (!card.clicks).then_some(tr!("clicks"))
     }
 
     fn settings(
@@ -61,8 +62,8 @@ impl Kind for Clicks {
         _out: &mut Vec<UiRequest>,
     ) {
         ui.horizontal(|ui| {
-            ui.label("Clicks say");
-            for (negative, text) in [(false, "+ this is it"), (true, "- this is not")] {
+            ui.label(tr!("Clicks say"));
+            for (negative, text) in [(false, tr!("+ this is it")), (true, tr!("- this is not"))] {
                 ui.selectable_value(&mut state.negative_clicks, negative, text);
             }
         });

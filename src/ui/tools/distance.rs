@@ -3,6 +3,7 @@
 use egui::Key;
 
 use crate::session::ToolId;
+use crate::ui::texts::tr;
 use crate::volume::measurement::DISTANCE;
 
 use super::measure::{self, Spanning};
@@ -32,6 +33,6 @@ impl Kind for Distance {
     }
 
     fn usage(&self) -> &'static str {
-        "Drag from end to end"
+        tr!("Drag from end to end")
     }
 }

@@ -3,6 +3,7 @@
 use egui::{Key, pos2};
 
 use crate::session::ToolId;
+use crate::ui::texts::tr;
 use crate::volume::measurement::ELLIPSE;
 
 use super::measure::{self, Spanning};
@@ -42,6 +43,6 @@ impl Kind for Ellipse {
     }
 
     fn usage(&self) -> &'static str {
-        "Drag across a region"
+        tr!("Drag across a region")
     }
 }

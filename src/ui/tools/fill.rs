@@ -10,6 +10,7 @@ use crate::session::{
 };
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::volume::morphology::Crop;
 
 use super::{Done, Drag, Kind, Pointer, Tool, brush, key};
@@ -64,7 +65,7 @@ impl Kind for FloodFill {
     }
 
     fn receives(&self) -> &'static str {
-        "Flood fill paints"
+        tr!("Flood fill paints")
     }
 
     fn heeds_limits(&self) -> bool {
@@ -84,7 +85,7 @@ impl Kind for FloodFill {
         let fill = model.session.tools().fill;
         let mut changed = fill;
         ui.horizontal(|ui| {
-            let label = ui.label("Tolerance");
+            let label = ui.label(tr!("Tolerance"));
             let before = tolerance(&fill, case);
             let mut value = before;
             let drag = DragValue::new(&mut value)
@@ -96,9 +97,9 @@ impl Kind for FloodFill {
                 changed.tolerance = Some(value);
             }
             ui.selectable_value(&mut changed.through, false, "2D")
-                .on_hover_text("On the slice that you click on");
+                .on_hover_text(tr!("On the slice that you click on"));
             ui.selectable_value(&mut changed.through, true, "3D")
-                .on_hover_text("Through the slices");
+                .on_hover_text(tr!("Through the slices"));
         });
         if changed != fill {
             out.push(UiRequest::command(ToolCommand::Fill(changed)));
@@ -161,9 +162,10 @@ impl Drag for Filling {
     fn words(&self) -> Option<String> {
         let voxels = self.found.as_ref().map_or(0, Crop::count);
         let decimals = if self.tolerance < 10.0 { 2 } else { 0 };
-        Some(format!(
-            "within {:.decimals$}: {voxels} voxels",
-            self.tolerance
+        Some(tr!(
+            "within {tolerance}: {voxels} voxels",
+            tolerance = format_args!("{:.decimals$}", self.tolerance),
+            voxels
         ))
     }
 }

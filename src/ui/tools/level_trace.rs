@@ -5,6 +5,7 @@ use egui::{Key, Painter, Pos2};
 use crate::prompt::Polarity;
 use crate::session::{Receiver, Region, StrokeCommand, StrokeMode, ToolId};
 use crate::ui::model::UiModel;
+use crate::ui::texts::tr;
 use crate::ui::view::{PlacedView, region_overlay};
 
 use super::{Done, Drag, Kind, Pointer, Tool, brush, key};
@@ -40,7 +41,7 @@ impl Kind for LevelTrace {
     }
 
     fn receives(&self) -> &'static str {
-        "Level tracing paints"
+        tr!("Level tracing paints")
     }
 
     fn heeds_limits(&self) -> bool {
@@ -48,7 +49,7 @@ impl Kind for LevelTrace {
     }
 
     fn usage(&self) -> &'static str {
-        "Point at an edge, click to paint"
+        tr!("Point at an edge, click to paint")
     }
 
     fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {

@@ -5,6 +5,7 @@ use egui::Key;
 use crate::geometry::VoxelPoint;
 use crate::prompt::Polarity;
 use crate::session::{Command, Receiver, ToolId, Tools};
+use crate::ui::texts::tr;
 use crate::volume::LiveWire;
 
 use super::polygon::close;
@@ -77,7 +78,7 @@ impl Kind for Wire {
     }
 
     fn receives(&self) -> &'static str {
-        "The livewire paints"
+        tr!("The livewire paints")
     }
 
     fn heeds_limits(&self) -> bool {
@@ -85,7 +86,7 @@ impl Kind for Wire {
     }
 
     fn usage(&self) -> &'static str {
-        "Click along an edge; Enter closes"
+        tr!("Click along an edge; Enter closes")
     }
 }
 

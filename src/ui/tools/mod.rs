@@ -33,6 +33,7 @@ use crate::geometry::VoxelBox;
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
 use crate::session::{Case, Command, Receiver, ToolId, Tools};
+use crate::ui::texts::tr;
 use crate::volume::measurement::Measurement;
 use crate::volume::morphology::Crop;
 
@@ -138,7 +139,7 @@ pub trait Kind: Sync {
 
     /// How the panel's line about the label that receives begins.
     fn receives(&self) -> &'static str {
-        "Clicks and boxes go to"
+        tr!("Clicks and boxes go to")
     }
 
     /// What the panel says while there is no proposal; `None` for tools that ask for none.

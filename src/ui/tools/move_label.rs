@@ -5,6 +5,7 @@ use egui::{CursorIcon, Key, Pos2};
 use crate::geometry::{VoxelBox, VoxelPoint};
 use crate::prompt::Polarity;
 use crate::session::{Receiver, StrokeCommand, ToolId};
+use crate::ui::texts::tr;
 use crate::ui::view::PlacedView;
 use crate::volume::morphology::Crop;
 
@@ -42,18 +43,18 @@ impl Kind for MoveLabel {
 
     fn words(&self, receiver: &Receiver, _polarity: Polarity, _inverse: bool) -> Option<String> {
         Some(match (receiver.is_locked, receiver.is_new) {
-            (false, true) => "no label chosen".to_owned(),
-            (false, false) => format!("move {}", receiver.text()),
+            (false, true) => tr!("no label chosen").to_owned(),
+            (false, false) => tr!("move {receiver}", receiver = receiver.text()),
             (true, _) => receiver.text(),
         })
     }
 
     fn receives(&self) -> &'static str {
-        "Moves"
+        tr!("Moves")
     }
 
     fn usage(&self) -> &'static str {
-        "Drag the active label, all its slices"
+        tr!("Drag the active label, all its slices")
     }
 }
 

@@ -5,6 +5,7 @@ use egui::{CursorIcon, Key, Painter, Pos2};
 use crate::geometry::VoxelBox;
 use crate::session::{LabelCommand, Receiver, ToolId};
 use crate::ui::model::UiModel;
+use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::view::{PlacedView, pointer};
 
@@ -35,11 +36,11 @@ impl Kind for Pick {
     }
 
     fn receives(&self) -> &'static str {
-        "Chosen is"
+        tr!("Chosen is")
     }
 
     fn usage(&self) -> &'static str {
-        "Click on a label to choose it"
+        tr!("Click on a label to choose it")
     }
 
     fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {
@@ -47,8 +48,8 @@ impl Kind for Pick {
             return;
         };
         let label = case.label_shown_at(voxel);
-        let title = label.map_or_else(|| "no label here".to_owned(), |l| l.title());
-        let [r, g, b, _] = theme::FAINT.to_array();
+        let title = label.map_or_else(|| tr!("no label here").to_owned(), |l| l.title());
+        let [r, g, b, _] = theme::DARK.faint.to_array();
         let receiver = Receiver {
             color: label.map_or([r, g, b], |l| l.color),
             is_new: false,

@@ -4,6 +4,7 @@ use egui::Key;
 
 use crate::prompt::Polarity;
 use crate::session::{Command, Receiver, ToolId, Tools};
+use crate::ui::texts::tr;
 use crate::ui::view::ViewIntent;
 
 use super::{Drag, Kind, OpenOutline, Pointer, Tool, brush, key};
@@ -71,7 +72,7 @@ impl Kind for Polygon {
     }
 
     fn usage(&self) -> &'static str {
-        "Corners or freehand; Enter closes"
+        tr!("Corners or freehand; Enter closes")
     }
 }
 

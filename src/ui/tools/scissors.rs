@@ -8,6 +8,7 @@ use crate::session::{
 };
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
+use crate::ui::texts::tr;
 use crate::volume::Depth;
 
 use super::polygon::Polygon;
@@ -81,23 +82,26 @@ impl Kind for Cut {
 }
 
 fn side(ui: &mut Ui, scissors: &mut Scissors) {
-    for (side, text) in [(CutSide::Inside, "Inside"), (CutSide::Outside, "Outside")] {
+    for (side, text) in [
+        (CutSide::Inside, tr!("Inside")),
+        (CutSide::Outside, tr!("Outside")),
+    ] {
         ui.selectable_value(&mut scissors.side, side, text)
-            .on_hover_text("Which side of the outline is cut off");
+            .on_hover_text(tr!("Which side of the outline is cut off"));
     }
 }
 
 fn depth(ui: &mut Ui, scissors: &mut Scissors) {
     let is_whole = scissors.depth == Depth::Whole;
-    let whole = ui.selectable_label(is_whole, "All");
-    if whole.on_hover_text("Through all slices").clicked() {
+    let whole = ui.selectable_label(is_whole, tr!("All"));
+    if whole.on_hover_text(tr!("Through all slices")).clicked() {
         scissors.depth = Depth::Whole;
     }
     let mut slab_mm = match scissors.depth {
         Depth::Whole => SLAB_MM,
         Depth::SlabMm(mm) => mm,
     };
-    let is_slab = ui.selectable_label(!is_whole, "Slab").clicked();
+    let is_slab = ui.selectable_label(!is_whole, tr!("Slab")).clicked();
     let value = DragValue::new(&mut slab_mm)
         .range(0.0..=1000.0)
         .speed(0.2)

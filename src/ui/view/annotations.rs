@@ -7,6 +7,7 @@ use crate::geometry::{Plane, SliceView, VoxelIndex, VoxelPoint};
 use crate::io::TimeAxis;
 use crate::render::Slab;
 use crate::session::Case;
+use crate::ui::texts::{self, tr};
 use crate::ui::tools::WIDTH_OF_WHOLE_NUMBERS;
 
 use super::PlacedView;
@@ -63,10 +64,10 @@ const TIME_AXIS: usize = 2;
 /// What slices across this voxel axis are: a plane, or with time as an axis a frame or a line over time.
 pub fn plane_text(plane: Plane, normal_axis: usize, time: Option<TimeAxis>) -> &'static str {
     match (time, normal_axis) {
-        (None, _) => plane.name(),
-        (Some(_), TIME_AXIS) => "Frames",
-        (Some(_), 1) => "Row over time",
-        (Some(_), _) => "Column over time",
+        (None, _) => texts::of(plane.name()),
+        (Some(_), TIME_AXIS) => tr!("Frames"),
+        (Some(_), 1) => tr!("Row over time"),
+        (Some(_), _) => tr!("Column over time"),
     }
 }
 
@@ -78,15 +79,16 @@ pub fn plane_text_of(view: &PlacedView, time: Option<TimeAxis>) -> &'static str 
 /// The slice number, as it is also told to screen readers. Counted from 1.
 pub fn slice_text(view: &PlacedView, time: Option<TimeAxis>) -> String {
     let what = match (time, view.slice.normal_axis()) {
-        (None, _) => "slice",
-        (Some(_), TIME_AXIS) => "frame",
-        (Some(_), 1) => "row",
-        (Some(_), _) => "column",
+        (None, _) => tr!("slice"),
+        (Some(_), TIME_AXIS) => tr!("frame"),
+        (Some(_), 1) => tr!("row"),
+        (Some(_), _) => tr!("column"),
     };
-    format!(
-        "{what} {} of {}",
-        view.slice.slice() + 1,
-        view.slice.slice_count()
+    tr!(
+        "{what} {slice} of {slice_count}",
+        what,
+        slice = view.slice.slice() + 1,
+        slice_count = view.slice.slice_count()
     )
 }
 
@@ -132,7 +134,11 @@ pub fn window_and_zoom_texts(view: &PlacedView, case: &Case) -> [String; 2] {
     } else {
         0
     };
-    let inverted = if case.is_inverted() { " inverted" } else { "" };
+    let inverted = if case.is_inverted() {
+        tr!(" inverted")
+    } else {
+        ""
+    };
     let (width, level) = (window.width, window.level);
     let slice = &view.slice;
     let [wide, high] = slice.size();
@@ -142,7 +148,7 @@ pub fn window_and_zoom_texts(view: &PlacedView, case: &Case) -> [String; 2] {
     let zoom = whole.mm_per_pixel() / slice.mm_per_pixel();
     [
         format!("W {width:.decimals$}  L {level:.decimals$}{inverted}"),
-        format!("Zoom {zoom:.2}"),
+        tr!("Zoom {zoom}", zoom = format_args!("{zoom:.2}")),
     ]
 }
 

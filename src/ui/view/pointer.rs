@@ -32,7 +32,7 @@ pub fn tag(painter: &Painter, view: &PlacedView, pos: Pos2, text: &str, receiver
     );
     painter.rect_filled(swatch, 1.0, egui::Color32::from_rgb(r, g, b));
     let color = if receiver.is_locked {
-        theme::WARNING
+        theme::DARK.warning
     } else {
         theme::POINTER_TEXT
     };

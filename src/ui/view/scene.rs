@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::models::Certainty;
 use crate::render::{self, Scene, Slab, SliceStyle};
 use crate::session::{Case, Display, Proposed, UNSURE_PERCENT};
+use crate::ui::texts::tr;
 use crate::volume::{LabelMap, LabelTable, Mask};
 
 /// Which images a view shows, where there is a second one.
@@ -26,9 +27,9 @@ impl Shows {
     /// What it is called in menus.
     pub fn text(self) -> &'static str {
         match self {
-            Self::Both => "Both images",
-            Self::Scan => "The scan alone",
-            Self::Second => "The second image alone",
+            Self::Both => tr!("Both images"),
+            Self::Scan => tr!("The scan alone"),
+            Self::Second => tr!("The second image alone"),
         }
     }
 

@@ -1,7 +1,9 @@
 //! The list of labels with hundreds of them: sought, filtered, reached by key, named from files and templates.
 
+use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers, Rect};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use prosector::volume::{LabelMap, LabelTable};
 
 use super::bench::Bench;
 use super::phantom;
@@ -226,4 +228,86 @@ fn a_group_is_made_shown_locked_and_gone_through_by_key() {
         .collect();
     assert_eq!(visible, [false, true, false, true]);
     bench.press("Show group nodes");
+}
+
+/// A window with three labels, the first and the last in the group `nodes`.
+fn grouped() -> (Bench, tempfile::TempDir) {
+    let (mut bench, folder) = phantom();
+    let path = folder.path().join("labels.nii.gz");
+    let mut table = LabelTable::default();
+    for (value, name, group) in [
+        (1, "left", "nodes"),
+        (2, "liver", ""),
+        (3, "right", "nodes"),
+    ] {
+        table.add(value, name);
+        table.get_mut(value).expect("just added").group = group.to_owned();
+    }
+    let map = LabelMap::empty(*bench.case().grid());
+    prosector::io::save_labels(&path, &map, &table).expect("saved");
+    bench.will_choose(path);
+    bench.choose("File", "Open labels");
+    (bench, folder)
+}
+
+/// Presses a group's heading; how many labels it has stands in it too.
+fn press_group(bench: &mut Bench, text: &str) {
+    bench.harness.get_by_label_contains(text).click();
+    bench.settle();
+}
+
+#[test]
+fn a_group_is_folded_and_unfolded() {
+    let (mut bench, _folder) = grouped();
+    assert!(bench.shows("Lock left") && bench.shows("Lock liver"));
+    press_group(&mut bench, "- nodes");
+    assert!(!bench.shows("Lock left") && !bench.shows("Lock right"));
+    assert!(bench.shows("Lock liver"), "what is in no group stays");
+    bench.picture("group_folded");
+    press_group(&mut bench, "+ nodes");
+    assert!(bench.shows("Lock left") && bench.shows("Lock right"));
+}
+
+#[test]
+fn a_group_is_renamed_with_all_its_labels_in_one_step() {
+    let (mut bench, _folder) = grouped();
+    let groups = |bench: &Bench| {
+        let labels = bench.case().table().labels().iter();
+        labels.map(|l| l.group.clone()).collect::<Vec<_>>()
+    };
+    bench
+        .harness
+        .get_by_label_contains("- nodes")
+        .click_secondary();
+    bench.settle();
+    bench.press("Rename");
+    bench.key(Modifiers::COMMAND, Key::A);
+    bench.type_text("lymph nodes");
+    bench.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(groups(&bench), ["lymph nodes", "", "lymph nodes"]);
+    assert_eq!(bench.case().history().undo_name(), Some("group labels"));
+}
+
+#[test]
+fn the_opacity_of_a_label_is_set_by_its_slider_in_one_step() {
+    let (mut bench, _folder) = grouped();
+    let opacity = |bench: &Bench| {
+        let label = bench.case().table().get(2).expect("it is there");
+        label.opacity_percent
+    };
+    assert_eq!(opacity(&bench), 100);
+    let steps = bench.case().history().undo_len();
+    bench.press("Colour of liver");
+    bench.picture("label_opacity");
+    let slider = bench.harness.get_by_role_and_label(Role::Slider, "Opacity");
+    slider.focus();
+    bench.settle();
+    for _ in 0..5 {
+        bench.key(Modifiers::NONE, Key::ArrowLeft);
+    }
+    assert_eq!(opacity(&bench), 95);
+    assert_eq!(bench.case().history().undo_len(), steps + 1, "one step");
+    bench.key(Modifiers::NONE, Key::Escape);
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(opacity(&bench), 100);
 }

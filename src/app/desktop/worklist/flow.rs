@@ -10,6 +10,7 @@ use crate::project::{Entry, State, is_plain_name};
 use crate::session::{LabelCommand, ScanCommand};
 use crate::ui::Severity;
 use crate::ui::model::{Worklist as Shown, WorklistRequest};
+use crate::ui::texts::{self, tr};
 
 use super::read::{self, CaseRead, CaseSaved, CaseToSave, ProjectRead};
 use super::{Ahead, Open, Used, reader_of};
@@ -22,8 +23,10 @@ impl Window {
                 self.reach(Goal::ReadAs(name));
             }
             WorklistRequest::Reader(name) => {
-                let text =
-                    format!("{name:?} cannot be a reader's name; take letters, digits, _, - and .");
+                let text = tr!(
+                    "{name} cannot be a reader's name; take letters, digits, _, - and .",
+                    name = format_args!("{name:?}")
+                );
                 self.state.messages.push(Severity::Error, text);
             }
             WorklistRequest::Next => self.next_case(),
@@ -35,9 +38,12 @@ impl Window {
     /// Opens a project beside what is open.
     pub(in crate::app::desktop) fn open_project(&mut self, path: PathBuf) {
         let reader = reader_of(&self.settings);
-        self.run("Opening the worklist", Purpose::Other, false, move |_| {
-            read::open_project(path, &reader)
-        });
+        self.run(
+            tr!("Opening the worklist"),
+            Purpose::Other,
+            false,
+            move |_| read::open_project(path, &reader),
+        );
     }
 
     pub(in crate::app::desktop) fn take_project(&mut self, read: ProjectRead) {
@@ -73,7 +79,7 @@ impl Window {
         open.shown.reader.clone_from(&name);
         open.ahead = Ahead::None;
         let project = Arc::clone(&open.project);
-        self.run("Listing the cases", Purpose::Other, false, move |_| {
+        self.run(tr!("Listing the cases"), Purpose::Other, false, move |_| {
             read::list(&project, &name)
         });
     }
@@ -99,12 +105,12 @@ impl Window {
         let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
         match std::mem::replace(&mut open.ahead, Ahead::None) {
             Ahead::Read(read) if read.id == id => {
-                self.run("Beginning the case", Purpose::Open, false, move |_| {
+                self.run(tr!("Beginning the case"), Purpose::Open, false, move |_| {
                     read::begin_read(&project, read, &reader)
                 });
             }
             _ => {
-                self.run("Opening the case", Purpose::Open, true, move |ctx| {
+                self.run(tr!("Opening the case"), Purpose::Open, true, move |ctx| {
                     read::begin(&project, &id, &reader, ctx)
                 });
             }
@@ -180,10 +186,10 @@ impl Window {
             Some(id) => self.reach(Goal::OpenCase(id)),
             None => {
                 let done = open.shown.entries.iter().filter(|e| e.state.is_over());
-                let text = format!(
-                    "Nothing is left for {}: {} cases are done",
-                    open.shown.reader,
-                    done.count()
+                let text = tr!(
+                    "Nothing is left for {reader}: {count} cases are done",
+                    reader = open.shown.reader,
+                    count = done.count()
                 );
                 self.state.messages.push(Severity::Info, text);
             }
@@ -193,7 +199,7 @@ impl Window {
     /// Hands the case in as it is now, and goes on to the next one.
     pub(in crate::app::desktop) fn finish_case(&mut self, state: State) {
         if self.session.case().is_some_and(|c| c.proposal().is_some()) {
-            let text = "A proposal stands: accept it (Enter) or reject it (Esc) first";
+            let text = tr!("A proposal stands: accept it (Enter) or reject it (Esc) first");
             self.state.messages.push(Severity::Warning, text);
             return;
         }
@@ -269,7 +275,7 @@ impl Window {
             goes_on,
         };
         let project = Arc::clone(&open.project);
-        let id = self.run("Saving the case", Purpose::Other, false, move |_| {
+        let id = self.run(tr!("Saving the case"), Purpose::Other, false, move |_| {
             read::save(&project, &save)
         });
         self.flow.saving = Some(id);
@@ -293,7 +299,10 @@ impl Window {
                 current.used = Used::default();
             }
         }
-        let text = format!("Saved and read back: {}", state.title().to_lowercase());
+        let text = tr!(
+            "Saved and read back: {state}",
+            state = texts::of(state.title()).to_lowercase()
+        );
         self.state.messages.push_on_scan(Severity::Info, text);
         if goes_on {
             self.next_case();

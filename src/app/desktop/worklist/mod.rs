@@ -12,6 +12,7 @@ use std::time::Instant;
 use crate::project::{Entry, Project, is_plain_name};
 use crate::session::settings::Settings;
 use crate::ui::model::Worklist as Shown;
+use crate::ui::texts::tr;
 use crate::util::short_debug;
 
 use super::worker::Worker;
@@ -158,7 +159,10 @@ impl Open {
 impl Used {
     /// What stands in the audit table.
     fn text(self) -> String {
-        let parts = [(self.automatic, "automatic"), (self.prompted, "prompted")];
+        let parts = [
+            (self.automatic, tr!("automatic")),
+            (self.prompted, tr!("prompted")),
+        ];
         let told = parts.iter().filter(|(n, _)| *n > 0);
         let told: Vec<String> = told.map(|(n, what)| format!("{n} {what}")).collect();
         told.join(", ")

@@ -6,6 +6,7 @@ use crate::app::desktop::files::{self, FileOutcome};
 use crate::io::{self, LabelTarget, OpenOptions, Warning};
 use crate::project::{Entry, Project, ProjectError, Saved, State, missing_labels};
 use crate::session::{OpenedLabels, OpenedScan};
+use crate::ui::texts::tr;
 use crate::util::{JobContext, short_debug};
 use crate::volume::measurement::Measurement;
 use crate::volume::{LabelLayers, LabelTable};
@@ -159,7 +160,10 @@ pub fn read(
     let scan = match files::open_scan(project.resolved(&case.image), options, ctx) {
         FileOutcome::Opened(scan) => scan,
         FileOutcome::SeriesToChoose { .. } => {
-            let text = format!("{id}: its folder has several series; name one in the project");
+            let text = tr!(
+                "{id}: its folder has several series; name one in the project",
+                id
+            );
             return Err(FileOutcome::Refused(text));
         }
         other => return Err(other),
@@ -203,10 +207,10 @@ pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
     if save.state == State::Done {
         let missing = missing_labels(&project.file.labels, &save.layers, &save.table);
         if !missing.is_empty() {
-            return FileOutcome::Refused(format!(
-                "{}: cannot be done: {}; draw it, or flag the case",
-                save.id,
-                missing.join(", ")
+            return FileOutcome::Refused(tr!(
+                "{id}: cannot be done: {missing}; draw it, or flag the case",
+                id = save.id,
+                missing = missing.join(", ")
             ));
         }
     }
