@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::operations::{OPERATIONS, Operation};
 use crate::session::{TEMPLATES, ToolId};
 
+pub use super::action_group::Group;
 use super::key_profiles::ProfileId;
 use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::texts;
@@ -120,6 +121,11 @@ pub enum Action {
     NextCase,
     CaseDone,
     CaseFlagged,
+    CompareReaders,
+    CompareLabels,
+    CloseComparison,
+    NextDisagreement,
+    ToggleDifferences,
     OpenLabels,
     ReadLabelTable,
     WriteLabelTable,
@@ -225,6 +231,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
     NextSlab: [SHIFT S];
+    NextDisagreement: [SHIFT N];
+    ToggleDifferences: [SHIFT V];
     AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
@@ -252,6 +260,9 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenSample: ;
     OpenProject: ;
     OpenLabels: ;
+    CompareReaders: ;
+    CompareLabels: ;
+    CloseComparison: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
     CloseSecond: ;
@@ -347,6 +358,11 @@ impl Action {
             Self::NextCase => "Next case",
             Self::CaseDone => "Case done, next",
             Self::CaseFlagged => "Flag case, next",
+            Self::CompareReaders => "Compare readers",
+            Self::CompareLabels => "Compare with labels...",
+            Self::CloseComparison => "Close comparison",
+            Self::NextDisagreement => "Next disagreement",
+            Self::ToggleDifferences => "Differences or labels",
             Self::OpenLabels => "Open labels...",
             Self::ReadLabelTable => "Read names and colours...",
             Self::WriteLabelTable => "Write names and colours...",
@@ -419,6 +435,9 @@ impl Action {
             | Self::NextCase
             | Self::CaseDone
             | Self::CaseFlagged
+            | Self::CompareReaders
+            | Self::CompareLabels
+            | Self::CloseComparison
             | Self::OpenLabels
             | Self::ReadLabelTable
             | Self::WriteLabelTable
@@ -444,6 +463,7 @@ impl Action {
             | Self::EditOnFinerGrid
             | Self::EditOnScanGrid
             | Self::GoToDoubt
+            | Self::NextDisagreement
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,
@@ -456,6 +476,7 @@ impl Action {
                 Group::Slices
             }
             Self::ToggleLabels
+            | Self::ToggleDifferences
             | Self::MoreOpaque
             | Self::LessOpaque
             | Self::ToggleOutline
@@ -487,6 +508,9 @@ impl Action {
                     | Self::SaveAs
                     | Self::CaseDone
                     | Self::CaseFlagged
+                    | Self::CompareReaders
+                    | Self::CompareLabels
+                    | Self::CloseComparison
             ),
             Group::Help => false,
             Group::Segmenting | Group::Tools | Group::Slices | Group::Views => true,
@@ -508,47 +532,6 @@ impl Action {
                 | Self::Undo
                 | Self::Redo
         )
-    }
-}
-
-/// The parts of the keyboard table in the help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Opening and saving.
-    Files,
-    /// The model, proposals and labels.
-    Segmenting,
-    /// What the left button does.
-    Tools,
-    /// Through the scan.
-    Slices,
-    /// How it is shown.
-    Views,
-    /// Help itself.
-    Help,
-}
-
-impl Group {
-    /// In the order of the help.
-    pub const ALL: [Self; 6] = [
-        Self::Slices,
-        Self::Tools,
-        Self::Segmenting,
-        Self::Views,
-        Self::Files,
-        Self::Help,
-    ];
-
-    /// The heading.
-    pub fn title(self) -> &'static str {
-        texts::of(match self {
-            Self::Files => "Files",
-            Self::Segmenting => "Segmenting",
-            Self::Tools => "Tools",
-            Self::Slices => "Slices",
-            Self::Views => "Views",
-            Self::Help => "Help",
-        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The window: draws the session, and returns what the user asks for. It changes nothing itself.
 
+mod action_group;
 pub mod actions;
 pub mod archive;
 pub mod arrangement;
@@ -11,6 +12,7 @@ pub mod layout;
 mod menu;
 pub mod model;
 mod notify;
+mod offers;
 mod operation_form;
 pub mod pace;
 pub mod palette;
@@ -33,6 +35,7 @@ mod workspace;
 pub use crate::session::Severity;
 pub use input::MouseProfile;
 pub use notify::{Message, Messages};
+pub use offers::Offers;
 pub use preferences::Preferences;
 pub use root::show;
 pub use state::UiState;

@@ -42,6 +42,10 @@ impl Window {
             }
             Effect::RunAuto { ticket, structures } => {
                 self.worklist.asked_automatic();
+                let scan = self.session.case().map(|case| case.key());
+                if let Some(result) = scan.and_then(|scan| self.take_found(scan)) {
+                    return self.apply(AiCommand::AutoResult { ticket, result });
+                }
                 self.submit(ticket, tr!("Segment organs"), |scan, image| Request::Auto {
                     scan,
                     image,
@@ -185,6 +189,7 @@ impl Window {
     }
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        self.looked_ahead(id);
         if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
             self.jobs.remove(|o| o.is_engine(id));
             return self.lesson_ended(failure);

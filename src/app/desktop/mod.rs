@@ -1,6 +1,7 @@
 //! The window: eframe around the session, the engine and the file thread.
 
 mod archive_flow;
+mod compare_flow;
 mod dialogs;
 mod farewell;
 mod file_flow;

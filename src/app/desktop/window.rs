@@ -269,7 +269,8 @@ impl eframe::App for Window {
         self.memory.follow(ctx, frame.winit_window());
         self.drain_engine();
         self.drain_files();
-        self.drain_read_ahead();
+        self.drain_ahead();
+        self.drain_thumbnails();
         self.drain_archives();
         self.drain_dialogs();
         self.drain_journal();
@@ -310,6 +311,7 @@ impl eframe::App for Window {
         self.open_dropped(ui.ctx());
         self.look_for_models(ui.ctx());
         self.measure(ui.ctx());
+        self.make_thumbnail();
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();
