@@ -64,6 +64,7 @@ def arguments():
     parser.add_argument("--held-out", type=int, default=10, help="patients to segment")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--iterations", type=int, default=30, help="of an epoch")
+    parser.add_argument("--trainer", default="nnUNetTrainer", help="nnunetv2's class, for instance nnUNetTrainerAdam1en3")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--train-only", action="store_true")
     args = parser.parse_args()
@@ -132,7 +133,7 @@ def make_small(plans_file, small):
 
 
 def trained_folder(args):
-    return args.work / "results" / args.set.name / f"nnUNetTrainer__nnUNetPlans__{CONFIGURATION}"
+    return args.work / "results" / args.set.name / f"{args.trainer}__nnUNetPlans__{CONFIGURATION}"
 
 
 def train(args, learned):
@@ -153,7 +154,7 @@ def train(args, learned):
         preprocess_dataset(args.set.number, "nnUNetPlans", configurations=(CONFIGURATION,), num_processes=(1,))
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)  # the planner leaves another number
-    trainer = get_trainer_from_args(str(args.set.number), CONFIGURATION, "all", device=torch.device("cpu"))
+    trainer = get_trainer_from_args(str(args.set.number), CONFIGURATION, "all", args.trainer, device=torch.device("cpu"))
     trainer.oversample_foreground_percent = 1.0  # few iterations: none of them on background alone
     trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = args.epochs, args.iterations, 2
     start = time.monotonic()
