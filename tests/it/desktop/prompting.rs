@@ -169,7 +169,7 @@ fn several_prompts_wait_until_run_is_pressed() {
 fn several_lesions_in_a_row_with_one_key_leave_each_other_alone() {
     let (mut bench, _folder) = phantom();
     bench.press("Click");
-    let places = [(0.45, 0.5), (0.49, 0.5), (0.53, 0.5)];
+    let places = [(0.42, 0.5), (0.5, 0.5), (0.58, 0.5)];
     for (n, (x, y)) in places.into_iter().enumerate() {
         if n > 0 {
             bench.key(Modifiers::NONE, Key::N);
@@ -192,7 +192,7 @@ fn several_lesions_in_a_row_with_one_key_leave_each_other_alone() {
     assert_eq!(named, expected);
     bench.picture("lesions_in_a_row");
     // A click into one of them says whose voxel it is.
-    bench.hover(bench.point("Axial", 0.45, 0.5));
+    bench.hover(bench.point("Axial", 0.42, 0.5));
     bench.picture("landing");
 }
 
