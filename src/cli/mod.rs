@@ -2,6 +2,7 @@
 
 mod labels;
 mod pacs;
+mod teach;
 mod values;
 mod worklist;
 
@@ -15,6 +16,7 @@ use crate::volume::{ColourMap, Modality};
 
 pub use labels::*;
 pub use pacs::*;
+pub use teach::TeachArgs;
 pub use values::{
     BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, LineArg, SizeArg, ValuePair, VoxelArg,
 };
@@ -69,6 +71,8 @@ pub enum Command {
     Models(ModelsCommand),
     /// Train a model as a configuration file says.
     Train(TrainArgs),
+    /// Let a model learn from a few corrected cases, and show that it got better.
+    Teach(TeachArgs),
     /// Compare our networks with recordings of the authors' code.
     Parity(ParityArgs),
     /// List the unsaved work that windows left behind, or write its labels to a file.
@@ -350,6 +354,22 @@ pub enum ModelsCommand {
     Calibrate(CalibrateArgs),
     /// Import checkpoint files as their authors publish them; nothing in them is ever executed.
     Import(ImportArgs),
+    /// Use a model from now on where none is named; an adapter file is installed first.
+    Use {
+        /// An installed model, or an adapter that `teach` wrote.
+        #[arg(value_name = "ID|ADAPTER")]
+        model: String,
+    },
+    /// Go back to the model that was used before.
+    Rollback,
+    /// Write a model that was taught as an adapter file, for a colleague.
+    Export {
+        /// The taught model.
+        id: String,
+        /// The adapter file to write.
+        #[arg(short, long, value_name = "ADAPTER")]
+        output: PathBuf,
+    },
 }
 
 /// `prosector models calibrate`

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::prompt::{DrawingKind, PromptSet};
 use crate::volume::{ImageVolume, Modality};
 
-use super::ModelError;
 use super::checkpoint::CheckpointError;
 use super::system::system_named;
+use super::{ModelError, Taught};
 
 /// One structure that a model finds without a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub struct ModelCard {
     /// licence is the program's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+    /// How it was taught by a user, and upon which base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught: Option<Taught>,
     /// The system's own settings: the sizes of its network, and how scans are prepared for it.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub config: toml::Table,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::operations::{OPERATIONS, Operation};
 use crate::session::{TEMPLATES, ToolId};
 
+pub use super::action_group::Group;
 use super::key_profiles::ProfileId;
 use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::texts;
@@ -113,12 +114,19 @@ pub enum Action {
     OpenFolder,
     OpenByPath,
     ShowArchives,
+    ShowTeaching,
     ChooseSeries,
     OpenSample,
     OpenProject,
+    ImportModel,
     NextCase,
     CaseDone,
     CaseFlagged,
+    CompareReaders,
+    CompareLabels,
+    CloseComparison,
+    NextDisagreement,
+    ToggleDifferences,
     OpenLabels,
     ReadLabelTable,
     WriteLabelTable,
@@ -225,6 +233,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
     NextSlab: [SHIFT S];
+    NextDisagreement: [SHIFT N];
+    ToggleDifferences: [SHIFT V];
     AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
@@ -253,7 +263,11 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenProject: ;
+    ImportModel: ;
     OpenLabels: ;
+    CompareReaders: ;
+    CompareLabels: ;
+    CloseComparison: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
     CloseSecond: ;
@@ -341,12 +355,19 @@ impl Action {
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
             Self::ShowArchives => "PACS...",
+            Self::ShowTeaching => "Teach from cases...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
+            Self::ImportModel => "Import a trained model...",
             Self::NextCase => "Next case",
             Self::CaseDone => "Case done, next",
             Self::CaseFlagged => "Flag case, next",
+            Self::CompareReaders => "Compare readers",
+            Self::CompareLabels => "Compare with labels...",
+            Self::CloseComparison => "Close comparison",
+            Self::NextDisagreement => "Next disagreement",
+            Self::ToggleDifferences => "Differences or labels",
             Self::OpenLabels => "Open labels...",
             Self::ReadLabelTable => "Read names and colours...",
             Self::WriteLabelTable => "Write names and colours...",
@@ -413,12 +434,17 @@ impl Action {
             | Self::OpenFolder
             | Self::OpenByPath
             | Self::ShowArchives
+            | Self::ShowTeaching
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject
+            | Self::ImportModel
             | Self::NextCase
             | Self::CaseDone
             | Self::CaseFlagged
+            | Self::CompareReaders
+            | Self::CompareLabels
+            | Self::CloseComparison
             | Self::OpenLabels
             | Self::ReadLabelTable
             | Self::WriteLabelTable
@@ -445,6 +471,7 @@ impl Action {
             | Self::EditOnFinerGrid
             | Self::EditOnScanGrid
             | Self::GoToDoubt
+            | Self::NextDisagreement
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,
@@ -457,6 +484,7 @@ impl Action {
                 Group::Slices
             }
             Self::ToggleLabels
+            | Self::ToggleDifferences
             | Self::MoreOpaque
             | Self::LessOpaque
             | Self::ToggleOutline
@@ -488,6 +516,9 @@ impl Action {
                     | Self::SaveAs
                     | Self::CaseDone
                     | Self::CaseFlagged
+                    | Self::CompareReaders
+                    | Self::CompareLabels
+                    | Self::CloseComparison
             ),
             Group::Help => false,
             Group::Segmenting | Group::Tools | Group::Slices | Group::Views => true,
@@ -509,47 +540,6 @@ impl Action {
                 | Self::Undo
                 | Self::Redo
         )
-    }
-}
-
-/// The parts of the keyboard table in the help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Opening and saving.
-    Files,
-    /// The model, proposals and labels.
-    Segmenting,
-    /// What the left button does.
-    Tools,
-    /// Through the scan.
-    Slices,
-    /// How it is shown.
-    Views,
-    /// Help itself.
-    Help,
-}
-
-impl Group {
-    /// In the order of the help.
-    pub const ALL: [Self; 6] = [
-        Self::Slices,
-        Self::Tools,
-        Self::Segmenting,
-        Self::Views,
-        Self::Files,
-        Self::Help,
-    ];
-
-    /// The heading.
-    pub fn title(self) -> &'static str {
-        texts::of(match self {
-            Self::Files => "Files",
-            Self::Segmenting => "Segmenting",
-            Self::Tools => "Tools",
-            Self::Slices => "Slices",
-            Self::Views => "Views",
-            Self::Help => "Help",
-        })
     }
 }
 

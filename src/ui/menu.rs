@@ -116,6 +116,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, true, Action::ShowArchives, out);
     entry(ui, true, Action::OpenSample, out);
     entry(ui, true, Action::OpenProject, out);
+    entry(ui, true, Action::ImportModel, out);
     let several = model.session.case().is_some_and(has_other_series);
     entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button(tr!("Recent"), |ui| recent(ui, model.recent, out));
@@ -125,6 +126,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, has_second, Action::CloseSecond, out);
     ui.separator();
     entry(ui, open, Action::OpenLabels, out);
+    entry(ui, open, Action::CompareLabels, out);
     entry(ui, open, Action::Save, out);
     entry(ui, open, Action::SaveAs, out);
     let on_own_grid = model.session.case().is_some_and(|c| !c.is_on_scan_grid());
@@ -226,6 +228,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::GoToDoubt, out);
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
+    entry(ui, true, Action::ShowTeaching, out);
     let mut by_hand = model.session.tools().asks_by_hand;
     let hint = tr!("Give several prompts first, then ask with Ctrl+Enter");
     let waits = ui.checkbox(&mut by_hand, tr!("Prompts wait until the model is asked"));

@@ -1,5 +1,6 @@
 //! The window: draws the session, and returns what the user asks for. It changes nothing itself.
 
+mod action_group;
 pub mod actions;
 pub mod archive;
 pub mod arrangement;
@@ -10,7 +11,9 @@ pub mod key_profiles;
 pub mod layout;
 mod menu;
 pub mod model;
+mod model_questions;
 mod notify;
+mod offers;
 mod operation_form;
 pub mod pace;
 pub mod palette;
@@ -22,6 +25,7 @@ mod question;
 mod root;
 mod state;
 mod status;
+pub mod teach;
 pub mod texts;
 pub mod theme;
 pub mod tools;
@@ -32,6 +36,7 @@ mod workspace;
 pub use crate::session::Severity;
 pub use input::MouseProfile;
 pub use notify::{Message, Messages};
+pub use offers::Offers;
 pub use preferences::Preferences;
 pub use root::show;
 pub use state::UiState;

@@ -8,6 +8,7 @@ use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
 use crate::project::{Entry, State};
 use crate::session::{Command, Session};
+use crate::util::short_debug;
 use crate::volume::Modality;
 use crate::volume::morphology::Crop;
 use crate::volume::statistics::LabelStatistics;
@@ -15,6 +16,7 @@ use crate::volume::statistics::LabelStatistics;
 use super::archive::{ArchiveRequest, ArchiveView};
 use super::input::Action;
 use super::panes::PaneId;
+use super::teach::{TeachRequest, TeachView};
 
 /// The state of the model that computes.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +91,24 @@ pub struct Worklist {
     pub entries: Vec<Entry>,
     /// The case that is open.
     pub current: Option<String>,
+    /// Small pictures of cases, as far as they were made; `None` where that cannot be.
+    pub thumbnails: BTreeMap<String, Option<Thumbnail>>,
+}
+
+/// A small square picture of a scan.
+#[derive(Clone)]
+pub struct Thumbnail {
+    /// [`Thumbnail::SIDE`] rows of as many grey values.
+    pub grey: Vec<u8>,
+}
+
+impl Thumbnail {
+    /// Pixels along a side.
+    pub const SIDE: usize = 64;
+}
+
+short_debug! {
+    Thumbnail: |_| "a small picture";
 }
 
 /// What is asked of the worklist.
@@ -124,6 +144,8 @@ pub struct UiModel<'a> {
     pub worklist: Option<&'a Worklist>,
     /// Archives on the network.
     pub archive: &'a ArchiveView,
+    /// What the model is taught.
+    pub teaching: &'a TeachView,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -176,6 +198,20 @@ pub enum Question {
         /// The length in mm that was typed.
         mm: String,
     },
+    /// The images that the model takes of one grid.
+    Channels {
+        /// Their names, and the files that were chosen for them.
+        images: Vec<(String, Option<String>)>,
+        /// Which of them is the open scan.
+        scan_is: usize,
+    },
+    /// The licence of a model that is to be imported.
+    Licence {
+        /// Its folder.
+        folder: PathBuf,
+        /// What it says.
+        licence: String,
+    },
     /// A typed path, where the desktop has no file dialog.
     TypedPath {
         /// What for.
@@ -216,6 +252,14 @@ pub enum Answer {
     ScanGrid,
     /// Edit on voxels no longer than this, in mm.
     VoxelMm(f64),
+    /// The open scan is this one of the model's images.
+    ScanIsChannel(usize),
+    /// Choose the file of this one.
+    ChooseChannel(usize),
+    /// All of the model's images are there.
+    ChannelsGiven,
+    /// The licence is accepted.
+    LicenceAccepted,
     /// This path was typed.
     Path(PathBuf),
 }
@@ -227,6 +271,8 @@ pub enum UiRequest {
     Command(Box<Command>),
     /// A menu entry, button or key.
     Action(Action),
+    /// Labels that lie beside the scan, by their place in its list of them.
+    OpenOffered(usize),
     /// One of the recent files.
     OpenRecent(PathBuf),
     /// Another frame of a 4D scan.
@@ -243,6 +289,8 @@ pub enum UiRequest {
     Worklist(WorklistRequest),
     /// Something of an archive on the network.
     Archive(Box<ArchiveRequest>),
+    /// Something of teaching.
+    Teach(TeachRequest),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

@@ -13,10 +13,12 @@ use super::input::MouseProfile;
 use super::key_profiles::ProfileId;
 use super::model::Question;
 use super::notify::Messages;
+use super::offers::Offers;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
 use super::panes::PaneId;
+use super::teach::TeachForm;
 use super::texts::LanguageId;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, DrawnLabels};
@@ -65,8 +67,12 @@ pub struct UiState {
     pub form: Option<OperationForm>,
     /// The window of archives, while it is open.
     pub archive: Option<ArchiveForm>,
+    /// The window of teaching, while it is open.
+    pub teach: Option<TeachForm>,
     /// The question over everything else.
     pub question: Option<Question>,
+    /// What was answered of the labels that lie beside the scan.
+    pub offers: Offers,
     /// Messages over the views.
     pub messages: Messages,
     /// The labels as they are drawn.

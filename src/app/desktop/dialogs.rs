@@ -16,6 +16,8 @@ pub enum PathPurpose {
     OpenFolder,
     /// A label map to edit.
     OpenLabels,
+    /// A label map to compare the own one with.
+    CompareLabels,
     /// Where to save the labels.
     SaveLabels,
     /// Where to save the labels on the scan's grid, while another is worked on.
@@ -32,6 +34,10 @@ pub enum PathPurpose {
     WriteLabelTable,
     /// An annotation project.
     OpenProject,
+    /// Another image of the scan's grid, for a model that takes several.
+    OpenChannel,
+    /// The folder of a trained model.
+    ImportModel,
 }
 
 /// The answer to a question for a path.
@@ -117,14 +123,16 @@ impl FileDialogs for NativeDialogs {
         match purpose {
             PathPurpose::OpenScan
             | PathPurpose::OpenLabels
+            | PathPurpose::CompareLabels
             | PathPurpose::OpenSecond
             | PathPurpose::OpenTransform
             | PathPurpose::OpenProject
+            | PathPurpose::OpenChannel
             | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
-            PathPurpose::OpenFolder => {
+            PathPurpose::OpenFolder | PathPurpose::ImportModel => {
                 let folder = dialog.pick_folder();
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
@@ -163,6 +171,7 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenScan => tr!("Open a scan"),
         PathPurpose::OpenFolder => tr!("Open a folder of DICOM files"),
         PathPurpose::OpenLabels => tr!("Open a label map"),
+        PathPurpose::CompareLabels => tr!("Compare with a label map"),
         PathPurpose::SaveLabels => tr!("Save the labels"),
         PathPurpose::SaveOnScanGrid => tr!("Save the labels on the scan's grid"),
         PathPurpose::OpenSecond => tr!("Open a second image of the patient"),
@@ -171,6 +180,8 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::ReadLabelTable => tr!("Read names and colours of labels"),
         PathPurpose::WriteLabelTable => tr!("Write names and colours of labels"),
         PathPurpose::OpenProject => tr!("Open a worklist"),
+        PathPurpose::OpenChannel => tr!("Open another image of the scan's grid"),
+        PathPurpose::ImportModel => tr!("Open the folder of a trained model"),
     }
 }
 
@@ -179,12 +190,12 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
         PathPurpose::OpenTransform | PathPurpose::SaveTransform => {
             dialog.add_filter(tr!("ITK transform"), &["tfm", "txt"])
         }
-        PathPurpose::OpenScan | PathPurpose::OpenSecond => dialog
+        PathPurpose::OpenScan | PathPurpose::OpenSecond | PathPurpose::OpenChannel => dialog
             .add_filter(tr!("All files"), &["*"])
             .add_filter(tr!("NIfTI"), &["nii", "gz", "hdr", "img"])
             .add_filter(tr!("NRRD and MetaImage"), &["nrrd", "nhdr", "mha", "mhd"])
             .add_filter(tr!("DICOM"), &["dcm", "ima"]),
-        PathPurpose::OpenLabels => dialog
+        PathPurpose::OpenLabels | PathPurpose::CompareLabels => dialog
             .add_filter(
                 tr!("Label maps"),
                 &[
@@ -207,6 +218,6 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter(tr!("3D Slicer colour table"), &["csv", "ctbl"])
             .add_filter(tr!("ITK-SNAP label description"), &["label", "txt"]),
         PathPurpose::OpenProject => dialog.add_filter(tr!("Annotation project"), &["toml"]),
-        PathPurpose::OpenFolder => dialog,
+        PathPurpose::OpenFolder | PathPurpose::ImportModel => dialog,
     }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::geometry::RigidTransform;
 use crate::io::{
-    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelTarget, OpenOptions, Provenance,
-    ScanInfo, Space, Warning,
+    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelSource, LabelTarget, OpenOptions,
+    Provenance, ScanInfo, Space, Warning,
 };
-use crate::models::ScanKey;
+use crate::models::{ModelCard, ScanKey};
 use crate::project::Entry;
 use crate::registration::Registered;
 use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
@@ -19,6 +19,7 @@ use crate::volume::measurement::Measurement;
 use crate::volume::window::default_window;
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
+use super::compare_flow::Compared;
 use super::recovery_flow::Restoring;
 use super::worklist::{CaseRead, CaseSaved, ProjectRead};
 
@@ -53,6 +54,8 @@ pub enum FileOutcome {
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// Label maps were read to be compared.
+    Compared(Box<Compared>),
     /// The second image was registered to the scan.
     Registered {
         /// The second image.
@@ -73,6 +76,26 @@ pub enum FileOutcome {
     LabelTableRead(Vec<LabelEntry>),
     /// Names and colours of labels were written to this file.
     LabelTableWritten(PathBuf, Option<Warning>),
+    /// Another image of the scan's grid was read.
+    ChannelRead {
+        /// The scan.
+        scan: ScanKey,
+        /// Its place among the model's images.
+        place: usize,
+        /// The file's name.
+        file: String,
+        /// The image.
+        image: Arc<ImageVolume>,
+    },
+    /// A model was imported.
+    ModelImported(Box<ModelCard>),
+    /// A model can be imported once its licence is accepted.
+    LicenceToAccept {
+        /// Its folder.
+        folder: PathBuf,
+        /// What the licence says.
+        licence: String,
+    },
     /// An annotation project was opened.
     ProjectRead(Box<ProjectRead>),
     /// Its cases, as they are now.
@@ -100,11 +123,15 @@ short_debug! {
         FileOutcome::LabelsOpened { .. } => "labels",
         FileOutcome::Regridded(_) => "another grid",
         FileOutcome::Saved { .. } => "saved",
+        FileOutcome::Compared(_) => "label maps to compare",
         FileOutcome::Registered { .. } => "registered",
         FileOutcome::TransformRead { .. } => "a transform",
         FileOutcome::TransformSaved(_) => "transform saved",
         FileOutcome::LabelTableRead(_) => "label table read",
         FileOutcome::LabelTableWritten(..) => "label table written",
+        FileOutcome::ChannelRead { .. } => "an image",
+        FileOutcome::ModelImported(_) => "a model",
+        FileOutcome::LicenceToAccept { .. } => "a licence",
         FileOutcome::ProjectRead(_) => "a project",
         FileOutcome::CasesListed(_) => "cases listed",
         FileOutcome::CaseRead(_) => "a case",
@@ -230,12 +257,13 @@ pub(super) fn without_options(text: &str) -> String {
 
 /// Reads a label map of the scan that has this grid and comes from `source`.
 pub fn open_labels(
-    path: PathBuf,
+    labels: &LabelSource,
     grid: Grid,
     source: Option<&Provenance>,
     ctx: &JobContext,
 ) -> FileOutcome {
-    match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
+    let path = labels.path.clone();
+    match io::open_label_source(labels, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => refused(error),
         Ok(mut read) => {
             let measurements = measurements_beside(&path, &mut read.warnings);

@@ -37,10 +37,19 @@ impl Window {
             }
             Effect::RunAuto { ticket, structures } => {
                 self.worklist.asked_automatic();
-                self.submit(ticket, tr!("Segment organs"), |scan, image| Request::Auto {
+                let Some(case) = self.session.case() else {
+                    return;
+                };
+                let key = case.key();
+                let mut others = self.images_for_model(key, case.image());
+                if let Some(result) = self.take_found(key, structures.as_deref()) {
+                    return self.apply(AiCommand::AutoResult { ticket, result });
+                }
+                let first = others.remove(0);
+                self.submit(ticket, tr!("Segment organs"), |scan, _| Request::Auto {
                     scan,
-                    image,
-                    others: Vec::new(),
+                    image: first,
+                    others,
                     structures,
                 });
             }
@@ -136,7 +145,10 @@ impl Window {
                 id,
                 fraction,
                 stage,
-            } => self.jobs.progress(|o| o.is_engine(id), fraction, stage),
+            } => {
+                self.lesson_goes_on(id, fraction);
+                self.jobs.progress(|o| o.is_engine(id), fraction, stage);
+            }
             Event::FinishedAuto {
                 id,
                 result,
@@ -162,7 +174,7 @@ impl Window {
     fn ticket_of(&mut self, id: JobId) -> Option<Ticket> {
         match self.jobs.remove(|o| o.is_engine(id))? {
             Owner::Engine(_, ticket) => Some(ticket),
-            Owner::File(_) | Owner::Network(_) => None,
+            Owner::File(_) | Owner::Network(_) | Owner::Lesson(_) => None,
         }
     }
 
@@ -183,6 +195,11 @@ impl Window {
     }
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        self.looked_ahead(id);
+        if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
+            self.jobs.remove(|o| o.is_engine(id));
+            return self.lesson_ended(failure);
+        }
         if let Some(ticket) = self.ticket_of(id) {
             self.apply(AiCommand::JobEnded { ticket, failure });
         }

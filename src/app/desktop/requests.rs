@@ -6,6 +6,7 @@ use crate::session::{AiCommand, SecondCommand};
 use crate::ui::actions::{apply_to_window, command_of_action};
 use crate::ui::input::Action;
 use crate::ui::model::{Answer, Question, UiRequest};
+use crate::ui::teach::TeachForm;
 
 use super::dialogs::PathPurpose;
 use super::file_flow::{Goal, Purpose};
@@ -17,6 +18,7 @@ impl Window {
         match request {
             UiRequest::Command(command) => self.apply(*command),
             UiRequest::Action(action) => self.act_on(action),
+            UiRequest::OpenOffered(n) => self.open_offered(n),
             UiRequest::OpenRecent(path) => self.reach(Goal::open(path)),
             UiRequest::ChooseFrame(frame) => self.read_frame(frame),
             UiRequest::FramesOfSlice(slice) => self.show_frames_of(slice),
@@ -30,10 +32,11 @@ impl Window {
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
                 Some(Owner::Network(id)) => self.archives.cancel(id),
-                Some(Owner::Engine(id, _)) => self.engine.cancel(id),
+                Some(Owner::Engine(id, _) | Owner::Lesson(id)) => self.engine.cancel(id),
                 None => {}
             },
             UiRequest::Archive(request) => self.ask_archive(*request),
+            UiRequest::Teach(request) => self.act_on_teaching(request),
             UiRequest::Answer(answer) => self.heed_answer(answer),
             UiRequest::ToggleMaximised(pane) => self.state.workspace.toggle_maximised(pane),
         }
@@ -45,12 +48,16 @@ impl Window {
             Action::OpenFile => self.ask_path(PathPurpose::OpenScan),
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
             Action::ShowArchives => self.show_archives(),
+            Action::ShowTeaching => self.state.teach = Some(TeachForm::default()),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
+            Action::CompareReaders => self.compare_readers(),
+            Action::CompareLabels if has_scan => self.ask_path(PathPurpose::CompareLabels),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
             Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),
             Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
             Action::ChooseSeries => self.choose_series(),
             Action::OpenProject => self.ask_path(PathPurpose::OpenProject),
+            Action::ImportModel => self.ask_path(PathPurpose::ImportModel),
             Action::NextCase => self.next_case(),
             Action::CaseDone => self.finish_case(State::Done),
             Action::CaseFlagged => self.finish_case(State::Flagged),
@@ -67,6 +74,7 @@ impl Window {
             Action::CloseSecond => self.apply(SecondCommand::Close),
             Action::Quit => self.reach(Goal::Quit),
             Action::SegmentOrgans if !self.can_run_auto() => {}
+            Action::SegmentOrgans => self.segment_organs(),
             other => {
                 if apply_to_window(other, &mut self.state) {
                     return;
@@ -75,6 +83,15 @@ impl Window {
                     self.apply(command);
                 }
             }
+        }
+    }
+
+    /// Opens labels that were found beside the scan.
+    fn open_offered(&mut self, n: usize) {
+        let offered = self.session.case().and_then(|c| c.info().labels.get(n));
+        if let Some(labels) = offered.cloned() {
+            self.flow.spared = Some(labels.path.clone());
+            self.reach(Goal::OpenLabels(labels));
         }
     }
 
@@ -117,7 +134,9 @@ impl Window {
             (Question::Overwrite { path }, Answer::Overwrite) => self.overwrite(path),
             (Question::Dropped { path }, Answer::AsScan) => self.reach(Goal::open(path)),
             (Question::Dropped { path }, Answer::AsSecond) => self.open_second(path),
-            (Question::Dropped { path }, Answer::AsLabels) => self.reach(Goal::OpenLabels(path)),
+            (Question::Dropped { path }, Answer::AsLabels) => {
+                self.reach(Goal::OpenLabels(path.into()));
+            }
             (Question::Dropped { .. }, _) => {}
             (Question::OwnGrid { .. }, answer) => self.place_labels(&answer),
             (Question::FinerGrid { .. }, Answer::VoxelMm(mm)) => self.work_on_finer_grid(mm),
@@ -128,6 +147,17 @@ impl Window {
                     self.stay();
                 }
             }
+            (Question::Channels { .. }, Answer::ScanIsChannel(place)) => {
+                self.scan_is_channel(place);
+            }
+            (Question::Channels { .. }, Answer::ChooseChannel(place)) => {
+                self.choose_channel(place);
+            }
+            (Question::Channels { .. }, Answer::ChannelsGiven) => self.segment_with_channels(),
+            (Question::Licence { folder, .. }, Answer::LicenceAccepted) => {
+                self.import_folder(folder, true);
+            }
+            (Question::Channels { .. } | Question::Licence { .. }, _) => {}
             (Question::TypedPath { .. }, _) => self.stay(),
             (Question::Series { .. }, _) => self.flow.keep_all(),
             (Question::Notice, _) => {}
@@ -136,6 +166,7 @@ impl Window {
 
     /// The user has changed their mind about what was to come.
     pub(super) fn stay(&mut self) {
+        self.keep_channels();
         if self.flow.forget_goal() {
             self.say_that_work_is_kept();
         }

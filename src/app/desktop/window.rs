@@ -21,6 +21,7 @@ use crate::ui::{self, Severity, UiState};
 use crate::volume::morphology::Crop;
 
 use super::archive_flow::Archives;
+use super::channel_flow::Channels;
 use super::farewell::EndRequest;
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
@@ -31,6 +32,7 @@ use super::model_choice::start_engine;
 use super::path_flow::is_project;
 use super::preview::Preview;
 use super::recovery_flow::start_journal;
+use super::teach_flow::Teaching;
 use super::waker::Waker;
 use super::worker::Worker;
 use super::worklist::Worklist;
@@ -51,9 +53,12 @@ pub struct Window {
     /// For whoever must wake the window from another thread.
     pub(super) waker: Waker,
     pub(super) engine_status: EngineStatus,
+    /// What a model of several images is shown beside the scan.
+    pub(super) channels: Channels,
     pub(super) files: Worker<FileOutcome>,
     pub(super) archives: Archives,
     pub(super) flow: FileFlow,
+    pub(super) teaching: Teaching,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
     /// What a click would give where the pointer rests.
@@ -110,6 +115,7 @@ impl Window {
             open_model: options.open_model,
             models: installed_models(),
             engine_status: EngineStatus::default(),
+            channels: Channels::default(),
             files: Worker::start("files", waking())?,
             archives: Archives::new(
                 options.connections_file,
@@ -117,6 +123,7 @@ impl Window {
                 waking(),
             )?,
             flow: FileFlow::default(),
+            teaching: Teaching::new(options.data_folder.as_deref()),
             dialogs,
             jobs: Jobs::default(),
             preview: Preview::default(),
@@ -277,7 +284,8 @@ impl eframe::App for Window {
         self.memory.follow(ctx, frame.winit_window());
         self.drain_engine();
         self.drain_files();
-        self.drain_read_ahead();
+        self.drain_ahead();
+        self.drain_thumbnails();
         self.drain_archives();
         self.drain_dialogs();
         self.drain_journal();
@@ -306,6 +314,7 @@ impl eframe::App for Window {
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
             archive: self.archives.view(),
+            teaching: self.teaching.view(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),
@@ -319,6 +328,7 @@ impl eframe::App for Window {
         self.look_for_models(ui.ctx());
         self.measure(ui.ctx());
         self.preview_click(ui.ctx());
+        self.make_thumbnail();
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

@@ -42,8 +42,9 @@ impl Folder {
     /// The licence, where the folder says it or the checkpoint is the published one.
     fn licence(&self, folder: &Path) -> Option<String> {
         let network = &self.network;
-        let names = (network.dataset.as_deref()?, network.configuration.as_str());
-        let published = || (names == PUBLISHED).then(|| PUBLISHED_LICENCE.to_owned());
+        let names = (network.dataset.as_deref(), network.configuration.as_str());
+        let is_published = names == (Some(PUBLISHED.0), PUBLISHED.1);
+        let published = || is_published.then(|| PUBLISHED_LICENCE.to_owned());
         stated_licence(folder).or_else(published)
     }
 }

@@ -16,6 +16,7 @@ mod mask_decoder;
 mod measures;
 mod model;
 mod net;
+mod one_structure;
 mod pace;
 pub mod prompt_channels;
 mod prompt_encoder;
@@ -32,6 +33,7 @@ pub use config::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, REGION_MULTIPLE};
 pub use image_encoder::ImageEmbedding;
 pub use intensity::RegionImage;
 pub use net::ProsectorNet;
+pub(crate) use one_structure::with_one_structure;
 
 use crate::models::System;
 use crate::models::loaded::open;

@@ -29,13 +29,22 @@ pub struct Toy {
 
 impl Toy {
     pub fn open() -> Result<Box<dyn Segmenter>, ModelError> {
+        Self::of("")
+    }
+
+    /// A toy that wants a second image, which it does not look at.
+    pub fn of_two_images() -> Result<Box<dyn Segmenter>, ModelError> {
+        Self::of("channels = ['T1', 'T2']\n")
+    }
+
+    fn of(more: &str) -> Result<Box<dyn Segmenter>, ModelError> {
         let card = "id = 'toy'\ntitle = 'Toy'\nsystem = 'toy'\ndescription = 'Draws balls.'\n\
                     weights = ''\nsha256 = ''\nautomatic = true\nclicks = true\nboxes = true\n\
                     scribbles = true\nlassos = true\n\
                     [[structures]]\nvalue = 1\nname = 'spinal_cord'\nmodality = 'ct'\n\
                     [[structures]]\nvalue = 2\nname = 'larynx'\nmodality = 'ct'\n";
         Ok(Box::new(Self {
-            card: toml::from_str(card).expect("the toy's card is complete"),
+            card: toml::from_str(&format!("{more}{card}")).expect("the toy's card is complete"),
             device: ComputeDevice {
                 kind: "cpu",
                 name: "an abacus".to_owned(),
