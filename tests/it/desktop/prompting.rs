@@ -145,7 +145,7 @@ fn a_locked_label_takes_no_scribble_and_no_lasso() {
 #[test]
 fn several_prompts_wait_until_run_is_pressed() {
     let (mut bench, _folder) = phantom();
-    bench.press("Wait for several prompts");
+    bench.press("Wait");
     assert!(bench.session().tools().asks_by_hand);
     bench.press("Click");
     bench.left_click(bench.point("Axial", 0.45, 0.5));
