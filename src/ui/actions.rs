@@ -9,7 +9,7 @@ use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
 use super::view::ViewIntent;
-use crate::geometry::{Convention, Plane};
+use crate::geometry::{Convention, Plane, Tilt};
 use crate::prompt::Click;
 use crate::session::{
     AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
@@ -95,7 +95,9 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         ViewIntent::Pan(_)
         | ViewIntent::Zoom(..)
         | ViewIntent::ToggleMaximised
-        | ViewIntent::MissedScan => return None,
+        | ViewIntent::MissedScan
+        | ViewIntent::Turn(..)
+        | ViewIntent::NeedsStraightPlane => return None,
     };
     Some(Box::new(command))
 }
@@ -239,6 +241,7 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
             state.workspace.arrange(&arrangement());
         }
         Action::FitViews => state.workspace.fit(),
+        Action::StraightPlanes => state.tilt = Tilt::default(),
         Action::Operation(operation) if !operation.needs_only_a_label() => {
             state.form = Some(OperationForm::new(operation));
         }

@@ -171,6 +171,7 @@ pub enum Action {
     MaximiseView,
     NextSlab,
     FitViews,
+    StraightPlanes,
     SlicePrevious,
     SliceNext,
     SliceBack10,
@@ -223,6 +224,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     AutoWindow: [CTRL J];
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
+    StraightPlanes: [ALT R];
     NextSlab: [SHIFT S];
     AskModel: [CTRL Enter];
     Accept: [NONE Enter];
@@ -393,6 +395,7 @@ impl Action {
             Self::MaximiseView => "View under the pointer alone, and back",
             Self::NextSlab => "Slab: maximum, mean, minimum, or one slice",
             Self::FitViews => "Fit views to the scan",
+            Self::StraightPlanes => "Turn the planes back",
             Self::SlicePrevious => "Previous slice",
             Self::SliceNext => "Next slice",
             Self::SliceBack10 => "Ten slices back",
@@ -466,6 +469,7 @@ impl Action {
             | Self::MaximiseView
             | Self::NextSlab
             | Self::FitViews
+            | Self::StraightPlanes
             | Self::Layout(_) => Group::Views,
             Self::ShowPalette | Self::ShowShortcuts | Self::ShowAbout => Group::Help,
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use egui::ThemePreference;
 
-use crate::geometry::VoxelIndex;
+use crate::geometry::{Tilt, VoxelIndex};
 use crate::prompt::Polarity;
 use crate::volume::{Label, LayerId, title_of};
 
@@ -103,6 +103,8 @@ pub struct UiState {
     pub scale: f32,
     /// The language that was chosen; `None`: that of the system.
     pub language: Option<LanguageId>,
+    /// How the planes are turned about the cross-hair.
+    pub tilt: Tilt,
     /// Dark, light, or as the system says.
     pub theme: ThemePreference,
     /// The language of the system.

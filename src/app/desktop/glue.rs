@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{Event, JobId, Request};
+use crate::geometry::Tilt;
 use crate::models::{AutoResult, PromptedResult};
 use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
@@ -95,6 +96,7 @@ impl Window {
         let grid = self.session.case().map(|c| *c.grid());
         if grid != self.shown_grid {
             self.state.workspace.fit();
+            self.state.tilt = Tilt::default();
             self.state.renaming = None;
             self.shown_grid = grid;
         }

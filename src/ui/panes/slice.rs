@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use egui::accesskit::Role;
 use egui::{Painter, Pos2, Sense, Ui};
 
-use crate::geometry::{Convention, Plane, VoxelBox};
+use crate::geometry::{Convention, Plane, SliceView, Tilt, VoxelBox, VoxelIndex};
 use crate::io::TimeAxis;
 use crate::render::{Projection, Slab};
 use crate::session::{Case, Command, ViewCommand};
@@ -14,8 +14,8 @@ use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::tools::{self, Tool};
 use crate::ui::view::{
-    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
-    measurements, pointer, prompt_overlay, region_overlay, scene,
+    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, TiltedPicture,
+    ViewIntent, annotations, measurements, pointer, prompt_overlay, region_overlay, scene,
 };
 use crate::volume::measurement::Measurement;
 
@@ -40,6 +40,8 @@ fn open(remembered: &str) -> Option<Box<dyn Pane>> {
         slab: slab_of(slab),
         thickness_mm: slab_of(slab).map_or(THICKNESS_MM, |slab| slab.thickness_mm),
         camera: Camera::default(),
+        picture: TiltedPicture::default(),
+        tilted: None,
     }))
 }
 
@@ -95,6 +97,10 @@ struct Slice {
     /// How thick a slab is, or will be.
     thickness_mm: f64,
     camera: Camera,
+    /// The picture of a tilted view.
+    picture: TiltedPicture,
+    /// The tilted view that was shown last, and where the cross-hair was.
+    tilted: Option<(SliceView, VoxelIndex)>,
 }
 
 impl Pane for Slice {
@@ -162,7 +168,10 @@ impl Pane for Slice {
 
     fn step(&self, steps: i64) -> Option<Command> {
         let plane = self.plane;
-        Some(ViewCommand::StepSlice { plane, steps }.into())
+        Some(match &self.tilted {
+            Some((view, from)) => ViewCommand::CrossHair(view.stepped_off(*from, steps)).into(),
+            None => ViewCommand::StepSlice { plane, steps }.into(),
+        })
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut PaneContext<'_, '_>) -> Vec<ViewIntent> {
@@ -170,19 +179,28 @@ impl Pane for Slice {
         let id = ui.scope_id().with(context.id);
         let response = ui.interact(rect, id, Sense::drag());
         let view = self.placed(ui, context);
-        let slab = self.slab.filter(|_| time.is_none());
+        let slab = self
+            .slab
+            .filter(|_| time.is_none() && !view.slice.is_tilted());
+        let at = context.case.cross_hair();
+        self.tilted = view.slice.is_tilted().then_some((view.slice, at));
         tell_accessibility(&response, &view, time, slab);
         tell_window(&response, &view, context.case);
         let mut intents = read_gestures(ui, context, &view, &response);
+        let mut stepped = Vec::new();
         intents.retain(|intent| {
             let view = self.placed(ui, context);
             match *intent {
                 ViewIntent::Pan(by) => self.camera.pan(&view, by),
                 ViewIntent::Zoom(factor, at) => self.camera.zoom(&view, factor, at),
+                ViewIntent::Step(_, steps) if view.slice.is_tilted() => {
+                    stepped.push(view.slice.stepped_off(at, steps));
+                }
                 _ => return true,
             }
             false
         });
+        intents.extend(stepped.into_iter().map(ViewIntent::Crosshair));
         let view = self.placed(ui, context);
         let hover = response.hover_pos().filter(|p| rect.contains(*p));
         if let Some(pos) = hover {
@@ -197,7 +215,7 @@ impl Pane for Slice {
             show_cursor(ui, context, &view, pos);
         }
         let painter = ui.painter();
-        draw_scan(painter, context, &view, self.shows, slab);
+        draw_scan(painter, context, &view, self.shows, slab, &mut self.picture);
         overlay(painter, context, &view, slab, hover);
         intents
     }
@@ -258,6 +276,11 @@ impl Slice {
             self.plane,
             convention,
             context.case.cross_hair(),
+            match context.case.info().time {
+                // Time has no direction in the patient.
+                Some(_) => Tilt::default(),
+                None => context.state.tilt,
+            },
             context.rect,
             ui.ctx().pixels_per_point(),
         )
@@ -270,6 +293,7 @@ fn draw_scan(
     view: &PlacedView,
     shows: Shows,
     slab: Option<Slab>,
+    picture: &mut TiltedPicture,
 ) {
     let Some(canvas) = context.canvas else {
         return no_canvas(painter, view);
@@ -279,7 +303,12 @@ fn draw_scan(
     let scene = state.drawn_labels.scene(case, display, shows);
     let (highlighted, scale) = (state.highlighted, view.pixels_per_point);
     let style = scene::style(case, display, highlighted, slab, scale);
-    painter.add(canvas.shape(context.id, view, &scene, &style));
+    match view.slice.is_tilted() {
+        true => picture.show(painter, canvas, view, &scene, &style),
+        false => {
+            painter.add(canvas.shape(context.id, view, &scene, &style));
+        }
+    }
 }
 
 /// The pointer's shape: that of the drag that began here, else the tool's.
@@ -358,6 +387,7 @@ fn read_gestures(
             case,
             polarity: state.polarity(),
             profile: state.mouse,
+            shows_cross_hair: state.show_cross_hair,
         },
         pointer_pos: response.hover_pos(),
         drag: &mut state.drag,
@@ -386,7 +416,8 @@ fn overlay(
     if state.show_cross_hair {
         annotations::crosshair(painter, view, case.cross_hair());
     }
-    if let Some(b) = shown_box(case, state) {
+    let is_straight = !view.slice.is_tilted();
+    if let Some(b) = shown_box(case, state).filter(|_| is_straight) {
         prompt_overlay::target_box(painter, view, b, tool.id == tools::BOX);
     }
     prompt_overlay::clicks(painter, view, &case.prompts().clicks);
@@ -398,7 +429,8 @@ fn overlay(
         annotations::window_and_zoom(painter, view, case);
         annotations::series(painter, view, &case.title());
     }
-    if let Some(pos) = hover {
+    let works = tool.works_in(view, model.session.tools());
+    if let Some(pos) = hover.filter(|_| works) {
         tool.kind.at_pointer(painter, view, pos, model);
     }
     draw_measured(painter, view, case, state, tool);
@@ -414,7 +446,7 @@ fn overlay(
     }
     let receiver = case.receiver();
     let drag = state.drag.as_ref();
-    if let Some(region) = drag.and_then(ActiveDrag::region) {
+    if let Some(region) = drag.and_then(ActiveDrag::region).filter(|_| is_straight) {
         region_overlay::paint(painter, view, region, receiver.color);
     }
     if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {

@@ -2,7 +2,7 @@
 
 use egui::{Pos2, Rect, Vec2};
 
-use crate::geometry::{Convention, Grid, Plane, SliceView, VoxelIndex, WorldPoint};
+use crate::geometry::{Convention, Grid, Plane, SliceView, Tilt, VoxelIndex, WorldPoint};
 
 use super::PlacedView;
 
@@ -21,13 +21,18 @@ struct Framing {
 const SCALE_RANGE: (f64, f64) = (0.005, 50.0);
 
 impl Camera {
-    /// The view of `plane` through the cross-hair, in `rect`.
+    /// The view of `plane` through the cross-hair, turned about it, in `rect`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a view is made of, each of another kind"
+    )]
     pub fn placed(
         &self,
         grid: &Grid,
         plane: Plane,
         convention: Convention,
         cross_hair: VoxelIndex,
+        tilt: Tilt,
         rect: Rect,
         pixels_per_point: f32,
     ) -> PlacedView {
@@ -47,7 +52,7 @@ impl Camera {
             .on_slice(cross_hair.0[fitted.normal_axis()]),
         };
         PlacedView {
-            slice,
+            slice: slice.tilted(tilt, cross_hair.center()),
             rect,
             pixels_per_point,
         }

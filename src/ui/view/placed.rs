@@ -62,6 +62,11 @@ impl PlacedView {
 
     /// How many slices a voxel lies off this one.
     pub fn slices_off(&self, voxel: VoxelIndex) -> i64 {
+        if self.slice.is_tilted() {
+            let place = self.slice.grid().world_from_voxel(voxel.center());
+            let apart_mm = self.slice.grid().spacing_mm()[self.slice.normal_axis()];
+            return (self.slice.distance_mm(place) / apart_mm).round() as i64;
+        }
         voxel.0[self.slice.normal_axis()] - self.slice.slice()
     }
 

@@ -16,6 +16,7 @@ mod review;
 mod second_image;
 mod statistics;
 mod themes;
+mod tilt;
 mod tools;
 mod toy;
 mod words;
