@@ -13,6 +13,8 @@ use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::texts;
 use super::tools::{TOOLS, Tool};
 
+pub use super::action_group::Group;
+
 /// What a drag over a view does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DragIntent {
@@ -509,47 +511,6 @@ impl Action {
                 | Self::Undo
                 | Self::Redo
         )
-    }
-}
-
-/// The parts of the keyboard table in the help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Opening and saving.
-    Files,
-    /// The model, proposals and labels.
-    Segmenting,
-    /// What the left button does.
-    Tools,
-    /// Through the scan.
-    Slices,
-    /// How it is shown.
-    Views,
-    /// Help itself.
-    Help,
-}
-
-impl Group {
-    /// In the order of the help.
-    pub const ALL: [Self; 6] = [
-        Self::Slices,
-        Self::Tools,
-        Self::Segmenting,
-        Self::Views,
-        Self::Files,
-        Self::Help,
-    ];
-
-    /// The heading.
-    pub fn title(self) -> &'static str {
-        texts::of(match self {
-            Self::Files => "Files",
-            Self::Segmenting => "Segmenting",
-            Self::Tools => "Tools",
-            Self::Slices => "Slices",
-            Self::Views => "Views",
-            Self::Help => "Help",
-        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The window: draws the session, and returns what the user asks for. It changes nothing itself.
 
+mod action_group;
 pub mod actions;
 pub mod archive;
 pub mod arrangement;

@@ -303,7 +303,7 @@ mod tilted {
         let values = (0..grid.len())
             .map(|n| ramp(grid.world_from_voxel(grid.voxel_at(n).center()).0) as f32);
         let voxels = VoxelData::F32(values.collect());
-        let image = ImageVolume::new(grid, voxels, Rescale::default(), Modality::Mr);
+        let image = ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Mr);
         let table = LabelTable::default();
         let scene = Scene {
             image: &image,

@@ -162,7 +162,7 @@ fn a_ball_paints_in_the_turned_plane_and_what_needs_voxel_slices_is_refused_with
     let painted = bench.case().voxel_count(value);
     // The window's pixels and these may be apart by a rounding.
     assert!(
-        painted > 10 && differ * 20 <= painted as usize,
+        painted > 10 && differ * 20 <= painted,
         "{differ} of {painted}"
     );
     let steps = bench.case().history().undo_len();
