@@ -12,7 +12,7 @@ use prosector::engine::{Engine, Event, JobId, Request};
 use prosector::geometry::VoxelIndex;
 use prosector::io::{OpenOptions, open_scan};
 use prosector::models::{DeviceChoice, ScanKey, open_model};
-use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet};
 use prosector::util::{JobContext, peak_memory_mb};
 use prosector::volume::phantom::phantom;
 use prosector::volume::{ImageVolume, Modality};
@@ -55,11 +55,13 @@ impl Bench {
         self.engine.submit(Request::Prompt {
             scan: ScanKey(1),
             image: Arc::clone(&self.image),
-            prompts: PromptSet {
-                clicks: vec![click],
-                target_box: None,
+            asked: Asked {
+                prompts: PromptSet {
+                    clicks: vec![click],
+                    ..PromptSet::default()
+                },
+                ..Asked::default()
             },
-            prior: None,
         })
     }
 

@@ -18,6 +18,7 @@ use prosector::models::autoprosam::{AutoProSamConfig, AutoProSamNet, GeneratorCo
 use prosector::models::checkpoint::{Loader, WeightMap};
 use prosector::models::desam::{Pimm, PimmConfig};
 use prosector::models::masam::{AdapterPlaces, MaSam, MasamConfig, Mode};
+use prosector::models::ops;
 use prosector::models::prosector1::{self, IMAGE_CHANNELS, PROMPT_CHANNELS, ProsectorNet};
 use prosector::models::sam::{
     DecoderConfig, EncoderConfig, ImageEncoder, PromptConfig, SamConfig, TransformerConfig,
@@ -69,10 +70,26 @@ fn device(choice: &str) -> Device {
 
 /// What a case computes, its network and inputs made.
 fn network(case: &str, device: &Device) -> Box<dyn Fn()> {
-    match case.strip_prefix("prosector1_") {
-        Some(part) => in_the_box(part, device),
+    if let Some(part) = case.strip_prefix("prosector1_") {
+        return in_the_box(part, device);
+    }
+    match case.strip_prefix("conv_") {
+        Some(shape) => convolution(shape, device),
         None => published(case, device),
     }
+}
+
+/// A convolution of 3×3×3 by `IN_OUT_SIDE_STRIDE`.
+fn convolution(shape: &str, device: &Device) -> Box<dyn Fn()> {
+    let numbers: Vec<usize> = shape.split('_').filter_map(|n| n.parse().ok()).collect();
+    let [from, to, side, stride] = numbers[..] else {
+        panic!("no shape {shape}: channels in and out, side, stride");
+    };
+    let random = |shape: [usize; 5]| Tensor::<5>::random(shape, Distribution::Default, device);
+    let x = random([1, side, side, side, from]);
+    let weight = random([1, 1, 27, from, to]).reshape([27, from, to]);
+    let kernel = ([3; 3], [stride; 3]);
+    Box::new(move || drop(ops::convolve3d(vec![x.clone()], weight.clone(), kernel)))
 }
 
 /// The model in the box on random regions: `encode`, `click`, `automatic`, or `train_N`, a step of N samples with two

@@ -2,6 +2,7 @@
 
 mod labels;
 mod pacs;
+mod teach;
 mod values;
 mod worklist;
 
@@ -15,7 +16,10 @@ use crate::volume::{ColourMap, Modality};
 
 pub use labels::*;
 pub use pacs::*;
-pub use values::{BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, SizeArg, ValuePair, VoxelArg};
+pub use teach::TeachArgs;
+pub use values::{
+    BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, LineArg, SizeArg, ValuePair, VoxelArg,
+};
 pub use worklist::*;
 
 /// Interactive 3D segmentation of medical scans. Not for clinical use.
@@ -67,6 +71,8 @@ pub enum Command {
     Models(ModelsCommand),
     /// Train a model as a configuration file says.
     Train(TrainArgs),
+    /// Let a model learn from a few corrected cases, and show that it got better.
+    Teach(TeachArgs),
     /// Compare our networks with recordings of the authors' code.
     Parity(ParityArgs),
     /// List the unsaved work that windows left behind, or write its labels to a file.
@@ -152,7 +158,7 @@ pub struct ConvertArgs {
 
 /// `prosector segment`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks", "scribbles", "lassos"]).required(true).multiple(true))]
 pub struct SegmentArgs {
     /// The scan.
     #[command(flatten)]
@@ -167,7 +173,7 @@ pub struct SegmentArgs {
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
     /// Find the model's structures without a prompt.
-    #[arg(long, conflicts_with_all = ["target_box", "clicks", "world", "prior"])]
+    #[arg(long, conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos", "world", "prior"])]
     pub auto: bool,
     /// Only these structures.
     #[arg(
@@ -175,7 +181,7 @@ pub struct SegmentArgs {
         value_name = "NAME,..",
         value_delimiter = ',',
         requires = "auto",
-        conflicts_with_all = ["target_box", "clicks"]
+        conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos"]
     )]
     pub structures: Option<Vec<String>>,
     /// Another image of the same grid, for a model that takes several: the name that the model's card has for it, and the
@@ -202,7 +208,27 @@ pub struct SegmentArgs {
         action = clap::ArgAction::Append
     )]
     pub clicks: Vec<ClickArg>,
-    /// Clicks and box are in millimetres, RAS, instead of voxels.
+    /// A line through voxels of the target, or with `,neg` of what does not belong to it, in one slice; may be repeated.
+    #[arg(
+        long = "scribble",
+        value_name = "I,J,K,I,J,K,..[,neg]",
+        allow_hyphen_values = true,
+        action = clap::ArgAction::Append
+    )]
+    pub scribbles: Vec<LineArg>,
+    /// How wide scribbles are; without it two voxels of the slice.
+    #[arg(long, value_name = "MM", requires = "scribbles", value_parser = values::width)]
+    pub scribble_width: Option<f64>,
+    /// The corners of a closed line around the target, or with `,neg` around what does not belong to it, in one slice; may
+    /// be repeated.
+    #[arg(
+        long = "lasso",
+        value_name = "I,J,K,I,J,K,..[,neg]",
+        allow_hyphen_values = true,
+        action = clap::ArgAction::Append
+    )]
+    pub lassos: Vec<LineArg>,
+    /// Prompts are in millimetres, RAS, instead of voxels.
     #[arg(long)]
     pub world: bool,
     /// Also write how uncertain each voxel is, in percent: 100 where in and out are equally likely (.nii, .nii.gz, .nrrd, .mha).
@@ -328,6 +354,22 @@ pub enum ModelsCommand {
     Calibrate(CalibrateArgs),
     /// Import checkpoint files as their authors publish them; nothing in them is ever executed.
     Import(ImportArgs),
+    /// Use a model from now on where none is named; an adapter file is installed first.
+    Use {
+        /// An installed model, or an adapter that `teach` wrote.
+        #[arg(value_name = "ID|ADAPTER")]
+        model: String,
+    },
+    /// Go back to the model that was used before.
+    Rollback,
+    /// Write a model that was taught as an adapter file, for a colleague.
+    Export {
+        /// The taught model.
+        id: String,
+        /// The adapter file to write.
+        #[arg(short, long, value_name = "ADAPTER")]
+        output: PathBuf,
+    },
 }
 
 /// `prosector models calibrate`

@@ -19,6 +19,15 @@ pub struct ClickArg {
     pub negative: bool,
 }
 
+/// One `--scribble` or `--lasso`: points, and whether they are outside the target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineArg {
+    /// Voxel indices, or millimetres with `--world`; one at least.
+    pub points: Vec<[f64; 3]>,
+    /// The target is not here.
+    pub negative: bool,
+}
+
 /// One `--box`: two corners.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoxArg {
@@ -154,6 +163,25 @@ impl FromStr for ClickArg {
     }
 }
 
+impl FromStr for LineArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (numbers, negative) = match text.rsplit_once(',') {
+            Some((numbers, "neg")) => (numbers, true),
+            _ => (text, false),
+        };
+        let read = |n: &str| n.trim().parse::<f64>().ok().filter(|v| v.is_finite());
+        let numbers: Option<Vec<f64>> = numbers.split(',').map(read).collect();
+        let points = numbers.filter(|numbers| numbers.len() % 3 == 0);
+        let points = points.ok_or("give points I,J,K,I,J,K,.., such as 12,30,7,15,32,7")?;
+        Ok(Self {
+            points: points.chunks_exact(3).map(|p| [p[0], p[1], p[2]]).collect(),
+            negative,
+        })
+    }
+}
+
 /// A range of steps, `FIRST..LAST`, the last not included.
 pub(super) fn steps(text: &str) -> Result<Range<usize>, String> {
     let ends = text.split_once("..").and_then(|(first, last)| {
@@ -276,6 +304,11 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
 /// A length in millimetres.
 pub(super) fn tolerance(text: &str) -> Result<f64, String> {
     number_within(text, 0.0..=1e6).ok_or_else(|| "give millimetres, 0 or more".to_owned())
+}
+
+/// The width of a line in millimetres.
+pub(super) fn width(text: &str) -> Result<f64, String> {
+    number_within(text, 0.1..=50.0).ok_or_else(|| "give millimetres, 0.1 to 50".to_owned())
 }
 
 /// Seconds.

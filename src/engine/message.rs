@@ -4,9 +4,10 @@ use std::error::Error;
 use std::sync::Arc;
 
 use crate::models::{AutoResult, ComputeDevice, ModelCard, PromptedResult, ScanKey, Segmenter};
-use crate::prompt::PromptSet;
+use crate::prompt::Asked;
 use crate::util::JobContext;
-use crate::volume::{ImageVolume, Mask};
+use crate::volume::ImageVolume;
+use crate::volume::morphology::Crop;
 
 /// Names a submitted request in events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,10 +33,18 @@ pub enum Request {
         scan: ScanKey,
         /// The scan.
         image: Arc<ImageVolume>,
-        /// Clicks and box on the scan's grid.
-        prompts: PromptSet,
-        /// The target so far, on the scan's grid; refined, not merged.
-        prior: Option<Arc<Mask>>,
+        /// What is asked, on the scan's grid.
+        asked: Asked,
+    },
+    /// What a prompt would find that nobody has made yet. Everything else goes first, and what comes later is answered as if
+    /// this had never been asked.
+    Preview {
+        /// Identifies the scan for caches.
+        scan: ScanKey,
+        /// The scan.
+        image: Arc<ImageVolume>,
+        /// What would be asked, on the scan's grid.
+        asked: Asked,
     },
     /// Work that nobody waits for, such as computing ahead. What a user waits for goes first.
     Background {
@@ -104,7 +113,9 @@ impl Request {
             Self::Background { task } | Self::Training { task } => {
                 matches!(task.0, Work::WithModel(_))
             }
-            Self::Auto { .. } | Self::Prompt { .. } | Self::DropCaches => true,
+            Self::Auto { .. } | Self::Prompt { .. } | Self::Preview { .. } | Self::DropCaches => {
+                true
+            }
         }
     }
 }
@@ -161,6 +172,13 @@ pub enum Event {
         result: PromptedResult,
         /// Wall time of the job, with what went before it meanwhile.
         seconds: f64,
+    },
+    /// A preview ended well.
+    FinishedPreview {
+        /// The job.
+        id: JobId,
+        /// What would be found, if anything.
+        region: Option<Crop>,
     },
     /// A task ended well.
     FinishedTask {

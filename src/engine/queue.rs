@@ -10,6 +10,8 @@ use super::{JobId, Request};
 /// Which jobs go before which, the last first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
+    /// Nobody has asked for it, and only the latest matters.
+    Preview,
     /// Takes hours.
     Training,
     /// Nobody waits for it, as for what is computed ahead.
@@ -30,7 +32,19 @@ impl Request {
             Self::Background { .. } => Priority::Background,
             Self::Auto { .. } => Priority::Automatic,
             Self::Prompt { .. } => Priority::Prompt,
+            Self::Preview { .. } => Priority::Preview,
             Self::DropCaches => Priority::Upkeep,
+        }
+    }
+}
+
+impl Priority {
+    /// Whether a new job makes others pointless, waiting or running.
+    fn supersedes(self, other: Self) -> bool {
+        match self {
+            Self::Prompt => matches!(other, Self::Prompt | Self::Preview),
+            Self::Preview => other == Self::Preview,
+            _ => false,
         }
     }
 }
@@ -63,8 +77,9 @@ struct Running {
 
 /// Jobs that wait, the one that runs, and those that give way to it in the middle of their work.
 ///
-/// Rules: a new prompt supersedes prompts that wait or run (the latest wins). Jobs of a higher [`Priority`] run before
-/// others, those under way included; within a priority the order is kept.
+/// Rules: a new prompt supersedes prompts that wait or run (the latest wins), and previews; a new preview supersedes
+/// previews. Jobs of a higher [`Priority`] run before others, those under way included; within a priority the order is
+/// kept.
 #[derive(Default)]
 pub struct Queue {
     waiting: VecDeque<(JobId, Request)>,
@@ -76,19 +91,18 @@ impl Queue {
     /// Adds a job and applies the rules.
     pub fn push(&mut self, id: JobId, request: Request) -> Superseded {
         let mut superseded = Superseded::default();
-        if request.priority() == Priority::Prompt {
-            self.waiting.retain(|(waiting, other)| {
-                let keeps = other.priority() != Priority::Prompt;
-                if !keeps {
-                    superseded.dropped.push(*waiting);
-                }
-                keeps
-            });
-            let mut running = self.running.iter();
-            if let Some(prompt) = running.find(|r| r.priority == Priority::Prompt) {
-                prompt.cancel.cancel();
-                superseded.stopping = Some(prompt.id);
+        let priority = request.priority();
+        self.waiting.retain(|(waiting, other)| {
+            let keeps = !priority.supersedes(other.priority());
+            if !keeps {
+                superseded.dropped.push(*waiting);
             }
+            keeps
+        });
+        let running = self.running.iter();
+        for pointless in running.filter(|r| priority.supersedes(r.priority)) {
+            pointless.cancel.cancel();
+            superseded.stopping = Some(pointless.id);
         }
         self.waiting.push_back((id, request));
         superseded

@@ -10,6 +10,7 @@ use crossbeam_channel::Sender;
 
 use crate::models::{ModelError, Segmenter};
 use crate::util::{CancelToken, JobContext};
+use crate::volume::morphology::Crop;
 
 use super::message::Failure;
 use super::queue::{CancelOutcome, Queue, Superseded};
@@ -334,19 +335,18 @@ fn perform(
                 seconds: seconds(),
             }))
         }
-        Request::Prompt {
-            scan,
-            image,
-            prompts,
-            prior,
-        } => {
-            let prior = prior.as_deref();
-            let result = model?.segment_prompted(&image, scan, &prompts, prior, ctx)?;
+        Request::Prompt { scan, image, asked } => {
+            let result = model?.segment_asked(&image, scan, &asked, ctx)?;
             Ok(Some(Event::FinishedPrompt {
                 id,
                 result,
                 seconds: seconds(),
             }))
+        }
+        Request::Preview { scan, image, asked } => {
+            let mask = model?.preview(&image, scan, &asked, ctx)?;
+            let region = Crop::of_mask(&mask);
+            Ok(Some(Event::FinishedPreview { id, region }))
         }
         Request::Background { task } | Request::Training { task } => {
             task.run(model, ctx)?;

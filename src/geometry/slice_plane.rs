@@ -222,19 +222,27 @@ impl SliceView {
         std::array::from_fn(|_| traces.next().unwrap_or(DVec2::X))
     }
 
-    /// The voxel that many steps off a tilted plane, towards the patient's head, front or right, clamped into the volume. A
+    /// The place on the plane that is nearest to another, in mm.
+    pub fn onto(&self, place: VoxelPoint) -> VoxelPoint {
+        let place = self.grid.world_from_voxel(place);
+        let onto = place.0 - self.normal_mm() * self.distance_mm(place);
+        self.grid.voxel_from_world(WorldPoint(onto))
+    }
+
+    /// The view with a place, brought onto its plane, in the middle.
+    pub fn centered_on(mut self, place: WorldPoint) -> Self {
+        self.center = self.onto(self.grid.voxel_from_world(place));
+        self
+    }
+
+    /// The place that many steps off a tilted plane, towards the patient's head, front or right, clamped into the volume. A
     /// step is a voxel along the axis that the normal is nearest to.
-    pub fn stepped_off(&self, from: VoxelIndex, steps: i64) -> VoxelIndex {
+    pub fn stepped_off(&self, from: VoxelPoint, steps: i64) -> VoxelPoint {
         let normal = self.grid.affine.inverse().matrix3 * self.normal_mm();
         let longest = normal.abs().max_element();
         let towards = normal[self.frame.normal].signum() * self.step_sign() as f64;
         let step = normal / longest * towards;
-        let to = VoxelPoint(from.center().0 + step * steps as f64)
-            .nearest()
-            .0;
-        VoxelIndex(std::array::from_fn(|d| {
-            to[d].clamp(0, self.grid.dims[d] as i64 - 1)
-        }))
+        self.grid.clamped(VoxelPoint(from.0 + step * steps as f64))
     }
 
     /// The grid that is looked at.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::prompt::PromptSet;
+use crate::prompt::{DrawingKind, PromptSet};
 use crate::volume::{ImageVolume, Modality};
 
-use super::ModelError;
 use super::checkpoint::CheckpointError;
 use super::system::system_named;
+use super::{ModelError, Taught};
 
 /// One structure that a model finds without a prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,12 @@ pub struct ModelCard {
     pub clicks: bool,
     /// Takes a 3D box.
     pub boxes: bool,
+    /// Takes scribbles.
+    #[serde(default)]
+    pub scribbles: bool,
+    /// Takes lassos.
+    #[serde(default)]
+    pub lassos: bool,
     /// Names of the images of one grid that it takes at once; empty where it takes one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
@@ -86,6 +92,9 @@ pub struct ModelCard {
     /// licence is the program's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+    /// How it was taught by a user, and upon which base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taught: Option<Taught>,
     /// The system's own settings: the sizes of its network, and how scans are prepared for it.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
     pub config: toml::Table,
@@ -98,6 +107,8 @@ impl ModelCard {
             (self.automatic, "automatic"),
             (self.clicks, "clicks"),
             (self.boxes, "box"),
+            (self.scribbles, "scribbles"),
+            (self.lassos, "lassos"),
         ];
         let taken: Vec<&str> = kinds.iter().filter(|k| k.0).map(|k| k.1).collect();
         taken.join(", ")
@@ -173,10 +184,14 @@ impl ModelCard {
     /// Refuses prompts that the model does not take, rather than ignoring them.
     ///
     /// # Errors
-    /// Clicks or a box that it does not take.
+    /// Clicks, a box, scribbles or lassos that it does not take.
     pub fn check_prompts(&self, prompts: &PromptSet) -> Result<(), ModelError> {
         self.check(self.clicks || prompts.clicks.is_empty(), "takes no clicks")?;
-        self.check(self.boxes || prompts.target_box.is_none(), "takes no box")
+        self.check(self.boxes || prompts.target_box.is_none(), "takes no box")?;
+        let has = |kind| prompts.drawings.iter().any(|d| d.kind == kind);
+        let scribbled = has(DrawingKind::Scribble);
+        self.check(self.scribbles || !scribbled, "takes no scribbles")?;
+        self.check(self.lassos || !has(DrawingKind::Lasso), "takes no lassos")
     }
 
     /// What to say where time is the third axis of a scan that the model takes for a volume.

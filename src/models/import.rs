@@ -12,14 +12,14 @@ use super::system::{
     FoldChoice, FolderSource, ImportSource, Imported, ImportedFolder, Importer, System,
     TrainingState, system_named, systems,
 };
-use super::{DeviceChoice, ModelCard, ModelError, install_model};
+use super::{DeviceChoice, ModelCard, ModelError, install_model, nninteractive, nnunet};
 
 /// What a card says of the licence where nobody stated it.
 const UNKNOWN_LICENCE: &str =
     "not stated when it was imported: ask the authors before passing results or weights on";
 
 /// What to import, and as what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
     /// Checkpoint files, or the folder of a system that reads one.
     pub files: Vec<PathBuf>,
@@ -45,6 +45,21 @@ pub struct ImportOptions {
     pub licence: Option<String>,
     /// Store 2 bytes a value.
     pub half: bool,
+}
+
+/// Whether a licence, in the words in which weights come with it, does not allow every use.
+pub fn is_limited(licence: &str) -> bool {
+    const LIMITS: [&str; 3] = ["NC", "non-commercial", "licence number"];
+    LIMITS.iter().any(|word| licence.contains(word))
+}
+
+/// The system that a trained model's folder is for.
+pub fn folder_system(folder: &Path) -> &'static str {
+    if nninteractive::is_checkpoint_folder(folder) {
+        nninteractive::SYSTEM.name
+    } else {
+        nnunet::SYSTEM.name
+    }
 }
 
 /// Imports checkpoint files or a folder as a model of ours; it is opened once before it counts as installed. `accept` is
@@ -83,6 +98,8 @@ pub fn import_model(
         automatic: model.automatic,
         clicks: model.clicks,
         boxes: model.boxes,
+        scribbles: model.scribbles,
+        lassos: model.lassos,
         structures: found.structures,
         channels: found.channels,
         licence: options

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use crate::prompt::PromptSet;
+use crate::prompt::{Asked, OtherLabels, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
@@ -21,6 +21,10 @@ pub(crate) struct Query<'a> {
     pub image: &'a ImageVolume,
     /// What the card's channels want after the first, on the same grid.
     pub others: &'a [Arc<ImageVolume>],
+    /// What a prompted target is not, because other labels have it; the mask is cleared of it in any case.
+    pub beside: Option<&'a OtherLabels>,
+    /// Nothing may be kept of the answer that would change a later one.
+    pub is_preview: bool,
     /// Identifies the scan for caches.
     pub scan: ScanKey,
     pub ctx: &'a JobContext,
@@ -141,14 +145,37 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
         prior: Option<&Mask>,
         ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        self.card.check_prompts(prompts)?;
-        let prompts = prompts.on_grid(image.grid())?;
-        no_value::check_clicks(image, &prompts)?;
-        let query = self.query(image, scan, ctx);
-        let mut result = self.pipeline.prompted(query, &prompts, prior)?;
-        no_value::clear_mask(image, &mut result.mask);
-        result.warnings.extend(self.card.time_warning(image));
-        Ok(result)
+        self.prompted(self.query(image, scan, ctx), prompts, prior)
+    }
+
+    fn segment_asked(
+        &self,
+        image: &ImageVolume,
+        scan: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        let query = Query {
+            beside: asked.others.as_ref(),
+            ..self.query(image, scan, ctx)
+        };
+        self.prompted(query, &asked.prompts, asked.prior.as_deref())
+    }
+
+    fn preview(
+        &self,
+        image: &ImageVolume,
+        scan: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<Mask, ModelError> {
+        let query = Query {
+            beside: asked.others.as_ref(),
+            is_preview: true,
+            ..self.query(image, scan, ctx)
+        };
+        let result = self.prompted(query, &asked.prompts, asked.prior.as_deref());
+        Ok(result?.mask)
     }
 
     fn drop_caches(&self) {
@@ -156,7 +183,25 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
     }
 }
 
-impl<P> Loaded<P> {
+impl<P: Pipeline> Loaded<P> {
+    fn prompted(
+        &self,
+        query: Query<'_>,
+        prompts: &PromptSet,
+        prior: Option<&Mask>,
+    ) -> Result<PromptedResult, ModelError> {
+        let image = query.image;
+        self.card.check_prompts(prompts)?;
+        let prompts = prompts.on_grid(image.grid())?;
+        no_value::check_clicks(image, &prompts)?;
+        let mut result = self.pipeline.prompted(query, &prompts, prior)?;
+        no_value::clear_mask(image, &mut result.mask);
+        if let Some(others) = query.beside {
+            others.clear(&mut result.mask);
+        }
+        result.warnings.extend(self.card.time_warning(image));
+        Ok(result)
+    }
     fn query<'a>(
         &'a self,
         image: &'a ImageVolume,
@@ -167,6 +212,8 @@ impl<P> Loaded<P> {
             card: &self.card,
             image,
             others: &[],
+            beside: None,
+            is_preview: false,
             scan,
             ctx,
         }

@@ -8,6 +8,7 @@ mod card;
 mod certainty;
 pub mod checkpoint;
 pub(crate) mod checksum;
+mod chosen;
 pub(crate) mod classes;
 pub(crate) mod compute;
 pub mod desam;
@@ -31,6 +32,7 @@ pub(crate) mod slices;
 pub mod sliding_window;
 pub mod swinunetr;
 mod system;
+pub(crate) mod taught;
 pub mod threedsam;
 pub mod trace;
 pub mod trust;
@@ -39,12 +41,16 @@ pub(crate) mod window_model;
 
 pub use card::{ModelCard, Structure};
 pub use certainty::{Certainty, UncertainPart};
+pub use chosen::{choose_model, chosen_model, roll_back};
 pub use device::{ComputeDevice, DeviceChoice};
-pub use import::{ImportOptions, import_model};
+pub use import::{ImportOptions, folder_system, import_model, is_limited};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
 pub use registry::{installed_models, open_model, open_uncalibrated, verify_model};
+pub(crate) use registry::{open_stored, stored_model};
 pub use segmenter::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter};
 pub use system::{
     FoldChoice, FolderSource, ImportSource, Imported, ImportedFolder, Importer, StoredModel,
     System, TrainingState, system_named, systems,
 };
+pub use taught::{Compared, Taught, TaughtStructure, Verdict};
+pub use taught::{export_adapter, install_adapter};

@@ -39,6 +39,13 @@ impl<K: PartialEq, T: Clone> Recent<K, T> {
         Some(found)
     }
 
+    /// As [`Self::find_where`]; which go first stays as it was.
+    pub fn peek_where(&self, fits: impl Fn(&K) -> bool) -> Option<T> {
+        let entries = self.lock();
+        let found = entries.iter().find(|(key, _)| fits(key));
+        found.map(|(_, result)| result.clone())
+    }
+
     /// Keeps a result, in the place of another for the same key.
     pub fn insert(&self, key: K, result: T) {
         let mut entries = self.lock();
@@ -85,6 +92,12 @@ mod tests {
             recent.find_where(|k| *k < 10),
             Some("c"),
             "the one used last"
+        );
+        assert_eq!(recent.peek_where(|k| *k == 1), Some("d"));
+        assert_eq!(
+            recent.find_where(|_| true),
+            Some("c"),
+            "a look uses nothing"
         );
         assert_eq!(recent.find_or(1, || unreachable!()), "d");
         assert_eq!(recent.find_or(4, || "e"), "e");

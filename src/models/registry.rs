@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use super::checkpoint::{TensorFile, WeightMap};
 use super::checksum::verify;
+use super::chosen::chosen_model;
 use super::system::system_named;
 use super::trust::Trust;
-use super::{DeviceChoice, ModelCard, ModelError, Segmenter, StoredModel, installed};
+use super::{DeviceChoice, ModelCard, ModelError, Segmenter, StoredModel, installed, taught};
 
 /// A model that is part of the program.
 struct Boxed {
@@ -94,7 +95,15 @@ fn stored_at(path: &Path) -> Result<StoredModel, ModelError> {
     })
 }
 
-fn open(stored: StoredModel, device: DeviceChoice) -> Result<Box<dyn Segmenter>, ModelError> {
+/// Opens a model upon its base, where it was taught.
+pub(crate) fn open_stored(
+    stored: StoredModel,
+    device: DeviceChoice,
+) -> Result<Box<dyn Segmenter>, ModelError> {
+    if let Some(card) = stored.card.taught.clone() {
+        let base = stored_model(Some(&card.base))?;
+        return taught::open(stored, &card, base, device);
+    }
     let system = system_named(&stored.card.system).ok_or_else(|| {
         ModelError::Unsupported(format!(
             "the model '{}' is of the system '{}', which this program does not know: install a newer one",
@@ -104,7 +113,27 @@ fn open(stored: StoredModel, device: DeviceChoice) -> Result<Box<dyn Segmenter>,
     (system.open)(stored, device)
 }
 
-/// Opens a model by its id (`None`: the one in the box), or by the path of its card (`.toml`), on a device.
+/// A model as it is kept, by its id or the path of its card; `None`: the one in the box.
+///
+/// # Errors
+/// No such model, weights that are damaged.
+pub(crate) fn stored_model(id: Option<&str>) -> Result<StoredModel, ModelError> {
+    match id.and_then(card_of) {
+        Some(path) => {
+            let stored = stored_at(&path)?;
+            Ok(StoredModel {
+                trust: Trust::beside(&path, &stored.card)?,
+                ..stored
+            })
+        }
+        None => {
+            let (model, card) = find(id)?;
+            model.stored(card)
+        }
+    }
+}
+
+/// Opens a model by its id (`None`: the one in the box, unless another was chosen), or by the path of its card (`.toml`), on a device.
 ///
 /// # Errors
 /// No such model, weights that are damaged, a device that cannot be had.
@@ -112,20 +141,11 @@ pub fn open_model(
     id: Option<&str>,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    let stored = match id.and_then(card_of) {
-        Some(path) => {
-            let stored = stored_at(&path)?;
-            StoredModel {
-                trust: Trust::beside(&path, &stored.card)?,
-                ..stored
-            }
-        }
-        None => {
-            let (model, card) = find(id)?;
-            model.stored(card)?
-        }
+    let chosen = match id {
+        Some(_) => None,
+        None => chosen_model(),
     };
-    open(stored, device)
+    open_stored(stored_model(id.or(chosen.as_deref()))?, device)
 }
 
 /// Opens the model of a card as if nothing had been learnt of its answers yet.
@@ -136,7 +156,7 @@ pub fn open_uncalibrated(
     card_path: &Path,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    open(stored_at(card_path)?, device)
+    open_stored(stored_at(card_path)?, device)
 }
 
 /// The card that an id stands for, where it is no model of the program.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::prompt::{PromptError, PromptSet};
+use crate::prompt::{Asked, PromptError, PromptSet};
 use crate::util::{Cancelled, JobContext, short_debug};
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
 
@@ -192,6 +192,40 @@ pub trait Segmenter: Send + Sync {
         prior: Option<&Mask>,
         ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError>;
+
+    /// As [`Self::segment_prompted`] beside other labels, of which the mask has no voxel.
+    fn segment_asked(
+        &self,
+        image: &ImageVolume,
+        key: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        let prior = asked.prior.as_deref();
+        let mut result = self.segment_prompted(image, key, &asked.prompts, prior, ctx)?;
+        if let Some(others) = &asked.others {
+            others.clear(&mut result.mask);
+        }
+        Ok(result)
+    }
+
+    /// The mask that [`Self::segment_asked`] would give, which afterwards gives what it would have given without this: of
+    /// what is kept between prompts only what changes no answer is.
+    ///
+    /// # Errors
+    /// As there; and by a model that cannot answer without remembering it.
+    fn preview(
+        &self,
+        _image: &ImageVolume,
+        _key: ScanKey,
+        _asked: &Asked,
+        _ctx: &JobContext,
+    ) -> Result<Mask, ModelError> {
+        Err(ModelError::Unsupported(format!(
+            "the model '{}' has no preview of clicks",
+            self.card().id
+        )))
+    }
 
     /// Forgets what was cached of scans.
     fn drop_caches(&self);

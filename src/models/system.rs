@@ -45,6 +45,10 @@ pub struct Imported {
     pub clicks: bool,
     /// Takes a 3D box.
     pub boxes: bool,
+    /// Takes scribbles.
+    pub scribbles: bool,
+    /// Takes lassos.
+    pub lassos: bool,
     /// Foreground classes of the automatic path; 0 where it has none.
     pub classes: usize,
     /// One sentence: what it is.

@@ -1,10 +1,16 @@
-//! What a user points at: clicks and a 3D box, on the scan's own voxel grid.
+//! What a user points at: clicks, a 3D box, scribbles and lassos, on the scan's own voxel grid.
 
+mod drawing;
+mod other_labels;
 mod simulated;
 
-use crate::geometry::{VoxelBox, VoxelIndex};
-use crate::volume::Grid;
+use std::sync::Arc;
 
+use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::volume::{Grid, Mask};
+
+pub use drawing::{Drawing, DrawingKind};
+pub use other_labels::OtherLabels;
 pub use simulated::{correcting_click, loosened_box};
 
 /// Whether a click says "this is it" or "this is not".
@@ -26,12 +32,45 @@ pub struct Click {
 }
 
 /// Everything pointed at for one target.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PromptSet {
     /// Clicks in the order they were made.
     pub clicks: Vec<Click>,
     /// The 3D box, corners included.
     pub target_box: Option<VoxelBox>,
+    /// Scribbles and lassos in the order they were drawn.
+    pub drawings: Vec<Drawing>,
+}
+
+/// A click or a drawing.
+#[derive(Debug, Clone, Copy)]
+pub enum Pointed<'a> {
+    /// A click.
+    Click(&'a Click),
+    /// A scribble or a lasso.
+    Drawing(&'a Drawing),
+}
+
+impl Pointed<'_> {
+    /// Whether it says "this is it".
+    pub fn is_positive(self) -> bool {
+        let polarity = match self {
+            Self::Click(click) => click.polarity,
+            Self::Drawing(drawing) => drawing.polarity,
+        };
+        polarity == Polarity::Positive
+    }
+}
+
+/// What a model is asked about one target.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// What was pointed at, on the scan's grid.
+    pub prompts: PromptSet,
+    /// The target so far, on the scan's grid; refined, not merged.
+    pub prior: Option<Arc<Mask>>,
+    /// What the target is not, because other labels have it.
+    pub others: Option<OtherLabels>,
 }
 
 /// Why prompts cannot be used on a scan.
@@ -46,6 +85,11 @@ pub enum PromptError {
     /// A box has no voxel inside the scan.
     #[error("the box has no voxel inside the scan of {0}x{1}x{2} voxels: give corners inside it")]
     BoxOutside(usize, usize, usize),
+    /// A scribble or lasso has no voxel of the scan.
+    #[error(
+        "the {0} covers no voxel of the scan: draw it on the scan, a lasso with three corners at least"
+    )]
+    NothingDrawn(&'static str),
 }
 
 /// Share of a box's sides that a target may reach beyond it on either side, where a target so far and clicks correct what
@@ -72,12 +116,72 @@ impl PromptSet {
         let clicked = self
             .positive()
             .map(|c| VoxelBox::from_corners(c.voxel, c.voxel));
-        Some(clicked.fold(reach, VoxelBox::union))
+        let drawn = self.drawn(DrawingKind::Scribble, Polarity::Positive);
+        let drawn = drawn.map(|d| d.region.bounds);
+        Some(clicked.chain(drawn).fold(reach, VoxelBox::union))
+    }
+
+    /// The drawings of a kind that say the same.
+    pub fn drawn(&self, kind: DrawingKind, polarity: Polarity) -> impl Iterator<Item = &Drawing> {
+        let is_it = move |d: &&Drawing| d.kind == kind && d.polarity == polarity;
+        self.drawings.iter().filter(is_it)
+    }
+
+    /// Clicks and drawings in the order in which they were made.
+    pub fn in_order(&self) -> Vec<Pointed<'_>> {
+        let mut drawings = self.drawings.iter().peekable();
+        let mut order = Vec::with_capacity(self.pointed_count());
+        for (n, click) in self.clicks.iter().enumerate() {
+            while let Some(drawing) = drawings.next_if(|d| d.clicks_before <= n) {
+                order.push(Pointed::Drawing(drawing));
+            }
+            order.push(Pointed::Click(click));
+        }
+        order.extend(drawings.map(Pointed::Drawing));
+        order
+    }
+
+    /// Adds clicks, then drawings; a box takes the place of the one before.
+    pub fn add(&mut self, added: Self) {
+        self.clicks.extend(added.clicks);
+        let clicks_before = self.clicks.len();
+        let drawings = added.drawings.into_iter();
+        self.drawings.extend(drawings.map(|drawing| Drawing {
+            clicks_before,
+            ..drawing
+        }));
+        self.target_box = added.target_box.or(self.target_box);
+    }
+
+    /// Bytes that it takes in memory.
+    pub fn bytes(&self) -> usize {
+        let drawn = self.drawings.iter().map(|d| d.region.voxels.len());
+        size_of_val(self.clicks.as_slice()) + drawn.sum::<usize>()
+    }
+
+    /// Number of clicks and drawings.
+    pub fn pointed_count(&self) -> usize {
+        self.clicks.len() + self.drawings.len()
+    }
+
+    /// The box, and the first `count` clicks and drawings.
+    pub fn first(&self, count: usize) -> Self {
+        let mut first = Self {
+            target_box: self.target_box,
+            ..Self::default()
+        };
+        for pointed in self.in_order().into_iter().take(count) {
+            match pointed {
+                Pointed::Click(click) => first.clicks.push(*click),
+                Pointed::Drawing(drawing) => first.drawings.push(drawing.clone()),
+            }
+        }
+        first
     }
 
     /// Whether nothing was pointed at.
     pub fn is_empty(&self) -> bool {
-        self.clicks.is_empty() && self.target_box.is_none()
+        self.pointed_count() == 0 && self.target_box.is_none()
     }
 
     /// Checks that the prompts lie on `grid` and clips the box to it.
@@ -90,6 +194,13 @@ impl PromptSet {
             let [i, j, k] = c.voxel.0;
             return Err(PromptError::ClickOutside(i, j, k, ni, nj, nk));
         }
+        let is_beside = |d: &&Drawing| {
+            let bounds = d.region.bounds;
+            bounds.clipped(grid.dims) != Some(bounds)
+        };
+        if let Some(drawing) = self.drawings.iter().find(is_beside) {
+            return Err(PromptError::NothingDrawn(drawing.kind.title()));
+        }
         let target_box = match self.target_box {
             Some(b) => Some(
                 b.clipped(grid.dims)
@@ -98,8 +209,8 @@ impl PromptSet {
             None => None,
         };
         Ok(Self {
-            clicks: self.clicks.clone(),
             target_box,
+            ..self.clone()
         })
     }
 }

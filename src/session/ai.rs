@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::geometry::VoxelBox;
+use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::{Polarity, PromptSet, REFINED_SLACK};
 use crate::volume::components::{Connectivity, Pieces};
@@ -63,17 +63,19 @@ impl Case {
     }
 
     /// Asks for the target of the prompts, if there are any.
-    pub(super) fn run_prompts(&mut self, prior: Option<Arc<Mask>>, out: &mut Effects) {
+    pub(super) fn run_prompts(
+        &mut self,
+        prior: Option<Arc<Mask>>,
+        tools: Tools,
+        out: &mut Effects,
+    ) {
         if self.document.prompts().is_empty() {
             return;
         }
         let ticket = Ticket(self.document.number());
         self.jobs.prompt = Some(ticket);
-        out.push(Effect::RunPrompt {
-            ticket,
-            prompts: self.document.prompts().clone(),
-            prior,
-        });
+        let asked = self.asked(self.document.prompts().clone(), prior, tools);
+        out.push(Effect::RunPrompt { ticket, asked });
     }
 
     pub(super) fn cancel_prompt_job(&mut self, out: &mut Effects) {
@@ -272,7 +274,7 @@ fn warn_of(warnings: &[String], out: &mut Effects) {
 }
 
 /// Adds to a result what the model did not look at: those pieces of the label that it does not touch and that no negative
-/// click lies in; of a piece that it touches what lies out of the box's reach, unless a negative click lies there.
+/// prompt lies in; of a piece that it touches what lies out of the box's reach, unless a negative prompt lies there.
 fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts: &PromptSet) {
     let Some(crop) = Crop::of_label(labels, label) else {
         return;
@@ -293,16 +295,12 @@ fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts
         let found = &mask.voxels[in_volume(run)];
         looked_at[piece as usize] |= found.iter().fold(0, |all, &v| all | v) != 0;
     }
-    let negative = prompts
-        .clicks
-        .iter()
-        .filter(|c| c.polarity == Polarity::Negative && crop.bounds.contains(c.voxel));
-    for click in negative {
-        let at: [usize; 3] =
-            std::array::from_fn(|d| (click.voxel.0[d] - crop.bounds.min[d]) as usize);
+    let in_crop = |voxel: &VoxelIndex| crop.bounds.contains(*voxel);
+    for voxel in negative_voxels(prompts, &labels.grid).filter(in_crop) {
+        let at: [usize; 3] = std::array::from_fn(|d| (voxel.0[d] - crop.bounds.min[d]) as usize);
         let piece = pieces.at(at[0] + ni * (at[1] + nj * at[2])) as usize;
         looked_at[piece] = true;
-        let_go[piece] |= reach.is_some_and(|r| !r.contains(click.voxel));
+        let_go[piece] |= reach.is_some_and(|r| !r.contains(voxel));
     }
     for (run, piece) in pieces.runs() {
         let (run, piece) = (in_volume(run), piece as usize);
@@ -314,6 +312,19 @@ fn keep_untouched_pieces(mask: &mut Mask, labels: &LabelMap, label: u16, prompts
         mask.voxels[run.start..judged.start].fill(1);
         mask.voxels[judged.end..run.end].fill(1);
     }
+}
+
+/// Where the user said "not this".
+fn negative_voxels<'a>(
+    prompts: &'a PromptSet,
+    grid: &'a Grid,
+) -> impl Iterator<Item = VoxelIndex> + 'a {
+    let clicks = prompts.clicks.iter();
+    let clicked = clicks.filter(|c| c.polarity == Polarity::Negative);
+    let drawings = prompts.drawings.iter();
+    let drawn = drawings.filter(|d| d.polarity == Polarity::Negative);
+    let clicked = clicked.map(|click| click.voxel);
+    clicked.chain(drawn.flat_map(move |drawing| drawing.voxels(grid)))
 }
 
 /// The part of a run of voxels of one row that lies in a box; empty, at the run's end, where none does.

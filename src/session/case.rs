@@ -207,16 +207,16 @@ impl Case {
             self.document.target.record().announce(&before, out);
             self.cancel_prompt_job(out);
             if !tools.asks_by_hand {
-                self.answer_prompts(out);
+                self.answer_prompts(tools, out);
             }
         }
         self.document.forget_missing_active();
     }
 
     /// Asks for the target of prompts that stand without their answer.
-    pub(super) fn answer_prompts(&mut self, out: &mut Effects) {
+    pub(super) fn answer_prompts(&mut self, tools: Tools, out: &mut Effects) {
         if !self.document.target.proposal_answers_prompts() {
-            self.run_prompts(self.document.accepted_prior(), out);
+            self.run_prompts(self.document.accepted_prior(), tools, out);
         }
     }
 }

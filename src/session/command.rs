@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 use crate::io::LabelEntry;
 use crate::models::{AutoResult, PromptedResult};
-use crate::prompt::Click;
+use crate::prompt::{Click, DrawingKind, Polarity};
 use crate::util::short_debug;
 use crate::volume::measurement::Shape;
 use crate::volume::{LayerId, Window};
@@ -129,6 +129,8 @@ pub enum ToolCommand {
     Fill(Fill),
     /// How scissors cut.
     Scissors(Scissors),
+    /// How wide scribbles are, in mm; `None`: two voxels of the slice.
+    ScribbleWidth(Option<f64>),
     /// Whether an accepted AI result may take voxels from other unlocked labels. Off at first.
     TakeFromOthers(bool),
     /// Whether prompts wait for [`PromptCommand::Ask`]. Off at first.
@@ -266,9 +268,20 @@ pub enum PromptCommand {
     AddClick(Click),
     /// Sets or replaces the box; clipped to the volume.
     SetBox(VoxelBox),
+    /// Adds a scribble or a lasso; what of it lies beside the volume is left out.
+    Draw {
+        /// Which.
+        kind: DrawingKind,
+        /// "This is it" or "this is not".
+        polarity: Polarity,
+        /// The view drawn on; it lies on the slice nearest to its first point.
+        plane: Plane,
+        /// The line in order; that of a lasso is closed from the last point to the first.
+        line: Vec<VoxelPoint>,
+    },
     /// Asks the model for the target of the prompts that stand, if it has not answered them.
     Ask,
-    /// Takes back the click or box given last, without taking back anything else.
+    /// Takes back the prompt given last, without taking back anything else.
     RemoveLast,
     /// Drops all prompts and the proposal made from them.
     Clear,

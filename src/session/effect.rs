@@ -1,10 +1,7 @@
 //! What the rest of the program must do after a command.
 
-use std::sync::Arc;
-
 use crate::geometry::VoxelBox;
-use crate::prompt::PromptSet;
-use crate::volume::Mask;
+use crate::prompt::Asked;
 
 /// Ties the result of a job to the request it was made for. Results of old tickets are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,10 +27,8 @@ pub enum Effect {
     RunPrompt {
         /// Comes back with the result.
         ticket: Ticket,
-        /// What was pointed at, on the scan's grid.
-        prompts: PromptSet,
-        /// The target so far.
-        prior: Option<Arc<Mask>>,
+        /// What is asked.
+        asked: Asked,
     },
     /// Find structures without a prompt.
     RunAuto {

@@ -24,6 +24,10 @@
 //! result does not touch and that no negative click lies in is kept in the proposal, because models look
 //! at a region only; so is what lies out of the box's reach, where there is a box.
 //!
+//! Scribbles and lassos ([`PromptCommand::Draw`]) are prompts as clicks are, kept as the voxels that they cover. What other
+//! labels of the layer keep is told to the model as not of the target ([`crate::prompt::Asked`]), but for labels that a
+//! prompt points into. [`Case::asked_by_click`] tells what a click would ask, without making it.
+//!
 //! Moving on accepts: a stroke, a clean-up, the next lesion or another active label, while a proposal
 //! stands, accepts it first, as a step of its own with a notice. So does a click while an automatic result
 //! stands. Nothing is lost: undo brings the proposal back.
@@ -57,6 +61,7 @@
 //! one, the oldest are forgotten beyond that; the newest step always stays.
 
 mod ai;
+mod asked;
 mod at_once;
 mod case;
 mod command;
@@ -222,6 +227,11 @@ impl Session {
             ToolCommand::Limits(limits) => self.tools.limits = limits,
             ToolCommand::Fill(fill) => self.tools.fill = fill,
             ToolCommand::Scissors(scissors) => self.tools.scissors = scissors,
+            ToolCommand::ScribbleWidth(mm) => {
+                let (least, most) = Tools::SCRIBBLE_RANGE_MM;
+                let mm = mm.filter(|mm| mm.is_finite());
+                self.tools.scribble_mm = mm.map(|mm| mm.clamp(least, most));
+            }
             ToolCommand::AskByHand(on) => self.tools.asks_by_hand = on,
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
             ToolCommand::HistoryBudget(bytes) => {

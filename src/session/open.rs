@@ -14,7 +14,7 @@ use super::grid::scan_on;
 use super::journal::Replay;
 use super::measure::Readings;
 use super::recovery::Snapshot;
-use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session};
+use super::{Case, History, OpenedLabels, OpenedScan, ScanCommand, Session, Tools};
 
 impl Session {
     pub(super) fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
@@ -34,7 +34,7 @@ impl Session {
                 out.push(Effect::ScanChanged);
             }
             on_case => match &mut self.case {
-                Some(case) => case.apply_scan(on_case, out),
+                Some(case) => case.apply_scan(on_case, self.tools, out),
                 None => out.refuse("no scan is open: open the scan first, then its labels"),
             },
         }
@@ -70,13 +70,13 @@ impl Case {
         case
     }
 
-    fn apply_scan(&mut self, command: ScanCommand, out: &mut Effects) {
+    fn apply_scan(&mut self, command: ScanCommand, tools: Tools, out: &mut Effects) {
         match command {
-            ScanCommand::ReplaceImage(scan) => self.replace_image(*scan, out),
+            ScanCommand::ReplaceImage(scan) => self.replace_image(*scan, tools, out),
             ScanCommand::OpenLabels(opened) => self.open_labels(*opened, out),
             ScanCommand::WorkOn(regridded) => self.work_on(*regridded, out),
             ScanCommand::Restore(snapshot) => self.restore(*snapshot, out),
-            ScanCommand::Resume(replay) => self.resume(*replay, out),
+            ScanCommand::Resume(replay) => self.resume(*replay, tools, out),
             ScanCommand::MarkSaved { revision, path } => {
                 self.document.mark_saved(revision, path);
             }
@@ -84,7 +84,7 @@ impl Case {
         }
     }
 
-    fn replace_image(&mut self, scan: OpenedScan, out: &mut Effects) {
+    fn replace_image(&mut self, scan: OpenedScan, tools: Tools, out: &mut Effects) {
         let own = self.scan_image().grid();
         if Reordering::between(scan.image.grid(), own).is_none_or(|r| !r.is_identity()) {
             out.refuse("the other image lies on another grid: open it as a scan of its own");
@@ -117,7 +117,7 @@ impl Case {
         }
         out.push(Effect::ScanChanged);
         if asked {
-            self.run_prompts(self.document.accepted_prior(), out);
+            self.run_prompts(self.document.accepted_prior(), tools, out);
         }
     }
 
@@ -142,7 +142,7 @@ impl Case {
         self.document.tell_begin(&self.scan.source);
     }
 
-    fn resume(&mut self, replay: Replay, out: &mut Effects) {
+    fn resume(&mut self, replay: Replay, tools: Tools, out: &mut Effects) {
         let is_same_grid = replay.fits(self.grid());
         let Replay {
             layers,
@@ -159,7 +159,7 @@ impl Case {
         self.document.measurements = measurements;
         if is_same_grid {
             self.document.resume(past, labels_path);
-            self.answer_prompts(out);
+            self.answer_prompts(tools, out);
         } else {
             out.warn("the steps of the earlier session lie on other voxels: undo begins anew");
             self.document.set_labels_path(labels_path);

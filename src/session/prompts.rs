@@ -1,9 +1,7 @@
 //! What the user points at.
 
-use std::sync::Arc;
-
-use crate::prompt::{PromptError, PromptSet};
-use crate::volume::Mask;
+use crate::geometry::{Plane, VoxelPoint};
+use crate::prompt::{Drawing, DrawingKind, Polarity, PromptError, PromptSet};
 
 use super::document::Edit;
 use super::effect::Effects;
@@ -15,28 +13,32 @@ impl Case {
             PromptCommand::AddClick(click) => {
                 let prompts = PromptSet {
                     clicks: vec![click],
-                    target_box: None,
+                    ..PromptSet::default()
                 };
-                if let Err(e) = self.point(&prompts, tools, out) {
-                    out.refuse(e.to_string());
-                }
+                self.point("click", Ok(prompts), tools, out);
             }
             PromptCommand::SetBox(b) => {
                 let prompts = PromptSet {
-                    clicks: Vec::new(),
                     target_box: Some(b),
+                    ..PromptSet::default()
                 };
-                if let Err(e) = self.point(&prompts, tools, out) {
-                    out.refuse(e.to_string());
-                }
+                self.point("box", Ok(prompts), tools, out);
+            }
+            PromptCommand::Draw {
+                kind,
+                polarity,
+                plane,
+                line,
+            } => {
+                let drawn = self.drawn(kind, polarity, plane, &line, &tools);
+                let prompts = drawn.map(|drawing| PromptSet {
+                    drawings: vec![drawing],
+                    ..PromptSet::default()
+                });
+                self.point(kind.title(), prompts, tools, out);
             }
             PromptCommand::Ask if self.document.target.proposal_answers_prompts() => {}
-            PromptCommand::Ask => {
-                let prior = self
-                    .standing_mask()
-                    .or_else(|| self.document.accepted_prior());
-                self.run_prompts(prior, out);
-            }
+            PromptCommand::Ask => self.run_prompts(self.prior_of_refining(), tools, out),
             PromptCommand::RemoveLast => self.remove_last_prompt(tools, out),
             PromptCommand::Clear => {
                 if !self.document.prompts().is_empty() {
@@ -46,14 +48,41 @@ impl Case {
         }
     }
 
-    /// Adds one click or one box and asks the model.
+    /// A scribble or a lasso as it is drawn on a view of this plane.
+    ///
+    /// # Errors
+    /// It covers no voxel of the scan.
+    pub fn drawn(
+        &self,
+        kind: DrawingKind,
+        polarity: Polarity,
+        plane: Plane,
+        line: &[VoxelPoint],
+        tools: &Tools,
+    ) -> Result<Drawing, PromptError> {
+        let grid = self.grid();
+        let normal_axis = grid.normal_axis(plane);
+        match kind {
+            DrawingKind::Scribble => {
+                let width_mm = tools.scribble_width_mm(grid, plane);
+                Drawing::scribble(grid, normal_axis, line, width_mm, polarity)
+            }
+            DrawingKind::Lasso => Drawing::lasso(grid, normal_axis, line, polarity),
+        }
+    }
+
+    /// Adds a prompt and asks the model; refuses one that is none.
     fn point(
         &mut self,
-        added: &PromptSet,
+        step: &'static str,
+        added: Result<PromptSet, PromptError>,
         tools: Tools,
         out: &mut Effects,
-    ) -> Result<(), PromptError> {
-        let added = added.on_grid(self.grid())?;
+    ) {
+        let added = match added.and_then(|added| added.on_grid(self.grid())) {
+            Ok(added) => added,
+            Err(error) => return out.refuse(error.to_string()),
+        };
         let structures_stand = matches!(
             self.document.target.proposal,
             Some(Proposal {
@@ -62,32 +91,24 @@ impl Case {
             })
         );
         if structures_stand && !self.settle(tools, out) {
-            return Ok(());
+            return;
         }
         let mut edit = Edit::unsettled(self, out);
         if edit.receiving_label().is_none() {
-            return Ok(());
+            return;
         }
         let is_box = added.target_box.is_some();
         edit.target_mut().add(added);
-        edit.commit(if is_box { "box" } else { "click" });
+        edit.commit(step);
         if tools.asks_by_hand {
             // What is being answered is not all that was pointed at.
-            self.cancel_prompt_job(out);
-            return Ok(());
+            return self.cancel_prompt_job(out);
         }
-        let standing = self.standing_mask().filter(|_| !is_box);
-        let prior = standing.or_else(|| self.document.accepted_prior());
-        self.run_prompts(prior, out);
-        Ok(())
-    }
-
-    /// The proposed target; `None` also when it is empty and says nothing.
-    fn standing_mask(&self) -> Option<Arc<Mask>> {
-        let proposal = self.document.proposal()?;
-        (proposal.voxels() > 0)
-            .then(|| proposal.mask().cloned())
-            .flatten()
+        let prior = match is_box {
+            true => self.document.accepted_prior(),
+            false => self.prior_of_refining(),
+        };
+        self.run_prompts(prior, tools, out);
     }
 
     fn remove_last_prompt(&mut self, tools: Tools, out: &mut Effects) {
@@ -99,7 +120,7 @@ impl Case {
         edit.target_mut().remove_last();
         edit.commit("remove prompt");
         if !tools.asks_by_hand {
-            self.run_prompts(self.document.accepted_prior(), out);
+            self.run_prompts(self.document.accepted_prior(), tools, out);
         }
     }
 

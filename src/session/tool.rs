@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::volume::Depth;
+use crate::geometry::Plane;
+use crate::prompt::Drawing;
+use crate::volume::{Depth, Grid};
 
 use super::Limits;
 
@@ -110,8 +112,21 @@ pub struct Tools {
     pub fill: Fill,
     /// How scissors cut.
     pub scissors: Scissors,
+    /// How wide scribbles are, in mm; `None`: two voxels of the slice.
+    pub scribble_mm: Option<f64>,
     /// Whether prompts wait until the model is asked, instead of being answered one by one.
     pub asks_by_hand: bool,
     /// Whether an accepted AI result may take voxels from other unlocked labels.
     pub take_from_others: bool,
+}
+
+impl Tools {
+    /// The least and the largest width of a scribble.
+    pub const SCRIBBLE_RANGE_MM: (f64, f64) = (0.1, 50.0);
+
+    /// How wide a scribble on a slice of this plane is, in mm.
+    pub fn scribble_width_mm(&self, grid: &Grid, plane: Plane) -> f64 {
+        let two_voxels = || Drawing::two_voxels_mm(grid, grid.normal_axis(plane));
+        self.scribble_mm.unwrap_or_else(two_voxels)
+    }
 }

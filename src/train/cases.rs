@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::geometry::VoxelBox;
+use crate::models::Structure;
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, LabelMap, Mask, Modality};
@@ -66,6 +67,15 @@ pub(super) struct Target {
 }
 
 impl Cases {
+    /// Collections that are in memory already.
+    pub fn of(datasets: Vec<Dataset>) -> Self {
+        let named = datasets.into_iter().map(|d| (d.config.name.clone(), d));
+        Self {
+            datasets: named.collect(),
+            label_maps: Vec::new(),
+        }
+    }
+
     /// The dataset of a name used in the recipe's mix.
     pub fn dataset(&self, name: &str) -> Result<&Dataset, TrainError> {
         self.datasets.get(name).ok_or_else(|| TrainError::Config {
@@ -148,22 +158,33 @@ fn load_dataset(
     dataset: &DatasetConfig,
     source: &Source,
 ) -> Result<Dataset, TrainError> {
-    let channel = |value: u16| {
-        let name = dataset.structures.get(&value.to_string())?;
-        config.structures.iter().position(|s| &s.name == name)
-    };
-    let case = |scan: LabelledScan| TrainingCase {
-        targets: targets(&scan.labels, channel),
-        image: scan.image.into_image(dataset.modality),
-        labels: scan.labels,
-    };
-    let scans = source.scans(dataset)?.into_par_iter();
-    let cases: Vec<TrainingCase> = scans.map(case).collect();
-    Ok(Dataset {
-        config: dataset.clone(),
-        voxels: cases.iter().map(|c| c.grid().len() as f64).sum(),
-        cases,
-    })
+    let scans = source.scans(dataset)?;
+    Ok(Dataset::assembled(dataset, &config.structures, scans))
+}
+
+impl Dataset {
+    /// A collection of scans, at least one; `structures` are those of the automatic path.
+    pub fn assembled(
+        dataset: &DatasetConfig,
+        structures: &[Structure],
+        scans: Vec<LabelledScan>,
+    ) -> Self {
+        let channel = |value: u16| {
+            let name = dataset.structures.get(&value.to_string())?;
+            structures.iter().position(|s| &s.name == name)
+        };
+        let case = |scan: LabelledScan| TrainingCase {
+            targets: targets(&scan.labels, channel),
+            image: scan.image.into_image(dataset.modality),
+            labels: scan.labels,
+        };
+        let cases: Vec<TrainingCase> = scans.into_par_iter().map(case).collect();
+        Self {
+            config: dataset.clone(),
+            voxels: cases.iter().map(|c| c.grid().len() as f64).sum(),
+            cases,
+        }
+    }
 }
 
 /// Every label of a map as a target, with its output channel of the automatic path.

@@ -204,6 +204,8 @@ impl TrainConfig {
             automatic: !self.mix.automatic.is_empty(),
             clicks: true,
             boxes: true,
+            scribbles: true,
+            lassos: true,
             structures: self.structures.clone(),
             automatic_spacing_mm: self
                 .datasets

@@ -26,12 +26,15 @@ const TARGET: CrossEntropy = CrossEntropy {
     weight: 1.0,
 };
 
-/// What the samples of step `step` teach `net`, group by group; up to `at_once` of a kind go through it together.
+/// What the samples of step `step` teach `learner`, group by group; up to `at_once` of a kind go through the network
+/// together. `own` makes each group its own copy of what learns, and the network that it learns through: parameters
+/// shared in the autodiff graph would make all groups wait for each other.
 ///
 /// # Errors
 /// Cancelled.
-pub(super) fn learn(
-    net: &ProsectorNet,
+pub(super) fn learn<M: Module + Sync>(
+    learner: &M,
+    own: impl Fn(&M) -> (M, ProsectorNet) + Sync,
     batch: &Batch,
     config: &TrainConfig,
     (step, at_once): (usize, usize),
@@ -45,13 +48,8 @@ pub(super) fn learn(
     let groups: Vec<SampleGroup<'_>> = automatic.chain(prompted).collect();
     side_by_side(&groups, ctx, |index, group| {
         let rng = random(config, u64::MAX - (step << 16 | index) as u64);
-        // Its own parameters to the autodiff graph, else all groups would wait for each other in one.
-        let net = net.valid().train();
-        let net = match config.learner {
-            Learner::Network => net,
-            Learner::Refiner => net.learning_to_refine(),
-        };
-        group.learn(net, config, rng)
+        let (learner, net) = own(learner);
+        group.learn(&learner, &net, config, rng)
     })
 }
 
@@ -76,14 +74,20 @@ pub(super) enum Seen {
 }
 
 impl SampleGroup<'_> {
-    fn learn(&self, net: ProsectorNet, config: &TrainConfig, rng: ChaCha8Rng) -> GroupLearnt {
+    fn learn<M: Module>(
+        &self,
+        learner: &M,
+        net: &ProsectorNet,
+        config: &TrainConfig,
+        rng: ChaCha8Rng,
+    ) -> GroupLearnt {
         let (losses, seen) = match self {
-            Self::Automatic(samples) => automatic_losses(&net, samples, config),
-            Self::Prompted(samples) => prompted_losses(&net, samples, rng),
+            Self::Automatic(samples) => automatic_losses(net, samples, config),
+            Self::Prompted(samples) => prompted_losses(net, samples, rng),
         };
         let loss = losses.sum() / config.schedule.batch as f64;
         GroupLearnt {
-            learnt: Learnt::of(&loss, &net),
+            learnt: Learnt::of(&loss, learner),
             seen,
         }
     }

@@ -23,6 +23,7 @@ mod sample_stream;
 mod slices;
 mod source;
 mod targets;
+pub mod teach;
 mod user;
 mod volumes;
 
@@ -86,6 +87,9 @@ pub enum TrainError {
     /// The device cannot be had.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The cases cannot be taught from.
+    #[error("{0}")]
+    Teach(String),
     /// Samples cannot be handed on.
     #[error("the samples cannot be written: {0}")]
     Stream(String),

@@ -22,7 +22,7 @@ use crate::util::JobContext;
 use super::batch::{self, Batch};
 use super::cases::{self, Cases};
 use super::checkpoint::{self, CARD, WEIGHTS, failed};
-use super::config::{Schedule, TrainConfig};
+use super::config::{Learner, Schedule, TrainConfig};
 use super::driver::{At, Checkpoints, Learnt, Length, RunState, TrainingRun, TrainingTask};
 use super::giving_way::received;
 use super::learn::{GroupLearnt, Seen, learn};
@@ -85,7 +85,7 @@ pub(super) fn train(request: &TrainRequest, ctx: &JobContext) -> Result<(), Trai
 
 /// Samples in one tensor: many keep a GPU busy; on a processor one stays in its cache, and several are learnt from side
 /// by side.
-fn samples_at_once(device: &ComputeDevice) -> usize {
+pub(super) fn samples_at_once(device: &ComputeDevice) -> usize {
     if device.kind == "cpu" { 1 } else { 16 }
 }
 
@@ -97,7 +97,7 @@ fn optimizer(schedule: &Schedule) -> ModuleOptimizer {
 }
 
 /// Linear warm-up, then a cosine down to a hundredth.
-fn learning_rate(schedule: &Schedule, step: usize) -> f64 {
+pub(super) fn learning_rate(schedule: &Schedule, step: usize) -> f64 {
     let warm = (step + 1) as f64 / schedule.warmup.max(1) as f64;
     let done = step as f64 / schedule.steps as f64;
     let cosine = 0.5 * (1.0 + (std::f64::consts::PI * done).cos());
@@ -139,7 +139,15 @@ impl TrainingTask<ProsectorNet> for BoxTask<'_, '_> {
         let mut gradients = GradientsAccumulator::new();
         let mut loss = 0.0;
         let how = (*step, self.at_once);
-        for GroupLearnt { learnt, seen } in learn(net, &batch, self.config, how, self.ctx)? {
+        let own = |net: &ProsectorNet| {
+            let net = net.valid().train();
+            let net = match self.config.learner {
+                Learner::Network => net,
+                Learner::Refiner => net.learning_to_refine(),
+            };
+            (net.clone(), net)
+        };
+        for GroupLearnt { learnt, seen } in learn(net, own, &batch, self.config, how, self.ctx)? {
             gradients.accumulate(net, learnt.gradients);
             loss += learnt.loss;
             self.meter.borrow_mut().note(&seen);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::session::operations::{OPERATIONS, Operation};
 use crate::session::{TEMPLATES, ToolId};
 
+pub use super::action_group::Group;
 use super::key_profiles::ProfileId;
 use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::texts;
@@ -88,7 +89,7 @@ impl MouseProfile {
             ("Left", "The active tool; cross-hair where none is chosen"),
             (
                 "Shift + left",
-                "Click tool: negative click. What draws: erase",
+                "Click, scribble, lasso: \"not this\". What draws: erase",
             ),
             ("Ctrl + left", "The label there becomes the active one"),
             ("Middle drag", "Move the image"),
@@ -115,9 +116,11 @@ pub enum Action {
     OpenFolder,
     OpenByPath,
     ShowArchives,
+    ShowTeaching,
     ChooseSeries,
     OpenSample,
     OpenProject,
+    ImportModel,
     NextCase,
     CaseDone,
     CaseFlagged,
@@ -143,6 +146,7 @@ pub enum Action {
     /// Asks the model for the target of the prompts.
     AskModel,
     ToggleAskByHand,
+    ToggleClickPreview,
     NextLesion,
     /// Adds the labels of the template of this place in the table of them.
     Template(usize),
@@ -233,6 +237,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     Reject: [NONE Escape];
     NextLesion: [NONE N] [NONE E];
     GoToDoubt: [SHIFT U];
+    ToggleClickPreview: [SHIFT P];
+    ToggleAskByHand: [SHIFT T];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
     ToggleClickSign: [NONE T];
@@ -254,6 +260,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ShowShortcuts: [NONE F1];
     OpenSample: ;
     OpenProject: ;
+    ImportModel: ;
     OpenLabels: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
@@ -267,7 +274,6 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ReadLabelTable: ;
     WriteLabelTable: ;
     NewLayer: ;
-    ToggleAskByHand: ;
     ToggleConvention: ;
     ToggleViewTexts: ;
     ShowAbout: ;
@@ -343,9 +349,11 @@ impl Action {
             Self::OpenFolder => "Open folder...",
             Self::OpenByPath => "Open by path...",
             Self::ShowArchives => "PACS...",
+            Self::ShowTeaching => "Teach from cases...",
             Self::ChooseSeries => "Another series...",
             Self::OpenSample => "Open sample (phantom)",
             Self::OpenProject => "Open worklist...",
+            Self::ImportModel => "Import a trained model...",
             Self::NextCase => "Next case",
             Self::CaseDone => "Case done, next",
             Self::CaseFlagged => "Flag case, next",
@@ -370,6 +378,7 @@ impl Action {
             Self::Reject => "Reject proposal",
             Self::AskModel => "Ask the model",
             Self::ToggleAskByHand => "Ask the model at once or by key",
+            Self::ToggleClickPreview => "Preview of clicks on or off",
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
             Self::NewLayer => "New label layer",
@@ -415,9 +424,11 @@ impl Action {
             | Self::OpenFolder
             | Self::OpenByPath
             | Self::ShowArchives
+            | Self::ShowTeaching
             | Self::ChooseSeries
             | Self::OpenSample
             | Self::OpenProject
+            | Self::ImportModel
             | Self::NextCase
             | Self::CaseDone
             | Self::CaseFlagged
@@ -440,6 +451,7 @@ impl Action {
             | Self::Reject
             | Self::AskModel
             | Self::ToggleAskByHand
+            | Self::ToggleClickPreview
             | Self::NextLesion
             | Self::Template(_)
             | Self::NewLayer

@@ -116,6 +116,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, true, Action::ShowArchives, out);
     entry(ui, true, Action::OpenSample, out);
     entry(ui, true, Action::OpenProject, out);
+    entry(ui, true, Action::ImportModel, out);
     let several = model.session.case().is_some_and(has_other_series);
     entry(ui, several, Action::ChooseSeries, out);
     ui.menu_button(tr!("Recent"), |ui| recent(ui, model.recent, out));
@@ -226,12 +227,14 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, proposed, Action::GoToDoubt, out);
     let prompts = case.is_some_and(|c| !c.prompts().is_empty());
     entry(ui, prompts, Action::AskModel, out);
+    entry(ui, true, Action::ShowTeaching, out);
     let mut by_hand = model.session.tools().asks_by_hand;
-    let hint = tr!("Give several clicks and boxes first, then ask with Ctrl+Enter");
+    let hint = tr!("Give several prompts first, then ask with Ctrl+Enter");
     let waits = ui.checkbox(&mut by_hand, tr!("Prompts wait until the model is asked"));
     if waits.on_hover_text(hint).changed() {
         out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
     }
+    entry(ui, case.is_some(), Action::ToggleClickPreview, out);
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);

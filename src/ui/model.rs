@@ -9,11 +9,13 @@ use crate::models::{ComputeDevice, ModelCard};
 use crate::project::{Entry, State};
 use crate::session::{Command, Session};
 use crate::volume::Modality;
+use crate::volume::morphology::Crop;
 use crate::volume::statistics::LabelStatistics;
 
 use super::archive::{ArchiveRequest, ArchiveView};
 use super::input::Action;
 use super::panes::PaneId;
+use super::teach::{TeachRequest, TeachView};
 
 /// The state of the model that computes.
 #[derive(Debug, Clone, Default)]
@@ -115,12 +117,16 @@ pub struct UiModel<'a> {
     pub models: &'a [ModelCard],
     /// What is under way, the oldest first.
     pub jobs: &'a [Job],
+    /// What a click would give where the pointer rests.
+    pub preview: Option<&'a Crop>,
     /// What was measured of the labels, while a pane shows it.
     pub statistics: &'a Statistics,
     /// The worklist, if a project is open.
     pub worklist: Option<&'a Worklist>,
     /// Archives on the network.
     pub archive: &'a ArchiveView,
+    /// What the model is taught.
+    pub teaching: &'a TeachView,
     /// The scans opened last.
     pub recent: &'a [PathBuf],
     /// How many older versions of a saved file stay beside it.
@@ -173,6 +179,20 @@ pub enum Question {
         /// The length in mm that was typed.
         mm: String,
     },
+    /// The images that the model takes of one grid.
+    Channels {
+        /// Their names, and the files that were chosen for them.
+        images: Vec<(String, Option<String>)>,
+        /// Which of them is the open scan.
+        scan_is: usize,
+    },
+    /// The licence of a model that is to be imported.
+    Licence {
+        /// Its folder.
+        folder: PathBuf,
+        /// What it says.
+        licence: String,
+    },
     /// A typed path, where the desktop has no file dialog.
     TypedPath {
         /// What for.
@@ -213,6 +233,14 @@ pub enum Answer {
     ScanGrid,
     /// Edit on voxels no longer than this, in mm.
     VoxelMm(f64),
+    /// The open scan is this one of the model's images.
+    ScanIsChannel(usize),
+    /// Choose the file of this one.
+    ChooseChannel(usize),
+    /// All of the model's images are there.
+    ChannelsGiven,
+    /// The licence is accepted.
+    LicenceAccepted,
     /// This path was typed.
     Path(PathBuf),
 }
@@ -240,6 +268,8 @@ pub enum UiRequest {
     Worklist(WorklistRequest),
     /// Something of an archive on the network.
     Archive(Box<ArchiveRequest>),
+    /// Something of teaching.
+    Teach(TeachRequest),
     /// Stop a job.
     CancelJob(JobNumber),
     /// The answer to the question that is shown.

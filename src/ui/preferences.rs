@@ -24,6 +24,8 @@ pub struct Preferences {
     pub side_panel: bool,
     /// The cross-hair lines are drawn.
     pub cross_hair: bool,
+    /// Whether the mask that a click would give is shown while the pointer rests; `None`: where a GPU computes.
+    pub click_preview: Option<bool>,
     /// How large the window's text is; 1 is as the system says.
     pub scale: f32,
     /// Dark, light, or as the system says.
@@ -39,6 +41,7 @@ impl Default for Preferences {
             keys: ProfileId::default(),
             side_panel: true,
             cross_hair: true,
+            click_preview: None,
             scale: 1.0,
             theme: ThemePreference::Dark,
             language: None,
@@ -64,6 +67,7 @@ impl Preferences {
             keys: self.keys,
             show_side_panel: self.side_panel,
             show_cross_hair: self.cross_hair,
+            click_preview: self.click_preview,
             theme: self.theme,
             language: self.language,
             ..UiState::default()
@@ -77,6 +81,7 @@ impl Preferences {
             keys: state.keys,
             side_panel: state.show_side_panel,
             cross_hair: state.show_cross_hair,
+            click_preview: state.click_preview,
             scale: state.scale,
             theme: state.theme,
             language: state.language,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::{Button, Context, Frame, Id, Key, Modal, RichText, ScrollArea, TextEdit, Ui};
 
 use super::model::{Answer, Question, UiRequest};
-use super::theme;
+use super::{model_questions, theme};
 use crate::io::SeriesInfo;
 use crate::ui::texts::{self, tr};
 use crate::util::about::NOTICE;
@@ -31,6 +31,12 @@ pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequ
                 Question::OwnGrid { description } => own_grid(ui, description, &mut answer),
                 Question::FinerGrid { now, mm } => finer_grid(ui, now, mm, &mut answer),
                 Question::TypedPath { title, text } => typed_path(ui, title, text, &mut answer),
+                Question::Channels { images, scan_is } => {
+                    model_questions::channels(ui, images, *scan_is, &mut answer);
+                }
+                Question::Licence { licence, .. } => {
+                    model_questions::licence(ui, licence, &mut answer);
+                }
             }
         });
     let needs_answer = matches!(question, Question::Notice | Question::Recovery { .. });
@@ -40,17 +46,17 @@ pub fn show(ctx: &Context, question: Option<&mut Question>, out: &mut Vec<UiRequ
     out.extend(answer.map(UiRequest::Answer));
 }
 
-fn heading(ui: &mut Ui, text: &str) {
+pub(super) fn heading(ui: &mut Ui, text: &str) {
     ui.heading(text);
     ui.add_space(6.0);
 }
 
 /// Enter is the main button.
-fn enter_pressed(ui: &Ui) -> bool {
+pub(super) fn enter_pressed(ui: &Ui) -> bool {
     ui.input(|i| i.key_pressed(Key::Enter))
 }
 
-fn main_button(text: &str) -> Button<'_> {
+pub(super) fn main_button(text: &str) -> Button<'_> {
     Button::new(RichText::new(text).strong().color(theme::ON_ACCENT)).fill(theme::ACCENT)
 }
 

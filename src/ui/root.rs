@@ -6,8 +6,8 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
-    actions, archive, help, menu, operation_form, palette, panel, question, status, theme, view,
-    worklist, workspace,
+    actions, archive, help, menu, operation_form, palette, panel, question, status, teach, theme,
+    view, worklist, workspace,
 };
 use crate::session::Severity;
 use crate::ui::texts::{self, tr};
@@ -71,20 +71,25 @@ pub fn show(
                 let text = tr!("That is beside the scan: click inside it");
                 state.messages.push(Severity::Warning, text);
             }
-            ViewIntent::Turn(axis, by_rad) => state.tilt = state.tilt.turned(axis, by_rad),
+            ViewIntent::Turn(axis, by_rad) => {
+                state.turned.tilt = state.turned.tilt.turned(axis, by_rad);
+            }
             ViewIntent::NeedsStraightPlane => {
                 let text = tr!(
                     "This tool works on voxel slices: turn the planes back (Alt+R), or use cross-hair, click, 3D brush, distance or angle"
                 );
                 state.messages.push(Severity::Warning, text);
             }
-            other => out.extend(actions::command_of(other, model).map(UiRequest::Command)),
+            other => {
+                out.extend(actions::command_of(other, model.session, state).map(UiRequest::Command))
+            }
         }
     }
     drop_hint(ui);
     help::show(ui.ctx(), model, state);
     operation_form::show(ui.ctx(), model, state, &mut out);
     archive::show(ui.ctx(), model, state, &mut out);
+    teach::show(ui.ctx(), model, state, &mut out);
     palette::show(ui.ctx(), model, state, &mut out);
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx(), left);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use egui::ThemePreference;
 
-use crate::geometry::{Tilt, VoxelIndex};
+use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
 use crate::volume::{Label, LayerId, title_of};
 
@@ -17,9 +17,10 @@ use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
 use super::panes::PaneId;
+use super::teach::TeachForm;
 use super::texts::LanguageId;
 use super::tools::OpenOutline;
-use super::view::{ActiveDrag, DrawnLabels};
+use super::view::{ActiveDrag, DrawnLabels, Turned};
 use super::worklist::WorklistState;
 use super::workspace::Workspace;
 
@@ -45,6 +46,10 @@ pub struct UiState {
     pub keys: ProfileId,
     /// A plain click of the click tool means "this is not".
     pub negative_clicks: bool,
+    /// Whether the mask that a click would give is shown while the pointer rests; `None`: where a GPU computes.
+    pub click_preview: Option<bool>,
+    /// A GPU computes.
+    pub has_gpu: bool,
     /// The cross-hair lines are drawn.
     pub show_cross_hair: bool,
     /// Window, magnification and the scan's name are not written into the views.
@@ -61,6 +66,8 @@ pub struct UiState {
     pub form: Option<OperationForm>,
     /// The window of archives, while it is open.
     pub archive: Option<ArchiveForm>,
+    /// The window of teaching, while it is open.
+    pub teach: Option<TeachForm>,
     /// The question over everything else.
     pub question: Option<Question>,
     /// Messages over the views.
@@ -104,7 +111,7 @@ pub struct UiState {
     /// The language that was chosen; `None`: that of the system.
     pub language: Option<LanguageId>,
     /// How the planes are turned about the cross-hair.
-    pub tilt: Tilt,
+    pub turned: Turned,
     /// Dark, light, or as the system says.
     pub theme: ThemePreference,
     /// The language of the system.
@@ -123,6 +130,11 @@ impl UiState {
         } else {
             Polarity::Positive
         }
+    }
+
+    /// Whether the mask that a click would give is shown while the pointer rests.
+    pub fn previews_clicks(&self) -> bool {
+        self.click_preview.unwrap_or(self.has_gpu)
     }
 
     /// Whether the list of labels shows this one: what is sought is in its name, or is its value.

@@ -9,8 +9,8 @@ use crate::geometry::{VoxelBox, VoxelIndex};
 
 use crate::util::short_debug;
 
-use super::LabelMap;
 use super::components::{Connectivity, largest_component};
+use super::{LabelMap, Mask};
 
 /// A part of a mask: voxels of a box, `i` fastest.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,6 +39,14 @@ impl Crop {
             voxels.extend(labels.voxels[row].iter().map(|&v| u8::from(v == value)));
         }
         Self { bounds, voxels }
+    }
+
+    /// The voxels of a mask, cut to their bounds; `None` when it is empty.
+    pub fn of_mask(mask: &Mask) -> Option<Self> {
+        let bounds = mask.bounds()?;
+        let voxels = rows(mask.grid.dims, bounds).flatten();
+        let voxels = voxels.map(|at| u8::from(mask.voxels[at] != 0)).collect();
+        Some(Self { bounds, voxels })
     }
 
     /// Voxels along each axis of the box.

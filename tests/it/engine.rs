@@ -10,7 +10,7 @@ use prosector::geometry::{Affine, VoxelIndex};
 use prosector::models::{
     AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
 };
-use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet};
 use prosector::util::JobContext;
 use prosector::volume::{
     Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData,
@@ -111,6 +111,16 @@ impl Segmenter for Toy {
         })
     }
 
+    fn preview(
+        &self,
+        image: &ImageVolume,
+        key: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<Mask, ModelError> {
+        Ok(self.segment_asked(image, key, asked, ctx)?.mask)
+    }
+
     fn drop_caches(&self) {
         assert!(!self.panics_on_drop, "cannot drop");
         self.dropped.fetch_add(1, Ordering::SeqCst);
@@ -193,6 +203,10 @@ impl Bench {
                 Event::FinishedAuto { id, .. } => return format!("auto {}", id.0),
                 Event::FinishedPrompt { id, .. } => return format!("prompt {}", id.0),
                 Event::FinishedTask { id, .. } => return format!("background {}", id.0),
+                Event::FinishedPreview { id, region } => {
+                    let voxels = region.map_or(0, |r| r.count());
+                    return format!("preview {} of {voxels}", id.0);
+                }
                 Event::Failed { id, message } => return format!("failed {}: {message}", id.0),
                 Event::Cancelled { id } => return format!("cancelled {}", id.0),
             }
@@ -228,18 +242,33 @@ fn image() -> Arc<ImageVolume> {
     ))
 }
 
+fn asked(what: i64) -> Asked {
+    let click = Click {
+        voxel: VoxelIndex([what, 0, 0]),
+        polarity: Polarity::Positive,
+    };
+    Asked {
+        prompts: PromptSet {
+            clicks: vec![click],
+            ..PromptSet::default()
+        },
+        ..Asked::default()
+    }
+}
+
+fn preview(what: i64) -> Request {
+    Request::Preview {
+        scan: ScanKey(1),
+        image: image(),
+        asked: asked(what),
+    }
+}
+
 fn prompt(what: i64) -> Request {
     Request::Prompt {
         scan: ScanKey(1),
         image: image(),
-        prompts: PromptSet {
-            clicks: vec![Click {
-                voxel: VoxelIndex([what, 0, 0]),
-                polarity: Polarity::Positive,
-            }],
-            target_box: None,
-        },
-        prior: None,
+        asked: asked(what),
     }
 }
 
@@ -755,4 +784,44 @@ fn a_job_gives_way_to_what_is_more_urgent_and_to_nothing_else() {
     assert!(outer.is_cancelled() && !inner.is_cancelled());
     queue.clear();
     assert!(inner.is_cancelled());
+}
+
+#[test]
+fn a_preview_goes_behind_everything_and_only_the_latest_is_made() {
+    let mut queue = Queue::default();
+    queue.push(JobId(1), preview(DO_ANSWER));
+    assert_eq!(queue.push(JobId(2), auto()).dropped, []);
+    let (steps, _) = crossbeam_channel::unbounded();
+    queue.push(JobId(3), training(steps, |_| true));
+    assert_eq!(queue.push(JobId(4), preview(DO_ANSWER)).dropped, [JobId(1)]);
+    assert_eq!(queue.take().map(|job| job.0), Some(JobId(2)));
+    queue.finish();
+    assert_eq!(queue.take().map(|job| job.0), Some(JobId(3)));
+    queue.finish();
+    let (id, _, cancel) = queue.take().expect("the preview is left");
+    assert_eq!(id, JobId(4));
+    // What a user does ends it, and another preview too.
+    let superseded = queue.push(JobId(5), prompt(DO_ANSWER));
+    assert_eq!(superseded.stopping, Some(JobId(4)));
+    assert!(cancel.is_cancelled());
+}
+
+#[test]
+fn a_prompt_is_answered_while_a_preview_is_made() {
+    let bench = Bench::new(false);
+    bench.told();
+    bench.engine.submit(preview(DO_WAIT_FOR_GATE));
+    assert_eq!(bench.told(), "started 1");
+    bench.engine.submit(preview(DO_WAIT_FOR_GATE));
+    bench.engine.submit(prompt(DO_ANSWER));
+    // Whether the second began is a matter of threads; how each ends is not.
+    let mut ends = vec!["cancelled 1", "cancelled 2", "prompt 3"];
+    while !ends.is_empty() {
+        let told = bench.told();
+        ends.retain(|end| *end != told);
+    }
+    bench.engine.submit(preview(DO_ANSWER));
+    assert_eq!(bench.told_many(2), ["started 4", "preview 4 of 1"]);
+    bench.engine.submit(preview(DO_FAIL));
+    assert_eq!(bench.told_many(2), ["started 5", "failed 5: not this scan"]);
 }

@@ -130,8 +130,8 @@ impl Session<'_> {
 
 fn tight_box(truth: &Mask) -> PromptSet {
     PromptSet {
-        clicks: Vec::new(),
         target_box: truth.bounds(),
+        ..PromptSet::default()
     }
 }
 
@@ -139,7 +139,7 @@ fn middle(truth: &Mask) -> PromptSet {
     let nothing = Mask::empty(truth.grid);
     PromptSet {
         clicks: Vec::from_iter(correcting_click(&nothing, truth)),
-        target_box: None,
+        ..PromptSet::default()
     }
 }
 

@@ -31,6 +31,7 @@ fn prompts_at(voxel: [i64; 3], model: &dyn Segmenter) -> PromptSet {
             min: voxel.map(|v| v - 2),
             max: voxel.map(|v| v + 2),
         }),
+        ..PromptSet::default()
     }
 }
 

@@ -1,11 +1,11 @@
 //! Our CPU kernels against Burn's own operations: values and gradients.
 
-use burn::tensor::module::conv3d as burn_conv3d;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::module::{conv_transpose3d, conv3d as burn_conv3d};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Distribution, Tensor, Tolerance};
 use prosector::models::ops::{
-    Activation, ScoreTerms, attend, attend_with, conv3d, depth_to_space, depthwise3d, gelu,
-    instance_norm_last, norm_act, space_to_depth,
+    Activation, ScoreTerms, attend, attend_with, conv3d, convolve3d, depth_to_space, depthwise3d,
+    gelu, instance_norm_last, norm_act, space_to_depth, step_up,
 };
 
 fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
@@ -56,6 +56,63 @@ fn convolution_and_its_gradients_equal_burns() {
         close(gradient(&x, &ours), gradient(&x, &theirs), "input gradient");
         let gradient = |g| weight.grad(g).expect("tracked");
         close(gradient(&ours), gradient(&theirs), "weight gradient");
+    }
+}
+
+/// Kernels of any odd sides and any stride, few voxels and many, whole multiples of the tiles and not, and maps beside each
+/// other.
+#[test]
+fn convolutions_of_other_kernels_and_strides_equal_burns() {
+    let device = Device::flex();
+    for (batch, dims, parts, to, kernel, stride) in [
+        (1, [8, 8, 8], &[32][..], 32, [3; 3], [1; 3]),
+        (2, [9, 7, 70], &[16, 24][..], 40, [3; 3], [1; 3]),
+        (1, [1, 16, 33], &[48][..], 16, [3; 3], [1; 3]),
+        (1, [5, 40, 6], &[33][..], 19, [3; 3], [1; 3]),
+        (1, [2, 3, 4], &[20, 20][..], 20, [3; 3], [1; 3]),
+        (1, [8, 9, 10], &[5][..], 12, [3; 3], [2; 3]),
+        (2, [4, 11, 9], &[16][..], 33, [1, 3, 3], [1, 2, 2]),
+        (1, [6, 6, 6], &[3, 4][..], 8, [3, 1, 5], [2, 1, 1]),
+    ] {
+        let [d, h, w] = dims;
+        let maps: Vec<Tensor<5>> = parts
+            .iter()
+            .map(|&channels| noise([batch, d, h, w, channels], &device))
+            .collect();
+        let from = parts.iter().sum();
+        let taps = kernel.iter().product();
+        let weight = noise([taps, from, to], &device);
+        let ours = convolve3d(maps.clone(), weight.clone(), (kernel, stride));
+        let [kd, kh, kw] = kernel;
+        let weight = weight.reshape([kd, kh, kw, from, to]);
+        let options = ConvOptions::new(stride, kernel.map(|side| side / 2), [1; 3], 1);
+        let x = Tensor::cat(maps, 4).permute([0, 4, 1, 2, 3]);
+        let theirs = burn_conv3d(x, weight.permute([4, 3, 0, 1, 2]), None, options);
+        let what = format!("{dims:?} {parts:?} {to} {kernel:?} {stride:?}");
+        close(ours, theirs.permute([0, 2, 3, 4, 1]), &what);
+    }
+}
+
+#[test]
+fn steps_up_equal_burns_transposed_convolution() {
+    let device = Device::flex();
+    for (batch, [d, h, w], from, to, block) in [
+        (1, [3, 4, 21], 24, 40, [2; 3]),
+        (2, [2, 3, 5], 7, 5, [1, 2, 2]),
+        (1, [4, 1, 9], 16, 16, [2, 1, 3]),
+    ] {
+        let x = noise([batch, d, h, w, from], &device);
+        let weight = noise([block.iter().product(), from, to], &device);
+        let bias = noise([to], &device);
+        let ours = step_up(x.clone(), weight.clone(), bias.clone(), block);
+        let [kd, kh, kw] = block;
+        let kernel = weight
+            .reshape([kd, kh, kw, from, to])
+            .permute([3, 4, 0, 1, 2]);
+        let options = ConvTransposeOptions::new(block, [0; 3], [0; 3], [1; 3], 1);
+        let first = x.permute([0, 4, 1, 2, 3]);
+        let theirs = conv_transpose3d(first, kernel, Some(bias), options);
+        close(ours, theirs.permute([0, 2, 3, 4, 1]), "step up");
     }
 }
 
@@ -266,6 +323,22 @@ fn the_definitions_for_the_gpu_equal_the_kernels_for_the_cpu() {
         conv3d(x.clone(), weight.clone()),
         "convolution",
     );
+    let beside = |device: &Device| {
+        let x = x.clone().to_device(device);
+        let maps = vec![x.clone(), x.clone()];
+        let twice = Tensor::cat(vec![weight.clone(), weight.clone()], 1).to_device(device);
+        let strided = convolve3d(maps, twice, ([3; 3], [1, 2, 2]));
+        let blocks = weight.clone().narrow(0, 0, 8).to_device(device);
+        let bias = Tensor::ones([24], device);
+        [strided, step_up(x, blocks, bias, [2; 3])]
+    };
+    for (on_gpu, on_cpu) in beside(&gpu).into_iter().zip(beside(&cpu)) {
+        close(
+            back(on_gpu),
+            on_cpu,
+            "maps beside each other, and a step up",
+        );
+    }
     let slopes = |device: &Device| {
         let x = x.clone().to_device(device).autodiff().require_grad();
         let weight = weight.clone().to_device(device).autodiff().require_grad();

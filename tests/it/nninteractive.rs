@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use prosector::geometry::Affine;
-use prosector::io::{open_labels, save_image};
+use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
+use prosector::io::{OpenOptions, open_labels, open_scan, save_image};
 use prosector::models::checkpoint::TensorFile;
+use prosector::models::{DeviceChoice, ScanKey, Segmenter, open_model};
+use prosector::prompt::{Asked, Click, Drawing, DrawingKind, Polarity, PromptSet};
 use prosector::util::JobContext;
-use prosector::volume::{Grid, ImageVolume, Modality, Rescale, VoxelData};
+use prosector::volume::morphology::Crop;
+use prosector::volume::{Grid, ImageVolume, Mask, Modality, Rescale, VoxelData};
 use tempfile::TempDir;
 
 use crate::support::{assert_refused, copy, program, said, shared};
@@ -88,6 +92,165 @@ impl Place {
         let differing = pairs.filter(|(found, expected)| f32::from(**found) != *expected);
         (differing.count(), said(&output))
     }
+}
+
+/// The scan as the file has it, and a model that was imported, opened here.
+fn opened(place: &Place) -> (ImageVolume, Box<dyn Segmenter>) {
+    let options = OpenOptions {
+        modality: Some(Modality::Ct),
+        ..OpenOptions::default()
+    };
+    let scan = place.path().join("scan.nii.gz");
+    let scan = open_scan(&scan, &options, &JobContext::silent()).unwrap();
+    let cards = fs::read_dir(place.path().join("models")).unwrap();
+    let cards = cards.map(|entry| entry.unwrap().path());
+    let card = files(cards.collect())
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "toml"))
+        .unwrap();
+    let model = open_model(card.to_str(), DeviceChoice::Cpu).unwrap();
+    (scan.image, model)
+}
+
+/// Files, and those in folders, at any depth.
+fn files(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let inside = |path: PathBuf| match path.is_dir() {
+        true => files(
+            fs::read_dir(path)
+                .unwrap()
+                .map(|e| e.unwrap().path())
+                .collect(),
+        ),
+        false => vec![path],
+    };
+    paths.into_iter().flat_map(inside).collect()
+}
+
+impl Place {
+    fn index(&self, [superior, anterior, right]: [usize; 3]) -> VoxelIndex {
+        let [_, rows, columns] = self.dims;
+        let at = [columns - 1 - right, rows - 1 - anterior, superior];
+        VoxelIndex(at.map(|v| v as i64))
+    }
+
+    fn mask(&self, recorded: &str, grid: Grid) -> Mask {
+        let values = self.recording.read(recorded).unwrap();
+        let voxels = turned(&values.data, self.dims).map(|v| v as u8);
+        Mask {
+            grid,
+            voxels: voxels.collect(),
+        }
+    }
+
+    /// A recorded mask of these lengths with this first voxel, as it was drawn.
+    fn drawing(&self, kind: DrawingKind, recorded: &str, first: [usize; 3]) -> Drawing {
+        let values = self.recording.read(recorded).unwrap();
+        let dims = <[usize; 3]>::try_from(&values.shape[..]).unwrap();
+        let last = std::array::from_fn(|d| first[d] + dims[d] - 1);
+        let voxels = turned(&values.data, dims).map(|v| v as u8).collect();
+        let bounds = VoxelBox::from_corners(self.index(first), self.index(last));
+        Drawing {
+            kind,
+            polarity: Polarity::Positive,
+            normal_axis: bounds.size().iter().position(|&n| n == 1).unwrap(),
+            region: Arc::new(Crop { bounds, voxels }),
+            clicks_before: 2,
+        }
+    }
+}
+
+/// In how many voxels a mask is not the recorded one.
+fn apart(found: &Mask, expected: &Mask) -> usize {
+    let pairs = found.voxels.iter().zip(&expected.voxels);
+    pairs.filter(|(found, expected)| found != expected).count()
+}
+
+#[test]
+fn scribbles_and_lassos_after_clicks_give_the_recorded_masks() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let output = place.import(&place.golden.join("models/quiet"), &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let (image, model) = opened(&place);
+    assert!(model.card().scribbles && model.card().lassos);
+    let click = |at, polarity| Click {
+        voxel: place.index(at),
+        polarity,
+    };
+    let mut prompts = PromptSet {
+        clicks: vec![
+            click([20, 22, 18], Polarity::Positive),
+            click([23, 18, 20], Polarity::Negative),
+        ],
+        ..PromptSet::default()
+    };
+    let scribble = place.drawing(DrawingKind::Scribble, "in/2.mask", [20, 18, 11]);
+    let lasso = place.drawing(DrawingKind::Lasso, "in/3.mask", [15, 16, 18]);
+    // A hundredth of a percent of the voxels, as the recordings' tolerance is.
+    let tolerance = (image.grid().len() / 10_000).max(3);
+    let silent = JobContext::silent();
+    for (drawing, before, after) in [
+        (scribble, "out/1.result", "out/2.result"),
+        (lasso, "out/2.result", "out/3.result"),
+    ] {
+        prompts.drawings.push(drawing);
+        let asked = Asked {
+            prompts: prompts.clone(),
+            prior: Some(Arc::new(place.mask(before, *image.grid()))),
+            others: None,
+        };
+        let would = model.preview(&image, ScanKey(1), &asked, &silent).unwrap();
+        let found = model.segment_asked(&image, ScanKey(1), &asked, &silent);
+        let found = found.unwrap().mask;
+        let expected = place.mask(after, *image.grid());
+        let differing = apart(&found, &expected);
+        assert!(differing <= tolerance, "{after}: {differing}");
+        assert_eq!(apart(&would, &found), 0, "the preview is what is found");
+        let unlike = apart(&found, &place.mask(before, *image.grid()));
+        assert!(unlike > 10 * tolerance, "it says something: {unlike}");
+    }
+}
+
+#[test]
+fn a_preview_leaves_what_a_box_after_clicks_means() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let output = place.import(&place.golden.join("models/quiet"), &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let (image, model) = opened(&place);
+    let silent = JobContext::silent();
+    let clicked = Asked {
+        prompts: PromptSet {
+            clicks: vec![Click {
+                voxel: place.index([20, 22, 18]),
+                polarity: Polarity::Positive,
+            }],
+            ..PromptSet::default()
+        },
+        ..Asked::default()
+    };
+    let corners = [[20, 14, 13], [20, 27, 24]].map(|at| place.index(at));
+    let mut boxed = clicked.clone();
+    boxed.prompts.target_box = Some(VoxelBox::from_corners(corners[0], corners[1]));
+    let mut elsewhere = clicked.clone();
+    elsewhere.prompts.clicks[0].voxel = place.index([23, 18, 20]);
+    // Which of box and click is the newer is known from what was asked before.
+    let answers = |previews: bool| {
+        model.drop_caches();
+        let ask = |asked| model.segment_asked(&image, ScanKey(1), asked, &silent);
+        let first = ask(&clicked).unwrap().mask;
+        if previews {
+            model
+                .preview(&image, ScanKey(1), &elsewhere, &silent)
+                .unwrap();
+        }
+        [first, ask(&boxed).unwrap().mask]
+    };
+    let (without, with) = (answers(false), answers(true));
+    assert_eq!(apart(&without[0], &with[0]), 0);
+    assert_eq!(apart(&without[1], &with[1]), 0);
 }
 
 /// Values of superior, anterior, right as the file stores them.

@@ -3,7 +3,7 @@
 use prosector::engine::{Engine, Event, Request};
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
 use prosector::models::{DeviceChoice, PromptedResult, ScanKey, Segmenter, open_model};
-use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet};
 use prosector::util::JobContext;
 use prosector::volume::metrics::Overlap;
 use prosector::volume::{Grid, ImageVolume, Mask, Modality, Rescale, VoxelData};
@@ -42,14 +42,14 @@ fn click(voxel: [i64; 3]) -> PromptSet {
             voxel: VoxelIndex(voxel),
             polarity: Polarity::Positive,
         }],
-        target_box: None,
+        ..PromptSet::default()
     }
 }
 
 fn target_box(min: [i64; 3], max: [i64; 3]) -> PromptSet {
     PromptSet {
-        clicks: Vec::new(),
         target_box: Some(VoxelBox { min, max }),
+        ..PromptSet::default()
     }
 }
 
@@ -172,8 +172,10 @@ fn through_engine(image: ImageVolume, prompts: PromptSet) -> Event {
     engine.submit(Request::Prompt {
         scan: ScanKey(1),
         image: image.into(),
-        prompts,
-        prior: None,
+        asked: Asked {
+            prompts,
+            ..Asked::default()
+        },
     });
     loop {
         let event = engine.events().recv().expect("the engine lives");

@@ -99,14 +99,14 @@ fn click(at: [i64; 3], polarity: Polarity) -> PromptSet {
             voxel: VoxelIndex(at),
             polarity,
         }],
-        target_box: None,
+        ..PromptSet::default()
     }
 }
 
 fn in_box(min: [i64; 3], max: [i64; 3]) -> PromptSet {
     PromptSet {
-        clicks: Vec::new(),
         target_box: Some(VoxelBox { min, max }),
+        ..PromptSet::default()
     }
 }
 

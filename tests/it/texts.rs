@@ -41,7 +41,7 @@ fn literals(source: &str) -> Vec<(String, String)> {
         match (chars[at], chars.get(at + 1)) {
             ('/', Some('/')) => at += chars[at..].iter().take_while(|c| **c != '\n').count(),
             ('\'', Some('\\')) => {
-                at += 2 + chars[at + 2..].iter().take_while(|c| **c != '\'').count()
+                at += 2 + chars[at + 2..].iter().take_while(|c| **c != '\'').count();
             }
             ('\'', Some(_)) if chars.get(at + 2) == Some(&'\'') => at += 3,
             ('"', _) => {

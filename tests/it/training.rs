@@ -13,7 +13,7 @@ use prosector::geometry::VoxelBox;
 use prosector::io::{OpenOptions, open_scan};
 use prosector::models::prosector1::{NetConfig, ProsectorNet};
 use prosector::models::{DeviceChoice, ScanKey, open_model};
-use prosector::prompt::PromptSet;
+use prosector::prompt::{Asked, PromptSet};
 use prosector::train::{self, TrainRequest};
 use prosector::util::JobContext;
 use prosector::volume::Modality;
@@ -395,11 +395,11 @@ fn trains_and_answers() {
         .image;
     let image = Arc::new(image);
     let prompts = PromptSet {
-        clicks: Vec::new(),
         target_box: Some(VoxelBox {
             min: [8, 10, 12],
             max: [20, 30, 18],
         }),
+        ..PromptSet::default()
     };
     let open = move || open_model(Some(&answering), DeviceChoice::Cpu);
     let alone = open().unwrap();
@@ -419,8 +419,10 @@ fn trains_and_answers() {
         engine.submit(Request::Prompt {
             scan: ScanKey(1),
             image: Arc::clone(&image),
-            prompts: prompts.clone(),
-            prior: None,
+            asked: Asked {
+                prompts: prompts.clone(),
+                ..Asked::default()
+            },
         })
     };
     let mut answers = 0;

@@ -140,14 +140,14 @@ fn one_click(made: &Phantom) -> PromptSet {
             voxel: made.lesion_click(),
             polarity: Polarity::Positive,
         }],
-        target_box: None,
+        ..PromptSet::default()
     }
 }
 
 fn one_box(made: &Phantom) -> PromptSet {
     PromptSet {
-        clicks: Vec::new(),
         target_box: Some(made.lesion_box()),
+        ..PromptSet::default()
     }
 }
 

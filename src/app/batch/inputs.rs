@@ -3,15 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use glam::DVec3;
 use rayon::prelude::*;
 
-use crate::cli::{BoxArg, ClickArg, GridArg, ScanArgs};
-use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
+use crate::cli::{GridArg, ScanArgs};
 use crate::io::{
     IoError, LabelTarget, Labels, OpenOptions, Scan, ScanInfo, open_labels_of, open_scan,
 };
-use crate::prompt::{Click, Polarity, PromptSet};
 use crate::session::Regridded;
 use crate::util::JobContext;
 use crate::volume::resample::covered;
@@ -278,63 +275,4 @@ fn same_voxels(path: &Path, own: &Grid, wanted: &Grid) -> Result<Reordering, Ref
         "{}: is on another grid: it {difference}; give a file made on this scan",
         path.display()
     )))
-}
-
-/// Clicks and box as typed, on the grid of the scan; refused where they miss it.
-pub(super) fn prompts_on_grid(
-    clicks: &[ClickArg],
-    target_box: Option<BoxArg>,
-    is_world: bool,
-    grid: &Grid,
-) -> Result<PromptSet, Refusal> {
-    let clicks = clicks
-        .iter()
-        .map(|click| {
-            let voxel = if is_world {
-                voxel_from_world(grid, click.position).nearest()
-            } else {
-                whole_voxel(click.position)?
-            };
-            let polarity = if click.negative {
-                Polarity::Negative
-            } else {
-                Polarity::Positive
-            };
-            Ok(Click { voxel, polarity })
-        })
-        .collect::<Result<_, Refusal>>()?;
-    let target_box = target_box
-        .map(|b| voxel_box(grid, b, is_world))
-        .transpose()?;
-    let prompts = PromptSet { clicks, target_box };
-    Ok(prompts.on_grid(grid)?)
-}
-
-/// The box in voxels. A box in millimetres is along the world's axes: where the grid is turned against them,
-/// the smallest voxel box that holds its eight corners.
-fn voxel_box(grid: &Grid, typed: BoxArg, is_world: bool) -> Result<VoxelBox, Refusal> {
-    let [a, b] = typed.corners;
-    if !is_world {
-        return Ok(VoxelBox::from_corners(whole_voxel(a)?, whole_voxel(b)?));
-    }
-    let corner = |n: usize| {
-        let position = std::array::from_fn(|d| if n >> d & 1 == 0 { a[d] } else { b[d] });
-        let voxel = voxel_from_world(grid, position).nearest();
-        VoxelBox::from_corners(voxel, voxel)
-    };
-    Ok((1..8).map(corner).fold(corner(0), VoxelBox::union))
-}
-
-fn voxel_from_world(grid: &Grid, position_mm: [f64; 3]) -> VoxelPoint {
-    grid.voxel_from_world(WorldPoint(DVec3::from_array(position_mm)))
-}
-
-fn whole_voxel(position: [f64; 3]) -> Result<VoxelIndex, Refusal> {
-    if position.iter().any(|v| v.fract() != 0.0 || v.abs() > 1e15) {
-        return Err(Refusal::Usage(format!(
-            "voxel indices are whole numbers, not {}: give --world for millimetres",
-            position.map(|v| v.to_string()).join(",")
-        )));
-    }
-    Ok(VoxelIndex(position.map(|v| v as i64)))
 }

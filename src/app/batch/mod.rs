@@ -21,11 +21,13 @@ mod operations;
 mod outputs;
 mod pacs;
 mod parity;
+mod prompts;
 mod recover;
 mod register;
 mod screenshot;
 mod segment;
 mod statistics;
+mod teach;
 mod train;
 mod words;
 mod worklist;
@@ -120,6 +122,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
+        Command::Teach(args) => teach::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Register(args) => register::run(&args),
         Command::Recover(args) => recover::run(&args),

@@ -7,7 +7,7 @@ use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter, open_model,
 };
-use crate::prompt::{Click, Polarity, PromptSet};
+use crate::prompt::{Asked, PromptSet};
 use crate::volume::{ImageVolume, Mask};
 
 use super::Refusal;
@@ -100,8 +100,11 @@ impl ModelRun {
         let id = self.engine.submit(Request::Prompt {
             scan,
             image: image.clone(),
-            prompts: prompts.clone(),
-            prior,
+            asked: Asked {
+                prompts: prompts.clone(),
+                prior,
+                others: None,
+            },
         });
         match self.wait(id)? {
             Event::FinishedPrompt {
@@ -112,28 +115,25 @@ impl ModelRun {
     }
 
     /// Segments as a user would who gives the prompts one after another, from nothing: the box and what stands before
-    /// the first positive click, then each click upon the mask before it. Models learn clicks as corrections of a mask;
-    /// given all at once, a later click could undo what an earlier one found.
-    pub(super) fn click_by_click(
+    /// the first positive one, then each upon the mask before it. Models learn clicks as corrections of a mask; given all
+    /// at once, a later click could undo what an earlier one found.
+    pub(super) fn one_by_one(
         &self,
         image: &Arc<ImageVolume>,
         scan: ScanKey,
         prompts: &PromptSet,
     ) -> Result<Timed<PromptedResult>, Refusal> {
-        let is_positive = |c: &Click| c.polarity == Polarity::Positive;
-        let all = prompts.clicks.len();
+        let order = prompts.in_order();
+        let all = order.len();
+        let mut order = order.into_iter();
         let first = match prompts.target_box {
             Some(_) => 0,
-            None => prompts.clicks.iter().position(is_positive).unwrap_or(all) + 1,
+            None => order.position(|p| p.is_positive()).unwrap_or(all) + 1,
         };
-        let upto = |count: usize| PromptSet {
-            clicks: prompts.clicks[..count.min(all)].to_vec(),
-            target_box: prompts.target_box,
-        };
-        let mut latest = self.prompted(image, scan, &upto(first), None)?;
+        let mut latest = self.prompted(image, scan, &prompts.first(first), None)?;
         for count in first + 1..=all {
             let prior = Some(Arc::new(latest.result.mask));
-            let next = self.prompted(image, scan, &upto(count), prior)?;
+            let next = self.prompted(image, scan, &prompts.first(count), prior)?;
             latest = Timed {
                 result: next.result,
                 seconds: latest.seconds + next.seconds,

@@ -19,6 +19,7 @@ use super::console::Console;
 use super::inputs::{self, OpenedScan};
 use super::model_run::{ModelRun, Timed};
 use super::outputs::{check_results, export_doubts};
+use super::prompts;
 
 /// One command opens one scan.
 const SCAN: ScanKey = ScanKey(1);
@@ -58,7 +59,7 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     let mut report = if args.auto {
         segment_auto(args, &scan, console)?
     } else {
-        let prompts = inputs::prompts_on_grid(&args.clicks, args.target_box, args.world, &grid)?;
+        let prompts = prompts::on_grid(args, &grid)?;
         let (prior, doubts) = match &args.prior {
             Some(path) => {
                 let (prior, doubts) = inputs::mask_on_grid(path, &grid, &ctx)?;
@@ -185,7 +186,7 @@ fn segment_prompted(
     let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
     let Timed { result, seconds } = match prior {
         Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
-        None => model.click_by_click(&scan.image, SCAN, prompts)?,
+        None => model.one_by_one(&scan.image, SCAN, prompts)?,
     };
     let mut warnings = [scan.warnings.clone(), result.warnings].concat();
     let voxels = result.mask.count();

@@ -32,6 +32,10 @@ pub enum PathPurpose {
     WriteLabelTable,
     /// An annotation project.
     OpenProject,
+    /// Another image of the scan's grid, for a model that takes several.
+    OpenChannel,
+    /// The folder of a trained model.
+    ImportModel,
 }
 
 /// The answer to a question for a path.
@@ -120,11 +124,12 @@ impl FileDialogs for NativeDialogs {
             | PathPurpose::OpenSecond
             | PathPurpose::OpenTransform
             | PathPurpose::OpenProject
+            | PathPurpose::OpenChannel
             | PathPurpose::ReadLabelTable => {
                 let file = dialog.pick_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
             }
-            PathPurpose::OpenFolder => {
+            PathPurpose::OpenFolder | PathPurpose::ImportModel => {
                 let folder = dialog.pick_folder();
                 self.runtime
                     .spawn(async move { deliver(folder.await).await });
@@ -171,6 +176,8 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::ReadLabelTable => tr!("Read names and colours of labels"),
         PathPurpose::WriteLabelTable => tr!("Write names and colours of labels"),
         PathPurpose::OpenProject => tr!("Open a worklist"),
+        PathPurpose::OpenChannel => tr!("Open another image of the scan's grid"),
+        PathPurpose::ImportModel => tr!("Open the folder of a trained model"),
     }
 }
 
@@ -179,7 +186,7 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
         PathPurpose::OpenTransform | PathPurpose::SaveTransform => {
             dialog.add_filter(tr!("ITK transform"), &["tfm", "txt"])
         }
-        PathPurpose::OpenScan | PathPurpose::OpenSecond => dialog
+        PathPurpose::OpenScan | PathPurpose::OpenSecond | PathPurpose::OpenChannel => dialog
             .add_filter(tr!("All files"), &["*"])
             .add_filter(tr!("NIfTI"), &["nii", "gz", "hdr", "img"])
             .add_filter(tr!("NRRD and MetaImage"), &["nrrd", "nhdr", "mha", "mhd"])
@@ -207,6 +214,6 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter(tr!("3D Slicer colour table"), &["csv", "ctbl"])
             .add_filter(tr!("ITK-SNAP label description"), &["label", "txt"]),
         PathPurpose::OpenProject => dialog.add_filter(tr!("Annotation project"), &["toml"]),
-        PathPurpose::OpenFolder => dialog,
+        PathPurpose::OpenFolder | PathPurpose::ImportModel => dialog,
     }
 }

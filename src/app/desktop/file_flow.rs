@@ -99,6 +99,8 @@ pub(super) enum Purpose {
     Replace,
     /// A second image over the scan.
     Second,
+    /// Another image for the model.
+    Channel,
     /// The scan that recovered work belongs to.
     Recover(Box<FoundWork>),
     /// The recovered work itself.
@@ -424,6 +426,16 @@ impl Window {
                 let text = tr!("Saved and read back: {path}", path = path.display());
                 self.state.messages.push_on_scan(Severity::Info, text);
             }
+            Some(FileOutcome::ChannelRead {
+                scan,
+                place,
+                file,
+                image,
+            }) => self.take_channel(scan, place, file, image),
+            Some(FileOutcome::ModelImported(card)) => self.take_model(&card),
+            Some(FileOutcome::LicenceToAccept { folder, licence }) => {
+                self.ask_licence(folder, licence);
+            }
             Some(FileOutcome::ProjectRead(read)) => self.take_project(*read),
             Some(FileOutcome::CasesListed(entries)) => self.take_list(entries),
             // The user may have gone on working on what was open.
@@ -463,7 +475,9 @@ impl Window {
             }
             Purpose::Second => self.take_second(scan),
             Purpose::Recover(found) => self.read_work(scan, found),
-            Purpose::Open | Purpose::ReadWork | Purpose::Other => self.reach(Goal::Show(scan)),
+            Purpose::Open | Purpose::Channel | Purpose::ReadWork | Purpose::Other => {
+                self.reach(Goal::Show(scan));
+            }
         }
     }
 

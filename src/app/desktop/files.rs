@@ -10,7 +10,7 @@ use crate::io::{
     self, Choice, DicomObject, Export, IoError, LabelEntry, LabelTarget, OpenOptions, Provenance,
     ScanInfo, Space, Warning,
 };
-use crate::models::ScanKey;
+use crate::models::{ModelCard, ScanKey};
 use crate::project::Entry;
 use crate::registration::Registered;
 use crate::session::{Case, OpenedLabels, OpenedScan, Regridded, ScanSource};
@@ -73,6 +73,26 @@ pub enum FileOutcome {
     LabelTableRead(Vec<LabelEntry>),
     /// Names and colours of labels were written to this file.
     LabelTableWritten(PathBuf, Option<Warning>),
+    /// Another image of the scan's grid was read.
+    ChannelRead {
+        /// The scan.
+        scan: ScanKey,
+        /// Its place among the model's images.
+        place: usize,
+        /// The file's name.
+        file: String,
+        /// The image.
+        image: Arc<ImageVolume>,
+    },
+    /// A model was imported.
+    ModelImported(Box<ModelCard>),
+    /// A model can be imported once its licence is accepted.
+    LicenceToAccept {
+        /// Its folder.
+        folder: PathBuf,
+        /// What the licence says.
+        licence: String,
+    },
     /// An annotation project was opened.
     ProjectRead(Box<ProjectRead>),
     /// Its cases, as they are now.
@@ -105,6 +125,9 @@ short_debug! {
         FileOutcome::TransformSaved(_) => "transform saved",
         FileOutcome::LabelTableRead(_) => "label table read",
         FileOutcome::LabelTableWritten(..) => "label table written",
+        FileOutcome::ChannelRead { .. } => "an image",
+        FileOutcome::ModelImported(_) => "a model",
+        FileOutcome::LicenceToAccept { .. } => "a licence",
         FileOutcome::ProjectRead(_) => "a project",
         FileOutcome::CasesListed(_) => "cases listed",
         FileOutcome::CaseRead(_) => "a case",

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::engine::{Event, JobId, Request};
-use crate::geometry::Tilt;
 use crate::models::{AutoResult, PromptedResult};
 use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
 use crate::ui::texts::tr;
+use crate::ui::view::Turned;
 
 use super::jobs::Owner;
 use super::window::Window;
@@ -18,6 +18,10 @@ impl Window {
     pub(super) fn apply(&mut self, command: impl Into<Command>) {
         let command = command.into();
         tracing::debug!(?command, "apply");
+        if !matches!(command, Command::View(_)) {
+            // What a click would give may be another mask now.
+            self.forget_preview();
+        }
         for effect in self.session.apply(command) {
             self.follow(effect);
         }
@@ -26,27 +30,23 @@ impl Window {
     fn follow(&mut self, effect: Effect) {
         match effect {
             Effect::ScanChanged => self.scan_changed(),
-            Effect::RunPrompt {
-                ticket,
-                prompts,
-                prior,
-            } => {
+            Effect::RunPrompt { ticket, asked } => {
                 self.worklist.asked_prompted();
                 self.submit(ticket, tr!("Outline the target"), |scan, image| {
-                    Request::Prompt {
-                        scan,
-                        image,
-                        prompts,
-                        prior,
-                    }
+                    Request::Prompt { scan, image, asked }
                 });
             }
             Effect::RunAuto { ticket, structures } => {
                 self.worklist.asked_automatic();
-                self.submit(ticket, tr!("Segment organs"), |scan, image| Request::Auto {
+                let Some(case) = self.session.case() else {
+                    return;
+                };
+                let mut others = self.images_for_model(case.key(), case.image());
+                let first = others.remove(0);
+                self.submit(ticket, tr!("Segment organs"), |scan, _| Request::Auto {
                     scan,
-                    image,
-                    others: Vec::new(),
+                    image: first,
+                    others,
                     structures,
                 });
             }
@@ -96,7 +96,7 @@ impl Window {
         let grid = self.session.case().map(|c| *c.grid());
         if grid != self.shown_grid {
             self.state.workspace.fit();
-            self.state.tilt = Tilt::default();
+            self.state.turned = Turned::default();
             self.state.renaming = None;
             self.shown_grid = grid;
         }
@@ -130,6 +130,7 @@ impl Window {
         match event {
             Event::ModelReady { card, device } => {
                 tracing::info!(model = %card.id, device = %device.name, "model ready");
+                self.state.has_gpu = device.is_gpu();
                 self.engine_status = EngineStatus::Ready { card, device };
             }
             Event::ModelFailed { message } => {
@@ -142,7 +143,10 @@ impl Window {
                 id,
                 fraction,
                 stage,
-            } => self.jobs.progress(|o| o.is_engine(id), fraction, stage),
+            } => {
+                self.lesson_goes_on(id, fraction);
+                self.jobs.progress(|o| o.is_engine(id), fraction, stage);
+            }
             Event::FinishedAuto {
                 id,
                 result,
@@ -153,8 +157,13 @@ impl Window {
                 result,
                 seconds,
             } => self.prompt_finished(id, result, seconds),
-            Event::Failed { id, message } => self.job_ended(id, Some(message)),
+            Event::FinishedPreview { id, region } => self.preview.finished(id, region),
+            Event::Failed { id, message } => {
+                self.preview.finished(id, None);
+                self.job_ended(id, Some(message));
+            }
             Event::Cancelled { id } | Event::FinishedTask { id, .. } => {
+                self.preview.cancelled(id);
                 self.job_ended(id, None);
             }
         }
@@ -163,7 +172,7 @@ impl Window {
     fn ticket_of(&mut self, id: JobId) -> Option<Ticket> {
         match self.jobs.remove(|o| o.is_engine(id))? {
             Owner::Engine(_, ticket) => Some(ticket),
-            Owner::File(_) | Owner::Network(_) => None,
+            Owner::File(_) | Owner::Network(_) | Owner::Lesson(_) => None,
         }
     }
 
@@ -184,6 +193,10 @@ impl Window {
     }
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
+            self.jobs.remove(|o| o.is_engine(id));
+            return self.lesson_ended(failure);
+        }
         if let Some(ticket) = self.ticket_of(id) {
             self.apply(AiCommand::JobEnded { ticket, failure });
         }

@@ -17,6 +17,8 @@ pub enum Owner {
     Network(WorkId),
     /// The engine, for a request of the session.
     Engine(JobId, Ticket),
+    /// The engine, for a lesson.
+    Lesson(JobId),
 }
 
 /// The jobs under way.
@@ -77,7 +79,7 @@ impl Jobs {
 impl Owner {
     /// Whether this is a job of the engine with this id.
     pub fn is_engine(self, id: JobId) -> bool {
-        matches!(self, Self::Engine(own, _) if own == id)
+        matches!(self, Self::Engine(own, _) | Self::Lesson(own) if own == id)
     }
 
     /// Whether this is a job of the engine for this ticket.

@@ -1,21 +1,25 @@
 //! The window: eframe around the session, the engine and the file thread.
 
 mod archive_flow;
+mod channel_flow;
 mod dialogs;
 mod farewell;
 mod file_flow;
 mod files;
 mod glue;
 mod grid_flow;
+mod import_flow;
 mod jobs;
 mod lost_device;
 mod measuring;
 mod memory;
 mod model_choice;
 mod path_flow;
+mod preview;
 mod recovery_flow;
 mod requests;
 mod second_flow;
+mod teach_flow;
 mod waker;
 mod wheel;
 mod window;

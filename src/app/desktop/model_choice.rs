@@ -36,6 +36,13 @@ impl Window {
                 failure: None,
             });
         }
+        if self
+            .jobs
+            .remove(|o| matches!(o, Owner::Lesson(_)))
+            .is_some()
+        {
+            self.lesson_ended(Some("another model was chosen".to_owned()));
+        }
         let fresh = start_engine(&self.open_model, Some(id.clone()), &self.waker);
         let old = std::mem::replace(&mut self.engine, fresh);
         // Stopping waits for the job that runs, which no frame may.

@@ -35,6 +35,8 @@ fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
         | PathPurpose::OpenSecond
         | PathPurpose::OpenTransform
         | PathPurpose::OpenProject
+        | PathPurpose::OpenChannel
+        | PathPurpose::ImportModel
         | PathPurpose::SaveTransform
         | PathPurpose::ReadLabelTable
         | PathPurpose::WriteLabelTable => None,
@@ -186,6 +188,8 @@ impl Window {
             PathPurpose::OpenScan | PathPurpose::OpenFolder => self.reach(Goal::open(path)),
             PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path)),
             PathPurpose::OpenProject => self.open_project(path),
+            PathPurpose::OpenChannel => self.open_channel(path),
+            PathPurpose::ImportModel => self.import_folder(path, false),
             PathPurpose::OpenSecond => self.open_second(path),
             PathPurpose::OpenTransform => self.open_second_transform(path),
             PathPurpose::SaveTransform => self.save_second_transform(path),

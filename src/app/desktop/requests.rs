@@ -6,6 +6,7 @@ use crate::session::{AiCommand, SecondCommand};
 use crate::ui::actions::{apply_to_window, command_of_action};
 use crate::ui::input::Action;
 use crate::ui::model::{Answer, Question, UiRequest};
+use crate::ui::teach::TeachForm;
 
 use super::dialogs::PathPurpose;
 use super::file_flow::{Goal, Purpose};
@@ -30,10 +31,11 @@ impl Window {
             UiRequest::CancelJob(number) => match self.jobs.owner(number) {
                 Some(Owner::File(id)) => self.files.cancel(id),
                 Some(Owner::Network(id)) => self.archives.cancel(id),
-                Some(Owner::Engine(id, _)) => self.engine.cancel(id),
+                Some(Owner::Engine(id, _) | Owner::Lesson(id)) => self.engine.cancel(id),
                 None => {}
             },
             UiRequest::Archive(request) => self.ask_archive(*request),
+            UiRequest::Teach(request) => self.act_on_teaching(request),
             UiRequest::Answer(answer) => self.heed_answer(answer),
             UiRequest::ToggleMaximised(pane) => self.state.workspace.toggle_maximised(pane),
         }
@@ -45,12 +47,14 @@ impl Window {
             Action::OpenFile => self.ask_path(PathPurpose::OpenScan),
             Action::OpenFolder => self.ask_path(PathPurpose::OpenFolder),
             Action::ShowArchives => self.show_archives(),
+            Action::ShowTeaching => self.state.teach = Some(TeachForm::default()),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
             Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),
             Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
             Action::ChooseSeries => self.choose_series(),
             Action::OpenProject => self.ask_path(PathPurpose::OpenProject),
+            Action::ImportModel => self.ask_path(PathPurpose::ImportModel),
             Action::NextCase => self.next_case(),
             Action::CaseDone => self.finish_case(State::Done),
             Action::CaseFlagged => self.finish_case(State::Flagged),
@@ -67,11 +71,12 @@ impl Window {
             Action::CloseSecond => self.apply(SecondCommand::Close),
             Action::Quit => self.reach(Goal::Quit),
             Action::SegmentOrgans if !self.can_run_auto() => {}
+            Action::SegmentOrgans => self.segment_organs(),
             other => {
                 if apply_to_window(other, &mut self.state) {
                     return;
                 }
-                if let Some(command) = command_of_action(other, &self.session, &self.state) {
+                if let Some(command) = command_of_action(other, &self.session, &mut self.state) {
                     self.apply(command);
                 }
             }
@@ -128,6 +133,17 @@ impl Window {
                     self.stay();
                 }
             }
+            (Question::Channels { .. }, Answer::ScanIsChannel(place)) => {
+                self.scan_is_channel(place);
+            }
+            (Question::Channels { .. }, Answer::ChooseChannel(place)) => {
+                self.choose_channel(place);
+            }
+            (Question::Channels { .. }, Answer::ChannelsGiven) => self.segment_with_channels(),
+            (Question::Licence { folder, .. }, Answer::LicenceAccepted) => {
+                self.import_folder(folder, true);
+            }
+            (Question::Channels { .. } | Question::Licence { .. }, _) => {}
             (Question::TypedPath { .. }, _) => self.stay(),
             (Question::Series { .. }, _) => self.flow.keep_all(),
             (Question::Notice, _) => {}
@@ -136,6 +152,7 @@ impl Window {
 
     /// The user has changed their mind about what was to come.
     pub(super) fn stay(&mut self) {
+        self.keep_channels();
         if self.flow.forget_goal() {
             self.say_that_work_is_kept();
         }

@@ -18,8 +18,10 @@ use crate::ui::model::{EngineStatus, UiModel};
 use crate::ui::texts::tr;
 use crate::ui::view::Canvas;
 use crate::ui::{self, Severity, UiState};
+use crate::volume::morphology::Crop;
 
 use super::archive_flow::Archives;
+use super::channel_flow::Channels;
 use super::farewell::EndRequest;
 use super::file_flow::{FileFlow, Goal};
 use super::files::FileOutcome;
@@ -28,7 +30,9 @@ use super::measuring::Measuring;
 use super::memory::WindowMemory;
 use super::model_choice::start_engine;
 use super::path_flow::is_project;
+use super::preview::Preview;
 use super::recovery_flow::start_journal;
+use super::teach_flow::Teaching;
 use super::waker::Waker;
 use super::worker::Worker;
 use super::worklist::Worklist;
@@ -49,11 +53,16 @@ pub struct Window {
     /// For whoever must wake the window from another thread.
     pub(super) waker: Waker,
     pub(super) engine_status: EngineStatus,
+    /// What a model of several images is shown beside the scan.
+    pub(super) channels: Channels,
     pub(super) files: Worker<FileOutcome>,
     pub(super) archives: Archives,
     pub(super) flow: FileFlow,
+    pub(super) teaching: Teaching,
     pub(super) dialogs: Box<dyn FileDialogs>,
     pub(super) jobs: Jobs,
+    /// What a click would give where the pointer rests.
+    pub(super) preview: Preview,
     pub(super) measuring: Measuring,
     pub(super) worklist: Worklist,
     pub(super) settings: Settings,
@@ -106,6 +115,7 @@ impl Window {
             open_model: options.open_model,
             models: installed_models(),
             engine_status: EngineStatus::default(),
+            channels: Channels::default(),
             files: Worker::start("files", waking())?,
             archives: Archives::new(
                 options.connections_file,
@@ -113,8 +123,10 @@ impl Window {
                 waking(),
             )?,
             flow: FileFlow::default(),
+            teaching: Teaching::new(options.data_folder.as_deref()),
             dialogs,
             jobs: Jobs::default(),
+            preview: Preview::default(),
             measuring: Measuring::new(waking())?,
             worklist: Worklist::new(waking())?,
             settings,
@@ -191,8 +203,14 @@ impl Window {
     pub fn is_busy(&self) -> bool {
         !self.jobs.shown().is_empty()
             || self.measuring.is_running()
+            || self.preview.is_awaited()
             || self.worklist.is_reading()
             || matches!(self.engine_status, EngineStatus::Opening)
+    }
+
+    /// What a click would give where the pointer rests, as it is shown.
+    pub fn preview(&self) -> Option<&Crop> {
+        self.preview.shown()
     }
 
     /// How many slices were drawn so far; those that were shown again do not count.
@@ -291,9 +309,11 @@ impl eframe::App for Window {
             engine: &self.engine_status,
             models: &self.models,
             jobs: self.jobs.shown(),
+            preview: self.preview.shown(),
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
             archive: self.archives.view(),
+            teaching: self.teaching.view(),
             recent: &self.settings.recent_files,
             older_copies: self.settings.older_copies,
             drawing_on: self.canvas.as_ref().map(Canvas::adapter),
@@ -306,6 +326,7 @@ impl eframe::App for Window {
         self.open_dropped(ui.ctx());
         self.look_for_models(ui.ctx());
         self.measure(ui.ctx());
+        self.preview_click(ui.ctx());
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

@@ -98,6 +98,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: true,
         clicks: false,
         boxes: false,
+        scribbles: false,
+        lassos: false,
         classes: settings.network.net.decoder.num_classes - 1,
         description: "AutoProSAM: finds its structures without a prompt, window by window"
             .to_owned(),

@@ -63,6 +63,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: true,
         clicks: false,
         boxes: false,
+        scribbles: false,
+        lassos: false,
         classes: settings.network.head.classes().saturating_sub(1),
         description: format!(
             "AutoSAM with the {head} head: all classes of a slice, without prompts"

@@ -17,7 +17,7 @@ pub use export::export;
 pub use fill::{Missing, fill};
 pub(crate) use loader::normal;
 pub use loader::{Init, Loader, ParamEntry, Scope};
-pub use plain_values::plain_values;
+pub use plain_values::{pickled_values, plain_values};
 pub use tensor_file::{HostTensor, TensorFile};
 pub use weight_map::WeightMap;
 

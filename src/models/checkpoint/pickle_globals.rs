@@ -73,6 +73,23 @@ pub(super) fn check(path: &Path) -> Result<(), CheckpointError> {
     }
 }
 
+/// Refuses a plain pickle that names anything but `functions`.
+pub(super) fn check_pickle(path: &Path, functions: &[&str]) -> Result<(), CheckpointError> {
+    let refuse = |reason: String| CheckpointError::file(path, reason);
+    let file = File::open(path).map_err(|e| refuse(e.to_string()))?;
+    let names = stream_globals(&mut BufReader::new(file).take(LONGEST_PICKLE), 1);
+    let names = names.map_err(|reason| refuse(format!("not a whole pickle: {reason}")))?;
+    let unknown = names
+        .iter()
+        .find(|name| !functions.contains(&name.as_str()));
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(refuse(format!(
+            "it names the Python object '{name}', which does not belong there, so it was not read: take the file away to go without it"
+        ))),
+    }
+}
+
 fn zip_globals(file: File) -> Result<Vec<String>, String> {
     let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|e| e.to_string())?;
     let pickle = archive

@@ -20,6 +20,18 @@ pub fn plain_values(path: &Path) -> Result<Value, CheckpointError> {
         .map_err(|e| CheckpointError::file(path, format!("not a whole PyTorch file: {e}")))
 }
 
+/// The same of a plain pickle that may name these functions of Python's, in whose place is null, and nothing else.
+///
+/// # Errors
+/// A file that is no pickle, or names anything more.
+pub fn pickled_values(path: &Path, functions: &[&str]) -> Result<Value, CheckpointError> {
+    pickle_globals::check_pickle(path, functions)?;
+    let values = PytorchReader::read_pickle_data(path, None);
+    values
+        .map(as_json)
+        .map_err(|e| CheckpointError::file(path, format!("not a whole pickle: {e}")))
+}
+
 fn as_json(value: PickleValue) -> Value {
     match value {
         PickleValue::Bool(value) => Value::Bool(value),

@@ -115,6 +115,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: true,
         clicks: false,
         boxes: true,
+        scribbles: false,
+        lassos: false,
         classes: settings.organs,
         description: "DeSAM: slice by slice, from a grid of points, a box around the slice or a box prompt, with the predicted IoU of each mask"
             .to_owned(),

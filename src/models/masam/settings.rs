@@ -85,6 +85,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: !settings.boxes,
         clicks: false,
         boxes: settings.boxes,
+        scribbles: false,
+        lassos: false,
         classes: settings.network.classes(),
         description: format!(
             "MA-SAM: stacks of {} slices, {}",

@@ -12,6 +12,11 @@ const INFO: &str = "inference_info.json";
 /// Older ones here.
 const CLASS: &str = "inference_session_class.json";
 
+/// Whether a folder holds a checkpoint of nnInteractive.
+pub fn is_checkpoint_folder(folder: &Path) -> bool {
+    [INFO, CLASS].iter().any(|name| folder.join(name).is_file())
+}
+
 /// Kinds of prompts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptKind {

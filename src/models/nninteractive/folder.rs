@@ -42,8 +42,9 @@ impl Folder {
     /// The licence, where the folder says it or the checkpoint is the published one.
     fn licence(&self, folder: &Path) -> Option<String> {
         let network = &self.network;
-        let names = (network.dataset.as_deref()?, network.configuration.as_str());
-        let published = || (names == PUBLISHED).then(|| PUBLISHED_LICENCE.to_owned());
+        let names = (network.dataset.as_deref(), network.configuration.as_str());
+        let is_published = names == (Some(PUBLISHED.0), PUBLISHED.1);
+        let published = || is_published.then(|| PUBLISHED_LICENCE.to_owned());
         stated_licence(folder).or_else(published)
     }
 }
@@ -80,6 +81,8 @@ pub fn import(source: &FolderSource<'_>) -> Result<ImportedFolder, CheckpointErr
         network,
     } = folder;
     let (clicks, boxes) = (capabilities.points.is_some(), capabilities.takes_boxes());
+    let scribbles = capabilities.scribbles.is_some();
+    let lassos = capabilities.lassos.is_some();
     let settings = Settings {
         patch: network.patch,
         capabilities,
@@ -93,9 +96,11 @@ pub fn import(source: &FolderSource<'_>) -> Result<ImportedFolder, CheckpointErr
             automatic: false,
             clicks,
             boxes,
+            scribbles,
+            lassos,
             classes: 0,
             description: format!(
-                "{TITLE} trained as {}, {}: segments what clicks or a box point at",
+                "{TITLE} trained as {}, {}: segments what clicks, a box, scribbles or lassos point at",
                 network.dataset.as_deref().unwrap_or("unknown"),
                 network.configuration
             ),

@@ -16,6 +16,7 @@ pub mod pool;
 pub mod session;
 pub mod view;
 
+pub use capabilities::is_checkpoint_folder;
 pub use model::Settings;
 
 use crate::models::loaded::open;

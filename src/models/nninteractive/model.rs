@@ -13,7 +13,7 @@ use crate::models::nnunet::pipeline::Axes;
 use crate::models::nnunet::stage::Reader;
 use crate::models::recent::Recent;
 use crate::models::{ModelError, PromptedResult, ScanKey, StoredModel, slices};
-use crate::prompt::{Polarity, PromptSet};
+use crate::prompt::{Drawing, DrawingKind, Pointed, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
@@ -100,6 +100,19 @@ impl PreparedScan {
         })
     }
 
+    /// A scribble or a lasso along the network's axes.
+    fn drawn(&self, drawing: &Drawing) -> Shape {
+        let region = &drawing.region;
+        let [ni, nj, nk] = region.dims();
+        let mask = self.axes.apply(region.voxels.clone(), [nk, nj, ni]);
+        let corners = self.corners(region.bounds);
+        let bounds = corners.map(|[first, end]| first as usize..end as usize);
+        match drawing.kind {
+            DrawingKind::Scribble => Shape::Scribble(bounds, mask),
+            DrawingKind::Lasso => Shape::Lasso(bounds, mask),
+        }
+    }
+
     /// First voxel and the one after the last of a box on the scan.
     fn corners(&self, target: VoxelBox) -> [[i64; 2]; 3] {
         let [i, j, k] = [0, 1, 2].map(|d| [target.min[d], target.max[d] + 1]);
@@ -131,7 +144,7 @@ impl NninteractiveModel {
         Ok(prepared)
     }
 
-    /// The prompts in the order in which they were made, as far as that is known: the box before the clicks, unless it is
+    /// The prompts in the order in which they were made, as far as that is known: the box before the others, unless it is
     /// all that is new.
     fn shapes(
         &self,
@@ -140,12 +153,17 @@ impl NninteractiveModel {
         prompts: &PromptSet,
         warnings: &mut Vec<String>,
     ) -> Vec<(Shape, bool)> {
-        let clicks = prompts.clicks.iter().map(|click| {
-            let place = VoxelBox::from_corners(click.voxel, click.voxel);
-            let place = scan.corners(place).map(|[first, _]| first);
-            (Shape::Point(place), click.polarity == Polarity::Positive)
-        });
-        let mut shapes: Vec<(Shape, bool)> = clicks.collect();
+        let pointed = prompts.in_order().into_iter();
+        let shape = |pointed| match pointed {
+            Pointed::Click(click) => {
+                let place = VoxelBox::from_corners(click.voxel, click.voxel);
+                Shape::Point(scan.corners(place).map(|[first, _]| first))
+            }
+            Pointed::Drawing(drawing) => scan.drawn(drawing),
+        };
+        let mut shapes: Vec<(Shape, bool)> = pointed
+            .map(|pointed| (shape(pointed), pointed.is_positive()))
+            .collect();
         if let Some(target) = prompts.target_box {
             let mut corners = scan.corners(target);
             let shape = Shape::Box(corners);
@@ -157,7 +175,9 @@ impl NninteractiveModel {
             }
             let before = self.asked.find(&key);
             let is_new = before.is_some_and(|before| {
-                before.clicks == prompts.clicks && before.target_box != prompts.target_box
+                before.clicks == prompts.clicks
+                    && before.drawings == prompts.drawings
+                    && before.target_box != prompts.target_box
             });
             let at = if is_new { shapes.len() } else { 0 };
             shapes.insert(at, (Shape::Box(corners), true));
@@ -257,7 +277,9 @@ impl Pipeline for NninteractiveModel {
                 self.predict(&mut session, gaze, progress)?;
             }
         }
-        self.asked.insert(scan, prompts.clone());
+        if !query.is_preview {
+            self.asked.insert(scan, prompts.clone());
+        }
         ctx.step(0.95, "writing the mask")?;
         let voxels = prepared.axes.inverse().apply(session.mask().to_vec(), dims);
         let mut result = PromptedResult::of_mask(Mask {

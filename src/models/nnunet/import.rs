@@ -41,16 +41,24 @@ pub fn import(source: &FolderSource<'_>) -> Result<ImportedFolder, CheckpointErr
     let licence = trained.dataset.licence.clone();
     let configuration = trained.stage.configuration.clone();
     let folds = trained.stage.folds.len();
+    let kept_largest = trained.kept_largest.clone();
     let stages = trained.into_stages();
     let networks = match (stages.len(), folds) {
         (1, 1) => "one network".to_owned(),
         (1, folds) => format!("the mean of {folds} networks"),
         (stages, _) => format!("a cascade of {stages}"),
     };
+    let afterwards = match kept_largest.len() {
+        0 => "",
+        _ => ", and the postprocessing that was found for it",
+    };
     let mut weights = WeightMap::default();
     let stages = numbered(0, stages, &mut weights);
     let settings = Settings {
-        parts: vec![Part::plain(stages)],
+        parts: vec![Part {
+            kept_largest,
+            ..Part::plain(stages)
+        }],
         task: None,
     };
     Ok(ImportedFolder {
@@ -59,7 +67,7 @@ pub fn import(source: &FolderSource<'_>) -> Result<ImportedFolder, CheckpointErr
             weights,
             structures.len(),
             format!(
-                "nnU-Net trained as {name}, {configuration}: finds its structures without a prompt ({networks})"
+                "nnU-Net trained as {name}, {configuration}: finds its structures without a prompt ({networks}{afterwards})"
             ),
         )?,
         id: plain_id(&format!("{name}-{configuration}")),
@@ -90,6 +98,8 @@ pub(super) fn imported(
         automatic: true,
         clicks: false,
         boxes: false,
+        scribbles: false,
+        lassos: false,
         classes,
         description,
     })

@@ -10,11 +10,12 @@ use crate::models::loaded::{Pipeline, Query};
 use crate::models::{AutoResult, ModelError, StoredModel, Structure, slices};
 use crate::volume::LabelMap;
 
-use super::arrays::totalseg::crop_box;
+use super::arrays::postprocess::keep_largest_component;
+use super::arrays::totalseg::{crop_box, grown};
 use super::network::{TITLE, UNet};
 use super::pipeline::{Blending, Networks, Progress, ReaderScan, StoredScan, put_back, run_stage};
-use super::settings::{CropSettings, Part, Settings, TaskSettings};
-use super::totalseg::Working;
+use super::settings::{CropSettings, Part, RefineSettings, Settings, TaskSettings, working_mm};
+use super::totalseg::{Rule, Working, WorkingLabels, grow_labels};
 
 /// Place of a network among those of a model: part, stage, fold.
 type Place = (usize, usize, usize);
@@ -22,12 +23,12 @@ type Place = (usize, usize, usize);
 /// Share of a run that goes to finding where to crop.
 const LOOKING: f32 = 0.2;
 
-/// The networks of a model, of which one is held at a time, and everything around them.
+/// The networks of a model, of which the folds of one stage are held at a time, and everything around them.
 pub struct NnunetModel {
     settings: Settings,
     weights: WeightMap,
     device: Device,
-    latest: Mutex<Option<(Place, Arc<UNet>)>>,
+    held: Mutex<Vec<(Place, Arc<UNet>)>>,
 }
 
 impl NnunetModel {
@@ -47,7 +48,7 @@ impl NnunetModel {
             settings,
             weights,
             device: device.clone(),
-            latest: Mutex::new(None),
+            held: Mutex::new(Vec::new()),
         };
         // Each is opened once, so that nothing is found out in the middle of a run.
         for (number, part) in model.settings.all_parts().enumerate() {
@@ -61,15 +62,13 @@ impl NnunetModel {
     }
 
     fn network(&self, place: Place) -> Result<Arc<UNet>, ModelError> {
-        let held = || self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, net)) = &*held()
-            && *of == place
-        {
+        let held = || self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, net)) = held().iter().find(|(of, _)| *of == place) {
             return Ok(Arc::clone(net));
         }
-        // What is held goes before the next comes.
-        *held() = None;
         let (number, at, fold) = place;
+        // What is held of another stage goes before the next comes.
+        held().retain(|((of_number, of_stage, _), _)| (*of_number, *of_stage) == (number, at));
         let weights = self.weights.under(&Settings::prefix(number, at, fold));
         let stage = self.settings.all_parts().nth(number);
         let stage = stage.and_then(|part| part.stages.get(at));
@@ -77,7 +76,7 @@ impl NnunetModel {
             stage.ok_or_else(|| CheckpointError::misfit(TITLE, "it has no such network"))?;
         let net = UNet::from_weights(weights, &stage.architecture, &self.device)?;
         let net = Arc::new(net);
-        *held() = Some((place, Arc::clone(&net)));
+        held().push((place, Arc::clone(&net)));
         Ok(net)
     }
 
@@ -109,10 +108,15 @@ impl NnunetModel {
             };
             let previous = found.take().map(|labels| axes.apply(labels, scan.dims));
             let share = progress.part(at, stages);
-            let labels = run_stage(&networks, &read, previous.as_deref(), blending, share)?;
-            found = Some(axes.inverse().apply(labels, read.dims));
+            let dims = read.dims;
+            let labels = run_stage(&networks, read, previous, blending, share)?;
+            found = Some(axes.inverse().apply(labels, dims));
         }
-        Ok(found.unwrap_or_default())
+        let mut labels = found.unwrap_or_default();
+        for members in &part.kept_largest {
+            keep_largest_component(&mut labels, scan.dims, members);
+        }
+        Ok(labels)
     }
 
     /// Values of the card on a stored scan: those of the parts that have any of the values that are wanted, later parts
@@ -148,21 +152,36 @@ impl NnunetModel {
         is_wanted: &dyn Fn(u16) -> bool,
         progress: Progress<'_>,
     ) -> Result<Option<Vec<u16>>, ModelError> {
-        let whole = [0, 1, 2].map(|d| 0..scan.dims[d]);
-        let (bounds, progress) = match &task.crop {
-            None => (Some(whole), progress),
+        let number = self.settings.parts.len();
+        let (around, closely) = match &task.crop {
+            None => (Some(Around::whole(scan)), progress),
             Some(crop) => {
-                let mask = self.crop_mask(crop, scan, progress.between(0.0, LOOKING))?;
-                // The margin goes along column, row, slice; arrays have the axes the other way round.
-                let [i, j, k] = crop.margin_mm;
-                let spacing_mm = scan.spacing_mm.map(|mm| mm as f32);
-                let is_there = mask.contains(&1);
-                let bounds = crop_box(&mask, scan.dims, [k, j, i], spacing_mm);
-                (is_there.then_some(bounds), progress.between(LOOKING, 1.0))
+                let (first, rest) = (
+                    progress.between(0.0, LOOKING),
+                    progress.between(LOOKING, 1.0),
+                );
+                (self.around(crop, number, scan, first)?, rest)
             }
         };
-        let look = |bounds| self.look_inside(&bounds, task, scan, is_wanted, progress);
-        bounds.map(look).transpose()
+        let Some(around) = around else {
+            return Ok(None);
+        };
+        let (closely, last) = match &task.refine {
+            None => (closely, None),
+            Some(refine) => {
+                let half = closely.between(0.0, 0.5);
+                (half, Some((refine, closely.between(0.5, 1.0))))
+            }
+        };
+        let mut labels = self.look_inside(&around.bounds, task, scan, is_wanted, closely)?;
+        if let Some(within) = around.within {
+            let pairs = labels.iter_mut().zip(within);
+            pairs.for_each(|(label, within)| *label *= u16::from(within));
+        }
+        if let Some((refine, progress)) = last {
+            self.refine(refine, &mut labels, scan, progress)?;
+        }
+        Ok(Some(labels))
     }
 
     /// Values of the card on a stored scan, of which only a box is looked at.
@@ -177,26 +196,115 @@ impl NnunetModel {
         is_wanted: &dyn Fn(u16) -> bool,
         progress: Progress<'_>,
     ) -> Result<Vec<u16>, ModelError> {
-        let working = Working::of(&scan.cropped(bounds), task.working_mm());
-        let labels = self.merged(&working.scan, is_wanted, progress)?;
-        Ok(put_back(&working.back(&labels), scan.dims, bounds))
+        let labels_of = |scan: &StoredScan| self.merged(scan, is_wanted, progress);
+        at_working_spacing(scan, bounds, task.working_mm(), &task.rules, &labels_of)
     }
 
-    /// 1 where what the scan is cropped around may be.
-    fn crop_mask(
+    /// Where what a scan is cropped around is, with a margin; `None` where it is not there. `number` is the place of the
+    /// part that looks for it among all parts.
+    fn around(
         &self,
         crop: &CropSettings,
+        number: usize,
         scan: &StoredScan,
         progress: Progress<'_>,
-    ) -> Result<Vec<u8>, ModelError> {
-        let spacing_mm = <[f64; 3]>::try_from(&crop.spacing_mm[..]).ok();
-        let working = Working::of(scan, spacing_mm);
-        let number = self.settings.parts.len();
-        let labels = self.part_labels(number, &crop.part, &working.scan, progress)?;
-        let counts = |label: u16| crop.values.contains(&crop.part.value_of(label));
-        let labels = working.back(&labels).into_iter();
-        Ok(labels.map(|label| u8::from(counts(label))).collect())
+    ) -> Result<Option<Around>, ModelError> {
+        let (inner, progress) = match &crop.crop {
+            None => (Some(Around::whole(scan)), progress),
+            Some(inner) => {
+                let first = progress.between(0.0, LOOKING);
+                let found = self.around(inner, number + 1, scan, first)?;
+                (found, progress.between(LOOKING, 1.0))
+            }
+        };
+        let Some(inner) = inner else {
+            return Ok(None);
+        };
+        let labels_of = |scan: &StoredScan| -> Result<Vec<u16>, ModelError> {
+            let labels = self.part_labels(number, &crop.part, scan, progress)?;
+            let values = labels.into_iter().map(|label| crop.part.value_of(label));
+            Ok(values.collect())
+        };
+        let spacing_mm = working_mm(&crop.spacing_mm);
+        let found = at_working_spacing(scan, &inner.bounds, spacing_mm, &crop.rules, &labels_of)?;
+        let mask = |values: &[u16]| -> Vec<u8> {
+            let found = found.iter();
+            found
+                .map(|value| u8::from(values.contains(value)))
+                .collect()
+        };
+        let sought = mask(&crop.values);
+        if !sought.contains(&1) {
+            return Ok(None);
+        }
+        // The margin goes along column, row, slice; arrays have the axes the other way round.
+        let [i, j, k] = crop.margin_mm;
+        let spacing_mm = scan.spacing_mm.map(|mm| mm as f32);
+        let within = crop.keep_within.as_ref().map(|keep| {
+            let steps = keep.reach_mm as f32 / (spacing_mm.iter().sum::<f32>() / 3.0);
+            // More steps than this cross any scan.
+            grown(&mask(&keep.values), scan.dims, steps as u8)
+        });
+        let bounds = crop_box(&sought, scan.dims, [k, j, i], spacing_mm);
+        Ok(Some(Around { bounds, within }))
     }
+
+    /// Has labels grow into the structure that another model finds, and end with it.
+    fn refine(
+        &self,
+        by: &RefineSettings,
+        labels: &mut [u16],
+        scan: &StoredScan,
+        progress: Progress<'_>,
+    ) -> Result<(), ModelError> {
+        let number = self.settings.all_parts().count() - 1;
+        let labels_of = |scan: &StoredScan| self.part_labels(number, &by.part, scan, progress);
+        let (whole, spacing_mm) = (Around::whole(scan).bounds, working_mm(&by.spacing_mm));
+        let found = at_working_spacing(scan, &whole, spacing_mm, &[], &labels_of)?;
+        grow_labels(labels, scan.dims, scan.spacing_mm, by.reach_mm);
+        let pairs = labels.iter_mut().zip(found);
+        pairs
+            .filter(|(_, found)| by.part.value_of(*found) != by.value)
+            .for_each(|(label, _)| *label = 0);
+        Ok(())
+    }
+}
+
+/// Where a task looks.
+struct Around {
+    /// The box, along the axes of the stored scan.
+    bounds: [Range<usize>; 3],
+    /// 0 for each voxel of the scan where nothing of the task may be.
+    within: Option<Vec<u8>>,
+}
+
+impl Around {
+    fn whole(scan: &StoredScan) -> Self {
+        Self {
+            bounds: [0, 1, 2].map(|d| 0..scan.dims[d]),
+            within: None,
+        }
+    }
+}
+
+/// Labels of a stored scan, 0 outside a box, whose inside is brought to the spacing of a task and back.
+fn at_working_spacing(
+    scan: &StoredScan,
+    bounds: &[Range<usize>; 3],
+    spacing_mm: Option<[f64; 3]>,
+    rules: &[Rule],
+    labels_of: &dyn Fn(&StoredScan) -> Result<Vec<u16>, ModelError>,
+) -> Result<Vec<u16>, ModelError> {
+    let working = Working::of(scan.cropped(bounds), spacing_mm);
+    let mut labels = labels_of(&working.scan)?;
+    for rule in rules {
+        rule.apply(&mut WorkingLabels {
+            labels: &mut labels,
+            dims: working.scan.dims,
+            spacing_mm: working.scan.spacing_mm,
+        });
+    }
+    Ok(put_back(&working.back(&labels), scan.dims, bounds))
 }
 
 impl Pipeline for NnunetModel {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::stage::Stage;
+use super::totalseg::Rule;
 
 /// Everything on a card.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,12 @@ pub struct TaskSettings {
     /// What the scan is cropped around first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crop: Option<CropSettings>,
+    /// What is done to its labels at that spacing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// What they are kept within in the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refine: Option<RefineSettings>,
 }
 
 /// A rough look at the whole scan for what is around the target.
@@ -38,13 +45,54 @@ pub struct CropSettings {
     pub values: Vec<u16>,
     /// The margin around that along the axes of the file.
     pub margin_mm: [f64; 3],
+    /// What is done to what it finds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+    /// Beyond which of what it finds nothing of the task may lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within: Option<KeepWithin>,
+    /// What this look is cropped around itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<Box<Self>>,
+}
+
+/// What nothing may lie far from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeepWithin {
+    /// Values of what finds it.
+    pub values: Vec<u16>,
+    /// How far.
+    pub reach_mm: f64,
+}
+
+/// A model whose structure the labels of a task grow into, and end with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RefineSettings {
+    /// The model.
+    pub part: Part,
+    /// The spacing at which it runs, as that of the task.
+    pub spacing_mm: Vec<f64>,
+    /// The value of its structure.
+    pub value: u16,
+    /// How far labels grow.
+    pub reach_mm: f64,
 }
 
 impl TaskSettings {
     /// The spacing at which its models run.
     pub fn working_mm(&self) -> Option<[f64; 3]> {
-        <[f64; 3]>::try_from(&self.spacing_mm[..]).ok()
+        working_mm(&self.spacing_mm)
     }
+
+    /// The looks for where to crop, each before the one that it is cropped for.
+    fn crops(&self) -> impl Iterator<Item = &CropSettings> {
+        std::iter::successors(self.crop.as_ref(), |crop| crop.crop.as_deref())
+    }
+}
+
+/// Three lengths, or none where a scan keeps its own.
+pub(super) fn working_mm(spacing_mm: &[f64]) -> Option<[f64; 3]> {
+    <[f64; 3]>::try_from(spacing_mm).ok()
 }
 
 /// A trained model.
@@ -54,6 +102,9 @@ pub struct Part {
     pub values: Vec<u16>,
     /// What runs, one after the other: each but the first is shown what the one before it found.
     pub stages: Vec<Stage>,
+    /// Groups of its labels of which, taken together, only the largest piece stays, one group after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_largest: Vec<Vec<u16>>,
 }
 
 impl Part {
@@ -66,6 +117,7 @@ impl Part {
         Self {
             values: (1..=labels.copied().max().unwrap_or(0)).collect(),
             stages,
+            kept_largest: Vec::new(),
         }
     }
 
@@ -78,10 +130,12 @@ impl Part {
 }
 
 impl Settings {
-    /// All trained models, those that only look for where to crop last.
+    /// All trained models: after those of the task those that only look for where to crop, last what refines it.
     pub fn all_parts(&self) -> impl Iterator<Item = &Part> {
-        let crop = self.task.as_ref().and_then(|task| task.crop.as_ref());
-        self.parts.iter().chain(crop.map(|crop| &crop.part))
+        let crops = self.task.iter().flat_map(TaskSettings::crops);
+        let refine = self.task.iter().filter_map(|task| task.refine.as_ref());
+        let parts = self.parts.iter().chain(crops.map(|crop| &crop.part));
+        parts.chain(refine.map(|refine| &refine.part))
     }
 
     /// What cards may state and no model has.
@@ -101,11 +155,12 @@ impl Settings {
         let Some(task) = &self.task else {
             return Ok(());
         };
-        let crop = task.crop.as_ref().map(|crop| &crop.spacing_mm);
+        let refine = task.refine.iter().map(|refine| &refine.spacing_mm);
+        let mut others = task.crops().map(|crop| &crop.spacing_mm).chain(refine);
         let fits = |mm: &Vec<f64>| {
             matches!(mm.len(), 0 | 3) && mm.iter().all(|mm| mm.is_finite() && *mm > 0.0)
         };
-        if fits(&task.spacing_mm) && crop.is_none_or(fits) {
+        if fits(&task.spacing_mm) && others.all(fits) {
             Ok(())
         } else {
             Err("its spacing is not three lengths above 0".to_owned())

@@ -1,6 +1,8 @@
-//! 3×3×3 convolution on the CPU, channels last, stride 1, zero padding 1; forward and both gradients.
+//! Convolution on the CPU, channels last, zero padding of half a kernel: forward for kernels of odd sides and any stride,
+//! both gradients for 3×3×3 with stride 1.
 //!
-//! The input is copied once into a zero-padded volume. A register tile then holds `R` neighbouring voxels of a
+//! The input is copied into a zero-padded volume: for the gradients once, forward only the planes around the one that is
+//! made, so that the copy stays in the cache. A register tile then holds `R` neighbouring voxels of a
 //! row times `N` output channels, and runs over the nine (dz, dy) offsets: the three dx offsets of a voxel lie
 //! side by side in memory, so each is one pass over `3 * channels_in` contiguous values. Nothing like im2col is
 //! ever written.
@@ -26,6 +28,10 @@ pub(super) struct ConvShape {
     pub channels_in: usize,
     /// Output channels.
     pub channels_out: usize,
+    /// Sides of the kernel, odd.
+    pub kernel: [usize; 3],
+    /// Voxels from one output to the next.
+    pub stride: [usize; 3],
 }
 
 impl ConvShape {
@@ -37,12 +43,27 @@ impl ConvShape {
         self.dims[0] * self.plane()
     }
 
+    /// Whether it is the convolution that has gradients.
+    pub(super) fn is_cube(&self) -> bool {
+        self.kernel == [3; 3] && self.stride == [1; 3]
+    }
+
+    /// Sides of the output.
+    pub(super) fn dims_out(&self) -> [usize; 3] {
+        std::array::from_fn(|d| (self.dims[d] - 1) / self.stride[d] + 1)
+    }
+
+    fn padded_dims(&self) -> [usize; 3] {
+        std::array::from_fn(|d| self.dims[d] + self.kernel[d] - 1)
+    }
+
     fn padded_plane(&self) -> usize {
-        (self.dims[1] + 2) * (self.dims[2] + 2)
+        let [_, h, w] = self.padded_dims();
+        h * w
     }
 }
 
-/// `x` `[batch, d, h, w, in]` convolved with `weight` `[27, in, out]` → `[batch, d, h, w, out]`.
+/// `x` `[batch, d, h, w, in]` convolved with `weight` `[taps, in, out]` → `[batch, d', h', w', out]`.
 pub(super) fn forward(x: &[f32], weight: &[f32], shape: ConvShape) -> Vec<f32> {
     match (available(), shape.channels_out) {
         (level, ..=8) => convolve::<8>(x, weight, shape, level),
@@ -85,41 +106,64 @@ pub(super) fn backward_weight(x: &[f32], grad: &[f32], shape: ConvShape) -> Vec<
 fn padded(x: &[f32], shape: ConvShape) -> Vec<f32> {
     let [d, h, w] = shape.dims;
     let row = w * shape.channels_in;
-    let padded_row = (w + 2) * shape.channels_in;
+    let [padded_depth, _, padded_width] = shape.padded_dims();
+    let padded_row = padded_width * shape.channels_in;
     let padded_slab = shape.padded_plane() * shape.channels_in;
-    let mut out = vec![0.0; shape.batch * (d + 2) * padded_slab];
+    let [before, above, left] = shape.kernel.map(|side| side / 2);
+    let mut out = vec![0.0; shape.batch * padded_depth * padded_slab];
     for (slab, source) in x.chunks_exact(h * row).enumerate() {
         let (b, z) = (slab / d, slab % d);
-        let target = &mut out[(b * (d + 2) + z + 1) * padded_slab..][..padded_slab];
+        let target = &mut out[(b * padded_depth + z + before) * padded_slab..][..padded_slab];
         for (y, line) in source.chunks_exact(row).enumerate() {
-            let start = (y + 1) * padded_row + shape.channels_in;
+            let start = (y + above) * padded_row + left * shape.channels_in;
             target[start..start + row].copy_from_slice(line);
         }
     }
     out
 }
 
-fn convolve<const N: usize>(x: &[f32], weight: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {
-    let x = padded(x, shape);
-    let weight = column_blocks::<N>(weight, shape.channels_out);
-    let slab = shape.plane() * shape.channels_out;
-    let mut out = vec![0.0; shape.batch * shape.voxels() * shape.channels_out];
-    out.par_chunks_exact_mut(slab)
-        .enumerate()
-        .for_each(|(index, out)| {
-            let (b, z) = (index / shape.dims[0], index % shape.dims[0]);
-            let padded_slab = shape.padded_plane() * shape.channels_in;
-            let x = &x[(b * (shape.dims[0] + 2) + z) * padded_slab..][..3 * padded_slab];
-            match level {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: `available` asked the processor for these features.
-                Simd::Avx512 => unsafe { convolve_slab_avx512::<N>(x, &weight, shape, out) },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: as above.
-                Simd::Avx2 => unsafe { convolve_slab_avx2::<N>(x, &weight, shape, out) },
-                _ => convolve_slab::<4, N, false>(x, &weight, shape, out),
+/// Copies the planes that plane `z` of the output is made of into one of each offset, which has a border of zeros.
+fn padded_planes(x: &[f32], shape: ConvShape, z: usize, out: &mut [f32]) {
+    let [d, h, w] = shape.dims;
+    let row = w * shape.channels_in;
+    let padded_row = shape.padded_dims()[2] * shape.channels_in;
+    let [before, above, left] = shape.kernel.map(|side| side / 2);
+    let planes = out.chunks_exact_mut(shape.padded_plane() * shape.channels_in);
+    for (offset, target) in planes.enumerate() {
+        let plane = (z * shape.stride[0] + offset).checked_sub(before);
+        let plane = plane.filter(|&plane| plane < d);
+        let lines = target.chunks_exact_mut(padded_row).skip(above).take(h);
+        for (y, line) in lines.enumerate() {
+            let line = &mut line[left * shape.channels_in..][..row];
+            match plane {
+                Some(plane) => line.copy_from_slice(&x[(plane * h + y) * row..][..row]),
+                None => line.fill(0.0),
             }
-        });
+        }
+    }
+}
+
+fn convolve<const N: usize>(x: &[f32], weight: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {
+    let weight = column_blocks::<N>(weight, shape.channels_out);
+    let [d, h, w] = shape.dims_out();
+    let slab = h * w * shape.channels_out;
+    let mut out = vec![0.0; shape.batch * d * slab];
+    let volume = shape.voxels() * shape.channels_in;
+    let padded = || vec![0.0; shape.kernel[0] * shape.padded_plane() * shape.channels_in];
+    let slabs = out.par_chunks_exact_mut(slab).enumerate();
+    slabs.for_each_init(padded, |planes, (index, out)| {
+        let (b, z) = (index / d, index % d);
+        padded_planes(&x[b * volume..][..volume], shape, z, planes);
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `available` asked the processor for these features.
+            Simd::Avx512 => unsafe { convolve_slab_avx512::<N>(planes, &weight, shape, out) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Simd::Avx2 => unsafe { convolve_slab_avx2::<N>(planes, &weight, shape, out) },
+            _ => convolve_slab::<4, N, false>(planes, &weight, shape, out),
+        }
+    });
     out
 }
 
@@ -135,7 +179,7 @@ fn convolve_slab_avx2<const N: usize>(x: &[f32], weight: &[f32], s: ConvShape, o
     convolve_slab::<4, N, true>(x, weight, s, out);
 }
 
-/// One output slab (fixed depth) from the three padded input slabs around it.
+/// One output slab (fixed depth) from the padded input slabs around it.
 #[inline(always)]
 fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
     x: &[f32],
@@ -143,9 +187,9 @@ fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
     shape: ConvShape,
     out: &mut [f32],
 ) {
-    let [_, h, w] = shape.dims;
+    let [_, h, w] = shape.dims_out();
     let blocks = shape.channels_out.div_ceil(N);
-    let block_len = 27 * shape.channels_in * N;
+    let block_len = shape.kernel.iter().product::<usize>() * shape.channels_in * N;
     for block in 0..blocks {
         let weight = &weight[block * block_len..][..block_len];
         for y in 0..h {
@@ -169,8 +213,8 @@ fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
     }
 }
 
-/// Products that are added up in one chain; a sum of its own begins with the next run of three voxels. One chain over
-/// all 27 voxels of many channels would lose digits.
+/// Products that are added up in one chain; a sum of its own begins with the next run of a kernel's row. One chain over
+/// all voxels of many channels would lose digits.
 const LONGEST_CHAIN: usize = 384;
 
 /// `R` voxels of row `y` from column `at`, output channels of `block`.
@@ -183,17 +227,19 @@ fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
     out: &mut [f32],
 ) {
     let ci = shape.channels_in;
-    let run = 3 * ci;
-    let [_, h, w] = shape.dims;
+    let [planes, rows, columns] = shape.kernel;
+    let run = columns * ci;
+    let [_, h, w] = shape.padded_dims();
+    let [_, down, across] = shape.stride;
     let mut sum = [[0.0f32; N]; R];
     let mut part = sum;
     let together = (LONGEST_CHAIN / run).max(1);
     for (offset, weight) in weight.chunks_exact(run * N).enumerate() {
-        let (dz, dy) = (offset / 3, offset % 3);
-        let start = ((dz * (h + 2) + y + dy) * (w + 2) + at) * ci;
-        let rows: [&[f32]; R] = std::array::from_fn(|r| &x[start + r * ci..][..run]);
-        part = multiply_rows::<R, N, FUSED>(&rows, weight, part);
-        if (offset + 1).is_multiple_of(together) || offset == 8 {
+        let (dz, dy) = (offset / rows, offset % rows);
+        let start = ((dz * h + y * down + dy) * w + at * across) * ci;
+        let voxels: [&[f32]; R] = std::array::from_fn(|r| &x[start + r * across * ci..][..run]);
+        part = multiply_rows::<R, N, FUSED>(&voxels, weight, part);
+        if (offset + 1).is_multiple_of(together) || offset + 1 == planes * rows {
             for (sum, part) in sum.iter_mut().zip(&mut part) {
                 for (sum, part) in sum.iter_mut().zip(part) {
                     *sum += std::mem::take(part);
@@ -202,8 +248,9 @@ fn convolve_tile<const R: usize, const N: usize, const FUSED: bool>(
         }
     }
     let width = N.min(shape.channels_out - block * N);
+    let width_out = shape.dims_out()[2];
     for (r, sum) in sum.iter().enumerate() {
-        let to = (y * w + at + r) * shape.channels_out + block * N;
+        let to = (y * width_out + at + r) * shape.channels_out + block * N;
         out[to..to + width].copy_from_slice(&sum[..width]);
     }
 }

@@ -247,10 +247,9 @@ impl<const N: usize> ChannelBlock<N> {
     }
 }
 
-/// Writes the answer for some voxels.
+/// Writes the answer over some voxels.
 struct Forward<'a> {
-    x: &'a [f32],
-    out: &'a mut [f32],
+    x: &'a mut [f32],
     of: &'a Channels<'a>,
     shape: NormShape,
 }
@@ -261,34 +260,29 @@ impl BlockWork for Forward<'_> {
         let channels = self.shape.channels;
         let of = ChannelBlock::<N>::at(self.of, at, self.shape.negative_slope);
         let scale: [f32; N] = std::array::from_fn(|i| of.inverse_std[i] * of.gamma[i]);
-        let rows = blocks::<N>(self.x, channels, at);
-        for (out, x) in blocks_mut::<N>(self.out, channels, at).zip(rows) {
+        for x in blocks_mut::<N>(self.x, channels, at) {
             for i in 0..N {
                 let v = (x[i] - of.mean[i]) * scale[i] + of.beta[i];
-                out[i] = if v < 0.0 { v * of.slope } else { v };
+                x[i] = if v < 0.0 { v * of.slope } else { v };
             }
         }
     }
 }
 
-/// `activation(group_norm(x) * gamma + beta)`.
-pub(super) fn forward(x: &[f32], gamma: &[f32], beta: &[f32], shape: NormShape) -> Vec<f32> {
+/// `activation(group_norm(x) * gamma + beta)` in the place of `x`.
+pub(super) fn forward(x: &mut [f32], gamma: &[f32], beta: &[f32], shape: NormShape) {
     let together = shape.voxels_together(x.len());
     if together > 1 {
         let (gamma, beta) = (gamma.repeat(together), beta.repeat(together));
         return forward(x, &gamma, &beta, shape.widened(together));
     }
     let task = TASK_VOXELS * shape.channels;
-    let mut out = vec![0.0; x.len()];
     let volume = x.len() / shape.batch;
-    for (x, out) in x.chunks_exact(volume).zip(out.chunks_exact_mut(volume)) {
+    for x in x.chunks_exact_mut(volume) {
         let of = &Channels::of(x, gamma, beta, shape);
-        let tasks = out.par_chunks_mut(task).zip(x.par_chunks(task));
-        tasks.for_each(|(out, x)| {
-            run_blocks(shape.channels, &mut Forward { x, out, of, shape });
-        });
+        x.par_chunks_mut(task)
+            .for_each(|x| run_blocks(shape.channels, &mut Forward { x, of, shape }));
     }
-    out
 }
 
 /// Sums the gradients past the activation, and these times the normalised values.

@@ -19,6 +19,8 @@ use super::region::SIDE;
 
 /// Regions kept: about 12 MB each at 48³.
 const REGIONS: usize = 12;
+/// Regions of previews kept: as many as one click looks at.
+const GLIMPSED: usize = 4;
 
 /// The model in the box, ready to segment.
 pub struct Prosector1 {
@@ -27,26 +29,12 @@ pub struct Prosector1 {
     /// What was learnt of its answers, if anything.
     pub(super) trust: Option<Trust>,
     /// The regions encoded last, so that a further click costs only the decoder.
-    cache: Recent<(ScanKey, Grid), EncodedRegion>,
+    pub(super) cache: Recent<(ScanKey, Grid), EncodedRegion>,
+    /// Those that only previews have seen.
+    pub(super) glimpsed: Recent<(ScanKey, Grid), EncodedRegion>,
 }
 
 impl Prosector1 {
-    /// The embedding of a region of a scan, from the cache where an equal region was encoded before.
-    pub(super) fn encoded(&self, image: &ImageVolume, scan: ScanKey, grid: &Grid) -> EncodedRegion {
-        let encode = || self.encode(image, grid);
-        self.cache.find_or((scan, *grid), encode)
-    }
-
-    /// A cached region of the scan for which `fits` holds.
-    pub(super) fn cached(
-        &self,
-        scan: ScanKey,
-        fits: impl Fn(&Grid) -> bool,
-    ) -> Option<EncodedRegion> {
-        self.cache
-            .find_where(|(of, grid)| *of == scan && fits(grid))
-    }
-
     /// The embedding of a region, not kept.
     pub(super) fn encode(&self, image: &ImageVolume, grid: &Grid) -> EncodedRegion {
         let sampled = RegionImage::sample(image, grid);
@@ -76,6 +64,7 @@ impl Pipeline for Prosector1 {
             device: device.clone(),
             trust: stored.trust.clone(),
             cache: Recent::new(REGIONS),
+            glimpsed: Recent::new(GLIMPSED),
         })
     }
 
@@ -98,5 +87,6 @@ impl Pipeline for Prosector1 {
 
     fn drop_caches(&self) {
         self.cache.clear();
+        self.glimpsed.clear();
     }
 }

@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use glam::DVec3;
 
-use crate::geometry::{VoxelBox, WorldPoint};
+use crate::geometry::{VoxelBox, VoxelPoint, WorldPoint};
 use crate::models::loaded::Query;
 use crate::models::slices::host;
 use crate::models::trust::{Evidence, Insight};
-use crate::models::{Certainty, Estimate, ModelError, PromptedResult, ScanKey};
-use crate::prompt::{Polarity, PromptSet, REFINED_SLACK};
+use crate::models::{Certainty, Estimate, ModelError, PromptedResult};
+use crate::prompt::{OtherLabels, PromptSet, REFINED_SLACK};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, morphology, resample};
 
 use super::box_reach::{self, Reach};
 use super::config::PROMPT_CHANNELS;
-use super::encoded_region::EncodedRegion;
+use super::drawn;
+use super::encoded_region::{EncodedRegion, Regions};
 use super::extents::Extents;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
@@ -59,19 +60,29 @@ pub(super) fn segment(
     let Query {
         image, scan, ctx, ..
     } = query;
+    let grid = image.grid();
     let in_reach = prior.and_then(|p| prior_in_reach(p, prompts));
     let prior = if prompts.target_box.is_some() {
         in_reach.as_ref()
     } else {
         prior
     };
+    let prior = prior.filter(|p| p.bounds().is_some());
+    let is_begun = prior.is_some() || prompts.target_box.is_some();
     let search = TargetSearch {
-        model,
+        regions: Regions {
+            model,
+            image,
+            scan,
+            is_preview: query.is_preview,
+        },
         image,
-        scan,
-        prompts,
-        prior: prior.filter(|p| p.bounds().is_some()),
-        extents_mm: Extents::of(image.grid()),
+        given: prompts,
+        prompts: &drawn::as_clicks(prompts, grid),
+        prior,
+        start: (!is_begun).then(|| drawn::start(prompts, grid)).flatten(),
+        beside: query.beside,
+        extents_mm: Extents::of(grid),
     };
     ctx.step(0.05, "looking at the region")?;
     let answer = match search.known_span() {
@@ -84,11 +95,17 @@ pub(super) fn segment(
 
 /// The search for one target.
 struct TargetSearch<'a> {
-    model: &'a Prosector1,
+    regions: Regions<'a>,
     image: &'a ImageVolume,
-    scan: ScanKey,
+    /// The prompts as the user gave them.
+    given: &'a PromptSet,
+    /// The same with clicks instead of drawings.
     prompts: &'a PromptSet,
     prior: Option<&'a Mask>,
+    /// Where there is no target so far: one that a lasso could be around, on a part of the scan.
+    start: Option<Mask>,
+    /// What the target is not.
+    beside: Option<&'a OtherLabels>,
     extents_mm: Extents,
 }
 
@@ -106,6 +123,10 @@ impl TargetSearch<'_> {
     /// only clicks, which say nothing of size.
     fn known_span(&self) -> Option<Span> {
         let grid = self.image.grid();
+        if let Some(start) = &self.start {
+            let span = Span::of_voxels(&start.grid, start.bounds()?);
+            return Some(self.with_clicks(span));
+        }
         let mask = self.prior.and_then(Mask::bounds);
         let known = match (self.prompts.target_box, mask) {
             (Some(a), Some(b)) => a.union(b),
@@ -130,14 +151,15 @@ impl TargetSearch<'_> {
     fn look_at(&self, span: &Span) -> Result<Answer, ModelError> {
         let wanted = span.region(CONTEXT, self.extents_mm.least);
         let is_refinement = self.prompts.target_box.is_none();
-        let cached = self.model.cached(self.scan, |grid| {
-            *grid == wanted || (is_refinement && span.fits(grid))
-        });
+        let cached = self
+            .regions
+            .find(|grid| *grid == wanted || (is_refinement && span.fits(grid)));
         let region = match cached {
             Some(region) => region,
-            None => self.model.encoded(self.image, self.scan, &wanted),
+            None => self.regions.encoded(&wanted),
         };
-        let previous = self.prior.map(|p| resample::resample_mask(p, &region.grid));
+        let so_far = self.prior.or(self.start.as_ref());
+        let previous = so_far.map(|p| resample::resample_mask(p, &region.grid));
         let mut answer = self.answer(region, previous)?;
         if is_refinement {
             return self.widened(answer);
@@ -158,8 +180,8 @@ impl TargetSearch<'_> {
             let seen = answer.region.grid;
             let span = self.with_clicks(Span::of_voxels(&seen, part.bounds));
             let wider = span.region(WIDENING, self.extents_mm.least);
-            let so_far = likely(&answer.logits, &seen, &wider);
-            let region = self.model.encoded(self.image, self.scan, &wider);
+            let so_far = self.likely(&answer.logits, &seen, &wider);
+            let region = self.regions.encoded(&wider);
             answer = self.answer(region, Some(so_far))?;
         }
         Ok(answer)
@@ -182,10 +204,10 @@ impl TargetSearch<'_> {
         let mut previous: Option<(Grid, Vec<f32>)> = None;
         for look in 0..MOST_LOOKS {
             ctx.step(0.1 + 0.2 * look as f32, "looking at the region")?;
-            let region = self.model.encoded(self.image, self.scan, &grid);
+            let region = self.regions.encoded(&grid);
             let so_far = previous
                 .as_ref()
-                .map(|(from, logits)| likely(logits, from, &grid));
+                .map(|(from, logits)| self.likely(logits, from, &grid));
             let answer = self.answer(region, so_far)?;
             let Some(part) = self.clicked_part(&answer) else {
                 return Ok(answer);
@@ -217,8 +239,9 @@ impl TargetSearch<'_> {
     ) -> Result<Answer, ModelError> {
         let prompts = self.in_region(&region.grid, previous);
         let channels = prompt_channels::draw(&prompts, &region.intensity, &region.inside);
-        let channels = self.model.tensor(channels, PROMPT_CHANNELS);
-        let logits = self.model.net.prompted(&region.embedding, channels);
+        let model = self.regions.model;
+        let channels = model.tensor(channels, PROMPT_CHANNELS);
+        let logits = model.net.prompted(&region.embedding, channels);
         Ok(Answer {
             region,
             prompts,
@@ -256,7 +279,8 @@ impl TargetSearch<'_> {
     /// The connected part of an answer that holds a positive click, if any does.
     fn clicked_part(&self, answer: &Answer) -> Option<AnswerPart> {
         let grid = answer.region.grid;
-        let mask: Vec<u8> = answer.logits.iter().map(|&l| u8::from(l > 0.0)).collect();
+        let logits = self.beside_others(&answer.logits, &grid);
+        let mask: Vec<u8> = logits.iter().map(|&l| u8::from(l > 0.0)).collect();
         let (parts, _) = connected_components(&mask, grid.dims, Connectivity::TwentySix);
         let part = self.positive_points().find_map(|p| {
             let voxel = grid.voxel_from_world(p).nearest();
@@ -273,6 +297,30 @@ impl TargetSearch<'_> {
         })
     }
 
+    /// The logits on a region's grid, far below zero where other labels are.
+    fn beside_others(&self, logits: &[f32], region: &Grid) -> Vec<f32> {
+        let mut logits = logits.to_vec();
+        if let Some(others) = self.beside {
+            let scan = self.image.grid();
+            let scan_from_region = scan.affine.inverse() * region.affine.matrix();
+            for (at, logit) in logits.iter_mut().enumerate() {
+                let voxel = scan_from_region.transform_point3(region.voxel_at(at).center().0);
+                let offset = scan.offset_of(VoxelPoint(voxel).nearest());
+                if offset.is_some_and(|offset| others.has(offset)) {
+                    *logit = FAR_OUTSIDE;
+                }
+            }
+        }
+        logits
+    }
+
+    /// Probabilities on one region's grid of logits on another's, zero where other labels are.
+    fn likely(&self, logits: &[f32], from: &Grid, region: &Grid) -> Vec<f32> {
+        let logits = resample::resample_field(logits, from, region, FAR_OUTSIDE);
+        let logits = self.beside_others(&logits, region);
+        logits.into_iter().map(sigmoid).collect()
+    }
+
     /// The answer on the scan's grid, cleaned, and never against a click.
     fn finish(&self, answer: &Answer) -> Result<PromptedResult, ModelError> {
         let grid = *self.image.grid();
@@ -281,22 +329,24 @@ impl TargetSearch<'_> {
         if let Some(part) = self.covered(region) {
             let local = grid.sub_grid(part);
             let logits = resample::resample_field(&answer.logits, region, &local, FAR_OUTSIDE);
-            let found = Mask {
+            let mut found = Mask {
                 grid: local,
                 voxels: logits.iter().map(|&l| u8::from(l > 0.0)).collect(),
             };
+            if let Some(others) = self.beside {
+                let offsets = morphology::rows(grid.dims, part).flatten();
+                for (voxel, offset) in found.voxels.iter_mut().zip(offsets) {
+                    *voxel &= u8::from(!others.has(offset));
+                }
+            }
             self.copy_wanted(&found, part, &mut mask);
         }
-        for click in &self.prompts.clicks {
-            if let Some(offset) = grid.offset_of(click.voxel) {
-                mask.voxels[offset] = u8::from(click.polarity == Polarity::Positive);
-            }
-        }
+        drawn::heed(&mut mask, self.given, self.prior);
         let count = mask.count();
         let insight = self.insight(answer)?;
-        let trust = self.model.trust.as_ref();
+        let trust = self.regions.model.trust.as_ref();
         let mut warnings = Vec::new();
-        if count <= self.prompts.clicks.len() {
+        if count <= drawn::certain_count(self.given) {
             warnings.push(NOTHING_FOUND.to_owned());
         } else if answer.reach == Reach::Drawn {
             warnings.push(ELLIPSOID_DRAWN.to_owned());
@@ -336,7 +386,7 @@ impl TargetSearch<'_> {
 
     /// The logits of an answer, far below zero where [`Self::covered`] lets nothing be written.
     fn written(&self, answer: &Answer) -> Vec<f32> {
-        let mut logits = answer.logits.clone();
+        let mut logits = self.beside_others(&answer.logits, &answer.region.grid);
         let Some(reach) = self.reach() else {
             return logits;
         };
@@ -363,7 +413,7 @@ impl TargetSearch<'_> {
         } else {
             SLACK
         };
-        self.prompts.reach(slack)
+        self.given.reach(slack)
     }
 
     /// Copies the connected parts that belong to the target: those that hold a positive click or overlap the
@@ -425,12 +475,6 @@ struct AnswerPart {
     bounds: VoxelBox,
     /// Share of the region's border voxels that it holds.
     border_share: f64,
-}
-
-/// Probabilities on one region's grid of logits on another's.
-fn likely(logits: &[f32], from: &Grid, region: &Grid) -> Vec<f32> {
-    let logits = resample::resample_field(logits, from, region, FAR_OUTSIDE);
-    logits.into_iter().map(sigmoid).collect()
 }
 
 pub(super) fn sigmoid(logit: f32) -> f32 {

@@ -77,6 +77,7 @@ pub(super) fn prompted(
         pixels: model.pixels(image, scan),
         model,
         scan,
+        is_preview: query.is_preview,
         size: [nj, ni],
     };
     let slices = SlicePrompts::of(prompts);
@@ -113,6 +114,8 @@ pub(super) fn prompted(
 struct SliceBySlice<'a> {
     model: &'a SamModel,
     scan: ScanKey,
+    /// Answers are not kept.
+    is_preview: bool,
     pixels: Arc<Pixels>,
     /// Rows and columns of a slice.
     size: [usize; 2],
@@ -134,13 +137,15 @@ impl SliceBySlice<'_> {
     ) -> Result<SliceAnswer, ModelError> {
         let masks = so_far.map(|mask| self.mask_prompt(k, mask));
         let answer = self.decode(k, prompts, masks)?;
-        self.model.answers.insert((self.scan, k), answer.clone());
+        if !self.is_preview {
+            self.model.answers.insert((self.scan, k), answer.clone());
+        }
         Ok(answer)
     }
 
     /// A mask as prompt: the network's own where it is the last answer.
     fn mask_prompt(&self, k: usize, mask: &[u8]) -> Tensor<4> {
-        let last = self.model.answers.find(&(self.scan, k));
+        let last = self.model.answers.peek_where(|key| *key == (self.scan, k));
         match last.filter(|last| last.mask.as_slice() == mask) {
             Some(last) => last.logits,
             None => {

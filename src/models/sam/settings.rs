@@ -81,6 +81,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: false,
         clicks: !medsam,
         boxes: true,
+        scribbles: false,
+        lassos: false,
         classes: 0,
         description: if medsam {
             "MedSAM: slice by slice from a box".to_owned()

@@ -66,6 +66,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: true,
         clicks: false,
         boxes: false,
+        scribbles: false,
+        lassos: false,
         classes: settings.network.out_channels - 1,
         description: "SwinUNETR: finds its structures without a prompt, window by window"
             .to_owned(),

@@ -50,6 +50,7 @@ impl ThreedsamModel {
         prepared: &PreparedVolume,
         scan: ScanKey,
         clicks: &[[i64; 3]],
+        is_preview: bool,
     ) -> EncodedCrop {
         let side = self.net.crop_side();
         let margin = side as i64 / MARGIN;
@@ -68,7 +69,9 @@ impl ThreedsamModel {
             .net
             .encode(crop_tensor(&crop, &self.device), &Trace::off());
         let encoded = EncodedCrop { start, features };
-        self.crop.insert((scan, start), encoded.clone());
+        if !is_preview {
+            self.crop.insert((scan, start), encoded.clone());
+        }
         encoded
     }
 }
@@ -132,7 +135,7 @@ impl Pipeline for ThreedsamModel {
         let prepared = self.prepared(image, scan);
         let clicks = places(query, prompts, &prepared)?;
         ctx.step(0.1, "reading the scan around the clicks")?;
-        let crop = self.encoded(&prepared, scan, &clicks);
+        let crop = self.encoded(&prepared, scan, &clicks, query.is_preview);
         ctx.step(0.7, "segmenting")?;
         let points: Vec<[f32; 3]> = clicks
             .iter()

@@ -76,6 +76,8 @@ pub fn import(source: &ImportSource<'_>) -> Result<Imported, CheckpointError> {
         automatic: !clicks,
         clicks,
         boxes: false,
+        scribbles: false,
+        lassos: false,
         classes: if clicks {
             0
         } else {

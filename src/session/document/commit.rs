@@ -168,7 +168,7 @@ impl Document {
             layer: record.layer,
             active: record.active,
             prompts: record.prompts,
-            clicks_before_box: record.clicks_before_box,
+            given_before_box: record.given_before_box,
             proposal,
         };
     }

@@ -196,6 +196,6 @@ impl PackedProposal {
 
     pub fn bytes(&self) -> usize {
         let certainty = self.certainty.as_ref().map_or(0, Certainty::bytes);
-        self.runs.bytes() + size_of_val(self.prompts.clicks.as_slice()) + certainty
+        self.runs.bytes() + self.prompts.bytes() + certainty
     }
 }

@@ -15,8 +15,8 @@ pub(in crate::session) struct Target {
     pub layer: LayerId,
     pub active: Option<u16>,
     pub prompts: PromptSet,
-    /// Number of clicks when the box was set, to know which prompt came last.
-    pub clicks_before_box: usize,
+    /// Number of clicks and drawings when the box was set, to know which prompt came last.
+    pub given_before_box: usize,
     pub proposal: Option<Proposal>,
 }
 
@@ -26,7 +26,7 @@ pub(in crate::session) struct TargetRecord {
     pub layer: LayerId,
     pub active: Option<u16>,
     pub prompts: PromptSet,
-    pub clicks_before_box: usize,
+    pub given_before_box: usize,
     pub proposal: Option<Arc<PackedProposal>>,
 }
 
@@ -49,8 +49,7 @@ fn same_proposal(a: Option<&Arc<PackedProposal>>, b: Option<&Arc<PackedProposal>
 
 impl TargetRecord {
     pub fn bytes(&self) -> usize {
-        size_of_val(self.prompts.clicks.as_slice())
-            + self.proposal.as_ref().map_or(0, |p| p.bytes())
+        self.prompts.bytes() + self.proposal.as_ref().map_or(0, |p| p.bytes())
     }
 
     /// Tells what differs from how it was before.
@@ -73,7 +72,7 @@ impl Target {
             layer: self.layer,
             active: self.active,
             prompts: self.prompts.clone(),
-            clicks_before_box: self.clicks_before_box,
+            given_before_box: self.given_before_box,
             proposal: self.proposal.as_ref().map(|p| p.packed.clone()),
         }
     }
@@ -81,27 +80,27 @@ impl Target {
     /// Drops prompts and proposal.
     pub fn clear(&mut self) {
         self.prompts = PromptSet::default();
-        self.clicks_before_box = 0;
+        self.given_before_box = 0;
         self.proposal = None;
     }
 
-    /// Adds clicks, or a box in the place of the one before.
+    /// Adds clicks and drawings, or a box in the place of the one before.
     pub fn add(&mut self, added: PromptSet) {
-        self.prompts.clicks.extend(added.clicks);
-        if added.target_box.is_some() {
-            self.prompts.target_box = added.target_box;
-            self.clicks_before_box = self.prompts.clicks.len();
+        let has_box = added.target_box.is_some();
+        self.prompts.add(added);
+        if has_box {
+            self.given_before_box = self.prompts.pointed_count();
         }
     }
 
-    /// Takes back the click or box given last; with the last of them goes the proposal.
+    /// Takes back the prompt given last; with the last of them goes the proposal.
     pub fn remove_last(&mut self) {
-        let box_is_last = self.prompts.target_box.is_some()
-            && self.clicks_before_box == self.prompts.clicks.len();
+        let given = self.prompts.pointed_count();
+        let box_is_last = self.prompts.target_box.is_some() && self.given_before_box == given;
         if box_is_last {
             self.prompts.target_box = None;
         } else {
-            self.prompts.clicks.pop();
+            self.prompts = self.prompts.first(given.saturating_sub(1));
         }
         if self.prompts.is_empty() {
             self.clear();

@@ -5,11 +5,14 @@ use half::f16;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::geometry::Affine;
 use crate::models::checkpoint::HostTensor;
 use crate::models::nnunet::arrays::resampling::{
     Change, Resampling, resampled_data, resampled_labels, resampled_logits,
 };
 use crate::models::nnunet::arrays::totalseg::{crop_box, cut_to_whole, zoom, zoomed, zoomed_dims};
+use crate::models::nnunet::pipeline::Axes;
+use crate::models::nnunet::stage::Reader;
 use crate::models::ops::Spline;
 
 use super::nnunet_arrays::{EXACT, half_units, labels_of, three};
@@ -172,6 +175,16 @@ fn spacing_mm(f: &Fixture, affine: &str) -> Result<[f32; 3], ParityError> {
 fn totalseg(f: &Fixture, _: &Device, check: &mut Check) -> Result<(), ParityError> {
     let canonical = f.host("mid/canonical")?;
     let dims = three(&canonical.shape)?;
+    let axes = Axes::of_reader(Reader::ClosestRas, &affine(f)?);
+    // Recordings have column, row, slice.
+    let turned = Axes::exchanged([2, 1, 0]);
+    let image = f.host("in/image")?;
+    let stored = three(&image.shape)?;
+    let [i, j, k] = stored;
+    let read = axes.apply(turned.apply(image.data, stored), [k, j, i]);
+    let [right, anterior, superior] = dims;
+    let read = turned.apply(read, [superior, anterior, right]);
+    check.values(f, "mid/canonical", &dims, &read, EXACT)?;
     let spacing_mm_of_canonical = spacing_mm(f, "/canonical_affine")?;
     for name in f.names("out/resampled_") {
         let unknown = || ParityError::NotUnderstood(format!("{name} says no spacing and order"));
@@ -193,8 +206,17 @@ fn totalseg(f: &Fixture, _: &Device, check: &mut Check) -> Result<(), ParityErro
         let found = zoomed(&labels.data, three(&labels.shape)?, dims, Spline::Nearest);
         let found: Vec<f32> = found.into_iter().map(|v| v as f32).collect();
         check.values(f, "out/labels_canonical", &dims, &found, EXACT)?;
+        let back = axes.inverse();
+        let found = back.apply(turned.apply(found, dims), [superior, anterior, right]);
+        let found = turned.apply(found, [k, j, i]);
+        check.values(f, "out/labels_original", &stored, &found, EXACT)?;
     }
     cropped(f, check)
+}
+
+fn affine(f: &Fixture) -> Result<Affine, ParityError> {
+    let rows: [[f64; 4]; 4] = f.setting("/affine")?;
+    Affine::from_rows(&rows).map_err(|e| ParityError::NotUnderstood(e.to_string()))
 }
 
 fn whole_numbers(

@@ -14,7 +14,7 @@ use crate::models::nnunet::arrays::resampling::resampled_logits;
 use crate::models::nnunet::folder::{TrainedModel, Wanted};
 use crate::models::nnunet::network::UNet;
 use crate::models::nnunet::pipeline::{
-    Blending, Networks, Prepared, Progress, ReaderScan, StoredScan, labels_of,
+    Blending, Logits, Networks, Prepared, Progress, ReaderScan, StoredScan, label_sink, labels_of,
 };
 use crate::models::{FoldChoice, ModelError, TrainingState};
 use crate::util::JobContext;
@@ -135,7 +135,8 @@ fn pipeline(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), Parit
         }
         None => None,
     };
-    let prepared = Prepared::of(stage, &scan, previous.as_deref())?;
+    let read_dims = scan.dims;
+    let prepared = Prepared::of(stage, scan, previous)?;
     compare_box(&call.properties, &prepared, check);
     let fold = |fold: usize| -> Result<Arc<UNet>, ModelError> {
         let weights = model.weights[fold].clone();
@@ -155,7 +156,13 @@ fn pipeline(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), Parit
     };
     let ctx = JobContext::silent();
     let progress = Progress::whole(&ctx);
-    let logits = networks.logits(&prepared.input, blending, progress)?;
+    let mut logits = Logits::new(stage.architecture.heads, prepared.input.dims);
+    let mut labels = label_sink(stage, &prepared);
+    networks.blended(&prepared.input, blending, progress, &mut |block| {
+        logits.take(&block);
+        labels.take(block);
+        Ok(())
+    })?;
     let [d, h, w] = logits.dims;
     let values: Vec<f32> = logits.values.iter().map(|v| v.to_f32()).collect();
     let shape = [logits.heads, d, h, w];
@@ -170,12 +177,12 @@ fn pipeline(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), Parit
         let limit = Limit::MaxAbs(LOGITS);
         check.values(f, "mid/resampled_logits", &shape, &values, limit)?;
     }
-    let labels = labels_of(stage, &prepared, &logits, progress)?;
+    let labels = labels_of(&prepared, labels, progress)?;
     let allowed = TIES as f64 / labels.len().max(1) as f64;
     let values = |labels: &[u16]| labels.iter().map(|&l| f32::from(l)).collect::<Vec<f32>>();
     let expected = f.host("out/segmentation")?;
     check.share_equal("out/segmentation", &expected, &values(&labels), allowed);
-    let in_file = axes.inverse().apply(labels, scan.dims);
+    let in_file = axes.inverse().apply(labels, read_dims);
     let expected = HostTensor::new(dims, stored(&beside(&call.expected))?.0);
     check.share_equal("the official result", &expected, &values(&in_file), allowed);
     Ok(())
@@ -232,7 +239,11 @@ fn compare_prepared(
     );
     let expected = f.host("mid/window0.logits")?;
     let net = (networks.fold)(0)?;
-    let found = networks.of_window(&net, &window, false)?;
+    let found = networks.of_window(&net, window, false)?;
+    // Recordings have one head after the other.
+    let heads = networks.stage.architecture.heads;
+    let of_head = |head: usize| found.iter().skip(head).step_by(heads).copied();
+    let found: Vec<f32> = (0..heads).flat_map(of_head).collect();
     let limit = Limit::MaxAbs(WINDOW);
     check.host(
         "mid/window0.logits",

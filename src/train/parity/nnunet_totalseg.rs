@@ -100,6 +100,8 @@ fn task(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityErr
         name: call.task_name.clone(),
         spacing_mm: call.spacing_mm(),
         crop: None,
+        rules: Vec::new(),
+        refine: None,
     };
     let model = NnunetModel::new(settings.clone(), imported.model.weights, device)?;
     let (values, grid) = stored(&beside(&call.image))?;
@@ -115,7 +117,7 @@ fn task(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityErr
         let spacing_mm = scan.spacing_mm.map(|mm| mm as f32);
         bounds = crop_box(&mask, scan.dims, [k, j, i], spacing_mm);
     }
-    let working = Working::of(&scan.cropped(&bounds), of_task.working_mm());
+    let working = Working::of(scan.cropped(&bounds), of_task.working_mm());
     // Recordings have column, row, slice.
     let turned = Axes::exchanged([2, 1, 0]);
     let input = turned.apply(working.scan.images[0].clone(), working.scan.dims);

@@ -61,12 +61,12 @@ fn predicted(
         let prompts = if model.card().clicks {
             PromptSet {
                 clicks: Vec::from_iter(correcting_click(&nothing, truth)),
-                target_box: None,
+                ..PromptSet::default()
             }
         } else {
             PromptSet {
-                clicks: Vec::new(),
                 target_box: truth.bounds(),
+                ..PromptSet::default()
             }
         };
         // Where a structure is not there, nothing points at it.

@@ -80,6 +80,9 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
                     description = card.description,
                     takes = card.takes()
                 );
+                let licence = card.licence.as_ref();
+                let licence = licence.map(|text| tr!("Licence: {licence}", licence = text));
+                let hint = licence.map_or_else(|| hint.clone(), |text| format!("{hint}\n{text}"));
                 let response = ui.selectable_label(chosen, &card.title).on_hover_text(hint);
                 if response.clicked() && !chosen {
                     out.push(UiRequest::ChooseModel(card.id.clone()));

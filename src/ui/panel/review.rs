@@ -5,6 +5,7 @@
 use egui::{Align, Button, Color32, Label as Text, Layout, RichText, ScrollArea, Sense, Ui, vec2};
 
 use crate::geometry::VoxelIndex;
+use crate::prompt::DrawingKind;
 use crate::session::{
     AiCommand, Case, Gain, PromptCommand, Proposal, Proposed, StructureGain, ToolCommand,
     ViewCommand,
@@ -101,6 +102,7 @@ pub fn show(
             uncertainty(ui, model, case, out);
             take_from_others(ui, model, out);
         });
+        ui.horizontal(|ui| ask(ui, model, case, out));
     });
 }
 
@@ -295,17 +297,25 @@ fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
             n => Some(tr!("{n} clicks", n)),
         };
         let with_box = prompts.target_box.map(|_| tr!("a box").to_owned());
-        let parts: Vec<String> = clicks.into_iter().chain(with_box).collect();
-        ui.label(parts.join(" and "));
+        let drawn = match prompts.drawings.len() {
+            0 => None,
+            1 => Some(match prompts.drawings[0].kind {
+                DrawingKind::Scribble => tr!("a scribble").to_owned(),
+                DrawingKind::Lasso => tr!("a lasso").to_owned(),
+            }),
+            n => Some(tr!("{n} drawings", n)),
+        };
+        let parts = clicks.into_iter().chain(drawn).chain(with_box);
+        ui.label(Vec::from_iter(parts).join(", "));
         let take_back = ui
             .small_button(tr!("Take back last"))
-            .on_hover_text(tr!("Take back the last click or the box"));
+            .on_hover_text(tr!("Take back the prompt that was given last"));
         if take_back.clicked() {
             out.push(UiRequest::command(PromptCommand::RemoveLast));
         }
         let clear = ui
             .small_button(tr!("Clear prompts"))
-            .on_hover_text(tr!("Drop all clicks and the box"));
+            .on_hover_text(tr!("Drop all clicks, scribbles, lassos and the box"));
         if clear.clicked() {
             out.push(UiRequest::command(PromptCommand::Clear));
         }
@@ -362,6 +372,35 @@ fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
         .on_disabled_hover_text(tr!("For a proposal of a model that can tell where it is unsure"));
     if response.changed() {
         out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
+    }
+}
+
+/// Whether prompts are answered one by one, and the button that has them answered otherwise.
+fn ask(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
+    let mut by_hand = model.session.tools().asks_by_hand;
+    let keys = super::keys_text(ui, Action::ToggleAskByHand);
+    let hint = tr!(
+        "The model is asked when you say so, not at each prompt  ({keys})",
+        keys
+    );
+    let response = ui
+        .checkbox(&mut by_hand, tr!("Wait for several prompts"))
+        .on_hover_text(hint);
+    if response.changed() {
+        out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
+    }
+    let keys = super::keys_text(ui, Action::AskModel);
+    let hint = tr!(
+        "Ask the model for the target of the prompts  ({keys})",
+        keys
+    );
+    let waits = by_hand && case.awaits_an_answer();
+    let button = ui
+        .add_enabled(waits, Button::new(tr!("Run")))
+        .on_hover_text(hint)
+        .on_disabled_hover_text(tr!("Where prompts wait to be answered"));
+    if button.clicked() {
+        out.push(UiRequest::Action(Action::AskModel));
     }
 }
 

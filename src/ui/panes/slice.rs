@@ -3,19 +3,21 @@
 use std::ops::RangeInclusive;
 
 use egui::accesskit::Role;
-use egui::{Painter, Pos2, Sense, Ui};
+use egui::{Color32, Painter, Pos2, Sense, Ui};
 
-use crate::geometry::{Convention, Plane, SliceView, Tilt, VoxelBox, VoxelIndex};
+use crate::geometry::{Convention, Plane, SliceView, VoxelBox, VoxelPoint};
 use crate::io::TimeAxis;
+use crate::prompt::Polarity;
 use crate::render::{Projection, Slab};
-use crate::session::{Case, Command, ViewCommand};
+use crate::session::{Case, Receiver};
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
 use crate::ui::theme;
-use crate::ui::tools::{self, Tool};
+use crate::ui::tools::{self, Aim, Tool};
+use crate::ui::view::region_overlay::{self, Look};
 use crate::ui::view::{
-    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, TiltedPicture,
-    ViewIntent, annotations, measurements, pointer, prompt_overlay, region_overlay, scene,
+    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, TiltedPicture, Turned,
+    ViewIntent, annotations, measurements, pointer, prompt_overlay, scene,
 };
 use crate::volume::measurement::Measurement;
 
@@ -99,8 +101,8 @@ struct Slice {
     camera: Camera,
     /// The picture of a tilted view.
     picture: TiltedPicture,
-    /// The tilted view that was shown last, and where the cross-hair was.
-    tilted: Option<(SliceView, VoxelIndex)>,
+    /// The tilted view that was shown last, and where the planes met.
+    tilted: Option<(SliceView, VoxelPoint)>,
 }
 
 impl Pane for Slice {
@@ -166,11 +168,10 @@ impl Pane for Slice {
         self.set_slab(projections.next());
     }
 
-    fn step(&self, steps: i64) -> Option<Command> {
-        let plane = self.plane;
+    fn step(&self, steps: i64) -> Option<ViewIntent> {
         Some(match &self.tilted {
-            Some((view, from)) => ViewCommand::CrossHair(view.stepped_off(*from, steps)).into(),
-            None => ViewCommand::StepSlice { plane, steps }.into(),
+            Some((view, from)) => ViewIntent::Meet(view.stepped_off(*from, steps)),
+            None => ViewIntent::Step(self.plane, steps),
         })
     }
 
@@ -182,8 +183,8 @@ impl Pane for Slice {
         let slab = self
             .slab
             .filter(|_| time.is_none() && !view.slice.is_tilted());
-        let at = context.case.cross_hair();
-        self.tilted = view.slice.is_tilted().then_some((view.slice, at));
+        let is_tilted = view.slice.is_tilted();
+        self.tilted = is_tilted.then_some((view.slice, view.cross_hair));
         tell_accessibility(&response, &view, time, slab);
         tell_window(&response, &view, context.case);
         let mut intents = read_gestures(ui, context, &view, &response);
@@ -194,13 +195,13 @@ impl Pane for Slice {
                 ViewIntent::Pan(by) => self.camera.pan(&view, by),
                 ViewIntent::Zoom(factor, at) => self.camera.zoom(&view, factor, at),
                 ViewIntent::Step(_, steps) if view.slice.is_tilted() => {
-                    stepped.push(view.slice.stepped_off(at, steps));
+                    stepped.push(view.slice.stepped_off(view.cross_hair, steps));
                 }
                 _ => return true,
             }
             false
         });
-        intents.extend(stepped.into_iter().map(ViewIntent::Crosshair));
+        intents.extend(stepped.into_iter().map(ViewIntent::Meet));
         let view = self.placed(ui, context);
         let hover = response.hover_pos().filter(|p| rect.contains(*p));
         if let Some(pos) = hover {
@@ -278,8 +279,8 @@ impl Slice {
             context.case.cross_hair(),
             match context.case.info().time {
                 // Time has no direction in the patient.
-                Some(_) => Tilt::default(),
-                None => context.state.tilt,
+                Some(_) => Turned::default(),
+                None => context.state.turned,
             },
             context.rect,
             ui.ctx().pixels_per_point(),
@@ -414,12 +415,13 @@ fn overlay(
     let (model, case, state) = (context.model, context.case, &*context.state);
     let tool = Tool::of(model.session.tools().tool);
     if state.show_cross_hair {
-        annotations::crosshair(painter, view, case.cross_hair());
+        annotations::crosshair(painter, view);
     }
     let is_straight = !view.slice.is_tilted();
     if let Some(b) = shown_box(case, state).filter(|_| is_straight) {
         prompt_overlay::target_box(painter, view, b, tool.id == tools::BOX);
     }
+    prompt_overlay::drawings(painter, view, &case.prompts().drawings);
     prompt_overlay::clicks(painter, view, &case.prompts().clicks);
     let time = case.info().time;
     annotations::letters(painter, view, time);
@@ -446,17 +448,55 @@ fn overlay(
     }
     let receiver = case.receiver();
     let drag = state.drag.as_ref();
-    if let Some(region) = drag.and_then(ActiveDrag::region).filter(|_| is_straight) {
-        region_overlay::paint(painter, view, region, receiver.color);
+    let [r, g, b] = receiver.color;
+    let color = Color32::from_rgb(r, g, b);
+    if let Some(region) = drag.and_then(ActiveDrag::region) {
+        region_overlay::paint(painter, view, region, color, Look::Filled);
     }
-    if let Some(pos) = hover.filter(|&pos| view.voxel(pos).is_some()) {
-        let shift = painter.ctx().input(|i| i.modifiers.shift);
-        let words = drag.and_then(ActiveDrag::words);
-        let words = words.or_else(|| tool.kind.words(&receiver, state.polarity(), shift));
+    if let Some(region) = model.preview {
+        region_overlay::paint(painter, view, region, color, Look::Dashed);
+    }
+    if let Some(pos) = hover {
+        let words = words_at(painter, view, pos, context, &receiver);
         if let Some(words) = words {
             pointer::tag(painter, view, pos, &words, &receiver);
         }
     }
+}
+
+/// What a press does and to what, or why it does nothing.
+fn words_at(
+    painter: &Painter,
+    view: &PlacedView,
+    pos: Pos2,
+    context: &PaneContext<'_, '_>,
+    receiver: &Receiver,
+) -> Option<String> {
+    let (state, tools) = (&*context.state, context.model.session.tools());
+    let kind = Tool::of(tools.tool).kind;
+    if let Some(words) = state.drag.as_ref().and_then(ActiveDrag::words) {
+        return view.voxel(pos).map(|_| words);
+    }
+    let shift = painter.ctx().input(|i| i.modifiers.shift);
+    let polarity = match (state.polarity() == Polarity::Negative) != shift {
+        true => Polarity::Negative,
+        false => Polarity::Positive,
+    };
+    let aim = Aim {
+        voxel: view.voxel(pos),
+        polarity,
+        case: context.case,
+        tools,
+    };
+    let landing = kind.landing(&aim);
+    if aim.voxel.is_none() {
+        return landing;
+    }
+    let words = kind.words(receiver, state.polarity(), shift)?;
+    Some(match landing {
+        Some(landing) => tr!("{words}: {landing}", words, landing),
+        None => words,
+    })
 }
 
 /// What is measured, with what is being drawn in its place.

@@ -10,7 +10,7 @@ use crate::ui::state::UiState;
 use crate::ui::texts::tr;
 use crate::ui::view::ViewIntent;
 
-use super::{Done, Drag, Kind, Pointer, Tool, key};
+use super::{Aim, Done, Drag, Kind, Pointer, Tool, key};
 
 pub const TOOL: Tool = Tool {
     id: ToolId("click"),
@@ -29,12 +29,8 @@ impl Kind for Clicks {
 
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         if let Some(voxel) = pointer.view.voxel(pointer.pos) {
-            let is_negative = (pointer.polarity == Polarity::Negative) != pointer.modifiers.shift;
-            let polarity = match is_negative {
-                true => Polarity::Negative,
-                false => Polarity::Positive,
-            };
-            pointer.means(ViewIntent::Crosshair(voxel));
+            let polarity = polarity(pointer);
+            pointer.means(ViewIntent::Meet(pointer.view.voxel_point(pointer.pos)));
             pointer.means(ViewIntent::Click(voxel, polarity));
         } else {
             pointer.means(ViewIntent::MissedScan);
@@ -43,11 +39,15 @@ impl Kind for Clicks {
     }
 
     fn words(&self, receiver: &Receiver, polarity: Polarity, inverse: bool) -> Option<String> {
-        let text = receiver.text();
-        Some(match (polarity == Polarity::Negative) != inverse {
-            true if !receiver.is_locked => tr!("not {text}", text),
-            _ => text,
-        })
+        Some(words(receiver, polarity, inverse))
+    }
+
+    fn landing(&self, aim: &Aim<'_>) -> Option<String> {
+        landing(aim)
+    }
+
+    fn previews(&self) -> bool {
+        true
     }
 
     fn invitation(&self) -> Option<&'static str> {
@@ -65,11 +65,50 @@ impl Kind for Clicks {
         state: &mut UiState,
         _out: &mut Vec<UiRequest>,
     ) {
-        ui.horizontal(|ui| {
-            ui.label(tr!("Clicks say"));
-            for (negative, text) in [(false, tr!("+ this is it")), (true, tr!("- this is not"))] {
-                ui.selectable_value(&mut state.negative_clicks, negative, text);
-            }
-        });
+        sign(ui, state);
+        let mut shown = state.previews_clicks();
+        let response = ui.checkbox(&mut shown, tr!("Preview"));
+        let hint = tr!("While the pointer rests, shows dashed what a click there would give");
+        if response.on_hover_text(hint).changed() {
+            state.click_preview = Some(shown);
+        }
+    }
+}
+
+/// What a press means that is a prompt.
+pub(super) fn polarity(pointer: &Pointer<'_>) -> Polarity {
+    match (pointer.polarity == Polarity::Negative) != pointer.modifiers.shift {
+        true => Polarity::Negative,
+        false => Polarity::Positive,
+    }
+}
+
+/// What a prompt says of the label that receives.
+pub(super) fn words(receiver: &Receiver, polarity: Polarity, inverse: bool) -> String {
+    let text = receiver.text();
+    match (polarity == Polarity::Negative) != inverse {
+        true if !receiver.is_locked => tr!("not {text}", text),
+        _ => text,
+    }
+}
+
+/// Why a prompt there gives nothing, or less than it shows.
+pub(super) fn landing(aim: &Aim<'_>) -> Option<String> {
+    let Some(voxel) = aim.voxel else {
+        return Some(tr!("outside the scan").to_owned());
+    };
+    let keeper = aim.case.keeper_of(voxel, aim.tools);
+    let keeper = keeper.filter(|_| aim.polarity == Polarity::Positive)?;
+    let label = keeper.title();
+    Some(match keeper.locked {
+        true => tr!("{label} is locked", label),
+        false => tr!("{label} keeps this voxel", label),
+    })
+}
+
+/// Chooses what a plain prompt means.
+pub(super) fn sign(ui: &mut Ui, state: &mut UiState) {
+    for (negative, text) in [(false, tr!("+ this is it")), (true, tr!("- this is not"))] {
+        ui.selectable_value(&mut state.negative_clicks, negative, text);
     }
 }

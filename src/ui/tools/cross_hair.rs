@@ -34,17 +34,11 @@ impl Kind for CrossHair {
     }
 
     fn at_pointer(&self, painter: &Painter, view: &PlacedView, pos: Pos2, model: &UiModel<'_>) {
-        let Some(case) = model
-            .session
-            .case()
-            .filter(|case| case.info().time.is_none())
-        else {
-            return;
-        };
+        let case = model.session.case();
+        let can_turn = case.is_some_and(|case| case.info().time.is_none());
         // Over the scan they would hide what is looked at.
-        let at = case.cross_hair();
-        if view.rect.contains(pos) {
-            annotations::handles(painter, view, at);
+        if can_turn && view.rect.contains(pos) {
+            annotations::handles(painter, view);
         }
     }
 
@@ -55,8 +49,8 @@ impl Kind for CrossHair {
 
 impl Drag for CrossHair {
     fn moved(&mut self, pointer: &mut Pointer<'_>) {
-        let voxel = pointer.view.clamped_voxel(pointer.pos);
-        pointer.means(ViewIntent::Crosshair(voxel));
+        let place = pointer.view.clamped_place(pointer.pos);
+        pointer.means(ViewIntent::Meet(place));
     }
 }
 
@@ -70,7 +64,7 @@ struct Turning {
 impl Turning {
     fn begin(pointer: &Pointer<'_>) -> Option<Self> {
         let is_possible = pointer.shows_cross_hair && pointer.case.info().time.is_none();
-        let handles = annotations::turn_handles(pointer.view, pointer.case.cross_hair());
+        let handles = annotations::turn_handles(pointer.view);
         let is_near = |handle: &Pos2| handle.distance(pointer.pos) <= theme::GRAB_RADIUS;
         let angle_rad = angle_at(pointer);
         (is_possible && handles.iter().any(is_near)).then_some(Self { angle_rad })
@@ -79,7 +73,7 @@ impl Turning {
 
 /// The angle of the pointer about the cross-hair, from right to down.
 fn angle_at(pointer: &Pointer<'_>) -> f64 {
-    let center = pointer.view.pos(pointer.case.cross_hair().center());
+    let center = pointer.view.pos(pointer.view.cross_hair);
     f64::from((pointer.pos - center).angle())
 }
 

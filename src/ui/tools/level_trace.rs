@@ -1,12 +1,13 @@
 //! Paints what the line of equal value through the pointer encloses; the line shows before the click.
 
-use egui::{Key, Painter, Pos2};
+use egui::{Color32, Key, Painter, Pos2};
 
 use crate::prompt::Polarity;
 use crate::session::{Receiver, Region, StrokeCommand, StrokeMode, ToolId};
 use crate::ui::model::UiModel;
 use crate::ui::texts::tr;
-use crate::ui::view::{PlacedView, region_overlay};
+use crate::ui::view::PlacedView;
+use crate::ui::view::region_overlay::{self, Look};
 
 use super::{Done, Drag, Kind, Pointer, Tool, brush, key};
 
@@ -58,7 +59,9 @@ impl Kind for LevelTrace {
         };
         let found = region(view, pos).and_then(|r| r.found_in(case.image()));
         if let Some(found) = found {
-            region_overlay::paint(painter, view, &found, case.receiver().color);
+            let [r, g, b] = case.receiver().color;
+            let color = Color32::from_rgb(r, g, b);
+            region_overlay::paint(painter, view, &found, color, Look::Filled);
         }
     }
 }

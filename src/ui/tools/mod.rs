@@ -14,6 +14,7 @@ mod ellipse;
 mod erase_area;
 mod eraser;
 mod fill;
+mod lasso;
 mod level_trace;
 mod limits;
 mod live_wire;
@@ -23,13 +24,14 @@ mod outline;
 mod pick;
 mod polygon;
 mod scissors;
+mod scribble;
 mod window;
 
 use std::fmt::Debug;
 
 use egui::{CursorIcon, KeyboardShortcut, Modifiers, Painter, Pos2, Ui, Vec2};
 
-use crate::geometry::VoxelBox;
+use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
 use crate::session::{Case, Command, Receiver, ToolId, Tools};
@@ -55,6 +57,8 @@ pub const TOOLS: &[Tool] = &[
     eraser::TOOL,
     polygon::TOOL,
     window::TOOL,
+    scribble::TOOL,
+    lasso::TOOL,
     live_wire::TOOL,
     erase_area::TOOL,
     fill::TOOL,
@@ -147,6 +151,16 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Why a press here gives nothing, or less than it shows; said with the words beside the pointer.
+    fn landing(&self, _aim: &Aim<'_>) -> Option<String> {
+        None
+    }
+
+    /// Whether what a press would give can be shown while the pointer rests.
+    fn previews(&self) -> bool {
+        false
+    }
+
     /// How the panel's line about the label that receives begins.
     fn receives(&self) -> &'static str {
         tr!("Clicks and boxes go to")
@@ -188,6 +202,19 @@ pub trait Kind: Sync {
     /// Draws what the tool shows around the pointer.
     fn at_pointer(&self, _painter: &Painter, _view: &PlacedView, _pos: Pos2, _model: &UiModel<'_>) {
     }
+}
+
+/// Where a press would land.
+#[derive(Debug, Clone, Copy)]
+pub struct Aim<'a> {
+    /// The voxel; `None` beside the scan.
+    pub voxel: Option<VoxelIndex>,
+    /// What a press means.
+    pub polarity: Polarity,
+    /// The scan and what is drawn on it.
+    pub case: &'a Case,
+    /// How tools are set.
+    pub tools: &'a Tools,
 }
 
 /// The pointer over a view, and what it works on.

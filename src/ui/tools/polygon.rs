@@ -35,20 +35,8 @@ pub(super) struct Polygon {
 
 impl Kind for Polygon {
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
-        let view = pointer.view;
-        let before = pointer.outline.as_ref().filter(|o| o.is_on(view));
-        if before.is_some_and(|o| o.closes_at(view, pointer.pos)) {
-            close(pointer);
-            return Box::new(Freehand { began: usize::MAX });
-        }
-        let began = before.map_or(0, |o| o.corners.len());
-        if began > 0 {
-            add_corner(pointer);
-        } else {
-            let erase = self.erases != pointer.modifiers.shift;
-            *pointer.outline = Some(OpenOutline::begin(self.tool, view, pointer.pos, erase));
-        }
-        Box::new(Freehand { began })
+        let erase = self.erases != pointer.modifiers.shift;
+        press(pointer, self.tool, erase)
     }
 
     fn double_press(&self, pointer: &mut Pointer<'_>) {
@@ -98,6 +86,23 @@ impl Drag for Freehand {
             close(pointer);
         }
     }
+}
+
+/// Begins an outline, goes on with it, or closes it at its first corner.
+pub(super) fn press(pointer: &mut Pointer<'_>, tool: ToolId, erase: bool) -> Box<dyn Drag> {
+    let view = pointer.view;
+    let before = pointer.outline.as_ref().filter(|o| o.is_on(view));
+    if before.is_some_and(|o| o.closes_at(view, pointer.pos)) {
+        close(pointer);
+        return Box::new(Freehand { began: usize::MAX });
+    }
+    let began = before.map_or(0, |o| o.corners.len());
+    if began > 0 {
+        add_corner(pointer);
+    } else {
+        *pointer.outline = Some(OpenOutline::begin(tool, view, pointer.pos, erase));
+    }
+    Box::new(Freehand { began })
 }
 
 fn add_corner(pointer: &mut Pointer<'_>) {

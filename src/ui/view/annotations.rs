@@ -244,11 +244,11 @@ pub fn scale_bar(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
 }
 
 /// Two lines through the cross-hair voxel with a gap around it: where the other planes are.
-pub fn crosshair(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
+pub fn crosshair(painter: &Painter, view: &PlacedView) {
     if !view.slice.tilt().is_none() {
-        return turned_crosshair(painter, view, voxel);
+        return turned_crosshair(painter, view);
     }
-    let center = view.sharp(view.pos(voxel.center()));
+    let center = view.sharp(view.pos(view.cross_hair));
     let rect = view.rect;
     let stroke = Stroke::new(1.0, theme::CROSSHAIR);
     let lines = [
@@ -274,8 +274,8 @@ pub fn crosshair(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
     }
 }
 
-fn turned_crosshair(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
-    let center = view.pos(voxel.center());
+fn turned_crosshair(painter: &Painter, view: &PlacedView) {
+    let center = view.pos(view.cross_hair);
     let stroke = Stroke::new(1.0, theme::CROSSHAIR);
     let reach = view.rect.size().length();
     let painter = painter.with_clip_rect(view.rect);
@@ -294,10 +294,10 @@ fn ends(view: &PlacedView) -> [egui::Vec2; 4] {
 }
 
 /// Where the cross-hair's lines can be taken hold of to turn the other planes: near their ends.
-pub fn turn_handles(view: &PlacedView, voxel: VoxelIndex) -> Vec<Pos2> {
+pub fn turn_handles(view: &PlacedView) -> Vec<Pos2> {
     /// How far inside of the view they are, in points.
     const INSIDE: f32 = 30.0;
-    let (center, rect) = (view.pos(voxel.center()), view.rect.shrink(INSIDE));
+    let (center, rect) = (view.pos(view.cross_hair), view.rect.shrink(INSIDE));
     let to_border = |along: egui::Vec2| {
         let until = |from: f32, step: f32, low: f32, high: f32| match step {
             s if s > 1e-6 => (high - from) / s,
@@ -316,8 +316,8 @@ pub fn turn_handles(view: &PlacedView, voxel: VoxelIndex) -> Vec<Pos2> {
 }
 
 /// Draws the handles.
-pub fn handles(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
-    for pos in turn_handles(view, voxel) {
+pub fn handles(painter: &Painter, view: &PlacedView) {
+    for pos in turn_handles(view) {
         let shadow = egui::Color32::from_black_alpha(160);
         painter.circle(
             pos,

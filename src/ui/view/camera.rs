@@ -2,9 +2,9 @@
 
 use egui::{Pos2, Rect, Vec2};
 
-use crate::geometry::{Convention, Grid, Plane, SliceView, Tilt, VoxelIndex, WorldPoint};
+use crate::geometry::{Convention, Grid, Plane, SliceView, VoxelIndex, WorldPoint};
 
-use super::PlacedView;
+use super::{PlacedView, Turned};
 
 /// What of its plane a view shows; by default all of the scan. The slice comes from the cross-hair.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,7 +32,7 @@ impl Camera {
         plane: Plane,
         convention: Convention,
         cross_hair: VoxelIndex,
-        tilt: Tilt,
+        turned: Turned,
         rect: Rect,
         pixels_per_point: f32,
     ) -> PlacedView {
@@ -51,8 +51,18 @@ impl Camera {
             )
             .on_slice(cross_hair.0[fitted.normal_axis()]),
         };
+        let meeting = turned.meeting(cross_hair);
+        let mut slice = slice.tilted(turned.tilt, meeting);
+        if slice.is_tilted() {
+            // Not from the cross-hair's slice: the picture stays where it is when the cross-hair moves in its plane.
+            slice = slice.centered_on(
+                self.0
+                    .map_or_else(|| grid.middle(), |framing| framing.center),
+            );
+        }
         PlacedView {
-            slice: slice.tilted(tilt, cross_hair.center()),
+            slice,
+            cross_hair: meeting,
             rect,
             pixels_per_point,
         }

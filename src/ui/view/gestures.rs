@@ -22,6 +22,8 @@ use super::PlacedView;
 pub enum ViewIntent {
     /// Put the cross-hair here.
     Crosshair(VoxelIndex),
+    /// Put the cross-hair on the voxel of this place, where turned planes then meet: finer than a voxel.
+    Meet(VoxelPoint),
     /// Go this many slices towards head, front or right.
     Step(Plane, i64),
     /// A click prompt.

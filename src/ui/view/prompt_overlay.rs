@@ -1,13 +1,14 @@
-//! Clicks and the 3D box, drawn over a view.
+//! Clicks, drawings and the 3D box, drawn over a view.
 
 use egui::{Color32, Painter, Pos2, Rect, Shape, Stroke, vec2};
 
 use crate::geometry::VoxelBox;
-use crate::prompt::{Click, Polarity};
+use crate::prompt::{Click, Drawing, Polarity};
 use crate::ui::theme;
 
 use super::PlacedView;
 use super::box_edit::{handles, is_in_slice, outline};
+use super::region_overlay::{self, Look};
 
 /// Clicks up to this many slices away are hinted at.
 const NEAR_SLICES: i64 = 3;
@@ -27,12 +28,24 @@ pub fn clicks(painter: &Painter, view: &PlacedView, clicks: &[Click]) {
     }
 }
 
-/// A disc with a plus or a minus: told apart without colour, too.
-fn click_mark(painter: &Painter, pos: Pos2, polarity: Polarity, strength: f32) {
-    let color = match polarity {
+/// Scribbles and lassos on this slice: the voxels that they cover.
+pub fn drawings(painter: &Painter, view: &PlacedView, drawings: &[Drawing]) {
+    for drawing in drawings {
+        let color = color(drawing.polarity);
+        region_overlay::paint(painter, view, &drawing.region, color, Look::Filled);
+    }
+}
+
+fn color(polarity: Polarity) -> Color32 {
+    match polarity {
         Polarity::Positive => theme::CLICK_POSITIVE,
         Polarity::Negative => theme::CLICK_NEGATIVE,
-    };
+    }
+}
+
+/// A disc with a plus or a minus: told apart without colour, too.
+fn click_mark(painter: &Painter, pos: Pos2, polarity: Polarity, strength: f32) {
+    let color = color(polarity);
     let dark = Color32::from_black_alpha(210).gamma_multiply(strength);
     painter.circle(
         pos,

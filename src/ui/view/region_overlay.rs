@@ -12,16 +12,26 @@ use super::PlacedView;
 /// Opacity of the filling.
 const FILLING: f32 = 0.3;
 
-/// Draws where a region, inside the volume or not, lies on the slice of a view; `color` is sRGB.
-pub fn paint(painter: &Painter, view: &PlacedView, region: &Crop, color: [u8; 3]) {
+/// How a region is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// With its border.
+    Filled,
+    /// A dashed border alone: nothing that is there yet.
+    Dashed,
+}
+
+/// Draws where a region, inside the volume or not, lies on the slice of a view; nothing on a view that is no voxel slice.
+pub fn paint(painter: &Painter, view: &PlacedView, region: &Crop, color: Color32, look: Look) {
+    if view.slice.is_tilted() {
+        return;
+    }
     let normal = view.slice.normal_axis();
     let slice = view.slice.slice();
     let (min, max) = (region.bounds.min, region.bounds.max);
     if !(min[normal]..=max[normal]).contains(&slice) {
         return;
     }
-    let [r, g, b] = color;
-    let color = Color32::from_rgb(r, g, b);
     let [across, down] = view.slice.in_plane_axes();
     let corners = Corners::of(view, region);
     let holds = |a: i64, d: i64| {
@@ -48,12 +58,30 @@ pub fn paint(painter: &Painter, view: &PlacedView, region: &Crop, color: [u8; 3]
             border.push([corners.at(from, d), corners.at(to, d)]);
         }
     }
-    painter.add(Shape::mesh(filling));
-    let dark = Stroke::new(3.0, Color32::from_black_alpha(110));
-    for stroke in [dark, Stroke::new(1.3, color)] {
-        let lines = border.iter();
-        painter.extend(lines.map(|&line| Shape::line_segment(line, stroke)));
+    if look == Look::Filled {
+        painter.add(Shape::mesh(filling));
     }
+    let dark = Stroke::new(3.0, Color32::from_black_alpha(110));
+    let stroke = Stroke::new(1.3, color);
+    let dark_lines = border.iter();
+    painter.extend(dark_lines.map(|&line| Shape::line_segment(line, dark)));
+    for line in &border {
+        match look {
+            Look::Filled => painter.extend([Shape::line_segment(*line, stroke)]),
+            Look::Dashed => painter.extend(dashes(*line, stroke)),
+        }
+    }
+}
+
+/// A line drawn where the dashes of a pattern over the whole screen are, so that short lines make dashes together.
+fn dashes([from, to]: [Pos2; 2], stroke: Stroke) -> Vec<Shape> {
+    const PERIOD: f32 = 8.0;
+    if from.distance(to) > PERIOD {
+        return Shape::dashed_line(&[from, to], stroke, PERIOD / 2.0, PERIOD / 2.0);
+    }
+    let middle = from.lerp(to, 0.5);
+    let is_dash = (middle.x + middle.y).rem_euclid(PERIOD) < PERIOD / 2.0;
+    Vec::from_iter(is_dash.then(|| Shape::line_segment([from, to], stroke)))
 }
 
 /// Stretches of places that are wanted: the first, and the first beyond.

@@ -11,6 +11,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use prosector::app::desktop::{FileDialogs, PathAnswer, PathPurpose, Window, WindowOptions};
 use prosector::geometry::{Plane, SliceView, VoxelPoint};
+use prosector::models::{ModelError, Segmenter};
 use prosector::render::Offscreen;
 use prosector::session::settings::Settings;
 use prosector::session::{Case, Session};
@@ -48,6 +49,9 @@ impl FileDialogs for ScriptedDialogs {
             .collect()
     }
 }
+
+/// Opens a model, whichever is asked for.
+type Opener = fn() -> Result<Box<dyn Segmenter>, ModelError>;
 
 /// A small workstation's window, in points.
 const SIZE: Vec2 = Vec2::new(1360.0, 860.0);
@@ -90,11 +94,27 @@ impl Bench {
         Self::open_with(folder, Vec::new(), size, pixels_per_point)
     }
 
+    /// As [`Bench::open`], with a model of one's own.
+    pub fn open_with_model(folder: &Path, open: Opener) -> Self {
+        Self::read_notice(folder);
+        Self::open_as(open, folder, Vec::new(), SIZE, 1.0)
+    }
+
     fn open_with(folder: &Path, paths: Vec<PathBuf>, size: Vec2, pixels_per_point: f32) -> Self {
+        Self::open_as(Toy::open, folder, paths, size, pixels_per_point)
+    }
+
+    fn open_as(
+        open: Opener,
+        folder: &Path,
+        paths: Vec<PathBuf>,
+        size: Vec2,
+        pixels_per_point: f32,
+    ) -> Self {
         let script = Script::default();
         let options = WindowOptions {
             paths,
-            open_model: Arc::new(|_, _| Toy::open()),
+            open_model: Arc::new(move |_, _| open()),
             data_folder: Some(folder.to_path_buf()),
             connections_file: Some(folder.join("connections.toml")),
             dialogs: Some(Box::new(ScriptedDialogs {

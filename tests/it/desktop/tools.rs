@@ -23,7 +23,7 @@ fn choose(bench: &mut Bench, key: Key, tool: &'static str) {
 }
 
 /// Holds the primary button down over the first point and goes to the others.
-fn hold(bench: &mut Bench, points: &[Pos2]) {
+pub fn hold(bench: &mut Bench, points: &[Pos2]) {
     bench.hover(points[0]);
     button(bench, points[0], true);
     for &point in points {
@@ -31,7 +31,7 @@ fn hold(bench: &mut Bench, points: &[Pos2]) {
     }
 }
 
-fn button(bench: &mut Bench, pos: Pos2, pressed: bool) {
+pub fn button(bench: &mut Bench, pos: Pos2, pressed: bool) {
     bench.harness.event(Event::PointerButton {
         pos,
         button: PointerButton::Primary,

@@ -9,7 +9,7 @@ use prosector::models::{
     AutoResult, Certainty, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter,
 };
-use prosector::prompt::{Polarity, PromptSet};
+use prosector::prompt::{Asked, Polarity, PromptSet};
 use prosector::util::JobContext;
 use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
 
@@ -29,12 +29,22 @@ pub struct Toy {
 
 impl Toy {
     pub fn open() -> Result<Box<dyn Segmenter>, ModelError> {
+        Self::of("")
+    }
+
+    /// A toy that wants a second image, which it does not look at.
+    pub fn of_two_images() -> Result<Box<dyn Segmenter>, ModelError> {
+        Self::of("channels = ['T1', 'T2']\n")
+    }
+
+    fn of(more: &str) -> Result<Box<dyn Segmenter>, ModelError> {
         let card = "id = 'toy'\ntitle = 'Toy'\nsystem = 'toy'\ndescription = 'Draws balls.'\n\
                     weights = ''\nsha256 = ''\nautomatic = true\nclicks = true\nboxes = true\n\
+                    scribbles = true\nlassos = true\n\
                     [[structures]]\nvalue = 1\nname = 'spinal_cord'\nmodality = 'ct'\n\
                     [[structures]]\nvalue = 2\nname = 'larynx'\nmodality = 'ct'\n";
         Ok(Box::new(Self {
-            card: toml::from_str(card).expect("the toy's card is complete"),
+            card: toml::from_str(&format!("{more}{card}")).expect("the toy's card is complete"),
             device: ComputeDevice {
                 kind: "cpu",
                 name: "an abacus".to_owned(),
@@ -111,6 +121,12 @@ impl Segmenter for Toy {
                 *voxel |= u8::from(b.contains(grid.voxel_at(offset)));
             }
         }
+        for drawing in &prompts.drawings {
+            let value = u8::from(drawing.polarity == Polarity::Positive);
+            for (offset, _) in drawing.region.offsets(grid.dims) {
+                mask.voxels[offset] = value;
+            }
+        }
         for click in &prompts.clicks {
             let value = u8::from(click.polarity == Polarity::Positive);
             ball(&grid, click.voxel, |offset| mask.voxels[offset] = value);
@@ -140,6 +156,16 @@ impl Segmenter for Toy {
             insight: Some(Arc::new(insight)),
             warnings: vec![WARNING.to_owned()],
         })
+    }
+
+    fn preview(
+        &self,
+        image: &ImageVolume,
+        key: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<Mask, ModelError> {
+        Ok(self.segment_asked(image, key, asked, ctx)?.mask)
     }
 
     fn drop_caches(&self) {}

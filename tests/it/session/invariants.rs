@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use prosector::geometry::{Plane, VoxelBox, WorldPoint};
-use prosector::prompt::{Polarity, PromptSet};
+use prosector::prompt::{DrawingKind, Polarity, PromptSet};
 use prosector::session::operations::{clear, fill_holes, keep_largest};
 use prosector::session::{
     AiCommand, Brush, BrushShape, Case, Command, HistoryCommand, LabelCommand, LayerCommand,
@@ -142,6 +142,24 @@ fn measure_command() -> impl Strategy<Value = Command> {
     .prop_map(Command::from)
 }
 
+fn draw_command() -> impl Strategy<Value = Command> {
+    let kind = prop_oneof![Just(DrawingKind::Scribble), Just(DrawingKind::Lasso)];
+    let polarity = prop_oneof![Just(Polarity::Positive), Just(Polarity::Negative)];
+    let plane = prop_oneof![Just(Plane::Axial), Just(Plane::Sagittal)];
+    let line = prop::collection::vec(point(), 1..5);
+    let drawn = (kind, polarity, plane, line);
+    drawn.prop_map(|(kind, polarity, plane, line)| {
+        let line = line.into_iter().map(at).collect();
+        let command = PromptCommand::Draw {
+            kind,
+            polarity,
+            plane,
+            line,
+        };
+        command.into()
+    })
+}
+
 fn other_command() -> impl Strategy<Value = Command> {
     let polarity = prop_oneof![Just(Polarity::Positive), Just(Polarity::Negative)];
     let shape = prop_oneof![Just(BrushShape::Disc), Just(BrushShape::Sphere)];
@@ -174,6 +192,7 @@ pub fn act(with_history: bool) -> impl Strategy<Value = Act> {
         (6, stroke_command().prop_map(Act::Do).boxed()),
         (6, other_command().prop_map(Act::Do).boxed()),
         (3, measure_command().prop_map(Act::Do).boxed()),
+        (2, draw_command().prop_map(Act::Do).boxed()),
         (4, any_box().prop_map(Act::Answer).boxed()),
         (2, [any_box(), any_box()].prop_map(Act::AnswerAuto).boxed()),
     ];

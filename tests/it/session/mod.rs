@@ -1,5 +1,6 @@
 //! The application's state, driven by commands only.
 
+mod drawings;
 mod editing;
 mod files;
 mod invariants;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use prosector::geometry::{Affine, Plane, VoxelBox, VoxelIndex, VoxelPoint};
 use prosector::io::ScanInfo;
 use prosector::models::{AutoResult, Estimate, PromptedResult, ScanKey};
-use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet};
 use prosector::session::operations::Operation;
 use prosector::session::{
     AiCommand, Case, Command, EditCommand, Effect, OpenedScan, ScanCommand, ScanSource, Session,
@@ -53,11 +54,10 @@ impl Desk {
         let effects = self.session.apply(command);
         for effect in &effects {
             match effect {
-                Effect::RunPrompt {
-                    ticket,
-                    prompts,
-                    prior,
-                } => self.prompt = Some((*ticket, prompts.clone(), prior.clone())),
+                Effect::RunPrompt { ticket, asked } => {
+                    let Asked { prompts, prior, .. } = asked.clone();
+                    self.prompt = Some((*ticket, prompts, prior));
+                }
                 Effect::RunAuto { ticket, .. } => self.auto = Some(*ticket),
                 Effect::CancelJob(ticket) => {
                     self.prompt.take_if(|(t, ..)| t == ticket);

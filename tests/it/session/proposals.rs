@@ -26,14 +26,14 @@ fn clicked() -> Desk {
 fn the_first_click_starts_a_lesion_and_asks_the_model_without_a_prior() {
     let mut desk = Desk::new(DIMS);
     let effects = desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
-    let Some(Effect::RunPrompt { prompts, prior, .. }) = effects
+    let Some(Effect::RunPrompt { asked, .. }) = effects
         .iter()
         .find(|e| matches!(e, Effect::RunPrompt { .. }))
     else {
         panic!("no prompt job in {effects:?}");
     };
-    assert_eq!(prompts.clicks, [click([3, 3, 3], Positive)]);
-    assert!(prior.is_none());
+    assert_eq!(asked.prompts.clicks, [click([3, 3, 3], Positive)]);
+    assert!(asked.prior.is_none() && asked.others.is_none());
     assert!(has(&effects, |e| matches!(e, Effect::TableChanged)));
     let active = desk.case().active().expect("a label was started");
     assert_eq!(active.name, "lesion_1");

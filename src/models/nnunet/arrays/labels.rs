@@ -20,24 +20,39 @@ impl Heads {
         }
     }
 
-    /// Probabilities of logits, one channel after the other (`LabelManager.apply_inference_nonlin`): softmax over the
-    /// classes, a sigmoid for each region.
-    pub fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
-        if let Self::Regions(_) = self {
-            return logits.iter().map(|&l| sigmoid(l)).collect();
-        }
-        let voxels = logits.len() / self.count().max(1);
-        let mut probabilities = vec![0.0; logits.len()];
-        for voxel in 0..voxels {
-            let of_voxel = || logits.iter().skip(voxel).step_by(voxels);
-            let largest = of_voxel().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = of_voxel().map(|l| (l - largest).exp()).sum();
-            let places = probabilities.iter_mut().skip(voxel).step_by(voxels);
-            for (probability, logit) in places.zip(of_voxel()) {
-                *probability = (logit - largest).exp() / sum;
+    /// The label of a voxel from the logits of all heads, which may be changed. The first of equal classes wins; a region
+    /// needs a probability above 0.5, and the last of several writes.
+    pub fn label_of(&self, logits: &mut [f32]) -> u16 {
+        match self {
+            Self::Classes(_) => {
+                let mut best = (f32::NEG_INFINITY, 0);
+                for (class, &mut logit) in logits.iter_mut().enumerate() {
+                    if logit > best.0 {
+                        best = (logit, class as u16);
+                    }
+                }
+                best.1
+            }
+            Self::Regions(order) => {
+                self.activate(logits);
+                let mut regions = order.iter().zip(logits);
+                let last = regions.rfind(|(_, probability)| **probability > 0.5);
+                last.map_or(0, |(&label, _)| label)
             }
         }
-        probabilities
+    }
+
+    /// Makes probabilities of a voxel's logits (`LabelManager.apply_inference_nonlin`): softmax over the classes, a sigmoid
+    /// for each region.
+    pub fn activate(&self, logits: &mut [f32]) {
+        if let Self::Regions(_) = self {
+            logits.iter_mut().for_each(|l| *l = sigmoid(*l));
+            return;
+        }
+        let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        logits.iter_mut().for_each(|l| *l = (*l - largest).exp());
+        let sum: f32 = logits.iter().sum();
+        logits.iter_mut().for_each(|l| *l /= sum);
     }
 }
 

@@ -27,11 +27,6 @@ impl PlaneSampler {
         self.axes[1].to() * self.axes[2].to()
     }
 
-    /// Number of planes of the result.
-    pub fn planes(&self) -> usize {
-        self.axes[0].to()
-    }
-
     /// The plane at `index` of the result.
     ///
     /// # Panics

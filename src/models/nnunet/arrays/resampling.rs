@@ -181,7 +181,7 @@ impl Resampling {
     }
 
     /// What happens along each axis where none needs more than its neighbours.
-    fn axes(self, change: &Change) -> [Sampling; 3] {
+    pub fn axes(self, change: &Change) -> [Sampling; 3] {
         let separate = self.separate_axis(change);
         [0, 1, 2].map(|axis| {
             let (from, to) = (change.from[axis], change.to[axis]);
@@ -232,8 +232,8 @@ pub fn resampled_logits(logits: &[f16], change: &Change, how: Resampling) -> Vec
     resampled(logits, change, how, |line, out| stored(how, line, out))
 }
 
-/// Logits as the official code keeps them: splines in half precision.
-fn stored(how: Resampling, line: &[f64], out: &mut [f32]) {
+/// Logits as the official code keeps them: splines in half precision. Both are as long.
+pub fn stored(how: Resampling, line: &[f64], out: &mut [f32]) {
     if how.method == ResamplingMethod::Torch {
         out.iter_mut()
             .zip(line)
@@ -374,45 +374,26 @@ fn voted(labels: &[i16], axes: &[Sampling; 3], nearest: &[Sampling; 3]) -> Vec<i
     votes::resampled_by_passes(labels, axes, &by_nearest)
 }
 
-/// The label of each voxel at the other spacing, from the logits of all heads one after the other. Plane by plane, so
-/// that no logits are held at the other spacing; where splines forbid that, head by head. `check` is asked before each
-/// plane or head whether to go on, with the share that is done.
+/// The label of each voxel at the other spacing, from the logits of all heads one after the other, head by head. `check` is
+/// asked before each head whether to go on, with the share that is done.
 ///
 /// # Errors
 /// What `check` answers.
 ///
 /// # Panics
 /// When the logits do not fill the change's lengths for each head.
-pub fn labels_of_logits<E: Send>(
+pub fn labels_of_logits<E>(
     logits: &[f16],
     heads: &Heads,
     change: &Change,
     how: Resampling,
-    check: impl Fn(f32) -> Result<(), E> + Sync,
+    check: impl Fn(f32) -> Result<(), E>,
 ) -> Result<Vec<u16>, E> {
     let voxels = change.from.iter().product::<usize>().max(1);
-    let each_head = || logits.chunks(voxels);
-    let Some(sampler) = PlaneSampler::new(how.axes(change)) else {
-        let mut labels = LabelsFromLogits::new(heads.clone(), change.to.iter().product());
-        for (done, logits) in each_head().enumerate() {
-            check(done as f32 / heads.count() as f32)?;
-            labels.add(&resampled_logits(logits, change, how));
-        }
-        return Ok(labels.finish());
-    };
-    let size = sampler.plane_len();
-    let mut labels = vec![0; size * sampler.planes()];
-    let planes = labels.par_chunks_mut(size.max(1)).enumerate();
-    let start = || (Scratch::default(), vec![0.0; size]);
-    planes.try_for_each_init(start, |(scratch, found), (index, out)| {
-        check(index as f32 / sampler.planes() as f32)?;
-        let mut plane = LabelsFromLogits::new(heads.clone(), size);
-        for logits in each_head() {
-            stored(how, sampler.plane(logits, index, scratch), found);
-            plane.add(found);
-        }
-        out.copy_from_slice(&plane.finish());
-        Ok(())
-    })?;
-    Ok(labels)
+    let mut labels = LabelsFromLogits::new(heads.clone(), change.to.iter().product());
+    for (done, logits) in logits.chunks(voxels).enumerate() {
+        check(done as f32 / heads.count() as f32)?;
+        labels.add(&resampled_logits(logits, change, how));
+    }
+    Ok(labels.finish())
 }

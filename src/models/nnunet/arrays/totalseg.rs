@@ -40,6 +40,40 @@ pub fn cut_to_whole(values: &[f64]) -> Vec<i32> {
     values.iter().map(|&v| v as i32).collect()
 }
 
+/// A mask grown by so many steps, each to the neighbours that share a face (`binary_dilation`).
+///
+/// # Panics
+/// When the mask does not fill `dims`.
+pub fn grown(mask: &[u8], dims: [usize; 3], steps: u8) -> Vec<u8> {
+    assert_eq!(
+        mask.len(),
+        dims.iter().product::<usize>(),
+        "it fills the array"
+    );
+    // How many steps can still be taken from a voxel, and one more.
+    let from = steps.saturating_add(1);
+    let mut left: Vec<u8> = mask.iter().map(|&m| if m > 0 { from } else { 0 }).collect();
+    let strides = [dims[1] * dims[2], dims[2], 1];
+    for (axis, stride) in strides.into_iter().enumerate() {
+        let step = |to: &mut [u8], from: &[u8]| {
+            let pairs = to.iter_mut().zip(from);
+            pairs.for_each(|(to, from)| *to = (*to).max(from.saturating_sub(1)));
+        };
+        for lines in left.chunks_mut((dims[axis] * stride).max(1)) {
+            for at in 1..dims[axis] {
+                let (before, rest) = lines.split_at_mut(at * stride);
+                step(&mut rest[..stride], &before[(at - 1) * stride..]);
+            }
+            for at in (1..dims[axis]).rev() {
+                let (before, rest) = lines.split_at_mut(at * stride);
+                step(&mut before[(at - 1) * stride..], &rest[..stride]);
+            }
+        }
+    }
+    left.iter_mut().for_each(|left| *left = u8::from(*left > 0));
+    left
+}
+
 /// The box around a mask, half-open, with a margin in millimetres cut towards zero to whole voxels (`crop_to_mask`); the
 /// whole array where the mask is empty.
 ///
@@ -57,4 +91,21 @@ pub fn crop_box(
         let Range { start, end } = found[axis].clone();
         start.saturating_sub(margin)..(end + margin).min(dims[axis])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voxel_grows_into_an_octahedron() {
+        let mut mask = vec![0; 5 * 5 * 7];
+        mask[(2 * 5 + 2) * 7 + 3] = 1;
+        let grown = grown(&mask, [5, 5, 7], 2);
+        for (offset, &inside) in grown.iter().enumerate() {
+            let place = [offset / 35, offset / 7 % 5, offset % 7];
+            let steps: usize = (0..3).map(|d| place[d].abs_diff([2, 2, 3][d])).sum();
+            assert_eq!(inside, u8::from(steps <= 2), "{place:?}");
+        }
+    }
 }

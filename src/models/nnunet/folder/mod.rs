@@ -4,6 +4,7 @@
 mod checkpoints;
 mod dataset;
 mod plans;
+mod postprocessing;
 mod single;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use super::stage::Stage;
 use checkpoints::{Checkpoint, check_sizes, found_folds, network_weights};
 pub use dataset::Dataset;
 use plans::{Configuration, Plans};
+use postprocessing::kept_largest;
 pub use single::SingleNetwork;
 
 const PLANS: &str = "plans.json";
@@ -37,6 +39,8 @@ pub struct TrainedModel {
     pub stage: Stage,
     /// The tensors of each fold, under their plain names; only the head that is used.
     pub weights: Vec<WeightMap>,
+    /// Groups of labels of which only the largest piece stays, one group after the other.
+    pub kept_largest: Vec<Vec<u16>>,
     /// What comes before it in a cascade.
     pub previous: Option<Box<Self>>,
 }
@@ -137,10 +141,12 @@ impl TrainedModel {
                 "its previous stage was trained on other images or labels",
             ));
         }
+        let kept_largest = kept_largest(folder, &stage.folds)?;
         Ok(Self {
             dataset,
             stage,
             weights,
+            kept_largest,
             previous,
         })
     }

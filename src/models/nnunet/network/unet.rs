@@ -89,9 +89,13 @@ impl UNet {
     /// Logits `[b, heads, d, h, w]` of `[b, channels, d, h, w]`, whose sides the architecture
     /// [takes](Architecture::takes). With a trace, what the other heads give is kept too.
     pub fn forward(&self, x: Tensor<5>, trace: &Trace<'_>) -> Tensor<5> {
+        channels_first(self.forward_last(channels_last(x), trace))
+    }
+
+    /// The same with channels and heads last.
+    pub fn forward_last(&self, mut x: Tensor<5>, trace: &Trace<'_>) -> Tensor<5> {
         let seen = Seen::new(trace, self.flat);
         let (below, decoder) = (seen.child("encoder"), seen.child("decoder"));
-        let mut x = channels_last(x);
         if let Some(stem) = &self.stem {
             x = stem.forward(x, &below.child("stem").child("convs").child(0));
             below.keep("stem", &x);
@@ -107,13 +111,16 @@ impl UNet {
         for (index, step) in self.steps.iter().enumerate() {
             let up = step.up.forward(x);
             decoder.child("transpconvs").keep(&index.to_string(), &up);
-            let parts = std::iter::once(up).chain(skips.pop()).collect();
-            x = Tensor::cat(parts, 4);
+            let mut maps: Vec<Tensor<5>> = std::iter::once(up).chain(skips.pop()).collect();
             let stages = decoder.child("stages");
             let place = stages.child(index);
             for (number, unit) in step.units.iter().enumerate() {
-                x = unit.forward(x, &place.child("convs").child(number));
+                maps = vec![unit.forward_beside(maps, &place.child("convs").child(number))];
             }
+            x = match maps.len() {
+                1 => maps.remove(0),
+                _ => Tensor::cat(maps, 4),
+            };
             stages.keep(&index.to_string(), &x);
             if let Some(head) = step.head.as_ref().filter(|_| index < last && seen.is_on()) {
                 let level = (last - index).to_string();
@@ -122,8 +129,8 @@ impl UNet {
             }
         }
         match &self.steps[last].head {
-            Some(head) => channels_first(head.forward(x)),
-            None => channels_first(x),
+            Some(head) => head.forward(x),
+            None => x,
         }
     }
 }

@@ -57,7 +57,12 @@ impl Unit {
 
     /// `[b, d, h, w, from]` → `[b, d', h', w', to]`.
     pub(super) fn forward(&self, x: Tensor<5>, seen: &Seen<'_>) -> Tensor<5> {
-        let mut x = self.conv.forward(x);
+        self.forward_beside(vec![x], seen)
+    }
+
+    /// The same of maps that stand beside each other along their channels.
+    pub(super) fn forward_beside(&self, maps: Vec<Tensor<5>>, seen: &Seen<'_>) -> Tensor<5> {
+        let mut x = self.conv.forward(maps);
         // A normalisation that comes next subtracts the bias again.
         let needless = self.norm.removes_constants() && !self.activation_first && !seen.is_on();
         if let Some(bias) = self.bias.as_ref().filter(|_| !needless) {

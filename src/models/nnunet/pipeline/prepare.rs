@@ -40,9 +40,8 @@ impl ReaderScan {
 pub struct Prepared {
     /// Images, and labels of the stage before one by one.
     pub input: NetworkInput,
-    /// Labels within the crop, before resampling: 0 where the scan is not empty and -1 elsewhere, or those of the stage
-    /// before.
-    labels: Vec<i16>,
+    /// Labels of the stage before, on the whole scan along the network's axes.
+    previous: Option<Vec<i16>>,
     /// The part of the scan that is not empty, along the network's axes.
     pub crop: NonZero,
     /// Lengths of the whole scan along the network's axes.
@@ -64,8 +63,8 @@ impl Prepared {
     /// Another number of images than the stage takes.
     pub fn of(
         stage: &Stage,
-        scan: &ReaderScan,
-        previous: Option<&[u16]>,
+        scan: ReaderScan,
+        previous: Option<Vec<u16>>,
     ) -> Result<Self, ModelError> {
         let wanted = stage.channels.len();
         if scan.images.len() != wanted {
@@ -76,17 +75,15 @@ impl Prepared {
         }
         let axes = Axes::exchanged(stage.transpose);
         let whole = axes.of(scan.dims);
-        let images: Vec<Vec<f32>> = scan
-            .images
-            .iter()
-            .map(|image| axes.apply(image.clone(), scan.dims))
-            .collect();
+        let images = scan.images.into_iter();
+        let images: Vec<Vec<f32>> = images.map(|image| axes.apply(image, scan.dims)).collect();
         let crop = NonZero::of(&images, whole);
         let previous = previous.map(|labels| {
-            let labels = labels.iter().map(|&l| l as i16).collect();
+            let labels = labels.into_iter().map(|l| l as i16).collect();
             axes.apply(labels, scan.dims)
         });
-        let labels = crop.labels(previous.as_deref());
+        let is_masked = stage.channels.iter().any(|channel| channel.within_mask);
+        let labels = is_masked.then(|| crop.labels(previous.as_deref()));
         let own_mm = axes.of(scan.spacing_mm);
         let change = Change::to_spacing(
             [0, 1, 2].map(|d| crop.bounds[d].len()),
@@ -95,12 +92,20 @@ impl Prepared {
         );
         let mut values = Vec::new();
         for (image, channel) in images.into_iter().zip(&stage.channels) {
-            let mut image_in_crop = crop.cropped(&image);
-            drop(image);
-            let mask = channel.within_mask.then_some(labels.as_slice());
+            let mut image_in_crop = if crop.bounds.iter().map(|b| b.len()).eq(whole) {
+                image
+            } else {
+                crop.cropped(&image)
+            };
+            let mask = labels.as_deref().filter(|_| channel.within_mask);
             let normalization = channel.normalization().map_err(ModelError::Unsupported)?;
             normalization.apply(&mut image_in_crop, mask);
-            values.extend(resampled_data(image_in_crop, &change, stage.resample_data));
+            let resampled = resampled_data(image_in_crop, &change, stage.resample_data);
+            if values.is_empty() {
+                values = resampled;
+            } else {
+                values.extend(resampled);
+            }
         }
         let mut prepared = Self {
             input: NetworkInput {
@@ -108,21 +113,23 @@ impl Prepared {
                 channels: wanted,
                 dims: change.to,
             },
-            labels,
+            previous,
             crop,
             whole,
             change,
             axes,
         };
-        if previous.is_some() {
+        if prepared.previous.is_some() {
             prepared.show_labels(stage);
         }
         Ok(prepared)
     }
 
-    /// The labels within the crop at the network's spacing.
+    /// The labels within the crop at the network's spacing: 0 where the scan is not empty and -1 elsewhere, or those of
+    /// the stage before.
     pub fn labels(&self, stage: &Stage) -> Vec<i16> {
-        resampled_labels(&self.labels, &self.change, stage.resample_labels)
+        let labels = self.crop.labels(self.previous.as_deref());
+        resampled_labels(&labels, &self.change, stage.resample_labels)
     }
 
     /// An image of zeros and ones for each label of the stage before.

@@ -1,33 +1,39 @@
-//! A stage, or several after each other, on a scan.
+//! A stage on a scan.
 
 use crate::models::ModelError;
-use crate::models::nnunet::arrays::resampling::labels_of_logits;
 use crate::models::nnunet::stage::Stage;
 
 use super::prepare::{Prepared, ReaderScan};
 use super::progress::Progress;
-use super::windows::{Blending, Logits, Networks};
+use super::sinks::LabelSink;
+use super::windows::{Blending, Networks};
 
-/// Labels of the scan in the reader's axes.
+/// Labels of the scan in the reader's axes; `previous` are those that the stage before found.
 ///
 /// # Errors
 /// Images that are missing, a device that fails, a job that was stopped.
 pub fn run_stage(
     networks: &Networks<'_>,
-    scan: &ReaderScan,
-    previous: Option<&[u16]>,
+    scan: ReaderScan,
+    previous: Option<Vec<u16>>,
     blending: Blending,
     progress: Progress<'_>,
 ) -> Result<Vec<u16>, ModelError> {
     progress.step(0.0, "preparing the scan")?;
     let prepared = Prepared::of(networks.stage, scan, previous)?;
-    let logits = networks.logits(&prepared.input, blending, progress.between(0.05, 0.9))?;
-    labels_of(
-        networks.stage,
-        &prepared,
-        &logits,
-        progress.between(0.9, 1.0),
-    )
+    let mut labels = label_sink(networks.stage, &prepared);
+    let windows = progress.between(0.05, 0.95);
+    networks.blended(&prepared.input, blending, windows, &mut |block| {
+        labels.take(block);
+        Ok(())
+    })?;
+    labels_of(&prepared, labels, progress.between(0.95, 1.0))
+}
+
+/// What makes labels of the network's logits.
+pub fn label_sink(stage: &Stage, prepared: &Prepared) -> LabelSink {
+    let back = prepared.change.inverse();
+    LabelSink::new(stage.outputs.heads(), back, stage.resample_logits)
 }
 
 /// The label of each voxel of the scan, in the reader's axes.
@@ -35,14 +41,10 @@ pub fn run_stage(
 /// # Errors
 /// A job that was stopped.
 pub fn labels_of(
-    stage: &Stage,
     prepared: &Prepared,
-    logits: &Logits,
+    labels: LabelSink,
     progress: Progress<'_>,
 ) -> Result<Vec<u16>, ModelError> {
-    let back = prepared.change.inverse();
-    let check = |done: f32| progress.step(done, "writing the labels");
-    let heads = stage.outputs.heads();
-    let labels = labels_of_logits(&logits.values, &heads, &back, stage.resample_logits, check)?;
+    let labels = labels.finish(|done| progress.step(done, "writing the labels"))?;
     Ok(prepared.on_scan(&labels))
 }

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
-use half::slice::HalfFloatSliceExt;
-use rayon::prelude::*;
 
 use crate::models::ModelError;
 use crate::models::nnunet::arrays::importance::importance_map;
@@ -16,6 +14,7 @@ use crate::models::slices::host;
 use crate::models::trace::Trace;
 use crate::util::short_debug;
 
+use super::blend::{Block, Sums};
 use super::progress::Progress;
 
 /// How windows are put together.
@@ -40,20 +39,8 @@ pub struct NetworkInput {
     pub dims: [usize; 3],
 }
 
-/// What the network gives for each voxel, in half precision as nnU-Net holds it.
-#[derive(Clone)]
-pub struct Logits {
-    /// A whole head after the other, row-major.
-    pub values: Vec<f16>,
-    /// Number of heads.
-    pub heads: usize,
-    /// Lengths of the network's axes.
-    pub dims: [usize; 3],
-}
-
 short_debug! {
     NetworkInput: |input| format_args!("{} images {:?}", input.channels, input.dims);
-    Logits: |logits| format_args!("{} heads {:?}", logits.heads, logits.dims);
 }
 
 /// What runs the networks of a stage.
@@ -67,65 +54,53 @@ pub struct Networks<'a> {
 }
 
 impl Networks<'_> {
-    /// Mean logits of all folds, in half precision: summed in their order, then divided.
+    /// Puts the windows of all folds together and hands over what is done with, block by block: mean logits of the folds
+    /// in half precision, summed in their order and then divided.
     ///
     /// # Errors
-    /// A network that cannot be had, a device that fails, values beyond half precision, a job that was stopped.
-    pub fn logits(
+    /// A network that cannot be had, a device that fails, values beyond half precision, a job that was stopped; what `take`
+    /// answers.
+    pub fn blended(
         &self,
         input: &NetworkInput,
         blending: Blending,
         progress: Progress<'_>,
-    ) -> Result<Logits, ModelError> {
-        let folds = self.stage.folds.len();
-        let mut mean: Option<Logits> = None;
-        for fold in 0..folds {
-            let net = (self.fold)(fold)?;
-            let found = self.of_fold(&net, input, blending, progress.part(fold, folds))?;
-            match &mut mean {
-                None => mean = Some(found),
-                Some(mean) => {
-                    let pairs = mean.values.par_iter_mut().zip(&found.values);
-                    pairs.for_each(|(sum, v)| *sum = f16::from_f32(sum.to_f32() + v.to_f32()));
-                }
-            }
-        }
-        let no_fold = || ModelError::Unsupported("the model has no network".to_owned());
-        let mut mean = mean.ok_or_else(no_fold)?;
-        if folds > 1 {
-            let count = folds as f32;
-            let values = mean.values.par_iter_mut();
-            values.for_each(|v| *v = f16::from_f32(v.to_f32() / count));
-        }
-        Ok(mean)
-    }
-
-    fn of_fold(
-        &self,
-        net: &UNet,
-        input: &NetworkInput,
-        blending: Blending,
-        progress: Progress<'_>,
-    ) -> Result<Logits, ModelError> {
+        take: &mut dyn FnMut(Block) -> Result<(), ModelError>,
+    ) -> Result<(), ModelError> {
         let inside = padding(&input.dims, &self.stage.patch);
         let window = self.stage.window();
         let padded: [usize; 3] = std::array::from_fn(|d| input.dims[d].max(window[d]));
-        let places = self.places(padded, blending.step);
+        let along = self.starts(padded, blending.step);
+        let folds = self.stage.folds.len();
         let importance: Option<Vec<f32>> = blending.gaussian.then(|| {
             let map = importance_map(&self.stage.patch);
             map.into_iter().map(f16::to_f32).collect()
         });
-        let heads = self.stage.architecture.heads;
-        let mut sums = Sums::new(heads, padded, window);
-        for (done, &place) in places.iter().enumerate() {
-            let stage = format!("window {} of {}", done + 1, places.len());
-            progress.step(done as f32 / places.len() as f32, &stage)?;
-            let start = std::array::from_fn(|d| place[d] as i64 - inside[d].start as i64);
-            let found = self.of_window(net, &input.cut(start, window), blending.mirrored)?;
-            sums.add(&found, place, importance.as_deref());
+        let mut sums = Sums::new(self.stage.architecture.heads, folds, padded, window);
+        let all: usize = along.iter().map(Vec::len).product::<usize>() * folds;
+        let mut done = 0;
+        for (number, &plane) in along[0].iter().enumerate() {
+            let planes = plane..next(&along[0], number, padded[0]);
+            for (number, &row) in along[1].iter().enumerate() {
+                for fold in 0..folds {
+                    let net = (self.fold)(fold)?;
+                    for &column in &along[2] {
+                        let words = format!("window {} of {all}", done + 1);
+                        progress.step(done as f32 / all as f32, &words)?;
+                        let place = [plane, row, column];
+                        let start = [0, 1, 2].map(|d| place[d] as i64 - inside[d].start as i64);
+                        let cut = input.cut(start, window);
+                        let found = self.of_window(&net, cut, blending.mirrored)?;
+                        sums.add(fold, &found, place, importance.as_deref());
+                        done += 1;
+                    }
+                }
+                // No later window reaches these.
+                let rows = row..next(&along[1], number, padded[1]);
+                take(sums.finished(planes.clone(), rows, &inside)?)?;
+            }
         }
-        let start = std::array::from_fn(|d| inside[d].start);
-        sums.means(start, input.dims)
+        Ok(())
     }
 
     /// The first window over images.
@@ -137,51 +112,56 @@ impl Networks<'_> {
         )
     }
 
-    /// First voxels of the windows, in the order of the axes; of slices each is looked at.
-    fn places(&self, padded: [usize; 3], step: f64) -> Vec<[usize; 3]> {
+    /// First voxels of the windows along each axis; of slices each is looked at.
+    fn starts(&self, padded: [usize; 3], step: f64) -> [Vec<usize>; 3] {
         let flat = 3 - self.stage.patch.len();
-        let mut along: Vec<Vec<usize>> = (0..flat).map(|d| (0..padded[d]).collect()).collect();
-        along.extend(window_starts(&padded[flat..], &self.stage.patch, step));
-        let mut places = Vec::new();
-        for &first in &along[0] {
-            for &second in &along[1] {
-                places.extend(along[2].iter().map(|&third| [first, second, third]));
+        let mut starts = window_starts(&padded[flat..], &self.stage.patch, step).into_iter();
+        std::array::from_fn(|d| {
+            if d < flat {
+                (0..padded[d]).collect()
+            } else {
+                starts.next().unwrap_or_default()
             }
-        }
-        places
+        })
     }
 
-    /// Logits of a window, one head after the other: the mean of those of its mirrors, each turned back, where it is
-    /// looked at in them too.
+    /// Logits of a window, all heads of a voxel beside each other: the mean of those of its mirrors, each turned back, where
+    /// it is looked at in them too.
     ///
     /// # Errors
     /// The device failed.
     pub fn of_window(
         &self,
         net: &UNet,
-        window: &NetworkInput,
+        window: NetworkInput,
         mirrored: bool,
     ) -> Result<Vec<f32>, ModelError> {
         let [d, h, w] = window.dims;
-        let data = TensorData::new(window.values.clone(), [1, window.channels, d, h, w]);
+        let data = TensorData::new(window.values, [1, window.channels, d, h, w]);
         let x: Tensor<5> = Tensor::from_data(data, self.device);
-        let mut sum = net.forward(x.clone(), &Trace::off());
+        let x = x.permute([0, 2, 3, 4, 1]);
+        let mut sum = net.forward_last(x.clone(), &Trace::off());
         let mirrors = if mirrored {
             mirrors(&self.stage.mirror_axes)
         } else {
             Vec::new()
         };
         // Axes of a window of slices begin after the one on which nothing happens.
-        let first = 2 + 3 - self.stage.patch.len();
+        let first = 1 + 3 - self.stage.patch.len();
         for axes in &mirrors {
             let turn = |x: Tensor<5>| axes.iter().fold(x, |x, axis| x.flip([axis + first]));
-            sum = sum + turn(net.forward(turn(x.clone()), &Trace::off()));
+            sum = sum + turn(net.forward_last(turn(x.clone()), &Trace::off()));
         }
         if !mirrors.is_empty() {
             sum = sum / (mirrors.len() + 1) as f32;
         }
         host(sum)
     }
+}
+
+/// Where the window after this one starts, or the end.
+fn next(starts: &[usize], number: usize, end: usize) -> usize {
+    starts.get(number + 1).copied().unwrap_or(end)
 }
 
 /// All choices of some of the axes, the smaller ones first, as `itertools.combinations` gives them.
@@ -234,124 +214,6 @@ impl NetworkInput {
             values,
             channels: self.channels,
             dims,
-        }
-    }
-}
-
-/// Weighted sums of windows, and of their weights, each rounded to half precision after every addition: the rounding can
-/// be seen in nnU-Net's results near the corners of an image.
-struct Sums {
-    heads: usize,
-    dims: [usize; 3],
-    window: [usize; 3],
-    logits: Vec<f16>,
-    weights: Vec<f16>,
-}
-
-impl Sums {
-    fn new(heads: usize, dims: [usize; 3], window: [usize; 3]) -> Self {
-        let voxels = dims.iter().product();
-        Self {
-            heads,
-            dims,
-            window,
-            logits: vec![f16::ZERO; heads * voxels],
-            weights: vec![f16::ZERO; voxels],
-        }
-    }
-
-    fn add(&mut self, found: &[f32], place: [usize; 3], importance: Option<&[f32]>) {
-        let (voxels, size) = (self.weights.len(), found.len() / self.heads);
-        let (dims, window) = (self.dims, self.window);
-        let heads = self
-            .logits
-            .par_chunks_mut(voxels)
-            .zip(found.par_chunks(size));
-        heads.for_each(|(sums, found)| {
-            add_window(sums, dims, window, place, |at, sums| {
-                let found = &found[at..at + sums.len()];
-                match importance {
-                    Some(map) => {
-                        let map = &map[at..at + sums.len()];
-                        let weighted = found.iter().zip(map).map(|(v, m)| v * m);
-                        sums.iter_mut().zip(weighted).for_each(|(s, v)| *s += v);
-                    }
-                    None => sums.iter_mut().zip(found).for_each(|(s, v)| *s += v),
-                }
-            });
-        });
-        add_window(
-            &mut self.weights,
-            dims,
-            window,
-            place,
-            |at, sums| match importance {
-                Some(map) => {
-                    let map = &map[at..at + sums.len()];
-                    sums.iter_mut().zip(map).for_each(|(s, m)| *s += m);
-                }
-                None => sums.iter_mut().for_each(|s| *s += 1.0),
-            },
-        );
-    }
-
-    /// Sums over weights, of the part at `start`.
-    fn means(mut self, start: [usize; 3], dims: [usize; 3]) -> Result<Logits, ModelError> {
-        let weights = &self.weights;
-        let heads = self.logits.par_chunks_mut(weights.len().max(1));
-        heads.for_each(|sums| {
-            for (sum, weight) in sums.iter_mut().zip(weights) {
-                *sum = f16::from_f32(sum.to_f32() / weight.to_f32());
-            }
-        });
-        let values = if dims == self.dims {
-            self.logits
-        } else {
-            self.part(start, dims)
-        };
-        if values.par_iter().any(|v| !v.is_finite()) {
-            return Err(ModelError::Unsupported(
-                "the network gave values beyond half precision, which nnU-Net refuses too: the scan is probably not of the kind that it was trained on".to_owned(),
-            ));
-        }
-        Ok(Logits {
-            values,
-            heads: self.heads,
-            dims,
-        })
-    }
-
-    /// The logits without the padding around them.
-    fn part(&self, start: [usize; 3], dims: [usize; 3]) -> Vec<f16> {
-        let mut values = Vec::with_capacity(self.heads * dims.iter().product::<usize>());
-        for head in self.logits.chunks(self.weights.len().max(1)) {
-            for plane in start[0]..start[0] + dims[0] {
-                for row in start[1]..start[1] + dims[1] {
-                    let from = (plane * self.dims[1] + row) * self.dims[2] + start[2];
-                    values.extend_from_slice(&head[from..from + dims[2]]);
-                }
-            }
-        }
-        values
-    }
-}
-
-/// Adds to each row of a window; `add` is given where the row begins in the window, and its sums.
-fn add_window(
-    sums: &mut [f16],
-    dims: [usize; 3],
-    window: [usize; 3],
-    place: [usize; 3],
-    add: impl Fn(usize, &mut [f32]),
-) {
-    let mut wide = vec![0.0; window[2]];
-    for plane in 0..window[0] {
-        for row in 0..window[1] {
-            let to = ((plane + place[0]) * dims[1] + row + place[1]) * dims[2] + place[2];
-            let sums = &mut sums[to..to + window[2]];
-            sums.convert_to_f32_slice(&mut wide);
-            add((plane * window[1] + row) * window[2], &mut wide);
-            sums.convert_from_f32_slice(&wide);
         }
     }
 }

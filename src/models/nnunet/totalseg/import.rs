@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::nnunet::folder::{TrainedModel, Wanted, is_trained_model, subfolders};
 use crate::models::nnunet::import::{dataset_name, imported, numbered, structures_of};
-use crate::models::nnunet::settings::{CropSettings, Part, Settings, TaskSettings};
+use crate::models::nnunet::settings::{
+    CropSettings, KeepWithin, Part, RefineSettings, Settings, TaskSettings,
+};
 use crate::models::{ImportedFolder, Structure};
 
 use super::colors::color_of;
-use super::tasks::{CropRule, Task, tasks, without_subjects};
+use super::tasks::{CropRule, RefineRule, Task, task_named, tasks, without_subjects};
 
 /// A task and where its trained models lie.
 pub(in crate::models::nnunet) struct Found {
@@ -46,6 +48,9 @@ pub(in crate::models::nnunet) fn task_of(
         for (place, name) in task.datasets.iter().enumerate() {
             models.push((place, model_of(root, name, &task.configuration)?));
         }
+        if let Some(rule) = &task.refine {
+            refining(rule, root)?;
+        }
         Ok(Found {
             task,
             models,
@@ -54,7 +59,7 @@ pub(in crate::models::nnunet) fn task_of(
     };
     let root = dataset.as_deref().map_or_else(|| whole.clone(), up);
     if let Some(name) = preset {
-        let Some(task) = tasks().iter().find(|task| task.name == name) else {
+        let Some(task) = task_named(name) else {
             return refuse(format!(
                 "there is no task '{name}' of TotalSegmentator that could be a --preset"
             ));
@@ -153,11 +158,20 @@ pub(in crate::models::nnunet) fn import_task(
         parts.push(Part {
             values: (1..=last).map(kept).collect(),
             stages: numbered(number, trained.into_stages(), &mut weights),
+            kept_largest: Vec::new(),
         });
         structures.extend(of_part.into_iter().map(coloured));
     }
     let crop = match &task.crop {
         Some(rule) => crop_of(rule, &found.root, parts.len(), wanted, &mut weights)?,
+        None => None,
+    };
+    let refine = match &task.refine {
+        Some(rule) => {
+            let crops = std::iter::successors(crop.as_ref(), |crop| crop.crop.as_deref());
+            let number = parts.len() + crops.count();
+            Some(refine_of(rule, &found.root, number, wanted, &mut weights)?)
+        }
         None => None,
     };
     let around = match (&task.crop, &crop) {
@@ -182,6 +196,8 @@ pub(in crate::models::nnunet) fn import_task(
             name: task.name.clone(),
             spacing_mm: task.spacing_mm.map(Vec::from).unwrap_or_default(),
             crop,
+            rules: task.rules.clone(),
+            refine,
         }),
     };
     let description = format!(
@@ -221,7 +237,7 @@ fn crop_of(
     wanted: Wanted<'_>,
     weights: &mut WeightMap,
 ) -> Result<Option<CropSettings>, CheckpointError> {
-    let Some(task) = tasks().iter().find(|task| task.name == rule.task) else {
+    let Some(task) = task_named(&rule.task) else {
         return Ok(None);
     };
     let Ok(folder) = model_of(root, &task.datasets[0], &task.configuration) else {
@@ -229,14 +245,54 @@ fn crop_of(
     };
     let trained = open(&folder, task, wanted)?;
     let structures = structures_of(&trained, &|label| label);
-    let counts = structures
-        .iter()
-        .filter(|s| rule.structures.contains(&s.name));
-    let values = counts.map(|s| s.value).collect();
+    let values_of = |names: &[String]| -> Vec<u16> {
+        let named = structures.iter().filter(|s| names.contains(&s.name));
+        named.map(|s| s.value).collect()
+    };
+    let keep_within = (!rule.keep_within.is_empty()).then(|| KeepWithin {
+        values: values_of(&rule.keep_within),
+        reach_mm: rule.reach_mm,
+    });
+    let part = Part::plain(numbered(number, trained.into_stages(), weights));
+    let inner = match &task.crop {
+        Some(rule) => crop_of(rule, root, number + 1, wanted, weights)?,
+        None => None,
+    };
     Ok(Some(CropSettings {
-        part: Part::plain(numbered(number, trained.into_stages(), weights)),
+        part,
         spacing_mm: task.spacing_mm.map(Vec::from).unwrap_or_default(),
-        values,
+        values: values_of(&rule.structures),
         margin_mm: rule.margin_mm,
+        rules: task.rules.clone(),
+        keep_within,
+        crop: inner.map(Box::new),
     }))
+}
+
+/// The task that refines another, and its trained model.
+///
+/// # Errors
+/// It is not there, in words.
+fn refining(rule: &RefineRule, root: &Path) -> Result<(&'static Task, PathBuf), String> {
+    let task = task_named(&rule.task).ok_or_else(|| format!("there is no task {}", rule.task))?;
+    let folder = model_of(root, &task.datasets[0], &task.configuration)?;
+    Ok((task, folder))
+}
+
+fn refine_of(
+    rule: &RefineRule,
+    root: &Path,
+    number: usize,
+    wanted: Wanted<'_>,
+    weights: &mut WeightMap,
+) -> Result<RefineSettings, CheckpointError> {
+    let found = refining(rule, root);
+    let (task, folder) = found.map_err(|problem| CheckpointError::file(root, problem))?;
+    let stages = open(&folder, task, wanted)?.into_stages();
+    Ok(RefineSettings {
+        part: Part::plain(numbered(number, stages, weights)),
+        spacing_mm: task.spacing_mm.map(Vec::from).unwrap_or_default(),
+        value: rule.value,
+        reach_mm: rule.reach_mm,
+    })
 }

@@ -4,8 +4,13 @@
 
 mod colors;
 mod import;
+mod rules;
 mod tasks;
+mod vertebrae;
 mod working;
 
 pub(super) use import::{import_task, task_of};
+pub use rules::Rule;
+pub(super) use rules::WorkingLabels;
+pub(super) use vertebrae::grow_labels;
 pub use working::Working;

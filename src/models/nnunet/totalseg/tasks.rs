@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::rules::Rule;
+
 /// What may be done with a task's weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,6 +43,23 @@ pub(super) struct CropRule {
     pub structures: Vec<String>,
     /// The margin along right, anterior, superior.
     pub margin_mm: [f64; 3],
+    /// Structures far from which nothing of the task may lie.
+    #[serde(default)]
+    pub keep_within: Vec<String>,
+    /// How far.
+    #[serde(default)]
+    pub reach_mm: f64,
+}
+
+/// The structure of another task that labels grow into, and end with.
+#[derive(Debug, Deserialize)]
+pub(super) struct RefineRule {
+    /// The task that finds it.
+    pub task: String,
+    /// Its value there.
+    pub value: u16,
+    /// How far labels grow.
+    pub reach_mm: f64,
 }
 
 /// One or several data sets under one name.
@@ -66,6 +85,10 @@ pub(super) struct Task {
     #[serde(default)]
     pub auxiliary: Vec<u16>,
     pub crop: Option<CropRule>,
+    /// What is done to its labels.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    pub refine: Option<RefineRule>,
 }
 
 fn half() -> f64 {
@@ -91,6 +114,11 @@ static TASKS: LazyLock<Vec<Task>> = LazyLock::new(|| {
     let table: Table = toml::from_str(include_str!("tasks.toml")).expect("a test reads the table");
     table.task
 });
+
+/// The task of a name.
+pub(super) fn task_named(name: &str) -> Option<&'static Task> {
+    TASKS.iter().find(|task| task.name == name)
+}
 
 /// All tasks.
 pub(super) fn tasks() -> &'static [Task] {
@@ -127,6 +155,9 @@ mod tests {
             assert!(task.datasets.len() == 1 || task.first.len() == task.datasets.len());
             if let Some(crop) = &task.crop {
                 assert!(names.contains(crop.task.as_str()), "{}", crop.task);
+            }
+            if let Some(refine) = &task.refine {
+                assert!(names.contains(refine.task.as_str()), "{}", refine.task);
             }
         }
         let total = tasks().iter().find(|t| t.name == "total").unwrap();

@@ -25,12 +25,12 @@ pub struct Working {
 
 impl Working {
     /// Brings a scan to a spacing along right, anterior, superior; without one it keeps its own.
-    pub fn of(scan: &StoredScan, spacing_mm: Option<[f64; 3]>) -> Self {
+    pub fn of(scan: StoredScan, spacing_mm: Option<[f64; 3]>) -> Self {
         let axes = Axes::of_reader(Reader::ClosestRas, &scan.affine);
         let canonical = axes.of(scan.dims);
         let own_mm = axes.of(scan.spacing_mm);
-        let turned = |image: &Vec<f32>| axes.apply(image.clone(), scan.dims);
-        let images: Vec<Vec<f32>> = scan.images.iter().map(turned).collect();
+        let turned = |image: Vec<f32>| axes.apply(image, scan.dims);
+        let images: Vec<Vec<f32>> = scan.images.into_iter().map(turned).collect();
         let [right, anterior, superior] = spacing_mm.unwrap_or([0.0; 3]);
         let wanted_mm = match spacing_mm {
             Some(_) => [superior, anterior, right],

@@ -13,7 +13,7 @@ use crate::volume::{Grid, LabelTable, LayerId, Runs};
 
 use super::bytes::{Coded, Input, Nonsense, put_text};
 use super::values::{put_runs, read_box, read_prompts, read_runs};
-use super::{Begin, Content, Status, StepId, layers, measured};
+use super::{Begin, Content, Status, StepId, drawn, layers, measured};
 
 /// What kind of record it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,9 @@ pub fn proposal_record(proposal: &PackedProposal) -> Vec<u8> {
     proposal.estimate.put(&mut out);
     proposal.prompts.put(&mut out);
     put_runs(&proposal.runs, &mut out);
+    if !proposal.prompts.drawings.is_empty() {
+        drawn::put_drawings(&proposal.prompts, &mut out);
+    }
     out
 }
 
@@ -106,7 +109,7 @@ pub fn proposal_of(payload: &[u8], grid: &Grid) -> Result<PackedProposal, Nonsen
     if Kind::read(&mut input)? != Kind::Proposal {
         return Err(Nonsense);
     }
-    let proposal = PackedProposal {
+    let mut proposal = PackedProposal {
         id: u64::read(&mut input)?,
         kind: match bool::read(&mut input)? {
             true => PackedKind::Target(u16::read(&mut input)?),
@@ -117,6 +120,9 @@ pub fn proposal_of(payload: &[u8], grid: &Grid) -> Result<PackedProposal, Nonsen
         runs: read_runs(&mut input, grid)?,
         certainty: None,
     };
+    if !input.0.is_empty() {
+        drawn::read_drawings(&mut proposal.prompts, &mut input, grid)?;
+    }
     input.end()?;
     Ok(proposal)
 }
@@ -282,19 +288,23 @@ fn put_step(kind: Kind, step: &Step, out: &mut Vec<u8>) {
         put_target(&target.before, &proposals, out);
         put_target(&target.after, &proposals, out);
     }
-    let more = measured::is_in(step);
+    let has_drawings = drawn::is_in(step);
+    let more = measured::is_in(step) || has_drawings;
     if !layers::is_plain(step) || more {
         layers::put(step, out);
     }
     if more {
         measured::put(step, out);
     }
+    if has_drawings {
+        drawn::put(step, out);
+    }
 }
 
 fn put_target(target: &TargetRecord, proposals: &[u64], out: &mut Vec<u8>) {
     target.active.put(out);
     target.prompts.put(out);
-    target.clicks_before_box.put(out);
+    target.given_before_box.put(out);
     let named = target.proposal.as_ref().map(|p| p.id);
     named
         .and_then(|id| proposals.iter().position(|&p| p == id))
@@ -325,7 +335,7 @@ pub fn step_of(
             layer: LayerId::default(),
             active: Option::read(input)?,
             prompts: read_prompts(input, grid)?,
-            clicks_before_box: usize::read(input)?,
+            given_before_box: usize::read(input)?,
             proposal: Option::<usize>::read(input)?
                 .map(|at| {
                     let id = head.proposals.get(at).ok_or(Nonsense)?;
@@ -372,6 +382,9 @@ pub fn step_of(
     }
     if !input.0.is_empty() {
         measured::read(&mut step, input)?;
+    }
+    if !input.0.is_empty() {
+        drawn::read(&mut step, input, grid)?;
     }
     input.end()?;
     Ok(step)

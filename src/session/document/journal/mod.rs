@@ -9,6 +9,7 @@
 mod batch;
 mod bytes;
 mod coding;
+mod drawn;
 mod frame;
 mod index;
 mod layers;

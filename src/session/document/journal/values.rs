@@ -108,6 +108,7 @@ impl Coded for Click {
     }
 }
 
+/// Without what is drawn: see `drawn.rs`.
 impl Coded for PromptSet {
     fn put(&self, out: &mut Vec<u8>) {
         self.clicks.put(out);
@@ -118,6 +119,7 @@ impl Coded for PromptSet {
         Ok(Self {
             clicks: Coded::read(input)?,
             target_box: Coded::read(input)?,
+            ..Self::default()
         })
     }
 }

@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""A small nnU-Net trained by nnunetv2 itself, segmented by its own predictor and by Prosector, and their Dice.
+
+Usage: pip install nnunetv2, then
+       python3 benches/peers/nnunet_trained.py DATA/train/head_neck assets/splits.toml target/release/prosector WORK
+
+nnunetv2 makes the fingerprint, the plans, the preprocessed data and the checkpoint in WORK; only the sizes are made
+small, so that it trains on two cores: patch, features, and the number of iterations. It learns from the first patients
+of the recipe's training share in whom all structures are contoured. The folder is imported with `prosector models
+import --system nnunet`, and held-out patients are segmented by nnunetv2's predictor and by `prosector segment --auto`.
+Of both files it prints the Dice of each structure that is contoured, nnunetv2's by NumPy and ours by `prosector
+evaluate`, and how many voxels have another label. What lies in WORK already, the trained folder and nnunetv2's results, is
+not made again.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+STRUCTURES = ["brainstem", "spinal_cord", "right_parotid", "left_parotid", "esophagus", "larynx", "mandible"]
+NAME, NUMBER, CONFIGURATION = "Dataset901_HeadNeck", 901, "3d_fullres"
+PATCH, FEATURES, BATCH = [32, 48, 48], [12, 24, 48, 96], 2
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("splits", type=Path)
+    parser.add_argument("prosector", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--training", type=int, default=12, help="patients to learn from")
+    parser.add_argument("--held-out", type=int, default=4, help="patients to segment")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--iterations", type=int, default=40, help="of an epoch")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--train-only", action="store_true")
+    return parser.parse_args()
+
+
+def patients(args):
+    """Patients to learn from, and the first of the validation share."""
+    import nibabel
+    import numpy
+
+    held_out = tomllib.loads(args.splits.read_text())["head_neck"]["validation"]
+    learned = []
+    for image in sorted(args.data.glob("*_ct.nii.gz")):
+        case = image.name.removesuffix("_ct.nii.gz")
+        if case in held_out or len(learned) == args.training:
+            continue
+        labels = numpy.asanyarray(nibabel.load(args.data / f"{case}_oar.nii.gz").dataobj)
+        if len(numpy.unique(labels)) == len(STRUCTURES) + 1:
+            learned.append(case)
+    return learned, held_out[: args.held_out]
+
+
+def write_raw(args, learned):
+    raw = args.work / "raw" / NAME
+    for folder in ("imagesTr", "labelsTr"):
+        (raw / folder).mkdir(parents=True, exist_ok=True)
+    for case in learned:
+        pairs = (("imagesTr", f"{case}_0000", "ct"), ("labelsTr", case, "oar"))
+        for folder, name, kind in pairs:
+            link = raw / folder / f"{name}.nii.gz"
+            if not link.exists():
+                link.symlink_to((args.data / f"{case}_{kind}.nii.gz").resolve())
+    labels = {"background": 0} | {name: value + 1 for value, name in enumerate(STRUCTURES)}
+    dataset = {"channel_names": {"0": "CT"}, "labels": labels, "numTraining": len(learned), "file_ending": ".nii.gz"}
+    (raw / "dataset.json").write_text(json.dumps(dataset))
+
+
+def make_small(plans_file):
+    """The planner's plans with a network and a patch that two cores can train."""
+    plans = json.loads(plans_file.read_text())
+    configuration = plans["configurations"][CONFIGURATION]
+    configuration["patch_size"], configuration["batch_size"] = PATCH, BATCH
+    stages = len(FEATURES)
+    configuration["architecture"]["arch_kwargs"] |= {
+        "n_stages": stages,
+        "features_per_stage": FEATURES,
+        "kernel_sizes": [[3, 3, 3]] * stages,
+        "strides": [[1, 1, 1]] + [[2, 2, 2]] * (stages - 1),
+        "n_conv_per_stage": [2] * stages,
+        "n_conv_per_stage_decoder": [2] * (stages - 1),
+    }
+    plans["configurations"] = {CONFIGURATION: configuration}
+    plans_file.write_text(json.dumps(plans, indent=1))
+
+
+def trained_folder(args):
+    return args.work / "results" / NAME / f"nnUNetTrainer__nnUNetPlans__{CONFIGURATION}"
+
+
+def train(args, learned):
+    import torch
+    from nnunetv2.experiment_planning.plan_and_preprocess_api import (
+        extract_fingerprints,
+        plan_experiments,
+        preprocess_dataset,
+    )
+    from nnunetv2.run.run_training import get_trainer_from_args
+
+    preprocessed = args.work / "preprocessed" / NAME
+    if not (preprocessed / "nnUNetPlans_3d_fullres").exists():
+        write_raw(args, learned)
+        extract_fingerprints([NUMBER], num_processes=1)
+        plan_experiments([NUMBER])
+        make_small(preprocessed / "nnUNetPlans.json")
+        preprocess_dataset(NUMBER, "nnUNetPlans", configurations=(CONFIGURATION,), num_processes=(1,))
+    torch.manual_seed(0)
+    torch.set_num_threads(args.threads)  # the planner leaves another number
+    trainer = get_trainer_from_args(str(NUMBER), CONFIGURATION, "all", device=torch.device("cpu"))
+    trainer.oversample_foreground_percent = 1.0  # few iterations: none of them on background alone
+    trainer.num_epochs, trainer.num_iterations_per_epoch, trainer.num_val_iterations_per_epoch = args.epochs, args.iterations, 2
+    start = time.monotonic()
+    trainer.run_training()
+    print(f"trained {args.epochs * args.iterations} iterations in {time.monotonic() - start:.0f} s")
+
+
+def predict_officially(args, cases):
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    torch.set_num_threads(args.threads)
+    predictor = nnUNetPredictor(
+        tile_step_size=0.5, use_gaussian=True, use_mirroring=True, perform_everything_on_device=False,
+        device=torch.device("cpu"), allow_tqdm=False,
+    )
+    predictor.initialize_from_trained_model_folder(str(trained_folder(args)), use_folds=("all",))
+    for case in cases:
+        out = args.work / f"{case}_official"  # it adds the ending
+        if not out.with_suffix(".nii.gz").exists():
+            predictor.predict_from_files_sequential([[str(args.data / f"{case}_ct.nii.gz")]], [str(out)], save_probabilities=False)
+
+
+def prosector(args, *command, **more):
+    done = subprocess.run([args.prosector, *map(str, command)], stdout=subprocess.PIPE, text=True, check=True, **more)
+    return json.loads(done.stdout) if "--json" in command else done.stdout
+
+
+def segment_with_ours(args, cases):
+    with tempfile.TemporaryDirectory() as home:
+        env = os.environ | {"PROSECTOR_MODELS": home}
+        prosector(args, "models", "import", trained_folder(args), "--system", "nnunet", "--folds", "all", env=env)
+        (card,) = Path(home).glob("*/*.toml")
+        model = tomllib.loads(card.read_text())["id"]
+        for case in cases:
+            out = args.work / f"{case}_ours.nii.gz"
+            prosector(args, "segment", args.data / f"{case}_ct.nii.gz", "-o", out, "--auto", "--model", model, "--device", "cpu", env=env)
+
+
+def compare(args, cases):
+    import nibabel
+    import numpy
+
+    def voxels(path):
+        return numpy.asanyarray(nibabel.load(path).dataobj)
+
+    print("| patient | structure | Dice, nnunetv2 | Dice, Prosector | voxels with another label |\n|---|---|---|---|---|")
+    worst = 0.0
+    for case in cases:
+        truth_file, ours_file = args.data / f"{case}_oar.nii.gz", args.work / f"{case}_ours.nii.gz"
+        truth, official, ours = voxels(truth_file), voxels(args.work / f"{case}_official.nii.gz"), voxels(ours_file)
+        differing = int((official != ours).sum())
+        found = prosector(args, "evaluate", "--pred", ours_file, "--truth", truth_file, "--json")
+        dice_of = {row["label"]: row["dice"] for row in found["cases"]}
+        for value, name in enumerate(STRUCTURES, start=1):
+            if not (truth == value).any():
+                continue
+            both = ((official == value) & (truth == value)).sum()
+            theirs = 2 * both / ((official == value).sum() + (truth == value).sum())
+            worst = max(worst, abs(theirs - dice_of[value]))
+            print(f"| {case} | {name} | {theirs:.4f} | {dice_of[value]:.4f} | {differing} of {truth.size} |")
+    print(f"largest difference of Dice {worst:.1e}")
+
+
+def main():
+    args = arguments()
+    args.work = args.work.resolve()
+    os.environ |= {
+        "nnUNet_raw": str(args.work / "raw"), "nnUNet_preprocessed": str(args.work / "preprocessed"),
+        "nnUNet_results": str(args.work / "results"), "nnUNet_n_proc_DA": "1", "nnUNet_compile": "f",
+    }
+    learned, held_out = patients(args)
+    if not (trained_folder(args) / "fold_all" / "checkpoint_final.pth").exists():
+        train(args, learned)
+    if not args.train_only:
+        predict_officially(args, held_out)
+        segment_with_ours(args, held_out)
+        compare(args, held_out)
+
+
+if __name__ == "__main__":
+    main()

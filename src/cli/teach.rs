@@ -1,0 +1,46 @@
+//! `prosector teach`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::DeviceArgs;
+
+/// `prosector teach`
+#[derive(Debug, Args)]
+pub struct TeachArgs {
+    /// The corrected cases, 1 to 50: a file as `evaluate --cases` reads it.
+    #[arg(long, value_name = "CASES.toml")]
+    pub cases: PathBuf,
+    /// The model to teach; without it the one in the box.
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+    /// The label of the cases that is to be found without a prompt; without it answers to boxes and clicks are taught.
+    #[arg(long, value_name = "NAME")]
+    pub structure: Option<String>,
+    /// The adapter file to write; its name is that of the taught model.
+    #[arg(short, long, value_name = "ADAPTER")]
+    pub output: PathBuf,
+    /// Which weights learn: norm, lora, adapter or head; without it chosen by the number of cases.
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
+    /// Optimiser steps of each run.
+    #[arg(long, value_name = "N")]
+    pub steps: Option<usize>,
+    /// Parts that the cases are divided into for cross-validation.
+    #[arg(long, value_name = "N")]
+    pub folds: Option<usize>,
+    /// Keep it also where it is not proven to be better than before (of one case nothing can be). What is worse is never
+    /// kept.
+    #[arg(long)]
+    pub unproven: bool,
+    /// Go on from the last checkpoint.
+    #[arg(long)]
+    pub resume: bool,
+    /// Which processor computes.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}

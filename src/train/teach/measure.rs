@@ -1,0 +1,126 @@
+//! How well a model answers on a case: without a prompt, or given a box and simulated clicks.
+
+use crate::models::{ScanKey, Segmenter, TaughtStructure};
+use crate::prompt::{PromptSet, correcting_click, loosened_box};
+use crate::util::JobContext;
+use crate::volume::Mask;
+use crate::volume::metrics::Agreement;
+
+use super::super::TrainError;
+use super::TeachCase;
+use super::gate::Score;
+
+/// Surfaces nearer than this agree.
+const TOLERANCE_MM: f64 = 2.0;
+/// Labels of a case that are pointed at, the largest.
+const MOST_LABELS: usize = 4;
+/// Clicks after which an answer to clicks is measured.
+const MEASURED_CLICKS: [usize; 2] = [1, 3];
+
+/// A model, and which of its answers are measured.
+pub(super) struct Measurement<'a> {
+    pub model: &'a dyn Segmenter,
+    /// What is found without a prompt; `None` where prompts are given.
+    pub structure: Option<&'a TaughtStructure>,
+    pub ctx: &'a JobContext,
+}
+
+impl Measurement<'_> {
+    /// The scores on a case, in the same order for each case.
+    ///
+    /// # Errors
+    /// A scan that the model does not take, a job asked to stop.
+    pub fn of(&self, case: &TeachCase) -> Result<Vec<Score>, TrainError> {
+        let scores = match self.structure {
+            Some(taught) => vec![self.found(case, taught)?],
+            None => self.pointed_at(case)?,
+        };
+        self.model.drop_caches();
+        Ok(scores)
+    }
+
+    fn found(&self, case: &TeachCase, taught: &TaughtStructure) -> Result<Score, TrainError> {
+        let wanted = [taught.name.clone()];
+        let ctx = self.ctx.unreported();
+        let found = self
+            .model
+            .segment_auto(&case.image, ScanKey(1), Some(&wanted), &ctx)?;
+        let value = found.table.by_name(&taught.name).map(|l| l.value);
+        let mask = match value {
+            Some(value) => found.labels.mask_of(value),
+            None => Mask::empty(*case.image.grid()),
+        };
+        Ok(score("no prompt", &mask, &case.target()))
+    }
+
+    fn pointed_at(&self, case: &TeachCase) -> Result<Vec<Score>, TrainError> {
+        let mut counts = case.truth.counts();
+        counts.retain(|(value, _)| case.values.contains(value));
+        counts.sort_by_key(|&(value, count)| (std::cmp::Reverse(count), value));
+        counts.truncate(MOST_LABELS);
+        let mut sums: Vec<Score> = Vec::new();
+        for &(value, _) in &counts {
+            let mut target = case.truth.mask_of(value);
+            target.grid = *case.image.grid();
+            let scores = self.dialogue(case, &target)?;
+            match sums.is_empty() {
+                true => sums = scores,
+                false => sums.iter_mut().zip(scores).for_each(|(sum, score)| {
+                    sum.dice += score.dice;
+                    sum.nsd += score.nsd;
+                }),
+            }
+        }
+        for sum in &mut sums {
+            sum.dice /= counts.len() as f64;
+            sum.nsd /= counts.len() as f64;
+        }
+        Ok(sums)
+    }
+
+    /// A tight box, and, from nothing, clicks where the error is largest.
+    fn dialogue(&self, case: &TeachCase, target: &Mask) -> Result<Vec<Score>, TrainError> {
+        let grid = case.image.grid();
+        let boxed = PromptSet {
+            target_box: target.bounds().map(|b| loosened_box(b, 0.0, grid)),
+            ..PromptSet::default()
+        };
+        let mut scores = vec![score("box", &self.answer(case, &boxed, None)?, target)];
+        let mut prompts = PromptSet::default();
+        let mut current = Mask::empty(*grid);
+        for count in 1..=MEASURED_CLICKS[1] {
+            if let Some(click) = correcting_click(&current, target) {
+                prompts.clicks.push(click);
+                let prior = (count > 1).then_some(&current);
+                current = self.answer(case, &prompts, prior)?;
+            }
+            if MEASURED_CLICKS.contains(&count) {
+                scores.push(score(&format!("click {count}"), &current, target));
+            }
+        }
+        Ok(scores)
+    }
+
+    fn answer(
+        &self,
+        case: &TeachCase,
+        prompts: &PromptSet,
+        prior: Option<&Mask>,
+    ) -> Result<Mask, TrainError> {
+        let ctx = self.ctx.unreported();
+        let answer = self
+            .model
+            .segment_prompted(&case.image, ScanKey(1), prompts, prior, &ctx)?;
+        Ok(answer.mask)
+    }
+}
+
+/// How well a mask agrees with the truth.
+pub(super) fn score(given: &str, mask: &Mask, truth: &Mask) -> Score {
+    let agreement = Agreement::between(mask, truth, TOLERANCE_MM);
+    Score {
+        given: given.to_owned(),
+        dice: agreement.dice,
+        nsd: agreement.nsd,
+    }
+}

@@ -1,0 +1,21 @@
+//! Low-rank increments of every convolution and projection (LoRA, Hu et al. 2021), with the normalisations and the layers
+//! that answer.
+
+use crate::models::taught::forms::{LOW_RANK, rows_and_columns};
+
+use super::{Method, is_head, is_norm, whole};
+
+const RANK: usize = 8;
+
+pub(super) const METHOD: Method = Method {
+    name: "lora",
+    rate: 2.0e-3,
+    form: |name, shape| {
+        let [rows, columns] = rows_and_columns(shape);
+        match name {
+            name if is_norm(name) || is_head(name) => whole(),
+            _ if shape.len() > 1 && rows.min(columns) > RANK => Some((&LOW_RANK, RANK)),
+            _ => None,
+        }
+    },
+};

@@ -1,0 +1,188 @@
+//! `prosector teach` and what comes of it: the gate, resuming, adapters that fit one base alone, and the way back.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Output;
+
+use prosector::io::{save_image, save_labels};
+use prosector::models::{ModelCard, Taught, TaughtStructure, Verdict, installed_models};
+use prosector::volume::phantom::phantom;
+use prosector::volume::{LabelMap, LabelTable, Modality};
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::Value;
+
+use super::support::{assert_refused, program, said};
+
+/// A folder with the phantom as cases, whose label is the lesion moved by so many voxels.
+fn cases(moved: &[i64]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let phantom = phantom();
+    let image = &phantom.image;
+    save_image(&folder.path().join("scan.nii.gz"), image).unwrap();
+    let lesion = phantom.lesion_box();
+    let mut text = String::new();
+    for (n, by) in moved.iter().enumerate() {
+        let mut labels = LabelMap::empty(*image.grid());
+        for (v, label) in labels.voxels.iter_mut().enumerate() {
+            let mut at = image.grid().voxel_at(v);
+            at.0[0] -= by;
+            *label = u16::from(lesion.contains(at));
+        }
+        let mut table = LabelTable::default();
+        table.add(1, "nodule");
+        save_labels(&folder.path().join(format!("{n}.nii.gz")), &labels, &table).unwrap();
+        text.push_str(&format!(
+            "[[case]]\nid = \"{n}\"\nimage = \"scan.nii.gz\"\ntruth = \"{n}.nii.gz\"\nmodality = \"ct\"\n\n"
+        ));
+    }
+    std::fs::write(folder.path().join("cases.toml"), text).unwrap();
+    folder
+}
+
+fn teach(folder: &Path, more: &[&str]) -> Output {
+    let fixed = "teach --cases cases.toml --steps 1 --device cpu -o nodule.safetensors";
+    let fixed: Vec<&str> = fixed.split(' ').collect();
+    program(folder, &[&fixed[..], more].concat())
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", said(output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Writes an adapter that finds a nodule and learnt nothing, upon weights of a checksum.
+fn write_adapter(path: &Path, base_sha256: &str) {
+    let base = installed_models().remove(0);
+    let mut structures = base.structures.clone();
+    structures[0].value = 10;
+    structures[0].name = "nodule".to_owned();
+    structures.truncate(1);
+    let card = ModelCard {
+        id: "nodule".to_owned(),
+        structures: [base.structures.clone(), structures].concat(),
+        taught: Some(Taught {
+            base: base.id.clone(),
+            base_sha256: base_sha256.to_owned(),
+            method: "norm".to_owned(),
+            cases: 5,
+            date: "2026-11-29".to_owned(),
+            verdict: Verdict::Better,
+            structure: Some(TaughtStructure {
+                name: "nodule".to_owned(),
+                modality: Modality::Ct,
+                spacing_mm: [3.0; 3],
+                known_to_base: false,
+            }),
+            measured: Vec::new(),
+        }),
+        ..base
+    };
+    let nothing = vec![0u8; 64];
+    let tensor = TensorView::new(Dtype::F16, vec![1, 32], &nothing).unwrap();
+    let header = HashMap::from([(
+        "prosector_adapter".to_owned(),
+        toml::to_string(&card).unwrap(),
+    )]);
+    let bytes = safetensors::serialize([("decoder.norm.gamma:whole.0", tensor)], Some(header));
+    std::fs::write(path, bytes.unwrap()).unwrap();
+}
+
+#[test]
+fn versions_are_kept_and_there_is_a_way_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let sha256 = installed_models().remove(0).sha256;
+    write_adapter(&folder.join("given.safetensors"), &sha256);
+    let models = |arguments: &str| {
+        let arguments = arguments.split(' ');
+        program(
+            folder,
+            &["models"].into_iter().chain(arguments).collect::<Vec<_>>(),
+        )
+    };
+    succeeded(&models("use given.safetensors"));
+    succeeded(&models("use given.safetensors"));
+    let listed = succeeded(&models("list"));
+    let used = |l: &str| l.starts_with("nodule-2") && l.ends_with("[in use]");
+    assert!(listed.lines().any(used), "{listed}");
+    assert!(listed.contains(" 10  nodule (ct)"), "{listed}");
+    succeeded(&models("verify"));
+
+    succeeded(&models("export nodule-2 -o again.safetensors"));
+    succeeded(&models("use again.safetensors"));
+    assert!(succeeded(&models("rollback")).starts_with("nodule-2 is used"));
+    assert!(succeeded(&models("rollback")).starts_with("nodule is used"));
+    assert!(succeeded(&models("rollback")).starts_with("prosector1 is used"));
+    assert_refused(&models("rollback"), "nothing to go back to");
+    assert_refused(
+        &models("export prosector1 -o box.safetensors"),
+        "was not taught",
+    );
+}
+
+#[test]
+fn an_adapter_fits_no_other_base() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write_adapter(&folder.join("given.safetensors"), &"0".repeat(64));
+    let refused = program(folder, &["models", "use", "given.safetensors"]);
+    assert_refused(&refused, "upon other weights of 'prosector1'");
+    assert!(!succeeded(&program(folder, &["models", "list"])).contains("nodule"));
+
+    std::fs::write(folder.join("notes.txt"), "no adapter").unwrap();
+    assert_refused(
+        &program(folder, &["models", "use", "notes.txt"]),
+        "notes.txt",
+    );
+}
+
+#[test]
+fn one_case_proves_nothing_and_is_kept_only_where_it_is_wanted() {
+    let cases = cases(&[0]);
+    let folder = cases.path();
+    let structure = ["--structure", "nodule"];
+    let refused = teach(folder, &structure);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("not proven"), "{}", said(&refused));
+    assert!(!folder.join("nodule.safetensors").exists());
+
+    let kept = teach(folder, &["--structure", "nodule", "--unproven", "--json"]);
+    let report: Value = serde_json::from_str(&succeeded(&kept)).unwrap();
+    assert_eq!(report["verdict"], "not_proven");
+    let bytes = std::fs::read(folder.join("nodule.safetensors")).unwrap();
+    assert_eq!(report["bytes"], bytes.len());
+    assert!(bytes.len() < 8_000_000, "{} bytes", bytes.len());
+    let text = String::from_utf8_lossy(&bytes);
+    for told in ["cases.toml", "scan.nii", folder.to_str().unwrap()] {
+        assert!(!text.contains(told), "the adapter tells {told}");
+    }
+    assert!(!folder.join("nodule.safetensors.teaching").exists());
+    succeeded(&program(folder, &["models", "use", "nodule.safetensors"]));
+}
+
+#[test]
+fn contradicting_labels_are_refused_and_resuming_keeps_what_was_measured() {
+    // The same scan twice, and something else is called a nodule in each.
+    let cases = cases(&[0, 12]);
+    let folder = cases.path();
+    let refused = teach(folder, &[]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let state = folder.join("nodule.safetensors.teaching");
+    let measured = state.join("fold_1.toml");
+    let text = std::fs::read_to_string(measured).unwrap();
+    assert!(text.contains("given = \"click 3\""), "{text}");
+    assert!(!folder.join("nodule.safetensors").exists());
+    assert_refused(
+        &teach(folder, &["--resume", "--method", "adapter"]),
+        "another method",
+    );
+
+    let kept = teach(folder, &["--resume", "--unproven", "--json"]);
+    let report: Value = serde_json::from_slice(&kept.stdout).unwrap();
+    assert_eq!(
+        report["measured"].as_array().unwrap().len(),
+        3,
+        "{}",
+        said(&kept)
+    );
+}
