@@ -96,8 +96,10 @@ def written(program, series, source, work):
     first = work / "first.nii.gz"
     run(program, "labels", source, "--scan", series, "-o", first)
     run(program, "labels", out, "--scan", series, "-o", back)
-    same = done.returncode == 0 and np.array_equal(nib.load(first).dataobj, nib.load(back).dataobj)
-    return out, 1.0 if same else 0.0
+    if done.returncode:
+        return None, 0.0, f"refused: {done.stderr.strip()[-120:]}"
+    same = np.array_equal(nib.load(first).dataobj, nib.load(back).dataobj)
+    return out, 1.0 if same else 0.0, "voxels equal" if same else "voxels differ"
 
 
 def main():
@@ -108,9 +110,10 @@ def main():
         series, contours = Path(series), Path(contours) if contours else None
         with tempfile.TemporaryDirectory() as work:
             work = Path(work)
-            ours, same = written(program, series, contours, work)
-            rows = [("written, Prosector", "voxels equal" if same else "voxels differ", same)]
-            rows += [(f"written, {who}", note, value) for who, note, value in compare(program, series, ours, work)]
+            ours, same, note = written(program, series, contours, work)
+            rows = [("written, Prosector", note, same)]
+            if ours:
+                rows += [(f"written, {who}", note, value) for who, note, value in compare(program, series, ours, work)]
         if contours:
             with tempfile.TemporaryDirectory() as work:
                 found = compare(program, series, contours, Path(work))

@@ -118,6 +118,9 @@ pub struct WorklistSaveArgs {
     /// The label map, on the scan's grid.
     #[arg(long, value_name = "L")]
     pub labels: Option<PathBuf>,
+    /// They are no reading but the decision between the readings of others.
+    #[arg(long)]
+    pub adjudicate: bool,
     /// How far the reading is now.
     #[arg(long, value_enum, default_value = "done")]
     pub state: ReadingState,
@@ -190,7 +193,7 @@ pub struct WorklistExportArgs {
     /// What to write.
     #[arg(long = "as", value_enum)]
     pub form: ExportForm,
-    /// Whose labels: `majority` or `staple` (see `consensus`), or a reader's name; without it the one finished reading.
+    /// Whose labels: `majority` or `staple` (see `consensus`), `adjudicated`, or a reader's name; without it the one finished reading.
     #[arg(long, value_name = "WHOSE")]
     pub from: Option<String>,
     /// nnunet: voxels on which no majority of readers agrees become nnU-Net's ignore label.

@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use zip::ZipArchive;
 
 use super::format::{Format, Opened};
-use super::{IoError, OpenOptions, dicom};
+use super::sniff::head_of;
+use super::{IoError, LabelTarget, Labels, OpenOptions, dicom};
 use crate::util::JobContext;
 
 /// Archives are not suspected that unpack to no more than this, in bytes; others if they unpack to more than this many
@@ -31,13 +32,51 @@ pub(super) static FORMAT: Format = Format {
     name: "zip archive",
     recognises: |_, head| head.starts_with(&MAGIC),
     inspect,
+    open_labels: Some(open_labels),
     has_series: true,
     ..Format::NONE
 };
 
 fn inspect(path: &Path, options: &OpenOptions, ctx: &JobContext) -> Result<Opened, IoError> {
     let folder = unpacked(path, ctx)?;
-    (dicom::FORMAT.inspect)(folder.path(), options, ctx).map_err(|e| of_archive(e, path))
+    let opened = (dicom::FORMAT.inspect)(folder.path(), options, ctx);
+    let (mut info, image) = opened.map_err(|e| of_archive(e, path))?;
+    for labels in &mut info.labels {
+        // What was unpacked goes; the object is found again by its UID.
+        labels.path = path.to_owned();
+    }
+    Ok((info, image))
+}
+
+/// Reads the only labels of an archive.
+fn open_labels(
+    path: &Path,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
+    let folder = unpacked(path, ctx)?;
+    let opened = dicom::open_labels(folder.path(), None, target, ctx);
+    opened.map_err(|e| of_archive(e, path))
+}
+
+/// Reads the labels of an object of an archive, by its SOPInstanceUID.
+///
+/// # Errors
+/// It is not there any more, and all that is wrong with archives and labels.
+pub(super) fn open_object(
+    path: &Path,
+    uid: &str,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
+    let folder = unpacked(path, ctx)?;
+    let opened = dicom::open_labels(folder.path(), Some(uid), target, ctx);
+    opened.map_err(|e| of_archive(e, path))
+}
+
+/// Whether a file is a zip archive.
+pub(super) fn is_one(path: &Path) -> bool {
+    head_of(path).is_ok_and(|head| head.starts_with(&MAGIC))
 }
 
 /// A refusal of the unpacked folder as one of the archive.
@@ -49,6 +88,7 @@ fn of_archive(error: IoError, archive: &Path) -> IoError {
             "the zip archive holds no DICOM files; unpack it, and give the scan in it",
         ),
         IoError::Damaged { reason, .. } => IoError::Damaged { path, reason },
+        IoError::NotLabels { reason, .. } => IoError::NotLabels { path, reason },
         IoError::Unsupported { reason, .. } => IoError::Unsupported { path, reason },
         IoError::SeveralSeries { series, .. } => IoError::SeveralSeries { path, series },
         IoError::NoSuchSeries { wanted, series, .. } => IoError::NoSuchSeries {

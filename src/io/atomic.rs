@@ -104,8 +104,9 @@ pub fn make_folder<T, E: From<IoError>>(
         Err(_) if target.exists() => return refuse("it is a file; give a new folder"),
         Err(_) => {}
     }
+    let prefix = own_prefix();
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".prosector-").suffix(".part");
+    builder.prefix(&prefix).suffix(PART);
     let partial = builder.tempdir_in(folder_of(target)).map_err(failed)?;
     let filled = fill(partial.path())?;
     #[cfg(unix)]
@@ -142,10 +143,47 @@ fn followed(target: &Path) -> PathBuf {
         .unwrap_or_else(|| target.to_owned())
 }
 
+/// How the names of temporary files begin and end; between them stand the process and something random.
+const PREFIX: &str = ".prosector-";
+const PART: &str = ".part";
+
+fn own_prefix() -> String {
+    format!("{PREFIX}{}-", std::process::id())
+}
+
+/// Removes from a folder the temporary files of programs of this computer that are no more, or, where the system does
+/// not list its processes, those that nobody has written to for an hour. Those of other programs stay.
+pub fn remove_abandoned(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_abandoned = name.to_str().is_some_and(|name| {
+            let process = name.strip_prefix(PREFIX).filter(|_| name.ends_with(PART));
+            let process = process.and_then(|rest| rest.split_once('-')?.0.parse().ok());
+            process.is_some_and(|process| is_gone(process, &entry))
+        });
+        if is_abandoned {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether a process is no more, as far as that can be told by it and by the age of its file.
+fn is_gone(process: u32, file: &fs::DirEntry) -> bool {
+    let processes = Path::new("/proc");
+    if processes.join("self").exists() {
+        return !processes.join(process.to_string()).exists();
+    }
+    let modified = file.metadata().and_then(|m| m.modified()).ok();
+    let age = modified.and_then(|time| time.elapsed().ok());
+    age.is_some_and(|age| age.as_secs() > 3600)
+}
+
 /// An empty temporary file in the target's folder, with the permissions the target has or would get.
 fn temporary_beside(target: &Path) -> io::Result<NamedTempFile> {
+    let prefix = own_prefix();
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".prosector-").suffix(".part");
+    builder.prefix(&prefix).suffix(PART);
     let permissions = fs::metadata(target).ok().map(|m| m.permissions());
     #[cfg(unix)]
     let permissions = permissions.or_else(|| {

@@ -1,9 +1,11 @@
 //! Formats that are a text header and one block of voxels: reading the block, and what comes of it.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::path::Path;
+use std::str::FromStr;
 
 use bytemuck::Pod;
+use bzip2::read::MultiBzDecoder;
 use flate2::Compression;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -24,6 +26,8 @@ use super::{IoError, Labels, OpenOptions, ScanInfo, Warning};
 const CHUNK_BYTES: usize = 4 << 20;
 /// Deflate packs at most 1032 bytes into one; a little more for the framing.
 pub(super) const PACKED_RATIO: u64 = 1040;
+/// Of zeros bzip2 makes far less: 45 bytes of a block of 45 MB.
+const BZIP2_RATIO: u64 = 1_100_000;
 
 /// How a block is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub(super) enum Packing {
     Gzip,
     /// A zlib stream.
     Zlib,
+    /// One or more bzip2 streams.
+    Bzip2,
+    /// Decimal numbers between blanks.
+    Text,
 }
 
 /// A block of voxels as its header describes it.
@@ -64,6 +72,9 @@ impl BlockLayout {
         let most = match self.packing {
             Packing::Plain => stored_bytes,
             Packing::Gzip | Packing::Zlib => stored_bytes.saturating_mul(PACKED_RATIO),
+            Packing::Bzip2 => stored_bytes.saturating_mul(BZIP2_RATIO),
+            // A digit and a blank for each.
+            Packing::Text => stored_bytes.saturating_mul(self.stored_type.bytes() as u64),
         };
         if needed > most {
             return Err(BlockError::Damaged(format!(
@@ -75,6 +86,8 @@ impl BlockLayout {
             Packing::Plain => self.typed(stored, ctx),
             Packing::Gzip => self.typed(MultiGzDecoder::new(stored), ctx),
             Packing::Zlib => self.typed(ZlibDecoder::new(stored), ctx),
+            Packing::Bzip2 => self.typed(MultiBzDecoder::new(stored), ctx),
+            Packing::Text => self.read_text(stored, ctx),
         }
     }
 
@@ -93,6 +106,26 @@ impl BlockLayout {
             StoredType::I64 => VoxelData::I64(self.vector(reader, swap, i64::swap_bytes, ctx)?),
             StoredType::F32 => VoxelData::F32(self.vector(reader, swap, f32_swapped, ctx)?),
             StoredType::F64 => VoxelData::F64(self.vector(reader, swap, f64_swapped, ctx)?),
+            StoredType::Rgb24 | StoredType::Rgba32 => {
+                return Err(BlockError::Damaged("its voxels are colours".to_owned()));
+            }
+        })
+    }
+
+    /// Voxels that are written as text.
+    fn read_text(&self, stored: impl Read, ctx: &JobContext) -> Result<VoxelData, BlockError> {
+        let (voxels, kind) = (self.voxels, self.stored_type);
+        Ok(match kind {
+            StoredType::U8 => VoxelData::U8(parsed(stored, voxels, ctx)?),
+            StoredType::I8 => VoxelData::I8(parsed(stored, voxels, ctx)?),
+            StoredType::U16 => VoxelData::U16(parsed(stored, voxels, ctx)?),
+            StoredType::I16 => VoxelData::I16(parsed(stored, voxels, ctx)?),
+            StoredType::U32 => VoxelData::U32(parsed(stored, voxels, ctx)?),
+            StoredType::I32 => VoxelData::I32(parsed(stored, voxels, ctx)?),
+            StoredType::U64 => VoxelData::U64(parsed(stored, voxels, ctx)?),
+            StoredType::I64 => VoxelData::I64(parsed(stored, voxels, ctx)?),
+            StoredType::F32 => VoxelData::F32(parsed(stored, voxels, ctx)?),
+            StoredType::F64 => VoxelData::F64(parsed(stored, voxels, ctx)?),
             StoredType::Rgb24 | StoredType::Rgba32 => {
                 return Err(BlockError::Damaged("its voxels are colours".to_owned()));
             }
@@ -127,6 +160,43 @@ impl BlockLayout {
             voxels.par_iter_mut().for_each(|v| *v = swap_bytes(*v));
         }
         Ok(voxels)
+    }
+}
+
+/// The first `count` numbers of a text.
+fn parsed<T: FromStr>(
+    stored: impl Read,
+    count: usize,
+    ctx: &JobContext,
+) -> Result<Vec<T>, BlockError> {
+    let mut numbers = Vec::new();
+    for line in BufReader::new(stored).split(b'\n') {
+        ctx.check().map_err(|c| BlockError::Io(c.into()))?;
+        let line =
+            line.map_err(|e| BlockError::Damaged(format!("its voxels cannot be read ({e})")))?;
+        let words = line.split(|b| b.is_ascii_whitespace() || *b == b',');
+        for word in words
+            .filter(|word| !word.is_empty())
+            .take(count - numbers.len())
+        {
+            let number = std::str::from_utf8(word)
+                .ok()
+                .and_then(|word| word.parse().ok());
+            let number = number.ok_or_else(|| {
+                let word = String::from_utf8_lossy(word);
+                BlockError::Damaged(format!(
+                    "{word:?} stands among its voxels, which is no number of their type"
+                ))
+            })?;
+            numbers.push(number);
+        }
+    }
+    match numbers.len() == count {
+        true => Ok(numbers),
+        false => Err(BlockError::Damaged(format!(
+            "it has {} voxels and needs {count}; copy or download it again",
+            numbers.len()
+        ))),
     }
 }
 
@@ -269,7 +339,7 @@ pub(super) fn physical(path: &Path, image: &ImageVolume) -> Result<VoxelData, Io
     })
 }
 
-/// Writes voxels in this machine's byte order.
+/// Writes voxels in this machine's byte order; packings that are only read are written as they are.
 pub(super) fn write(
     mut out: impl Write,
     voxels: &VoxelData,
@@ -278,7 +348,7 @@ pub(super) fn write(
     let bytes = bytes_of(voxels);
     // Level 1, as nibabel: higher ones take far longer for little.
     match packing {
-        Packing::Plain => out.write_all(bytes)?,
+        Packing::Plain | Packing::Bzip2 | Packing::Text => out.write_all(bytes)?,
         Packing::Gzip => {
             let mut packed = GzEncoder::new(&mut out, Compression::fast());
             packed.write_all(bytes)?;

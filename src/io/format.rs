@@ -152,6 +152,14 @@ pub(super) fn split_ending(name: &str) -> (&str, &str) {
         .unwrap_or((name, ""))
 }
 
+/// How the names of files end that hold a label map alone.
+pub(super) fn label_endings() -> impl Iterator<Item = &'static str> {
+    let alone = FORMATS
+        .iter()
+        .filter(|f| f.save.is_some_and(|save| !save.needs_series()));
+    alone.flat_map(|f| f.endings).copied()
+}
+
 /// The writer for a file of this name.
 ///
 /// # Errors

@@ -6,6 +6,7 @@
 mod anonymise;
 mod archive;
 pub mod atomic;
+mod beside;
 mod block;
 mod described;
 mod details;
@@ -33,6 +34,7 @@ mod warning;
 mod whole;
 
 pub use anonymise::{Change, Doubt, Ledger, anonymise};
+pub use beside::{LabelSource, is_label_map_name, label_maps_beside};
 pub use details::{Code, SegmentDetails};
 pub use error::IoError;
 pub use export::{DicomObject, Export, LabelTarget, Labels};
@@ -87,6 +89,12 @@ pub fn inspect(
         });
     }
     let (mut info, image) = (format.inspect)(path, options, ctx)?;
+    if !format.has_series && path.is_file() {
+        info.labels = label_maps_beside(path)
+            .into_iter()
+            .map(LabelSource::from)
+            .collect();
+    }
     let is_assumed = image.as_ref().is_some_and(|i| i.grid().sides_assumed);
     if is_assumed && !format.says_sides {
         info.warnings.push(Warning::SidesAssumed);
@@ -125,6 +133,23 @@ pub fn open_labels_of(
         IoError::not_labels(path, reason)
     })?;
     open(path, target, ctx)
+}
+
+/// As [`open_labels_of`], what was found beside a scan.
+///
+/// # Errors
+/// As [`open_labels_of`], and an archive that has the object no more.
+pub fn open_label_source(
+    source: &LabelSource,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Labels, IoError> {
+    match &source.object {
+        Some(uid) if archive::is_one(&source.path) => {
+            archive::open_object(&source.path, uid, target, ctx)
+        }
+        _ => open_labels_of(&source.path, target, ctx),
+    }
 }
 
 /// As [`open_label_layers`], all layers as one map, for those who can do with no more; where labels overlap, that is a
@@ -243,6 +268,11 @@ pub fn check_export(path: &Path) -> Result<(), IoError> {
         format::writer_for(path)?;
     }
     atomic::check_target(path)
+}
+
+/// Whether labels alone can be saved under this name: no DICOM object, archive or other file that they came from.
+pub fn is_saved_alone(path: &Path) -> bool {
+    format::writer_for(path).is_ok_and(|writer| !writer.needs_series())
 }
 
 /// Whether a file of this name is a DICOM object.

@@ -8,7 +8,7 @@ use crate::util::short_debug;
 use crate::volume::statistics::SuvScale;
 use crate::volume::{ImageVolume, Modality};
 
-use super::{Provenance, Warning};
+use super::{LabelSource, Provenance, Warning};
 
 /// What the caller chooses where a file leaves a choice.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -64,6 +64,9 @@ pub struct ScanInfo {
     pub series: Vec<SeriesInfo>,
     /// What was found beside image series: RTSTRUCT, SEG, reports, localisers.
     pub other: Vec<OtherObject>,
+    /// Labels that can be opened on the scan: of DICOM those of its series, else what has the scan's name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelSource>,
 }
 
 /// What tells images at the same place apart, which makes them frames.

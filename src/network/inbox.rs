@@ -37,6 +37,7 @@ impl<'a> Inbox<'a> {
             }
         }
         fs::create_dir_all(folder).map_err(|e| IoError::output(folder, e.to_string()))?;
+        atomic::remove_abandoned(folder);
         Ok(Self {
             folder,
             missing,

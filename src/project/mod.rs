@@ -6,6 +6,7 @@
 //! written beside the old one and renamed, and places at a case are taken by creating a file, which succeeds once
 //! (`claim.rs`).
 
+mod adjudication;
 mod agreement;
 mod claim;
 mod clock;
@@ -20,7 +21,7 @@ pub use clock::now;
 pub use consensus::{Consensus, Method, consensus};
 pub use files::{CaseFile, Event, LabelRule, ProjectFile, ReadingFile, State};
 pub use sources::{FoundCase, cases_in};
-pub use store::{Entry, Next, Project, Reading, Saved};
+pub use store::{Entry, Next, Project, Reading, Role, Saved};
 pub use template::missing_labels;
 
 use std::path::{Path, PathBuf};

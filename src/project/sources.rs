@@ -6,13 +6,10 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::{ProjectError, is_plain_name};
-use crate::io::IoError;
+use crate::io::{IoError, is_label_map_name, label_maps_beside};
 
 /// Endings of files that are a scan each.
 const SCANS: &[&str] = &[".nii.gz", ".nii", ".nrrd", ".mha", ".mhd"];
-
-/// How the names of label maps end, before the ending of the format.
-const LABELS: &[&str] = &["_seg", "_label", "_labels", "_mask", "_dseg", ".seg"];
 
 /// Folders of BIDS that hold images of a body; others hold diffusion, functional and field maps.
 const BIDS_FOLDERS: &[&str] = &["anat", "pet", "ct"];
@@ -34,7 +31,7 @@ impl FoundCase {
     fn new(id: &str, image: PathBuf) -> Self {
         Self {
             id: id.to_owned(),
-            labels: labels_beside(&image),
+            labels: labels_of(&image),
             image,
             series: None,
         }
@@ -103,35 +100,10 @@ fn plain_name(name: &str) -> String {
     }
 }
 
-fn is_labels(path: &Path) -> bool {
-    let stem = stem(path).to_ascii_lowercase();
-    LABELS.iter().any(|ending| stem.ends_with(ending))
-}
-
-/// The label map of a scan by the rule of names: `x_seg.nii.gz` or `x_label.nii.gz` beside `x.nii.gz`, or what has the same
-/// name in `labelsTr` beside `imagesTr`.
-fn labels_beside(image: &Path) -> Option<PathBuf> {
-    if !is_scan(image) || !image.is_file() {
-        return None;
-    }
-    let folder = image.parent()?;
-    let stem = stem(image);
-    let beside = LABELS
-        .iter()
-        .flat_map(|rule| SCANS.iter().map(move |ending| (rule, ending)))
-        .map(|(rule, ending)| folder.join(format!("{stem}{rule}{ending}")));
-    let id = stem.strip_suffix("_0000").unwrap_or(&stem);
-    let in_nnunet = folder
-        .file_name()
-        .is_some_and(|name| name == "imagesTr")
-        .then(|| {
-            let labels = folder.with_file_name("labelsTr");
-            SCANS
-                .iter()
-                .map(move |ending| labels.join(format!("{id}{ending}")))
-        });
-    let mut candidates = beside.chain(in_nnunet.into_iter().flatten());
-    candidates.find(|path| path.is_file())
+/// The first label map of a scan by the rule of names.
+fn labels_of(image: &Path) -> Option<PathBuf> {
+    let is_file = is_scan(image) && image.is_file();
+    is_file.then(|| label_maps_beside(image).into_iter().next())?
 }
 
 fn of_nnunet(folder: &Path) -> Result<Vec<FoundCase>, ProjectError> {
@@ -162,7 +134,8 @@ fn of_bids(folder: &Path) -> Vec<FoundCase> {
         below.starts_with("derivatives") || below.starts_with("sourcedata")
     };
     let scans = files_below(folder).into_iter();
-    let scans = scans.filter(|p| is_scan(p) && is_body(p) && !is_derived(p) && !is_labels(p));
+    let scans =
+        scans.filter(|p| is_scan(p) && is_body(p) && !is_derived(p) && !is_label_map_name(p));
     scans
         .map(|path| FoundCase::new(&stem(&path), path))
         .collect()
@@ -173,7 +146,7 @@ fn of_tree(root: &Path) -> Vec<FoundCase> {
     let mut found: Vec<FoundCase> = Vec::new();
     for path in files_below(root) {
         if is_scan(&path) {
-            if !is_labels(&path) {
+            if !is_label_map_name(&path) {
                 found.push(FoundCase::new(&stem(&path), path));
             }
             continue;
@@ -233,8 +206,9 @@ fn of_list(path: &Path) -> Result<Vec<FoundCase>, ProjectError> {
         fs::metadata(&image).map_err(|e| IoError::unreadable(&image, e))?;
         let mut case = FoundCase::new(id, image);
         case.series = optional("series").map(str::to_owned);
-        if let Some(labels) = optional("labels") {
-            case.labels = Some(folder.join(labels));
+        if column("labels").is_some() {
+            // The list says of each case whether it has labels.
+            case.labels = optional("labels").map(|labels| folder.join(labels));
         }
         found.push(case);
     }

@@ -6,6 +6,7 @@
 //! study.worklist/readings/ID/       place-1 ..       who reads the case
 //!                                   READER.toml      how far, how long, what happened
 //!                                   READER.seg.nrrd  the reader's label map
+//! study.worklist/adjudications/ID/  the same of the one who decides between readings
 //! study.worklist/consensus/ID.majority.seg.nrrd
 //! ```
 
@@ -46,6 +47,17 @@ pub struct Reading {
     pub reader: String,
     /// What the file says.
     pub file: ReadingFile,
+    /// The label map, where there is one.
+    pub labels: Option<PathBuf>,
+}
+
+/// In which role somebody is at a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads it.
+    Reader,
+    /// Decides between the finished readings of others.
+    Adjudicator,
 }
 
 /// A case as a reader sees it.
@@ -53,20 +65,21 @@ pub struct Reading {
 pub struct Entry {
     /// The case.
     pub id: String,
-    /// How far the reader's own reading is.
+    /// How far the reader's own reading or adjudication is.
     pub state: State,
     /// Time spent on it, in seconds.
     pub seconds: f64,
     /// The reader's words.
     pub note: String,
-    /// The reader may read it: it is begun, or there is a place.
-    pub is_open: bool,
+    /// As what the reader may work on it: as reader where it is begun or there is a place, as adjudicator where others
+    /// have finished; `None` where others are at it.
+    pub role: Option<Role>,
 }
 
 impl Entry {
     /// Whether the reader still has to do it.
     pub fn is_left(&self) -> bool {
-        self.is_open && !self.state.is_over()
+        self.role.is_some() && !self.state.is_over()
     }
 }
 
@@ -156,8 +169,13 @@ impl Project {
         self.store().join("cases").join(format!("{id}.toml"))
     }
 
-    fn readings_of(&self, id: &str) -> PathBuf {
-        self.store().join("readings").join(id)
+    /// Where the files of those in a role at a case are.
+    fn folder_of(&self, id: &str, role: Role) -> PathBuf {
+        let folder = match role {
+            Role::Reader => "readings",
+            Role::Adjudicator => "adjudications",
+        };
+        self.store().join(folder).join(id)
     }
 
     fn make_folder(&self, folder: &Path) -> Result<(), ProjectError> {
@@ -239,21 +257,24 @@ impl Project {
     /// # Errors
     /// A file that cannot be read or is broken.
     pub fn readings(&self, id: &str) -> Result<Vec<Reading>, ProjectError> {
-        let folder = self.readings_of(id);
-        let readers = names_in(&folder, ".toml")?;
-        let read = |reader: String| {
-            let file = read_toml(&folder.join(format!("{reader}.toml")))?;
-            Ok(Reading { reader, file })
-        };
-        readers.into_iter().map(read).collect()
+        self.readings_as(id, Role::Reader)
     }
 
-    /// The label map of a reading, where there is one.
-    pub fn labels_of(&self, id: &str, reading: &Reading) -> Option<PathBuf> {
-        let name = reading.file.labels.as_ref()?;
-        // A name, never a path that leads elsewhere.
-        let name = Path::new(name).file_name()?;
-        Some(self.readings_of(id).join(name))
+    pub(super) fn readings_as(&self, id: &str, role: Role) -> Result<Vec<Reading>, ProjectError> {
+        let folder = self.folder_of(id, role);
+        let readers = names_in(&folder, ".toml")?;
+        let read = |reader: String| {
+            let file: ReadingFile = read_toml(&folder.join(format!("{reader}.toml")))?;
+            // A name, never a path that leads elsewhere.
+            let name = file.labels.as_deref().map(Path::new);
+            let labels = name.and_then(Path::file_name).map(|name| folder.join(name));
+            Ok(Reading {
+                reader,
+                file,
+                labels,
+            })
+        };
+        readers.into_iter().map(read).collect()
     }
 
     /// Where the consensus of a case is, or would be.
@@ -286,9 +307,13 @@ impl Project {
     pub fn list_for(&self, reader: &str) -> Result<Vec<Entry>, ProjectError> {
         check_reader(reader)?;
         let entry = |id: String| {
-            let own = self.reading(&id, reader)?;
+            let role = self.role_of(&id, reader)?;
+            let own = match role {
+                Some(role) => self.reading(&id, reader, role)?,
+                None => None,
+            };
             Ok(Entry {
-                is_open: own.is_some() || self.has_place(&id, reader),
+                role,
                 state: own.as_ref().map_or(State::NotStarted, |own| own.state),
                 seconds: own.as_ref().map_or(0.0, |own| own.seconds),
                 note: own.map_or_else(String::new, |own| own.note),
@@ -303,7 +328,8 @@ impl Project {
     /// # Errors
     /// A name that cannot be a reader's, broken files.
     pub fn next(&self, reader: &str) -> Result<Next, ProjectError> {
-        let list = self.list_for(reader)?;
+        let mut list = self.list_for(reader)?;
+        list.retain(|e| e.role != Some(Role::Adjudicator));
         let done = list.iter().filter(|e| e.state.is_over()).count();
         let left: Vec<&Entry> = list.iter().filter(|e| e.is_left()).collect();
         let is_begun = |entry: &&&Entry| entry.state == State::InProgress;
@@ -318,17 +344,42 @@ impl Project {
     }
 
     /// Where a reader's label map of a case is, or would be.
-    pub fn labels_path(&self, id: &str, reader: &str) -> PathBuf {
-        self.readings_of(id).join(format!("{reader}.seg.nrrd"))
+    pub fn labels_path(&self, id: &str, reader: &str, role: Role) -> PathBuf {
+        self.folder_of(id, role).join(format!("{reader}.seg.nrrd"))
     }
 
-    fn has_place(&self, id: &str, reader: &str) -> bool {
-        let owners = owners(&self.readings_of(id), self.file.readers_per_case);
-        owners.len() < self.file.readers_per_case || owners.iter().any(|owner| owner == reader)
+    /// How many may have this role at a case.
+    fn places(&self, role: Role) -> usize {
+        match role {
+            Role::Reader => self.file.readers_per_case,
+            Role::Adjudicator => 1,
+        }
     }
 
-    fn reading(&self, id: &str, reader: &str) -> Result<Option<ReadingFile>, ProjectError> {
-        let path = self.readings_of(id).join(format!("{reader}.toml"));
+    /// As what somebody may work on a case; a reader adjudicates no case of the own ones.
+    ///
+    /// # Errors
+    /// Files that cannot be read or are broken.
+    pub fn role_of(&self, id: &str, name: &str) -> Result<Option<Role>, ProjectError> {
+        let has_place = |role: Role| {
+            let (places, folder) = (self.places(role), self.folder_of(id, role));
+            let owners = owners(&folder, places);
+            owners.len() < places || owners.iter().any(|owner| owner == name)
+        };
+        if has_place(Role::Reader) {
+            return Ok(Some(Role::Reader));
+        }
+        let is_ready = self.finished(id)?.len() > 1 && has_place(Role::Adjudicator);
+        Ok(is_ready.then_some(Role::Adjudicator))
+    }
+
+    pub(super) fn reading(
+        &self,
+        id: &str,
+        reader: &str,
+        role: Role,
+    ) -> Result<Option<ReadingFile>, ProjectError> {
+        let path = self.folder_of(id, role).join(format!("{reader}.toml"));
         match path.exists() {
             true => read_toml(&path).map(Some),
             false => Ok(None),
@@ -339,7 +390,7 @@ impl Project {
     ///
     /// # Errors
     /// All places are taken, or the files cannot be written.
-    pub fn start(&self, id: &str, reader: &str) -> Result<(), ProjectError> {
+    pub fn start(&self, id: &str, reader: &str, role: Role) -> Result<(), ProjectError> {
         let saved = Saved {
             labels: None,
             state: State::InProgress,
@@ -348,26 +399,45 @@ impl Project {
             model: String::new(),
             prompts: String::new(),
         };
-        self.write(id, reader, &saved, "started")
+        self.write(id, reader, role, &saved, "started")
     }
 
     /// Keeps what a reader made of a case.
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub fn save(&self, id: &str, reader: &str, saved: &Saved) -> Result<(), ProjectError> {
-        let what = format!("saved as {}", saved.state.word());
-        self.write(id, reader, saved, &what)
+    pub fn save(
+        &self,
+        id: &str,
+        reader: &str,
+        role: Role,
+        saved: &Saved,
+    ) -> Result<(), ProjectError> {
+        let what = match role {
+            Role::Reader => format!("saved as {}", saved.state.word()),
+            Role::Adjudicator => format!("adjudicated, saved as {}", saved.state.word()),
+        };
+        self.write(id, reader, role, saved, &what)
     }
 
-    fn write(&self, id: &str, reader: &str, saved: &Saved, what: &str) -> Result<(), ProjectError> {
+    fn write(
+        &self,
+        id: &str,
+        reader: &str,
+        role: Role,
+        saved: &Saved,
+        what: &str,
+    ) -> Result<(), ProjectError> {
         check_reader(reader)?;
         self.case(id)?;
-        let folder = self.readings_of(id);
+        if role == Role::Adjudicator {
+            self.check_adjudicator(id, reader)?;
+        }
+        let folder = self.folder_of(id, role);
         self.make_folder(&folder)?;
-        take_place(&folder, reader, self.file.readers_per_case)?;
+        take_place(&folder, reader, self.places(role))?;
         let _lock = Lock::take(folder.join(format!("{reader}.lock")))?;
-        let mut file = self.reading(id, reader)?.unwrap_or(ReadingFile {
+        let mut file = self.reading(id, reader, role)?.unwrap_or(ReadingFile {
             state: State::NotStarted,
             seconds: 0.0,
             note: String::new(),
@@ -375,7 +445,7 @@ impl Project {
             events: Vec::new(),
         });
         if let Some((layers, table)) = saved.labels {
-            save_label_layers(&self.labels_path(id, reader), layers, table)?;
+            save_label_layers(&self.labels_path(id, reader, role), layers, table)?;
             file.labels = Some(format!("{reader}.seg.nrrd"));
         }
         file.state = saved.state;

@@ -17,8 +17,8 @@ use super::grid::Original;
 use super::measure::Readings;
 use super::stroke::Stroke;
 use super::{
-    Command, History, HistoryCommand, OpenedScan, Proposal, ScanSource, SecondImage, StrokeCommand,
-    Tools,
+    Command, CompareCommand, Comparison, History, HistoryCommand, OpenedScan, Proposal, ScanSource,
+    SecondImage, StrokeCommand, Tools,
 };
 
 /// The open scan, its labels, and the state of working on them.
@@ -29,6 +29,7 @@ pub struct Case {
     /// The scan's own voxels, where that is another grid.
     pub(super) original: Option<Original>,
     pub(super) second: Option<SecondImage>,
+    pub(super) comparison: Option<Comparison>,
     pub(super) window: Window,
     pub(super) inverted: bool,
     pub(super) cross_hair: VoxelIndex,
@@ -179,6 +180,7 @@ impl Case {
             Command::Stroke(c) => self.apply_stroke(&c, tools, out),
             Command::Edit(c) => self.apply_edit(&c, tools, out),
             Command::Measure(c) => self.apply_measure(c, out),
+            Command::Compare(c) => self.apply_compare(c, tools, out),
             Command::History(HistoryCommand::Undo) if self.stroke.is_some() => {
                 self.apply_stroke(&StrokeCommand::Abort, tools, out);
             }
@@ -230,6 +232,7 @@ fn interrupts(command: &Command) -> bool {
         | Command::Prompt(_)
         | Command::Edit(_)
         | Command::Measure(_) => true,
+        Command::Compare(c) => matches!(c, CompareCommand::Take { .. }),
         Command::Ai(c) => matches!(c, Accept | Reject | AcceptStructure(_) | RejectStructure(_)),
         Command::History(c) => *c != HistoryCommand::Undo,
         Command::Stroke(c) => matches!(

@@ -17,8 +17,8 @@ use super::journal::Replay;
 use super::operations::EditCommand;
 use super::recovery::Snapshot;
 use super::{
-    Brush, Fill, Interpolation, Limits, OpenedLabels, OpenedScan, Region, Regridded, Scissors,
-    SecondCommand, Ticket, ToolId,
+    Brush, CompareCommand, Fill, Interpolation, Limits, OpenedLabels, OpenedScan, Region,
+    Regridded, Scissors, SecondCommand, Ticket, ToolId,
 };
 
 /// One change asked for by the user or reported by a job.
@@ -30,6 +30,8 @@ pub enum Command {
     View(ViewCommand),
     /// A second image over the scan. Has a history of its own.
     Second(SecondCommand),
+    /// Label maps beside each other. What is taken over of them is a step; the rest is not.
+    Compare(CompareCommand),
     /// What the pointer does. Not part of the history.
     Tool(ToolCommand),
     /// The label table.
@@ -435,6 +437,7 @@ into_command!(
     Scan(ScanCommand),
     View(ViewCommand),
     Second(SecondCommand),
+    Compare(CompareCommand),
     Tool(ToolCommand),
     Label(LabelCommand),
     Layer(LayerCommand),

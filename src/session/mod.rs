@@ -65,6 +65,7 @@ mod asked;
 mod at_once;
 mod case;
 mod command;
+mod compare;
 mod document;
 mod doubt;
 mod effect;
@@ -94,6 +95,7 @@ pub use command::{
     AiCommand, Command, HistoryCommand, LabelCommand, LayerCommand, MeasureCommand, PromptCommand,
     ScanCommand, StrokeCommand, StrokeMode, ToolCommand, ViewCommand,
 };
+pub use compare::{CompareCommand, ComparedLabel, ComparedReading, Comparison, TakenPart, agreed};
 pub use document::{Document, Edit, History, Proposal, Proposed, Step, journal};
 pub use doubt::UNSURE_PERCENT;
 pub use effect::{Effect, Severity, Ticket};
@@ -215,6 +217,7 @@ impl Session {
         if let Some(case) = &mut self.case {
             case.update_gain(self.tools);
             case.update_readings();
+            case.update_comparison(&out.0);
             case.document.tell_status(&case.scan.source);
         }
         out.0

@@ -64,6 +64,7 @@ impl Case {
             readings: Readings::default(),
             original: None,
             second: None,
+            comparison: None,
             scan,
         };
         case.document.tell_begin(&case.scan.source);

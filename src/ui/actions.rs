@@ -12,9 +12,9 @@ use super::view::{Turned, ViewIntent};
 use crate::geometry::{Convention, Plane};
 use crate::prompt::Click;
 use crate::session::{
-    AiCommand, Brush, BrushShape, Case, Command, EditCommand, HistoryCommand, Interpolation,
-    LabelCommand, LayerCommand, PromptCommand, Session, StrokeCommand, StrokeMode, TEMPLATES,
-    ToolCommand, Tools, ViewCommand,
+    AiCommand, Brush, BrushShape, Case, Command, CompareCommand, EditCommand, HistoryCommand,
+    Interpolation, LabelCommand, LayerCommand, PromptCommand, Session, StrokeCommand, StrokeMode,
+    TEMPLATES, ToolCommand, Tools, ViewCommand,
 };
 use crate::volume::window::{auto_window, presets};
 use crate::volume::{Label, Window};
@@ -141,6 +141,9 @@ pub fn command_of_action(
             let plane = pane.and_then(|pane| pane.plane());
             ViewCommand::GoToDoubt(plane.unwrap_or(Plane::Axial)).into()
         }
+        Action::NextDisagreement => CompareCommand::GoToNext.into(),
+        Action::ToggleDifferences => CompareCommand::Show(!case?.comparison()?.is_shown()).into(),
+        Action::CloseComparison => case?.comparison().map(|_| CompareCommand::Close.into())?,
         Action::NextLesion => LabelCommand::StartNextLesion.into(),
         Action::Template(n) => {
             let template = TEMPLATES.get(n)?;

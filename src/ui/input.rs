@@ -124,6 +124,11 @@ pub enum Action {
     NextCase,
     CaseDone,
     CaseFlagged,
+    CompareReaders,
+    CompareLabels,
+    CloseComparison,
+    NextDisagreement,
+    ToggleDifferences,
     OpenLabels,
     ReadLabelTable,
     WriteLabelTable,
@@ -232,6 +237,8 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ToggleInverted: [ALT I];
     StraightPlanes: [ALT R];
     NextSlab: [SHIFT S];
+    NextDisagreement: [SHIFT N];
+    ToggleDifferences: [SHIFT V];
     AskModel: [CTRL Enter];
     Accept: [NONE Enter];
     Reject: [NONE Escape];
@@ -262,6 +269,9 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     OpenProject: ;
     ImportModel: ;
     OpenLabels: ;
+    CompareReaders: ;
+    CompareLabels: ;
+    CloseComparison: ;
     SaveOnScanGrid: ;
     OpenSecond: ;
     CloseSecond: ;
@@ -357,6 +367,11 @@ impl Action {
             Self::NextCase => "Next case",
             Self::CaseDone => "Case done, next",
             Self::CaseFlagged => "Flag case, next",
+            Self::CompareReaders => "Compare readers",
+            Self::CompareLabels => "Compare with labels...",
+            Self::CloseComparison => "Close comparison",
+            Self::NextDisagreement => "Next disagreement",
+            Self::ToggleDifferences => "Differences or labels",
             Self::OpenLabels => "Open labels...",
             Self::ReadLabelTable => "Read names and colours...",
             Self::WriteLabelTable => "Write names and colours...",
@@ -432,6 +447,9 @@ impl Action {
             | Self::NextCase
             | Self::CaseDone
             | Self::CaseFlagged
+            | Self::CompareReaders
+            | Self::CompareLabels
+            | Self::CloseComparison
             | Self::OpenLabels
             | Self::ReadLabelTable
             | Self::WriteLabelTable
@@ -458,6 +476,7 @@ impl Action {
             | Self::EditOnFinerGrid
             | Self::EditOnScanGrid
             | Self::GoToDoubt
+            | Self::NextDisagreement
             | Self::PreviousLabel
             | Self::NextLabel
             | Self::Operation(_) => Group::Segmenting,
@@ -470,6 +489,7 @@ impl Action {
                 Group::Slices
             }
             Self::ToggleLabels
+            | Self::ToggleDifferences
             | Self::MoreOpaque
             | Self::LessOpaque
             | Self::ToggleOutline
@@ -502,6 +522,9 @@ impl Action {
                     | Self::SaveAs
                     | Self::CaseDone
                     | Self::CaseFlagged
+                    | Self::CompareReaders
+                    | Self::CompareLabels
+                    | Self::CloseComparison
             ),
             Group::Help => false,
             Group::Segmenting | Group::Tools | Group::Slices | Group::Views => true,

@@ -126,6 +126,7 @@ fn file(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     entry(ui, has_second, Action::CloseSecond, out);
     ui.separator();
     entry(ui, open, Action::OpenLabels, out);
+    entry(ui, open, Action::CompareLabels, out);
     entry(ui, open, Action::Save, out);
     entry(ui, open, Action::SaveAs, out);
     let on_own_grid = model.session.case().is_some_and(|c| !c.is_on_scan_grid());

@@ -8,6 +8,7 @@ use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
 use crate::project::{Entry, State};
 use crate::session::{Command, Session};
+use crate::util::short_debug;
 use crate::volume::Modality;
 use crate::volume::morphology::Crop;
 use crate::volume::statistics::LabelStatistics;
@@ -90,6 +91,24 @@ pub struct Worklist {
     pub entries: Vec<Entry>,
     /// The case that is open.
     pub current: Option<String>,
+    /// Small pictures of cases, as far as they were made; `None` where that cannot be.
+    pub thumbnails: BTreeMap<String, Option<Thumbnail>>,
+}
+
+/// A small square picture of a scan.
+#[derive(Clone)]
+pub struct Thumbnail {
+    /// [`Thumbnail::SIDE`] rows of as many grey values.
+    pub grey: Vec<u8>,
+}
+
+impl Thumbnail {
+    /// Pixels along a side.
+    pub const SIDE: usize = 64;
+}
+
+short_debug! {
+    Thumbnail: |_| "a small picture";
 }
 
 /// What is asked of the worklist.
@@ -252,6 +271,8 @@ pub enum UiRequest {
     Command(Box<Command>),
     /// A menu entry, button or key.
     Action(Action),
+    /// Labels that lie beside the scan, by their place in its list of them.
+    OpenOffered(usize),
     /// One of the recent files.
     OpenRecent(PathBuf),
     /// Another frame of a 4D scan.

@@ -6,8 +6,8 @@ use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
-    actions, archive, help, menu, operation_form, palette, panel, question, status, teach, theme,
-    view, worklist, workspace,
+    actions, archive, help, menu, offers, operation_form, palette, panel, question, status, teach,
+    theme, view, worklist, workspace,
 };
 use crate::session::Severity;
 use crate::ui::texts::{self, tr};
@@ -35,6 +35,13 @@ pub fn show(
         let shown = panel.show(ui, |ui| status::show(ui, model, state, &mut out));
         shown.response.rect
     });
+    if offers::is_shown(model, state) {
+        on_surface(ui, canvas, |ui| {
+            let panel = Panel::top("offers").frame(bar);
+            let shown = panel.show(ui, |ui| offers::show(ui, model, state, &mut out));
+            shown.response.rect
+        });
+    }
     let mut left = 0.0;
     if let Some(worklist) = model.worklist {
         let frame = Frame::new().inner_margin(Margin::symmetric(10, 6));

@@ -13,6 +13,7 @@ use super::input::MouseProfile;
 use super::key_profiles::ProfileId;
 use super::model::Question;
 use super::notify::Messages;
+use super::offers::Offers;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::panel::Review;
@@ -70,6 +71,8 @@ pub struct UiState {
     pub teach: Option<TeachForm>,
     /// The question over everything else.
     pub question: Option<Question>,
+    /// What was answered of the labels that lie beside the scan.
+    pub offers: Offers,
     /// Messages over the views.
     pub messages: Messages,
     /// The labels as they are drawn.

@@ -1,19 +1,25 @@
 //! The worklist of an annotation project, at the left of the views.
 
-use egui::accesskit::Role;
-use egui::{Align2, Color32, Rect, RichText, ScrollArea, Sense, TextEdit, TextStyle, Ui, vec2};
+use std::collections::BTreeMap;
 
-use crate::project::{Entry, State};
+use egui::accesskit;
+use egui::{
+    Align2, Color32, ColorImage, ComboBox, Rect, RichText, ScrollArea, Sense, TextEdit, TextStyle,
+    TextureHandle, TextureId, TextureOptions, Ui, pos2, vec2,
+};
+
+use crate::project::{Entry, Role, State};
 use crate::ui::texts::{self, tr};
 
 use super::input::Action;
-use super::model::{UiModel, UiRequest, Worklist, WorklistRequest};
+use super::model::{Thumbnail, UiModel, UiRequest, Worklist, WorklistRequest};
 use super::panel::action_button;
 use super::state::UiState;
 use super::theme;
+use crate::util::short_debug;
 
 /// What the window remembers of the worklist.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct WorklistState {
     /// What the reader says of the case that is open; saved with it.
     pub note: String,
@@ -21,8 +27,48 @@ pub struct WorklistState {
     sought: String,
     /// The only state of cases that is listed.
     only: Option<State>,
+    order: Order,
+    /// A case in sight that has no picture yet.
+    pub without_picture: Option<String>,
+    /// The small pictures on the device, by case.
+    pictures: BTreeMap<String, TextureHandle>,
     /// The reader's name while it is being typed.
     reader: Option<String>,
+}
+
+short_debug! {
+    WorklistState: |state| format_args!("a worklist in the order {:?}", state.order);
+}
+
+/// How the list is ordered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Order {
+    #[default]
+    Name,
+    State,
+    /// What took longest first.
+    Time,
+}
+
+impl Order {
+    const ALL: [Self; 3] = [Self::Name, Self::State, Self::Time];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Name => tr!("By name"),
+            Self::State => tr!("By state"),
+            Self::Time => tr!("By time spent"),
+        }
+    }
+
+    /// Cases that are equal stay in the order of their names.
+    fn sort(self, entries: &mut [&Entry]) {
+        match self {
+            Self::Name => {}
+            Self::State => entries.sort_by_key(|e| e.state),
+            Self::Time => entries.sort_by(|a, b| b.seconds.total_cmp(&a.seconds)),
+        }
+    }
 }
 
 /// Draws the worklist.
@@ -95,50 +141,101 @@ fn filters(ui: &mut Ui, state: &mut UiState) {
             ui.selectable_value(only, Some(wanted), texts::of(wanted.title()));
         }
     });
-    let field = TextEdit::singleline(&mut state.worklist.sought)
-        .hint_text(tr!("Find a case"))
-        .desired_width(f32::INFINITY);
-    ui.add(field).accessible_name(tr!("Find a case"));
+    ui.horizontal(|ui| {
+        let order = &mut state.worklist.order;
+        ComboBox::from_id_salt("order of cases")
+            .selected_text(order.title())
+            .width(100.0)
+            .show_ui(ui, |ui| {
+                for other in Order::ALL {
+                    ui.selectable_value(order, other, other.title());
+                }
+            })
+            .response
+            .accessible_name(tr!("Order of cases"));
+        let field = TextEdit::singleline(&mut state.worklist.sought)
+            .hint_text(tr!("Find a case or note"))
+            .desired_width(f32::INFINITY);
+        ui.add(field).accessible_name(tr!("Find a case"));
+    });
 }
 
-fn list(ui: &mut Ui, worklist: &Worklist, state: &UiState, out: &mut Vec<UiRequest>) {
+fn list(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let sought = state.worklist.sought.trim().to_lowercase();
     let is_found = |e: &&Entry| {
         let is_wanted = state.worklist.only.is_none_or(|only| only == e.state);
-        is_wanted && e.id.to_lowercase().contains(&sought)
+        let is_in = |text: &str| text.to_lowercase().contains(&sought);
+        is_wanted && (is_in(&e.id) || is_in(&e.note))
     };
-    let found: Vec<&Entry> = worklist.entries.iter().filter(is_found).collect();
+    let mut found: Vec<&Entry> = worklist.entries.iter().filter(is_found).collect();
+    state.worklist.order.sort(&mut found);
     if found.is_empty() {
         ui.label(RichText::new(tr!("No such case")).color(theme::of(ui.ctx()).text_weak));
     }
-    let height = ui.text_style_height(&TextStyle::Body) + 6.0;
+    let mut without: Option<&str> = None;
+    let pictures = &mut state.worklist.pictures;
+    pictures.retain(|id, _| worklist.thumbnails.contains_key(id));
     ScrollArea::vertical()
         .id_salt("worklist")
         .auto_shrink(false)
-        .show_rows(ui, height, found.len(), |ui, shown| {
+        .show_rows(ui, ROW, found.len(), |ui, shown| {
             for entry in &found[shown] {
                 let is_current = worklist.current.as_ref() == Some(&entry.id);
-                if row(ui, entry, is_current, height) {
+                let made = worklist.thumbnails.get(&entry.id);
+                if made.is_none() {
+                    without = without.or(Some(&entry.id));
+                }
+                let made = made.and_then(Option::as_ref);
+                let picture = made.map(|made| texture(ui, pictures, &entry.id, made));
+                if row(ui, entry, is_current, picture) {
                     let id = entry.id.clone();
                     out.push(UiRequest::Worklist(WorklistRequest::Open(id)));
                 }
             }
         });
+    state.worklist.without_picture = without.map(str::to_owned);
+}
+
+/// Height of a line of the list, and side of its picture, in points.
+const ROW: f32 = 38.0;
+const PICTURE: f32 = 34.0;
+
+/// The picture of a case on the device, brought there once.
+fn texture(
+    ui: &Ui,
+    pictures: &mut BTreeMap<String, TextureHandle>,
+    id: &str,
+    made: &Thumbnail,
+) -> TextureId {
+    if let Some(known) = pictures.get(id) {
+        return known.id();
+    }
+    let side = [Thumbnail::SIDE; 2];
+    let image = ColorImage::from_gray(side, &made.grey);
+    let loaded = ui
+        .ctx()
+        .load_texture("thumbnail", image, TextureOptions::LINEAR);
+    let texture = loaded.id();
+    pictures.insert(id.to_owned(), loaded);
+    texture
 }
 
 /// A line of the list; whether it was pressed.
-fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
-    let can_open = entry.is_open && !is_current;
+fn row(ui: &mut Ui, entry: &Entry, is_current: bool, picture: Option<TextureId>) -> bool {
+    let can_open = entry.role.is_some() && !is_current;
     let sense = if can_open {
         Sense::click()
     } else {
         Sense::hover()
     };
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), sense);
-    let state = if entry.is_open {
-        texts::of(entry.state.title())
-    } else {
-        tr!("taken by others")
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), sense);
+    let state = match (entry.role, entry.state) {
+        (None, _) => tr!("taken by others"),
+        (Some(Role::Reader), state) => texts::of(state.title()),
+        (Some(Role::Adjudicator), State::NotStarted) => tr!("to adjudicate"),
+        (Some(Role::Adjudicator), State::InProgress) => tr!("being adjudicated"),
+        (Some(Role::Adjudicator), State::Done) => tr!("adjudicated"),
+        (Some(Role::Adjudicator), State::Flagged) => tr!("flagged, not adjudicated"),
     };
     response.widget_info(|| {
         let text = tr!(
@@ -146,7 +243,7 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
             id = entry.id,
             state = state.to_lowercase()
         );
-        egui::WidgetInfo::labeled(Role::Row, can_open, text)
+        egui::WidgetInfo::labeled(accesskit::Role::Row, can_open, text)
     });
     if is_current {
         ui.painter()
@@ -155,15 +252,23 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, height: f32) -> bool {
         ui.painter()
             .rect_filled(rect, 2.0, theme::of(ui.ctx()).button);
     }
-    let colour = match entry.is_open {
+    let colour = match entry.role.is_some() {
         true => theme::of(ui.ctx()).text,
         false => theme::of(ui.ctx()).text_weak,
     };
     mark(ui, rect, entry);
+    if let Some(picture) = picture {
+        let at = Rect::from_center_size(
+            pos2(rect.left() + 20.0 + PICTURE / 2.0, rect.center().y),
+            vec2(PICTURE, PICTURE),
+        );
+        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+        ui.painter().image(picture, at, whole, Color32::WHITE);
+    }
     text_at(
         ui,
         rect,
-        rect.left() + 20.0,
+        rect.left() + 28.0 + PICTURE,
         Align2::LEFT_CENTER,
         &entry.id,
         colour,
@@ -214,7 +319,7 @@ fn mark(ui: &Ui, row: Rect, entry: &Entry) {
 
 fn text_at(ui: &Ui, row: Rect, x: f32, align: Align2, text: &str, colour: Color32) {
     let font = TextStyle::Body.resolve(ui.style());
-    let at = egui::pos2(x, row.center().y);
+    let at = pos2(x, row.center().y);
     ui.painter()
         .with_clip_rect(row)
         .text(at, align, text, font, colour);
@@ -249,5 +354,9 @@ fn current(
         action_button(ui, is_open, Action::CaseDone, "", out);
         action_button(ui, is_open, Action::CaseFlagged, "", out);
     });
-    action_button(ui, true, Action::NextCase, "", out);
+    ui.horizontal(|ui| {
+        action_button(ui, true, Action::NextCase, "", out);
+        let hint = tr!("Yours beside those of others; in a blinded project once yours is done");
+        action_button(ui, is_open, Action::CompareReaders, hint, out);
+    });
 }

@@ -338,6 +338,40 @@ fn detached_headers_find_their_voxels_and_keep_them() {
 }
 
 #[test]
+fn bzip2_and_text_give_the_voxels_that_raw_gives() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let raw: Vec<u8> = numbers().iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+    packed.write_all(&raw).expect("packed");
+    let packed = packed.finish().expect("packed");
+    let words: Vec<String> = numbers().iter().map(i16::to_string).collect();
+    // Lines as teem writes them, of the first axis.
+    let lines: Vec<String> = words.chunks(DIMS[0]).map(|line| line.join(" ")).collect();
+    let text = lines.join("\n");
+    let header = |encoding: &str| {
+        format!(
+            "NRRD0004\ntype: short\ndimension: 3\nsizes: 7 5 4\nspace: LPS\n\
+             space directions: (1,0,0) (0,1,0) (0,0,1)\nencoding: {encoding}\n\n"
+        )
+    };
+    let packed_as = "bzip2\nendian: little";
+    for (encoding, voxels) in [(packed_as, packed.as_slice()), ("ascii", text.as_bytes())] {
+        let path = write(folder.path(), "scan.nrrd", &header(encoding), voxels);
+        let scan = opened(&path);
+        assert_eq!(
+            *scan.image.voxels(),
+            VoxelData::I16(numbers()),
+            "{encoding}"
+        );
+        let cut = &voxels[..voxels.len() - 9];
+        let path = write(folder.path(), "cut.nrrd", &header(encoding), cut);
+        assert!(refusal(&path).contains("is damaged"), "{encoding}");
+    }
+    let path = write(folder.path(), "far.nrrd", &header("ascii"), b"1 2 70000 4");
+    assert!(refusal(&path).contains("\"70000\""), "{}", refusal(&path));
+}
+
+#[test]
 fn damaged_and_odd_files_are_refused_in_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let image = ImageVolume::new(
@@ -362,7 +396,9 @@ fn damaged_and_odd_files_are_refused_in_one_line() {
         (format!("type: short\nsizes: 100000 100000 100000\nencoding: raw\n{space}"), "need 2000000000000000 bytes"),
         (format!("type: short\nsizes: 9999999999 9999999999 9999999999\nencoding: raw\n{space}"), "impossible"),
         (format!("type: block\nsizes: 2 2 2\nencoding: raw\n{space}"), "block"),
-        (format!("type: short\nsizes: 2 2 2\nencoding: bzip2\n{space}"), "bzip2"),
+        (format!("type: short\nsizes: 2 2 2\nencoding: hex\n{space}"), "encoding hex"),
+        (format!("type: short\nsizes: 2 2 2\nencoding: bzip2\n{space}"), "damaged"),
+        (format!("type: short\nsizes: 2 2 2\nencoding: ascii\n{space}"), "no number of their type"),
         (format!("type: short\nsizes: 2 2\nencoding: raw\n{space}"), "none of 3 dimensions"),
         ("type: short\nsizes: 2 2 2\nencoding: raw\nspace: scanner-xyz\nspace directions: (1,0,0) (0,1,0) (0,0,1)".to_owned(), "scanner-xyz"),
         ("type: short\nsizes: 2 2 2\nencoding: raw\nspace: LPS\nspace directions: (1,0,0) (2,0,0) (0,0,1)".to_owned(), "singular"),

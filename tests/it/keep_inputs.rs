@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use prosector::geometry::Affine;
-use prosector::io::{check_keeps, save_image, save_mask};
+use prosector::io::{atomic, check_keeps, save_image, save_mask};
 use prosector::volume::{Grid, ImageVolume, Mask, Modality, Rescale, VoxelData};
 use tempfile::TempDir;
 
@@ -254,4 +254,34 @@ fn the_demo_takes_no_folder_where_its_names_are_taken() {
     let desk = Desk::new();
     fs::write(desk.path("sub/truth.nii.gz"), "drawn by an expert").unwrap();
     desk.keeps("demo --headless --device cpu -o sub", "not the demo's");
+}
+
+/// A program that was killed while it wrote leaves its half of a file; the next one that writes there takes it away, and
+/// nothing else.
+#[test]
+fn halves_of_programs_that_are_no_more_are_removed() {
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut short = std::process::Command::new("true").spawn().unwrap();
+    let gone = short.id();
+    short.wait().unwrap();
+    let abandoned = folder.path().join(format!(".prosector-{gone}-a1B2c3.part"));
+    let own = format!(".prosector-{}-a1B2c3.part", std::process::id());
+    let others = [
+        own.as_str(),
+        ".prosector-old.part",
+        "image.part",
+        "scan.dcm",
+    ];
+    let others = others.map(|name| folder.path().join(name));
+    for path in others.iter().chain([&abandoned]) {
+        fs::write(path, "half").unwrap();
+    }
+    atomic::remove_abandoned(folder.path());
+    assert!(!abandoned.exists());
+    for path in &others {
+        assert!(path.exists(), "{}", path.display());
+    }
 }

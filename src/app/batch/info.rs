@@ -98,6 +98,10 @@ fn describe(info: &ScanInfo) -> String {
         );
         fact("series", Some(line));
     }
+    for labels in &info.labels {
+        let line = format!("{}, {}", labels.title(), labels.path.display());
+        fact("labels", Some(line));
+    }
     for other in &info.other {
         fact("other", Some(format!("{} x {}", other.count, other.kind)));
     }

@@ -16,6 +16,8 @@ pub enum PathPurpose {
     OpenFolder,
     /// A label map to edit.
     OpenLabels,
+    /// A label map to compare the own one with.
+    CompareLabels,
     /// Where to save the labels.
     SaveLabels,
     /// Where to save the labels on the scan's grid, while another is worked on.
@@ -121,6 +123,7 @@ impl FileDialogs for NativeDialogs {
         match purpose {
             PathPurpose::OpenScan
             | PathPurpose::OpenLabels
+            | PathPurpose::CompareLabels
             | PathPurpose::OpenSecond
             | PathPurpose::OpenTransform
             | PathPurpose::OpenProject
@@ -168,6 +171,7 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenScan => tr!("Open a scan"),
         PathPurpose::OpenFolder => tr!("Open a folder of DICOM files"),
         PathPurpose::OpenLabels => tr!("Open a label map"),
+        PathPurpose::CompareLabels => tr!("Compare with a label map"),
         PathPurpose::SaveLabels => tr!("Save the labels"),
         PathPurpose::SaveOnScanGrid => tr!("Save the labels on the scan's grid"),
         PathPurpose::OpenSecond => tr!("Open a second image of the patient"),
@@ -191,7 +195,7 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter(tr!("NIfTI"), &["nii", "gz", "hdr", "img"])
             .add_filter(tr!("NRRD and MetaImage"), &["nrrd", "nhdr", "mha", "mhd"])
             .add_filter(tr!("DICOM"), &["dcm", "ima"]),
-        PathPurpose::OpenLabels => dialog
+        PathPurpose::OpenLabels | PathPurpose::CompareLabels => dialog
             .add_filter(
                 tr!("Label maps"),
                 &[

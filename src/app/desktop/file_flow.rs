@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::app::journal::FoundWork;
-use crate::io::{OpenOptions, Warning};
+use crate::io::{LabelSource, OpenOptions, Warning};
 use crate::session::{
     LabelCommand, OpenedLabels, OpenedScan, Regridded, ScanCommand, ScanSource, Session,
 };
-use crate::ui::Severity;
 use crate::ui::model::Question;
 use crate::ui::texts::tr;
+use crate::ui::{Offers, Severity};
 use crate::volume::{Grid, Modality};
 
 use super::dialogs::PathPurpose;
@@ -39,7 +39,7 @@ pub enum Goal {
     /// Show a case of the worklist that was read while the user went on working.
     ShowCase(Box<CaseRead>),
     /// Open a label map on the scan.
-    OpenLabels(PathBuf),
+    OpenLabels(LabelSource),
     /// Take over a label map that was read while the user went on working.
     TakeLabels(Box<OpenedLabels>),
     /// Work on another grid that was made while the user went on working.
@@ -128,6 +128,8 @@ pub struct FileFlow {
     pub labels_to_open: Vec<PathBuf>,
     /// Labels on a grid of their own, while the user is asked what to do with them.
     pub(super) on_own_grid: Option<Box<OpenedLabels>>,
+    /// Labels that were found beside the scan and opened: the first save over them is asked about.
+    pub(super) spared: Option<PathBuf>,
     /// Whether the series that is being chosen is for the second image.
     pub(super) chooses_second: bool,
     /// What the typed path is for.
@@ -193,13 +195,13 @@ impl Window {
             }
             Goal::Show(scan) => self.show_scan(*scan),
             Goal::ShowCase(read) => self.take_case(*read),
-            Goal::OpenLabels(path) => {
+            Goal::OpenLabels(labels) => {
                 let Some(case) = self.session.case() else {
                     return;
                 };
                 let (grid, source) = (*case.scan_image().grid(), case.info().provenance.clone());
                 self.run(tr!("Opening labels"), Purpose::Other, true, move |ctx| {
-                    files::open_labels(path, grid, source.as_deref(), ctx)
+                    files::open_labels(&labels, grid, source.as_deref(), ctx)
                 });
             }
             Goal::TakeLabels(labels) => {
@@ -382,6 +384,7 @@ impl Window {
                 self.warn_of(&warnings);
                 self.labels_read(labels);
             }
+            Some(FileOutcome::Compared(compared)) => self.take_compared(*compared),
             Some(FileOutcome::Regridded(regridded)) => self.take_regridded(regridded),
             Some(FileOutcome::Saved {
                 path,
@@ -483,8 +486,12 @@ impl Window {
 
     fn show_scan(&mut self, scan: OpenedScan) {
         self.take_scan(scan);
-        for path in std::mem::take(&mut self.flow.labels_to_open) {
-            self.reach(Goal::OpenLabels(path));
+        let given = std::mem::take(&mut self.flow.labels_to_open);
+        if !given.is_empty() {
+            self.state.offers.close();
+        }
+        for path in given {
+            self.reach(Goal::OpenLabels(path.into()));
         }
     }
 
@@ -495,6 +502,7 @@ impl Window {
             self.save_settings();
         }
         self.worklist.leave_case();
+        self.state.offers = Offers::default();
         let warnings = words::of_scan(&scan.info);
         self.apply(ScanCommand::Open(Box::new(scan)));
         self.warn(&warnings);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::geometry::RigidTransform;
 use crate::io::{
-    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelTarget, OpenOptions, Provenance,
-    ScanInfo, Space, Warning,
+    self, Choice, DicomObject, Export, IoError, LabelEntry, LabelSource, LabelTarget, OpenOptions,
+    Provenance, ScanInfo, Space, Warning,
 };
 use crate::models::{ModelCard, ScanKey};
 use crate::project::Entry;
@@ -19,6 +19,7 @@ use crate::volume::measurement::Measurement;
 use crate::volume::window::default_window;
 use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phantom::phantom};
 
+use super::compare_flow::Compared;
 use super::recovery_flow::Restoring;
 use super::worklist::{CaseRead, CaseSaved, ProjectRead};
 
@@ -53,6 +54,8 @@ pub enum FileOutcome {
         /// What the user should know.
         warnings: Vec<Warning>,
     },
+    /// Label maps were read to be compared.
+    Compared(Box<Compared>),
     /// The second image was registered to the scan.
     Registered {
         /// The second image.
@@ -120,6 +123,7 @@ short_debug! {
         FileOutcome::LabelsOpened { .. } => "labels",
         FileOutcome::Regridded(_) => "another grid",
         FileOutcome::Saved { .. } => "saved",
+        FileOutcome::Compared(_) => "label maps to compare",
         FileOutcome::Registered { .. } => "registered",
         FileOutcome::TransformRead { .. } => "a transform",
         FileOutcome::TransformSaved(_) => "transform saved",
@@ -253,12 +257,13 @@ pub(super) fn without_options(text: &str) -> String {
 
 /// Reads a label map of the scan that has this grid and comes from `source`.
 pub fn open_labels(
-    path: PathBuf,
+    labels: &LabelSource,
     grid: Grid,
     source: Option<&Provenance>,
     ctx: &JobContext,
 ) -> FileOutcome {
-    match io::open_labels_of(&path, Some(&LabelTarget { grid, source }), ctx) {
+    let path = labels.path.clone();
+    match io::open_label_source(labels, Some(&LabelTarget { grid, source }), ctx) {
         Err(error) => refused(error),
         Ok(mut read) => {
             let measurements = measurements_beside(&path, &mut read.warnings);

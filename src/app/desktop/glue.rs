@@ -41,7 +41,11 @@ impl Window {
                 let Some(case) = self.session.case() else {
                     return;
                 };
-                let mut others = self.images_for_model(case.key(), case.image());
+                let key = case.key();
+                let mut others = self.images_for_model(key, case.image());
+                if let Some(result) = self.take_found(key, structures.as_deref()) {
+                    return self.apply(AiCommand::AutoResult { ticket, result });
+                }
                 let first = others.remove(0);
                 self.submit(ticket, tr!("Segment organs"), |scan, _| Request::Auto {
                     scan,
@@ -193,6 +197,7 @@ impl Window {
     }
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
+        self.looked_ahead(id);
         if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
             self.jobs.remove(|o| o.is_engine(id));
             return self.lesson_ended(failure);

@@ -2,6 +2,7 @@
 
 mod archive_flow;
 mod channel_flow;
+mod compare_flow;
 mod dialogs;
 mod farewell;
 mod file_flow;

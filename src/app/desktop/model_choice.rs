@@ -36,6 +36,7 @@ impl Window {
                 failure: None,
             });
         }
+        self.ask_ahead_anew();
         if self
             .jobs
             .remove(|o| matches!(o, Owner::Lesson(_)))

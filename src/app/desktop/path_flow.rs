@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use egui::Context;
 
-use crate::io::is_dicom_name;
+use crate::io::{is_dicom_name, is_saved_alone};
 use crate::session::ScanSource;
 use crate::ui::Severity;
 use crate::ui::model::Question;
@@ -32,6 +32,7 @@ fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
         PathPurpose::OpenScan
         | PathPurpose::OpenFolder
         | PathPurpose::OpenLabels
+        | PathPurpose::CompareLabels
         | PathPurpose::OpenSecond
         | PathPurpose::OpenTransform
         | PathPurpose::OpenProject
@@ -58,8 +59,11 @@ impl Window {
             return;
         }
         match labels_path {
+            Some(path) if is_saved_alone(&path) && self.flow.spared.as_ref() == Some(&path) => {
+                self.state.question = Some(Question::Overwrite { path });
+            }
             // A DICOM object is never changed: its UID names what it was.
-            Some(path) if !is_dicom_name(&path) => self.save_to(path, SaveGrid::Edited),
+            Some(path) if is_saved_alone(&path) => self.save_to(path, SaveGrid::Edited),
             _ => self.ask_path(PathPurpose::SaveLabels),
         }
     }
@@ -176,8 +180,9 @@ impl Window {
         }
     }
 
-    /// The user agrees that a file is replaced whose path was typed.
+    /// The user agrees that a file is replaced, whose path was typed or which was found beside the scan.
     pub(super) fn overwrite(&mut self, path: PathBuf) {
+        self.flow.spared = None;
         let typed = self.flow.typed.as_ref().map(|(purpose, _)| *purpose);
         let grid = typed.and_then(saved_on).unwrap_or(SaveGrid::Edited);
         self.save_to(path, grid);
@@ -186,7 +191,8 @@ impl Window {
     fn path_chosen(&mut self, purpose: PathPurpose, path: PathBuf) {
         match purpose {
             PathPurpose::OpenScan | PathPurpose::OpenFolder => self.reach(Goal::open(path)),
-            PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path)),
+            PathPurpose::OpenLabels => self.reach(Goal::OpenLabels(path.into())),
+            PathPurpose::CompareLabels => self.compare_with(path),
             PathPurpose::OpenProject => self.open_project(path),
             PathPurpose::OpenChannel => self.open_channel(path),
             PathPurpose::ImportModel => self.import_folder(path, false),

@@ -18,6 +18,7 @@ impl Window {
         match request {
             UiRequest::Command(command) => self.apply(*command),
             UiRequest::Action(action) => self.act_on(action),
+            UiRequest::OpenOffered(n) => self.open_offered(n),
             UiRequest::OpenRecent(path) => self.reach(Goal::open(path)),
             UiRequest::ChooseFrame(frame) => self.read_frame(frame),
             UiRequest::FramesOfSlice(slice) => self.show_frames_of(slice),
@@ -49,6 +50,8 @@ impl Window {
             Action::ShowArchives => self.show_archives(),
             Action::ShowTeaching => self.state.teach = Some(TeachForm::default()),
             Action::OpenByPath => self.ask_typed_path(PathPurpose::OpenScan),
+            Action::CompareReaders => self.compare_readers(),
+            Action::CompareLabels if has_scan => self.ask_path(PathPurpose::CompareLabels),
             Action::OpenLabels if has_scan => self.ask_path(PathPurpose::OpenLabels),
             Action::ReadLabelTable if has_scan => self.ask_path(PathPurpose::ReadLabelTable),
             Action::WriteLabelTable if has_scan => self.ask_path(PathPurpose::WriteLabelTable),
@@ -80,6 +83,15 @@ impl Window {
                     self.apply(command);
                 }
             }
+        }
+    }
+
+    /// Opens labels that were found beside the scan.
+    fn open_offered(&mut self, n: usize) {
+        let offered = self.session.case().and_then(|c| c.info().labels.get(n));
+        if let Some(labels) = offered.cloned() {
+            self.flow.spared = Some(labels.path.clone());
+            self.reach(Goal::OpenLabels(labels));
         }
     }
 
@@ -122,7 +134,9 @@ impl Window {
             (Question::Overwrite { path }, Answer::Overwrite) => self.overwrite(path),
             (Question::Dropped { path }, Answer::AsScan) => self.reach(Goal::open(path)),
             (Question::Dropped { path }, Answer::AsSecond) => self.open_second(path),
-            (Question::Dropped { path }, Answer::AsLabels) => self.reach(Goal::OpenLabels(path)),
+            (Question::Dropped { path }, Answer::AsLabels) => {
+                self.reach(Goal::OpenLabels(path.into()));
+            }
             (Question::Dropped { .. }, _) => {}
             (Question::OwnGrid { .. }, answer) => self.place_labels(&answer),
             (Question::FinerGrid { .. }, Answer::VoxelMm(mm)) => self.work_on_finer_grid(mm),

@@ -284,7 +284,8 @@ impl eframe::App for Window {
         self.memory.follow(ctx, frame.winit_window());
         self.drain_engine();
         self.drain_files();
-        self.drain_read_ahead();
+        self.drain_ahead();
+        self.drain_thumbnails();
         self.drain_archives();
         self.drain_dialogs();
         self.drain_journal();
@@ -327,6 +328,7 @@ impl eframe::App for Window {
         self.look_for_models(ui.ctx());
         self.measure(ui.ctx());
         self.preview_click(ui.ctx());
+        self.make_thumbnail();
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::io::{Choice, OtherObject, ScanInfo, Warning};
+use crate::io::{Choice, ScanInfo, Warning};
 use crate::ui::texts::tr;
 
 /// What to tell of a scan that was opened.
 pub fn of_scan(info: &ScanInfo) -> Vec<String> {
     let mut told: Vec<String> = info.warnings.iter().filter_map(of_warning).collect();
-    told.extend(left_out(&info.other));
+    told.extend(left_out(info));
     if let Some(frames) = info.frames.filter(|&n| n > 1) {
         told.push(tr!(
             "The scan has {frames} frames: one label map stands for all of them",
@@ -55,12 +55,18 @@ pub fn of_warning(warning: &Warning) -> Option<String> {
     })
 }
 
-/// What a folder holds besides image series, in one line; `None` where that is nothing.
-fn left_out(other: &[OtherObject]) -> Option<String> {
+/// What a folder holds besides image series and labels that are offered, in one line; `None` where that is nothing.
+fn left_out(info: &ScanInfo) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for object in other {
+    for object in &info.other {
         *counts.entry(object.kind.as_str()).or_default() += object.count;
     }
+    for offered in &info.labels {
+        if let Some(count) = counts.get_mut(offered.kind) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    counts.retain(|_, count| *count > 0);
     let parts: Vec<String> = counts
         .into_iter()
         .map(|(kind, count)| match (kind, count) {

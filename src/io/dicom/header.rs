@@ -10,6 +10,7 @@ use super::cine::{Cine, frame_ms};
 use super::dataset::DataSet;
 use super::format::PixelFormat;
 use super::frame::{Frame, Frames, read_frames};
+use super::label_object::LabelObject;
 use super::mosaic::Mosaic;
 use super::stacked::describes_stack;
 use super::stream::{Head, Stream, head_of_gzip};
@@ -54,6 +55,8 @@ pub(super) struct Instance {
     pub frame_ms: Option<f64>,
     /// What SUV needs, where it is PET.
     pub uptake: Option<Box<Uptake>>,
+    /// Whose labels it holds, where it holds labels.
+    pub labels: Option<Box<LabelObject>>,
     /// Every plane, or why they cannot be told.
     pub frames: Result<Vec<Frame>, String>,
     /// What to tell of how it was read.
@@ -256,6 +259,7 @@ fn describe(file_bytes: u64, located: Located) -> Instance {
         cine,
         frame_ms: frame_ms(attributes),
         uptake: Uptake::read(attributes),
+        labels: LabelObject::read(attributes),
         frame_offsets: offsets(attributes),
         pixels,
         cut_short: extent.cut_short || !is_sound,

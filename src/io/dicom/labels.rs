@@ -89,17 +89,19 @@ enum LabelKind {
     StructureSet,
 }
 
-/// Reads the labels of a file, or the only ones of a folder.
+/// Reads the labels of a file, or of a folder: the object of this SOPInstanceUID, else the only one, else the only one
+/// of the target's series.
 ///
 /// # Errors
 /// There are none, or several, or they cannot be read.
-pub(super) fn open(
+pub(in crate::io) fn open(
     path: &Path,
+    object: Option<&str>,
     target: Option<&LabelTarget>,
     ctx: &JobContext,
 ) -> Result<Labels, IoError> {
     let instance = match path.is_dir() {
-        true => only_one(path, ctx)?,
+        true => only_one(path, object, target, ctx)?,
         false => match read_header(path)? {
             Found::Object(instance) => *instance,
             _ => return Err(IoError::not_labels(path, "it is not DICOM")),
@@ -112,16 +114,37 @@ pub(super) fn open(
     }
 }
 
-fn only_one(folder: &Path, ctx: &JobContext) -> Result<Instance, IoError> {
-    let found = read_folder(folder, ctx)?.instances;
-    let mut found = found.into_iter().filter(|i| kind_of(i).is_ok());
-    let several = match (found.next(), found.next()) {
-        (Some(only), None) => return Ok(only),
-        (None, _) => "no DICOM segmentation or structure set",
-        (Some(_), Some(_)) => "several DICOM segmentations or structure sets",
-    };
-    let reason = format!("it holds {several}; give the file of one");
-    Err(IoError::not_labels(folder, reason))
+fn only_one(
+    folder: &Path,
+    object: Option<&str>,
+    target: Option<&LabelTarget>,
+    ctx: &JobContext,
+) -> Result<Instance, IoError> {
+    let mut found = read_folder(folder, ctx)?.instances;
+    found.retain(|i| kind_of(i).is_ok() && object.is_none_or(|uid| i.sop_instance == uid));
+    let series = target.and_then(|t| t.source).map(|s| s.series_uid.as_str());
+    if let (2.., Some(series)) = (found.len(), series) {
+        let is_of = |i: &Instance| i.labels.as_ref().is_some_and(|l| l.refers_to(series));
+        let of_series = found.iter().filter(|i| is_of(i)).count();
+        if of_series > 0 {
+            found.retain(is_of);
+        }
+    }
+    let names = found.iter().map(|i| i.path.file_name().unwrap_or_default());
+    let names: Vec<_> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let refused = |reason: String| Err(IoError::not_labels(folder, reason));
+    match found.pop() {
+        Some(only) if found.is_empty() => Ok(only),
+        Some(_) => refused(format!(
+            "it holds several DICOM segmentations or structure sets; give the file of one: {}",
+            names.join(", ")
+        )),
+        None => refused(
+            "it holds no DICOM segmentation or structure set; give the file of one".to_owned(),
+        ),
+    }
 }
 
 /// Which labels an object holds, or what it is instead.

@@ -39,6 +39,7 @@ mod geometry;
 mod header;
 mod jpeg_ls;
 mod kind;
+mod label_object;
 mod labels;
 mod mosaic;
 mod origin;
@@ -63,6 +64,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(super) use derived::new_uid;
+pub(super) use labels::open as open_labels;
 pub(super) use stream::head_of_gzip;
 pub(super) use walk::is_dicom;
 
@@ -82,7 +84,7 @@ pub(super) static FORMAT: Format = Format {
     endings: &[".dcm"],
     recognises: |_, head| is_dicom(head),
     inspect,
-    open_labels: Some(labels::open),
+    open_labels: Some(|path, target, ctx| labels::open(path, None, target, ctx)),
     save: Some(&labels::DicomLabels),
     has_series: true,
     anonymise: Some(anonymise::anonymise),
@@ -124,6 +126,10 @@ pub(super) fn inspect(
     };
     let Some(group) = choose(path, &sorted, &info, options)? else {
         return Ok((info, None));
+    };
+    let info = ScanInfo {
+        labels: label_object::of_group(&instances, group, &sorted.groups),
+        ..info
     };
     let (info, image) = volume::load(path, group, info, options, ctx)?;
     Ok((info, Some(image)))

@@ -108,7 +108,7 @@ impl Fields {
         let is_big_endian = match self.get(&["endian"]) {
             Some("little") => false,
             Some("big") => true,
-            None if stored_type.bytes() == 1 => false,
+            None if stored_type.bytes() == 1 || packing == Packing::Text => false,
             _ => return Err("its header does not say the order of bytes (endian)".to_owned()),
         };
         let sizes: Vec<usize> =
@@ -317,6 +317,8 @@ fn packing(encoding: &str) -> Result<Packing, String> {
     match encoding {
         "raw" => Ok(Packing::Plain),
         "gzip" | "gz" => Ok(Packing::Gzip),
+        "bzip2" | "bz2" => Ok(Packing::Bzip2),
+        "ascii" | "text" | "txt" => Ok(Packing::Text),
         _ => Err(format!(
             "voxels in the encoding {encoding} are not read; save them raw or gzip"
         )),

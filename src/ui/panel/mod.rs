@@ -5,6 +5,7 @@
 
 mod ai;
 mod colour;
+mod compare;
 mod display;
 mod edits;
 mod groups;
@@ -46,6 +47,13 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
         // Above what has room of its own, so that all of it is in sight.
         if let Some(image) = model.session.case().and_then(|c| c.second()) {
             section(ui, tr!("Second image"), |ui| second::show(ui, image, out));
+        }
+        if let Some(case) = model.session.case()
+            && let Some(comparison) = case.comparison()
+        {
+            section(ui, tr!("Comparison"), |ui| {
+                compare::show(ui, case, comparison, out);
+            });
         }
         section(ui, tr!("Model"), |ui| ai::show(ui, model, state, out));
         let heading = section(ui, tr!("Labels"), |ui| {

@@ -68,9 +68,13 @@ pub fn style(
         } else {
             0.0
         },
-        active_label: highlighted
-            .or(case.active().map(|label| label.value))
-            .unwrap_or(0),
+        active_label: match case.comparison() {
+            // Values mean something else there.
+            Some(comparison) if comparison.is_shown() => 0,
+            _ => highlighted
+                .or(case.active().map(|label| label.value))
+                .unwrap_or(0),
+        },
     }
 }
 
@@ -149,6 +153,19 @@ impl DrawnLabels {
     /// What there is to see of a case. `update` must have been called for it.
     pub fn scene<'a>(&'a self, case: &'a Case, display: &Display, shows: Shows) -> Scene<'a> {
         let shown = display.overlay_shown;
+        if let Some(comparison) = case.comparison().filter(|c| c.is_shown()) {
+            return Scene {
+                image: case.image(),
+                labels: if shown {
+                    std::slice::from_ref(comparison.drawn())
+                } else {
+                    &[]
+                },
+                table: comparison.table(),
+                proposal: None,
+                second: shows.second(case),
+            };
+        }
         let proposal = case
             .proposal()
             .and_then(|p| match (&p.content, &self.drawn) {

@@ -9,7 +9,7 @@ use crate::project::{PairAgreement, Project, agreement};
 
 use super::super::Refusal;
 use super::super::console::Console;
-use super::{asked_cases, finished, labels_of_reading, open_scan};
+use super::{asked_cases, labels_of_reading, open_scan};
 
 #[derive(Serialize)]
 struct Report {
@@ -76,7 +76,7 @@ fn compare(
     tolerance_mm: f64,
     console: Console,
 ) -> Result<Vec<Row>, Refusal> {
-    let readings = finished(project, id)?;
+    let readings = project.finished(id)?;
     if readings.len() < 2 {
         return Ok(Vec::new());
     }
@@ -84,7 +84,7 @@ fn compare(
     let scan = open_scan(project, &project.case(id)?, &ctx)?;
     let mut opened = Vec::new();
     for reading in &readings {
-        let labels = labels_of_reading(project, id, reading, &scan, &ctx)?;
+        let labels = labels_of_reading(id, reading, &scan, &ctx)?;
         opened.push((&reading.reader, labels));
     }
     let names = project.label_names();

@@ -13,7 +13,7 @@ use crate::volume::LabelLayers;
 use super::super::Refusal;
 use super::super::console::Console;
 use super::super::inputs::OpenedScan;
-use super::{asked_cases, finished, labels_of_reading, open_scan};
+use super::{asked_cases, labels_of_reading, open_scan};
 
 #[derive(Serialize)]
 struct Report {
@@ -50,7 +50,7 @@ pub(super) fn run(args: &WorklistConsensusArgs) -> Result<(), Refusal> {
     };
     for (n, id) in cases.iter().enumerate() {
         console.progress(n as f32 / cases.len() as f32, "joining readings");
-        let count = finished(&project, id)?.len();
+        let count = project.finished(id)?.len();
         if count < 2 {
             let told = format!("{id}: {count} finished reading(s), left out");
             report.warnings.push(told);
@@ -99,8 +99,8 @@ pub(super) fn of_case(
     ctx: &JobContext,
 ) -> Result<(Vec<String>, Consensus), Refusal> {
     let (mut readers, mut opened) = (Vec::new(), Vec::new());
-    for reading in finished(project, id)? {
-        let labels = labels_of_reading(project, id, &reading, scan, ctx)?;
+    for reading in project.finished(id)? {
+        let labels = labels_of_reading(id, &reading, scan, ctx)?;
         opened.push((labels.layers, labels.table));
         readers.push(reading.reader);
     }

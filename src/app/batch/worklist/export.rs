@@ -10,14 +10,14 @@ use crate::cli::{ExportForm, WorklistExportArgs};
 use crate::io::{
     DicomObject, Export, IoError, Labels, Space, atomic, export_labels, save_image, save_labels,
 };
-use crate::project::{Method, Project};
+use crate::project::{Method, Project, State};
 use crate::util::JobContext;
 use crate::volume::{LabelMap, LabelTable, Modality};
 
 use super::super::Refusal;
 use super::super::console::Console;
 use super::super::inputs::OpenedScan;
-use super::{consensus, finished, open_labels, open_scan, tables};
+use super::{consensus, open_labels, open_scan, tables};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -90,6 +90,9 @@ pub(super) fn run(args: &WorklistExportArgs) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Asks for what an adjudicator decided.
+const ADJUDICATED: &str = "adjudicated";
+
 /// The consensus that is asked for, if one is.
 fn method(args: &WorklistExportArgs) -> Option<Method> {
     [Method::Majority, Method::Staple]
@@ -132,15 +135,20 @@ impl Cohort<'_> {
             let path = self.project.consensus_path(id, method);
             return Ok(path.is_file().then_some(path));
         }
-        let mut readings = finished(self.project, id)?;
+        if self.args.from.as_deref() == Some(ADJUDICATED) {
+            let adjudication = self.project.adjudication(id)?;
+            let done = adjudication.filter(|a| a.file.state == State::Done);
+            return Ok(done.and_then(|a| a.labels));
+        }
+        let mut readings = self.project.finished(id)?;
         if let Some(reader) = &self.args.from {
             readings.retain(|r| r.reader == *reader);
         }
         match readings.as_slice() {
             [] => Ok(None),
-            [only] => Ok(self.project.labels_of(id, only)),
+            [only] => Ok(only.labels.clone()),
             _ => Err(Refusal::Other(format!(
-                "{id}: has several finished readings; choose with --from majority, staple or a reader's name"
+                "{id}: has several finished readings; choose with --from majority, staple, adjudicated or a reader's name"
             ))),
         }
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use crate::cli::{ScanArgs, WorklistCommand};
 use crate::io::Labels;
-use crate::project::{CaseFile, Project, Reading, State};
+use crate::project::{CaseFile, Project, Reading};
 use crate::util::JobContext;
 
 use super::Refusal;
@@ -57,24 +57,16 @@ fn asked_cases(project: &Project, asked: Option<&[String]>) -> Result<Vec<String
     Ok(asked.to_vec())
 }
 
-/// The finished readings of a case.
-fn finished(project: &Project, id: &str) -> Result<Vec<Reading>, Refusal> {
-    let mut readings = project.readings(id)?;
-    readings.retain(|r| r.file.state == State::Done && r.file.labels.is_some());
-    Ok(readings)
-}
-
 /// A finished reading's labels.
 fn labels_of_reading(
-    project: &Project,
     id: &str,
     reading: &Reading,
     scan: &OpenedScan,
     ctx: &JobContext,
 ) -> Result<Labels, Refusal> {
-    let path = project.labels_of(id, reading).ok_or_else(|| {
+    let path = reading.labels.as_ref().ok_or_else(|| {
         let reader = &reading.reader;
         Refusal::Other(format!("{id}: {reader} has handed in no labels"))
     })?;
-    open_labels(&path, scan, ctx)
+    open_labels(path, scan, ctx)
 }

@@ -95,6 +95,8 @@ struct CaseRow {
     id: String,
     image: String,
     readings: Vec<ReadingRow>,
+    /// Of who decides between the readings; `null` where nobody began.
+    adjudication: Option<ReadingRow>,
 }
 
 #[derive(Serialize)]
@@ -116,6 +118,7 @@ pub(super) fn status(args: &WorklistStatusArgs) -> Result<(), Refusal> {
         let all = project.readings(&id)?;
         let done = all.iter().filter(|r| r.file.state == State::Done).count();
         status.complete += usize::from(done >= project.file.readers_per_case);
+        let all_readings = all.len();
         let seen = seen_by(args.reader.as_deref(), &project, all);
         for reading in &seen {
             let of_reader = status.readers.entry(reading.reader.clone()).or_default();
@@ -123,8 +126,12 @@ pub(super) fn status(args: &WorklistStatusArgs) -> Result<(), Refusal> {
         }
         if is_wanted(args.state, args.reader.as_deref(), &seen) {
             let image = project.case(&id)?.image;
+            let is_blind =
+                project.file.blinded && args.reader.is_some() && seen.len() < all_readings;
+            let adjudication = project.adjudication(&id)?.filter(|_| !is_blind);
             let readings = seen.into_iter().map(row).collect();
             status.cases.push(CaseRow {
+                adjudication: adjudication.map(row),
                 id,
                 image,
                 readings,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{WorklistNextArgs, WorklistSaveArgs};
-use crate::project::{LabelRule, Project, Saved, State, missing_labels};
+use crate::project::{LabelRule, Project, Role, Saved, State, missing_labels};
 
 use super::super::Refusal;
 use super::super::console::Console;
@@ -27,7 +27,7 @@ pub(super) fn next(args: &WorklistNextArgs) -> Result<(), Refusal> {
     let mut next = project.next(&args.reader)?;
     if let (true, Some((id, _))) = (args.start, &next.case) {
         if next.state == State::NotStarted {
-            project.start(id, &args.reader)?;
+            project.start(id, &args.reader, Role::Reader)?;
         }
         next.state = State::InProgress;
     }
@@ -108,7 +108,11 @@ pub(super) fn save(args: &WorklistSaveArgs) -> Result<(), Refusal> {
         model: args.model.clone(),
         prompts: args.prompts.clone(),
     };
-    project.save(&args.case, &args.reader, &saved)?;
+    let role = match args.adjudicate {
+        true => Role::Adjudicator,
+        false => Role::Reader,
+    };
+    project.save(&args.case, &args.reader, role, &saved)?;
     console.warnings(&warnings);
     let kept = Kept {
         case: &args.case,

@@ -10,7 +10,7 @@ use crate::volume::statistics::{Asked, csv, measure_all, quoted};
 
 use super::super::Refusal;
 use super::super::console::Console;
-use super::{finished, labels_of_reading, open_scan};
+use super::{labels_of_reading, open_scan};
 
 const READINGS: &str = "case,reader,state,seconds,note";
 const AUDIT: &str = "when,case,reader,what,program,model,prompts";
@@ -30,7 +30,7 @@ pub(super) fn write(
     for (n, id) in ids.iter().enumerate() {
         console.progress(n as f32 / ids.len() as f32, "measuring");
         let all = project.readings(id)?;
-        for reading in &all {
+        for reading in all.iter().chain(&project.adjudication(id)?) {
             let (reader, file) = (&reading.reader, &reading.file);
             let seconds = file.seconds.to_string();
             readings.push(line(&[id, reader, file.state.word(), &seconds, &file.note]));
@@ -64,7 +64,7 @@ pub(super) fn write(
 
 /// A line for each label of each finished reading.
 fn measured(project: &Project, id: &str, ctx: &JobContext) -> Result<Vec<String>, Refusal> {
-    let readings = finished(project, id)?;
+    let readings = project.finished(id)?;
     let mut lines = Vec::new();
     if readings.is_empty() {
         return Ok(lines);
@@ -75,7 +75,7 @@ fn measured(project: &Project, id: &str, ctx: &JobContext) -> Result<Vec<String>
         suv: None,
     };
     for reading in readings {
-        let labels = labels_of_reading(project, id, &reading, &scan, ctx)?;
+        let labels = labels_of_reading(id, &reading, &scan, ctx)?;
         let found = (&labels.layers, &labels.table);
         let rows = measure_all(&scan.image, found, &asked, |_| {});
         let of_reading = line(&[id, &reading.reader]);

@@ -1,19 +1,21 @@
 //! What the window does with a worklist.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::app::desktop::compare_flow::own_reading;
 use crate::app::desktop::file_flow::{Goal, Purpose};
 use crate::app::desktop::window::Window;
-use crate::app::desktop::worker::WorkEvent;
-use crate::project::{Entry, State, is_plain_name};
+use crate::project::{Entry, Role, State, is_plain_name};
 use crate::session::{LabelCommand, ScanCommand};
 use crate::ui::Severity;
 use crate::ui::model::{Worklist as Shown, WorklistRequest};
 use crate::ui::texts::{self, tr};
 
+use super::ahead::{Ahead, Organs};
 use super::read::{self, CaseRead, CaseSaved, CaseToSave, ProjectRead};
-use super::{Ahead, Open, Used, reader_of};
+use super::{Open, Used, reader_of};
 
 impl Window {
     pub(in crate::app::desktop) fn act_on_worklist(&mut self, request: WorklistRequest) {
@@ -54,6 +56,7 @@ impl Window {
                 reader: reader_of(&self.settings),
                 entries: read.entries,
                 current: None,
+                thumbnails: BTreeMap::new(),
             },
             current: None,
             ahead: Ahead::None,
@@ -73,11 +76,11 @@ impl Window {
         self.settings.reader = Some(name.clone());
         self.save_settings();
         self.close_case();
+        self.forget_ahead();
         let Some(open) = &mut self.worklist.open else {
             return;
         };
         open.shown.reader.clone_from(&name);
-        open.ahead = Ahead::None;
         let project = Arc::clone(&open.project);
         self.run(tr!("Listing the cases"), Purpose::Other, false, move |_| {
             read::list(&project, &name)
@@ -87,6 +90,7 @@ impl Window {
     /// Shows no worklist any more.
     pub(in crate::app::desktop) fn close_project(&mut self) {
         self.close_case();
+        self.forget_ahead();
         self.worklist.open = None;
     }
 
@@ -104,12 +108,15 @@ impl Window {
         };
         let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
         match std::mem::replace(&mut open.ahead, Ahead::None) {
-            Ahead::Read(read) if read.id == id => {
+            Ahead::Read(read, _) if read.id == id => {
                 self.run(tr!("Beginning the case"), Purpose::Open, false, move |_| {
                     read::begin_read(&project, read, &reader)
                 });
             }
-            _ => {
+            other => {
+                if let Ahead::Read(_, Organs::Asked(job)) = other {
+                    self.engine.cancel(job);
+                }
                 self.run(tr!("Opening the case"), Purpose::Open, true, move |ctx| {
                     read::begin(&project, &id, &reader, ctx)
                 });
@@ -119,19 +126,29 @@ impl Window {
 
     /// Makes a case the one that is worked on, and reads the one after it.
     pub(in crate::app::desktop) fn take_case(&mut self, read: CaseRead) {
+        if let Some(open) = &mut self.worklist.open {
+            open.keep_thumbnail_of(&read);
+        }
         let CaseRead {
             id,
+            role,
             scan,
             labels,
+            compared,
             warnings,
         } = read;
         let (path, first) = (labels.path.clone(), labels.table.labels().first().cloned());
         self.take_scan(*scan);
+        // What a case begins with is the project's to say; others' readings are not to be seen.
+        self.state.offers.close();
         self.apply(ScanCommand::OpenLabels(labels));
         if let Some(label) = first {
             self.apply(LabelCommand::Activate(label.value));
         }
         self.warn_of(&warnings);
+        if let Some(compared) = compared {
+            self.take_compared(*compared);
+        }
         let Some(open) = &mut self.worklist.open else {
             return;
         };
@@ -142,39 +159,30 @@ impl Window {
             }
             self.state.worklist.note.clone_from(&entry.note);
         }
-        open.begin(id, path);
+        open.begin(id, path, role);
         self.read_ahead();
     }
 
-    fn read_ahead(&mut self) {
-        let Some(open) = &mut self.worklist.open else {
+    /// Compares the own reading of the case that is open with those of others, as far as they may be seen.
+    pub(in crate::app::desktop) fn compare_readers(&mut self) {
+        let is_case = self.is_on_case();
+        let (Some(on), Some(case), Some(open)) =
+            (self.compared_on(), self.session.case(), &self.worklist.open)
+        else {
             return;
         };
-        let Some(id) = open.next_case().map(str::to_owned) else {
-            open.ahead = Ahead::None;
+        let Some(id) = open.shown.current.clone().filter(|_| is_case) else {
+            let text = tr!(
+                "No case of a worklist is open; File > Compare with labels... compares with a file"
+            );
+            self.state.messages.push(Severity::Info, text);
             return;
         };
         let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
-        open.ahead = Ahead::Reading;
-        self.worklist.ahead.submit(move |ctx| {
-            // What is wrong with it is told when the user comes to it.
-            read::read(&project, &id, &reader, ctx).ok().map(Box::new)
+        let own = own_reading(case, &reader);
+        self.run(tr!("Comparing readers"), Purpose::Other, true, move |ctx| {
+            read::compare(&project, &id, own, &on, ctx)
         });
-    }
-
-    /// Takes over a case that was read ahead.
-    pub(in crate::app::desktop) fn drain_read_ahead(&mut self) {
-        for event in self.worklist.ahead.drain() {
-            if let WorkEvent::Finished { outcome, .. } = event
-                && let Some(open) = &mut self.worklist.open
-                && matches!(open.ahead, Ahead::Reading)
-            {
-                open.ahead = match outcome.flatten() {
-                    Some(read) => Ahead::Read(read),
-                    None => Ahead::None,
-                };
-            }
-        }
     }
 
     /// Goes to the case after this one, or says that nothing is left.
@@ -219,13 +227,17 @@ impl Window {
         };
         if open.current.as_ref().is_none_or(|c| c.labels != labels) {
             let (project, reader) = (&open.project, &open.shown.reader);
-            let is_of = |e: &&Entry| project.labels_path(&e.id, reader) == labels;
+            let is_of = |e: &&Entry| {
+                let path = e.role.map(|role| project.labels_path(&e.id, reader, role));
+                path.is_some_and(|path| path == labels)
+            };
             let found = open.shown.entries.iter().find(is_of);
             let Some(entry) = found.cloned() else {
                 return false;
             };
             self.state.worklist.note = entry.note;
-            open.begin(entry.id, labels.to_path_buf());
+            let role = entry.role.unwrap_or(Role::Reader);
+            open.begin(entry.id, labels.to_path_buf(), role);
         }
         true
     }
@@ -260,6 +272,7 @@ impl Window {
         let save = CaseToSave {
             id: id.clone(),
             reader: open.shown.reader.clone(),
+            role: current.role,
             state,
             layers: match case.is_on_scan_grid() {
                 true => layers.clone(),

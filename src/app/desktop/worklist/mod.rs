@@ -1,15 +1,17 @@
 //! The worklist of an annotation project in the window: its cases are opened one after another, and saved under the
 //! reader's name.
 
+mod ahead;
 mod clock;
 mod flow;
 mod read;
+mod thumbnails;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::project::{Entry, Project, is_plain_name};
+use crate::project::{Entry, Project, Role, is_plain_name};
 use crate::session::settings::Settings;
 use crate::ui::model::Worklist as Shown;
 use crate::ui::texts::tr;
@@ -19,12 +21,16 @@ use super::worker::Worker;
 
 pub use read::{CaseRead, CaseSaved, ProjectRead};
 
+use ahead::{Ahead, FoundAhead, Organs};
 use clock::Clock;
+use thumbnails::Thumbnails;
 
 /// The project that is open in the window, if one is.
 pub struct Worklist {
     /// Reads the case that comes next while this one is worked on.
     ahead: Worker<Option<Box<CaseRead>>>,
+    found: FoundAhead,
+    thumbnails: Thumbnails,
     open: Option<Open>,
 }
 
@@ -40,6 +46,7 @@ struct Open {
 struct Current {
     /// The reader's label map of it.
     labels: PathBuf,
+    role: Role,
     clock: Clock,
     used: Used,
 }
@@ -51,16 +58,6 @@ struct Used {
     prompted: usize,
 }
 
-/// The case after this one.
-enum Ahead {
-    /// None is read.
-    None,
-    /// It is being read.
-    Reading,
-    /// It is there.
-    Read(Box<CaseRead>),
-}
-
 short_debug! {
     Worklist: |worklist| format_args!("a worklist, open: {}", worklist.open.is_some());
 }
@@ -70,9 +67,11 @@ impl Worklist {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn new(waker: impl Fn() + Send + Sync + 'static) -> std::io::Result<Self> {
+    pub fn new(waker: impl Fn() + Clone + Send + Sync + 'static) -> std::io::Result<Self> {
         Ok(Self {
-            ahead: Worker::start("next case", waker)?,
+            ahead: Worker::start("next case", waker.clone())?,
+            found: FoundAhead::new(),
+            thumbnails: Thumbnails::new(waker)?,
             open: None,
         })
     }
@@ -82,10 +81,13 @@ impl Worklist {
         self.open.as_ref().map(|open| &open.shown)
     }
 
-    /// Whether a case is being read ahead.
+    /// Whether a case is being read or looked at ahead, or a picture of one is made.
     pub fn is_reading(&self) -> bool {
-        let reading = |open: &Open| matches!(open.ahead, Ahead::Reading);
-        self.open.as_ref().is_some_and(reading)
+        let is_ahead = |open: &Open| {
+            let looks = matches!(open.ahead, Ahead::Read(_, Organs::Asked(_)));
+            looks || matches!(open.ahead, Ahead::Reading)
+        };
+        self.thumbnails.is_running() || self.open.as_ref().is_some_and(is_ahead)
     }
 
     /// The reader's label map of the case that is worked on.
@@ -129,10 +131,11 @@ impl Worklist {
 
 impl Open {
     /// From now on this case is worked on.
-    fn begin(&mut self, id: String, labels: PathBuf) {
+    fn begin(&mut self, id: String, labels: PathBuf, role: Role) {
         self.shown.current = Some(id);
         self.current = Some(Current {
             labels,
+            role,
             clock: Clock::default(),
             used: Used::default(),
         });

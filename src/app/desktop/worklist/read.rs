@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::app::desktop::compare_flow::{Compared, ComparedOn, compared};
 use crate::app::desktop::files::{self, FileOutcome};
 use crate::io::{self, LabelTarget, OpenOptions, Warning};
-use crate::project::{Entry, Project, ProjectError, Saved, State, missing_labels};
-use crate::session::{OpenedLabels, OpenedScan};
+use crate::project::{Entry, Project, ProjectError, Reading, Role, Saved, State, missing_labels};
+use crate::session::{ComparedReading, OpenedLabels, OpenedScan, agreed};
 use crate::ui::texts::tr;
 use crate::util::{JobContext, short_debug};
 use crate::volume::measurement::Measurement;
@@ -15,10 +16,14 @@ use crate::volume::{LabelLayers, LabelTable};
 pub struct CaseRead {
     /// Which case.
     pub id: String,
+    /// As what it is worked on.
+    pub role: Role,
     /// Its scan.
     pub scan: Box<OpenedScan>,
     /// The reader's labels; at first those that the project begins with, and one of each of its names.
     pub labels: Box<OpenedLabels>,
+    /// The readings between which an adjudicator decides.
+    pub compared: Option<Box<Compared>>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
 }
@@ -39,6 +44,8 @@ pub struct CaseToSave {
     pub id: String,
     /// By whom.
     pub reader: String,
+    /// As what.
+    pub role: Role,
     /// How far it is now; what is done has all labels that it must have.
     pub state: State,
     /// The labels on the scan's grid.
@@ -135,10 +142,10 @@ pub fn begin_read(project: &Project, read: Box<CaseRead>, reader: &str) -> FileO
 
 fn started(project: &Project, id: &str, reader: &str) -> Result<(), ProjectError> {
     let list = project.list_for(reader)?;
-    let is_new = |e: &Entry| e.id == id && e.state == State::NotStarted;
-    match list.iter().any(is_new) {
-        true => project.start(id, reader),
-        false => Ok(()),
+    let entry = list.iter().find(|e| e.id == id);
+    match entry.filter(|e| e.state == State::NotStarted) {
+        Some(entry) => project.start(id, reader, entry.role.unwrap_or(Role::Reader)),
+        None => Ok(()),
     }
 }
 
@@ -168,9 +175,16 @@ pub fn read(
         }
         other => return Err(other),
     };
-    let path = project.labels_path(id, reader);
+    let role = project.role_of(id, reader).map_err(|e| refused(&e))?;
+    let role = role.unwrap_or(Role::Reader);
+    let path = project.labels_path(id, reader, role);
+    let compared = match role {
+        Role::Reader => None,
+        Role::Adjudicator => Some(readings(project, id, &scan, ctx)?),
+    };
     let begun = path.exists().then(|| path.clone());
-    let begun = begun.or_else(|| case.labels.as_deref().map(|p| project.resolved(p)));
+    let to_begin = || case.labels.as_deref().map(|p| project.resolved(p));
+    let begun = begun.or_else(|| (role == Role::Reader).then(to_begin)?);
     let grid = *scan.image.grid();
     let (layers, mut table, mut warnings) = match begun {
         Some(begun) => {
@@ -179,7 +193,10 @@ pub fn read(
             let read = io::open_labels_of(&begun, Some(&target), ctx).map_err(files::refused)?;
             (read.layers, read.table, read.warnings)
         }
-        None => (LabelLayers::empty(grid), LabelTable::default(), Vec::new()),
+        None => match compared.as_ref().and_then(|c| agreed(&c.readings)) {
+            Some((labels, table)) => (labels.into(), table, Vec::new()),
+            None => (LabelLayers::empty(grid), LabelTable::default(), Vec::new()),
+        },
     };
     let measurements = files::measurements_beside(&path, &mut warnings);
     for name in project.label_names() {
@@ -191,6 +208,8 @@ pub fn read(
     }
     Ok(CaseRead {
         id: id.to_owned(),
+        role,
+        compared,
         scan,
         labels: Box::new(OpenedLabels {
             layers,
@@ -200,6 +219,64 @@ pub fn read(
         }),
         warnings,
     })
+}
+
+/// The finished readings between which an adjudicator decides.
+fn readings(
+    project: &Project,
+    id: &str,
+    scan: &OpenedScan,
+    ctx: &JobContext,
+) -> Result<Box<Compared>, FileOutcome> {
+    let finished = project.finished(id).map_err(|e| refused(&e))?;
+    let on = ComparedOn::scan(*scan.image.grid(), scan.info.provenance.clone());
+    let (readings, warnings) = read_all(&finished, &on, ctx)?;
+    match compared(None, readings, warnings, ctx) {
+        FileOutcome::Compared(compared) => Ok(compared),
+        other => Err(other),
+    }
+}
+
+/// Compares a reading with those of others: with the only other one, or all with each other.
+pub fn compare(
+    project: &Project,
+    id: &str,
+    own: ComparedReading,
+    on: &ComparedOn,
+    ctx: &JobContext,
+) -> FileOutcome {
+    let others = match project.finished_by_others(id, &own.name) {
+        Ok(others) => others,
+        Err(error) => return refused(&error),
+    };
+    match read_all(&others, on, ctx) {
+        Ok((readings, warnings)) if readings.len() == 1 => {
+            compared(Some(own), readings, warnings, ctx)
+        }
+        Ok((mut readings, warnings)) => {
+            readings.insert(0, own);
+            compared(None, readings, warnings, ctx)
+        }
+        Err(outcome) => outcome,
+    }
+}
+
+fn read_all(
+    finished: &[Reading],
+    on: &ComparedOn,
+    ctx: &JobContext,
+) -> Result<(Vec<ComparedReading>, Vec<Warning>), FileOutcome> {
+    let (mut readings, mut warnings) = (Vec::new(), Vec::new());
+    for reading in finished {
+        let Some(path) = &reading.labels else {
+            continue;
+        };
+        let read = on.read(path, reading.reader.clone(), ctx);
+        let (read, told) = read.map_err(files::refused)?;
+        readings.push(read);
+        warnings.extend(told);
+    }
+    Ok((readings, warnings))
 }
 
 /// Keeps what a reader made of a case. Where labels are missing, it is not done.
@@ -222,11 +299,13 @@ pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
         model: save.model.clone(),
         prompts: save.prompts.clone(),
     };
-    let path = project.labels_path(&save.id, &save.reader);
-    let kept = project.save(&save.id, &save.reader, &saved).and_then(|()| {
-        io::save_measurements(&path, &save.measurements)?;
-        project.list_for(&save.reader)
-    });
+    let path = project.labels_path(&save.id, &save.reader, save.role);
+    let kept = project
+        .save(&save.id, &save.reader, save.role, &saved)
+        .and_then(|()| {
+            io::save_measurements(&path, &save.measurements)?;
+            project.list_for(&save.reader)
+        });
     match kept {
         Ok(entries) => FileOutcome::CaseSaved(Box::new(CaseSaved {
             path,

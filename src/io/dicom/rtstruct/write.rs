@@ -184,7 +184,7 @@ fn verify(
         grid: *layers.grid(),
         source: Some(source),
     };
-    let read = super::super::labels::open(file, Some(&target), &JobContext::silent());
+    let read = super::super::labels::open(file, None, Some(&target), &JobContext::silent());
     let read = read.map_err(|e| e.to_string())?;
     let numbered: Vec<(&Label, u16)> = table.labels().iter().map(|l| (l, l.value)).collect();
     match is_same((&read.layers, &read.table), layers, &numbered) {

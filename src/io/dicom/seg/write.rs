@@ -504,7 +504,7 @@ fn verify(file: &Path, written: &Written, segments: &[Segment]) -> Result<(), St
         grid: *written.layers.grid(),
         source: Some(written.source),
     };
-    let read = super::super::labels::open(file, Some(&target), &JobContext::silent());
+    let read = super::super::labels::open(file, None, Some(&target), &JobContext::silent());
     let read = read.map_err(|e| e.to_string())?;
     if !read.warnings.is_empty() {
         return Err("its slices lie elsewhere".into());
