@@ -111,12 +111,6 @@ impl Grid {
         VoxelPoint(p.0.clamp(DVec3::splat(-WITHIN), last + WITHIN))
     }
 
-    /// The middle of the volume.
-    pub fn middle(&self) -> WorldPoint {
-        let last = DVec3::from_array(self.dims.map(|n| n as f64 - 1.0));
-        self.world_from_voxel(VoxelPoint(last / 2.0))
-    }
-
     /// Position of a voxel coordinate in the world.
     pub fn world_from_voxel(&self, p: VoxelPoint) -> WorldPoint {
         self.affine.world_from_voxel(p)

@@ -4,7 +4,7 @@ use egui::{Context, Key, Modifiers};
 
 use super::input::{Action, pressed_actions};
 use super::layout::Layout;
-use super::model::{UiModel, UiRequest};
+use super::model::UiRequest;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
