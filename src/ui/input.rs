@@ -14,7 +14,6 @@ use super::layout::{LAYOUTS, Layout, LayoutId};
 use super::texts;
 use super::tools::{TOOLS, Tool};
 
-
 /// What a drag over a view does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DragIntent {
