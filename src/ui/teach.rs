@@ -162,7 +162,7 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
 fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequest> {
     let prompts = tr!("answers to clicks and boxes");
     Grid::new("lesson").num_columns(2).show(ui, |ui| {
-        let label = ui.label(tr!("Teach"));
+        let label = ui.label(tr!("What to learn"));
         ComboBox::from_id_salt("taught structure")
             .width(FIELD_WIDTH)
             .selected_text(form.structure.as_deref().unwrap_or(prompts))

@@ -279,6 +279,38 @@ fn readers_are_compared_as_numpy_does_it() {
 }
 
 #[test]
+fn a_third_reader_decides_between_two() {
+    let folder = project(2);
+    let at = folder.path();
+    let decide = "save study.toml a --reader dan --adjudicate --labels r2.nii.gz";
+    json(at, "save study.toml a --reader ann --labels r0.nii.gz");
+    assert_refused(&run(at, decide), "fewer than two readings are finished");
+    json(at, "save study.toml a --reader bob --labels r1.nii.gz");
+    let own = "save study.toml a --reader ann --adjudicate --labels r0.nii.gz";
+    assert_refused(&run(at, own), "ann has read it");
+    json(at, decide);
+    let second = "save study.toml a --reader eve --adjudicate --labels r2.nii.gz";
+    assert_refused(&run(at, second), "has its 1");
+
+    let status = json(at, "status study.toml");
+    let case = &status["cases"][0];
+    assert_eq!(case["readings"].as_array().unwrap().len(), 2);
+    assert_eq!(case["adjudication"]["reader"], "dan");
+    assert_eq!(status["cases"][1]["adjudication"], Value::Null);
+    // Who decides is no third reader of the case: the readings and their consensus stay those of two.
+    let pairs = json(at, "compare study.toml")["pairs"].clone();
+    assert_eq!(pairs.as_array().unwrap().len(), 2, "one pair of two labels");
+
+    json(at, "export study.toml -o nn --as nnunet --from adjudicated");
+    let (map, ..) = open_labels(&at.join("nn/labelsTr/a.nii.gz"), &JobContext::silent()).unwrap();
+    assert_eq!(map.counts(), balls()[2].counts());
+    json(at, "export study.toml -o tables --as csv");
+    let audit = fs::read_to_string(at.join("tables/audit.csv")).unwrap();
+    let told = audit.lines().find(|line| line.contains(",dan,"));
+    assert!(told.unwrap().contains("adjudicated"), "{audit}");
+}
+
+#[test]
 fn staple_weighs_readers_as_simpleitk_does() {
     let readings: Vec<(LabelLayers, LabelTable)> = balls()
         .into_iter()

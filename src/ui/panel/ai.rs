@@ -3,7 +3,7 @@
 use egui::{Button, Color32, ComboBox, Label as Text, RichText, Sense, Ui, vec2};
 
 use crate::models::ModelCard;
-use crate::session::Case;
+use crate::session::{Case, ToolCommand};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
@@ -11,6 +11,8 @@ use crate::ui::texts::{self, tr};
 use crate::ui::tools::Tool;
 use crate::volume::{Modality, title_of};
 
+/// Room beside the button for organs: whether prompts wait, and the button that has them answered, in points.
+const ASKING_WIDTH: f32 = 112.0;
 /// Height of the line that says which label receives, in points.
 const RECEIVER_HEIGHT: f32 = 20.0;
 
@@ -29,15 +31,45 @@ pub fn show(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec
             keys = super::keys_text(ui, Action::SegmentOrgans)
         )
     });
-    ui.add_enabled_ui(automatic && idle, |ui| {
-        let size = vec2(ui.available_width(), 28.0);
-        if ui.add_sized(size, button).on_hover_text(hint).clicked() {
-            out.push(UiRequest::Action(Action::SegmentOrgans));
-        }
+    ui.horizontal(|ui| {
+        let size = vec2(ui.available_width() - ASKING_WIDTH, 28.0);
+        ui.add_enabled_ui(automatic && idle, |ui| {
+            if ui.add_sized(size, button).on_hover_text(hint).clicked() {
+                out.push(UiRequest::Action(Action::SegmentOrgans));
+            }
+        });
+        asking(ui, model, out);
     });
     if let Some(case) = case {
         super::reserved(ui, RECEIVER_HEIGHT, |ui| receiver(ui, model, case));
         super::review::show(ui, model, case, state, out);
+    }
+}
+
+/// Whether prompts are answered one by one, and the button that has them answered otherwise.
+fn asking(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let mut by_hand = model.session.tools().asks_by_hand;
+    let keys = super::keys_text(ui, Action::ToggleAskByHand);
+    let hint = tr!(
+        "Several prompts before the model is asked: when you press Run, not at each of them  ({keys})",
+        keys
+    );
+    let response = ui.checkbox(&mut by_hand, tr!("Wait"));
+    if response.on_hover_text(hint).changed() {
+        out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
+    }
+    let keys = super::keys_text(ui, Action::AskModel);
+    let hint = tr!(
+        "Ask the model for the target of the prompts  ({keys})",
+        keys
+    );
+    let waits = model.session.case().is_some_and(Case::awaits_an_answer);
+    let button = ui
+        .add_enabled(by_hand && waits, Button::new(tr!("Run")))
+        .on_hover_text(hint)
+        .on_disabled_hover_text(tr!("Where prompts wait to be answered"));
+    if button.clicked() {
+        out.push(UiRequest::Action(Action::AskModel));
     }
 }
 

@@ -102,7 +102,6 @@ pub fn show(
             uncertainty(ui, model, case, out);
             take_from_others(ui, model, out);
         });
-        ui.horizontal(|ui| ask(ui, model, case, out));
     });
 }
 
@@ -372,35 +371,6 @@ fn uncertainty(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRe
         .on_disabled_hover_text(tr!("For a proposal of a model that can tell where it is unsure"));
     if response.changed() {
         out.push(UiRequest::command(ViewCommand::UncertaintyShown(shown)));
-    }
-}
-
-/// Whether prompts are answered one by one, and the button that has them answered otherwise.
-fn ask(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
-    let mut by_hand = model.session.tools().asks_by_hand;
-    let keys = super::keys_text(ui, Action::ToggleAskByHand);
-    let hint = tr!(
-        "The model is asked when you say so, not at each prompt  ({keys})",
-        keys
-    );
-    let response = ui
-        .checkbox(&mut by_hand, tr!("Wait for several prompts"))
-        .on_hover_text(hint);
-    if response.changed() {
-        out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
-    }
-    let keys = super::keys_text(ui, Action::AskModel);
-    let hint = tr!(
-        "Ask the model for the target of the prompts  ({keys})",
-        keys
-    );
-    let waits = by_hand && case.awaits_an_answer();
-    let button = ui
-        .add_enabled(waits, Button::new(tr!("Run")))
-        .on_hover_text(hint)
-        .on_disabled_hover_text(tr!("Where prompts wait to be answered"));
-    if button.clicked() {
-        out.push(UiRequest::Action(Action::AskModel));
     }
 }
 

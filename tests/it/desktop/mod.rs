@@ -9,6 +9,7 @@ mod layers;
 mod losses;
 mod measuring;
 mod models;
+mod offers;
 mod own_grids;
 mod panel;
 mod panes;

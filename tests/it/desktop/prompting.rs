@@ -1,6 +1,8 @@
 //! Scribbles, lassos, prompts that wait, the next lesion by a key, and the preview of clicks in the real window.
 
 use eframe::egui::{Key, Modifiers, PointerButton, Pos2};
+use glam::DVec3;
+use prosector::geometry::{Plane, VoxelPoint};
 use prosector::prompt::{DrawingKind, Polarity};
 use prosector::session::{Proposed, ToolId};
 
@@ -145,7 +147,7 @@ fn a_locked_label_takes_no_scribble_and_no_lasso() {
 #[test]
 fn several_prompts_wait_until_run_is_pressed() {
     let (mut bench, _folder) = phantom();
-    bench.press("Wait for several prompts");
+    bench.press("Wait");
     assert!(bench.session().tools().asks_by_hand);
     bench.press("Click");
     bench.left_click(bench.point("Axial", 0.45, 0.5));
@@ -169,12 +171,14 @@ fn several_prompts_wait_until_run_is_pressed() {
 fn several_lesions_in_a_row_with_one_key_leave_each_other_alone() {
     let (mut bench, _folder) = phantom();
     bench.press("Click");
-    let places = [(0.45, 0.5), (0.49, 0.5), (0.53, 0.5)];
-    for (n, (x, y)) in places.into_iter().enumerate() {
+    let middle = bench.case().grid().dims.map(|n| (n / 2) as f64);
+    for n in 0..3 {
         if n > 0 {
             bench.key(Modifiers::NONE, Key::N);
         }
-        bench.left_click(bench.point("Axial", x, y));
+        // Balls that overlap, of which no middle lies in another.
+        let place = DVec3::new(middle[0] + 8.0 * f64::from(n), middle[1], middle[2]);
+        bench.left_click(bench.pos(Plane::Axial, VoxelPoint(place)));
         let gain = bench.case().gain().expect("a proposal stands");
         assert_eq!(gain.left, 0, "nothing of the lesions before is proposed");
     }

@@ -84,10 +84,10 @@ fn the_size_shown_is_what_accepting_gives() {
     bench.press("Segment organs");
     bench.press("Accept all");
     bench.press("Click");
-    // Beside the middle of the first organ: the two balls overlap.
+    // Into the first organ, beside its middle: a prompt that points into a label may be of something in it.
     let middle = bench.case().grid().dims.map(|n| (n / 2) as f64);
     let beside =
-        prosector::geometry::VoxelPoint(glam::DVec3::new(middle[0] + 8.0, middle[1], middle[2]));
+        prosector::geometry::VoxelPoint(glam::DVec3::new(middle[0] + 4.0, middle[1], middle[2]));
     bench.left_click(bench.pos(prosector::geometry::Plane::Axial, beside));
     let case = bench.case();
     let (gain, proposed) = (

@@ -5,10 +5,10 @@ use std::path::Path;
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable as _;
 use prosector::geometry::Affine;
-use prosector::io::save_image;
+use prosector::io::{save_image, save_labels};
 use prosector::project::{Method, Project, State};
 use prosector::session::settings::Settings;
-use prosector::volume::{Grid, ImageVolume, Modality, Rescale, VoxelData};
+use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,8 +19,12 @@ use super::bench::Bench;
 const CASES: [&str; 3] = ["a", "b", "c"];
 
 fn scan(shift: usize) -> ImageVolume {
+    scan_from(0, shift)
+}
+
+fn scan_from(lowest: i16, shift: usize) -> ImageVolume {
     let grid = Grid::new([40, 44, 30], Affine::from_spacing([1.0; 3], [0.0; 3]));
-    let value = |n: usize| ((n + shift) % 997) as i16;
+    let value = |n: usize| ((n + shift) % 997) as i16 + lowest;
     let voxels = VoxelData::I16((0..grid.len()).map(value).collect());
     ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Ct)
 }
@@ -200,6 +204,135 @@ fn recovered_work_goes_back_to_its_case() {
     bench.key(Modifiers::COMMAND, Key::S);
     assert!(!bench.session().is_dirty(), "{:?}", bench.messages());
     assert_eq!(state(&folder, "a", "ann"), (State::InProgress, true));
+}
+
+/// As [`project`], of two cases whose scans have no labels yet, for the toy's structures.
+fn project_of_organs() -> TempDir {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let at = folder.path();
+    for (n, case) in CASES.iter().enumerate().take(2) {
+        // With the air that tells CT.
+        let image = scan_from(-600, n);
+        save_image(&at.join(format!("{case}.nii.gz")), &image).expect("it can be written");
+    }
+    worklist(at, "new study.toml --label spinal_cord --label tumour?");
+    worklist(at, "add study.toml .");
+    known_as(at, "ann");
+    folder
+}
+
+#[test]
+fn organs_of_the_next_case_are_found_while_this_one_is_open() {
+    let folder = project_of_organs();
+    let mut bench = open(&folder);
+    bench.press("Next case");
+    assert!(title(&bench).starts_with('a'));
+    assert!(bench.case().proposal().is_none(), "nobody asked");
+    bench.press("Case b, not started");
+    assert!(title(&bench).starts_with('b'), "{:?}", bench.messages());
+    let proposal = bench.case().proposal().expect("found ahead");
+    assert!(proposal.mask().is_none(), "of structures");
+    assert_eq!(labelled(&bench), 0, "proposed, not drawn");
+    bench.picture("found_ahead");
+    bench.key(Modifiers::NONE, Key::Enter);
+    let cord = bench.case().table().by_name("spinal_cord").expect("named");
+    assert!(bench.case().voxel_count(cord.value) > 100);
+}
+
+#[test]
+fn the_model_leaves_cases_alone_that_want_nothing_it_knows() {
+    let folder = project("ann");
+    let mut bench = open(&folder);
+    bench.press("Next case");
+    bench.press("Case b, not started");
+    assert!(bench.case().proposal().is_none());
+}
+
+/// Greys of the small picture in a line of the list; none where no adapter draws.
+fn greys(bench: &mut Bench, line: &str) -> Option<usize> {
+    let row = bench.rect(line);
+    let picture = bench.harness.render().ok()?;
+    let (left, top) = (row.left() as u32 + 22, row.center().y as u32 - 14);
+    let pixels = (0..30).flat_map(|x| (0..28).map(move |y| (left + x, top + y)));
+    let seen: std::collections::BTreeSet<[u8; 3]> = pixels
+        .map(|(x, y)| picture.get_pixel(x, y).0)
+        .map(|[r, g, b, _]| [r, g, b])
+        .collect();
+    Some(seen.iter().filter(|[r, g, b]| r == g && g == b).count())
+}
+
+#[test]
+fn cases_have_small_pictures_and_are_found_by_note_and_order() {
+    let folder = project("ann");
+    let at = folder.path();
+    worklist(
+        at,
+        "save study.toml b --reader ann --state flagged --note motion --seconds 90",
+    );
+    let mut bench = open(&folder);
+    bench.picture("thumbnails");
+    if let Some(greys) = greys(&mut bench, "Case c, not started") {
+        assert!(greys > 10, "{greys}");
+    }
+    let below = |bench: &Bench, a: &str, b: &str| bench.rect(a).top() < bench.rect(b).top();
+    assert!(below(&bench, "Case a, not started", "Case b, flagged"));
+    bench.press("Order of cases");
+    bench.press("By time spent");
+    assert!(below(&bench, "Case b, flagged", "Case a, not started"));
+    bench.press_field("Find a case");
+    bench.type_text("MOTION");
+    assert!(bench.shows("Case b, flagged") && !bench.shows("Case a,"));
+}
+
+#[test]
+fn a_third_reader_decides_where_two_differ() {
+    let folder = project("ann");
+    let at = folder.path();
+    for (reader, offsets) in [("ann", 20_000..20_030), ("bob", 20_010..20_020)] {
+        let mut map = LabelMap::empty(*scan(0).grid());
+        map.voxels[offsets].fill(1);
+        let mut table = LabelTable::default();
+        table.add(1, "tumour");
+        let file = at.join("data").join(format!("{reader}.seg.nrrd"));
+        save_labels(&file, &map, &table).expect("it can be written");
+        if reader == "bob" {
+            // Blinded: bob sees nothing of ann's before his own is done.
+            known_as(at, reader);
+            let mut bench = open(&folder);
+            bench.press("Case a, not started");
+            bench.press("Compare readers");
+            let told = bench.messages().join("\n");
+            assert!(told.contains("blinded"), "{told}");
+            assert!(bench.case().comparison().is_none());
+            bench.close();
+        }
+        let file = format!("data/{reader}.seg.nrrd");
+        let save = format!("save study.toml a --reader {reader} --labels {file}");
+        worklist(at, &save);
+    }
+    known_as(at, "dan");
+    let mut bench = open(&folder);
+    bench.press("Case a, to adjudicate");
+    let comparison = bench.case().comparison().expect("shown at once");
+    assert_eq!(comparison.readings().len(), 2);
+    let dice = comparison.measured()[0].agreement.dice;
+    assert!((dice - 0.5).abs() < 1e-12, "{dice}");
+    assert_eq!(labelled(&bench), 10, "what both have");
+    bench.key(Modifiers::SHIFT, Key::N);
+    assert!(bench.shows("Disagreement 1 of 2"), "{:?}", bench.texts());
+    bench.picture("adjudication");
+    bench.press("Take ann here");
+    assert_eq!(labelled(&bench), 20);
+    bench.press("Case done, next");
+    let project = Project::open(&at.join("study.toml")).expect("it is a project");
+    let decided = project.adjudication("a").expect("it can be read");
+    let decided = decided.expect("it is kept");
+    assert_eq!(
+        (decided.reader.as_str(), decided.file.state),
+        ("dan", State::Done)
+    );
+    assert_eq!(project.readings("a").expect("they can be read").len(), 2);
+    assert!(bench.shows("Case a, adjudicated"), "{:?}", bench.texts());
 }
 
 /// Thirty cases of shared data, whose labels are known, by two readers, to the audit table and the consensus. The window

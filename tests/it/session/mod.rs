@@ -1,5 +1,6 @@
 //! The application's state, driven by commands only.
 
+mod compare;
 mod drawings;
 mod editing;
 mod files;
