@@ -88,7 +88,9 @@ pub fn show(
                 state.messages.push(Severity::Warning, text);
             }
             other => {
-                out.extend(actions::command_of(other, model.session, state).map(UiRequest::Command))
+                out.extend(
+                    actions::command_of(other, model.session, state).map(UiRequest::Command),
+                );
             }
         }
     }
