@@ -103,6 +103,14 @@ impl Grid {
         self.world_from_voxel(VoxelPoint(half.into()))
     }
 
+    /// The voxel position nearest to another that is in a voxel of the grid.
+    pub fn clamped(&self, p: VoxelPoint) -> VoxelPoint {
+        /// From a voxel's centre: short of the border, so that it is nearest to this voxel whatever rounds.
+        const WITHIN: f64 = 0.5 - 1e-6;
+        let last = DVec3::from_array(self.dims.map(|n| n as f64 - 1.0));
+        VoxelPoint(p.0.clamp(DVec3::splat(-WITHIN), last + WITHIN))
+    }
+
     /// Position of a voxel coordinate in the world.
     pub fn world_from_voxel(&self, p: VoxelPoint) -> WorldPoint {
         self.affine.world_from_voxel(p)

@@ -16,6 +16,7 @@ mod plane;
 mod rigid;
 mod slice_plane;
 mod space;
+mod tilt;
 
 pub use affine::{Affine, SingularAffine};
 pub use grid::Grid;
@@ -25,3 +26,4 @@ pub use plane::{Convention, Plane};
 pub use rigid::RigidTransform;
 pub use slice_plane::SliceView;
 pub use space::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
+pub use tilt::Tilt;

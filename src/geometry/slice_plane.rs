@@ -4,12 +4,15 @@
 //! voxel slice and editing is exact, on oblique grids too. Within the plane the picture is true to the
 //! millimetre in both directions: anisotropic voxels are stretched, sheared slices are drawn sheared.
 //!
+//! A view may be tilted ([`SliceView::tilted`]): then its pixels lie between the voxels of many slices, and what is said
+//! here of voxel slices holds for views that are not.
+//!
 //! Pixel coordinates are continuous, `x` to the right and `y` down, from the view's top left corner; the
 //! centre of pixel `(0, 0)` is at `(0.5, 0.5)`, and the view's centre at `(width / 2, height / 2)`.
 
 use glam::{DMat2, DVec2, DVec3};
 
-use super::{Axis, Convention, Grid, Orientation, Plane, VoxelIndex, VoxelPoint, WorldPoint};
+use super::{Axis, Convention, Grid, Orientation, Plane, Tilt, VoxelIndex, VoxelPoint, WorldPoint};
 
 /// How one view shows one voxel slice. Small and cheap: make a new one for every change.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +24,8 @@ pub struct SliceView {
     mm_per_pixel: f64,
     size: [u32; 2],
     frame: Frame,
+    tilt: Tilt,
+    is_tilted: bool,
 }
 
 /// The voxel axes of a view and the screen's directions in the world.
@@ -34,6 +39,11 @@ struct Frame {
 }
 
 impl Frame {
+    /// The unit vector that points into the screen.
+    fn normal_mm(&self) -> DVec3 {
+        self.right_mm.cross(self.down_mm)
+    }
+
     fn new(grid: &Grid, plane: Plane, convention: Convention) -> Self {
         let orientation = Orientation::of(&grid.affine);
         let [right, down] = plane.right_and_down(convention);
@@ -68,6 +78,20 @@ impl Frame {
     }
 }
 
+/// The letters of a direction: of the axes that it is nearer to than to being across them, the nearest first.
+fn letters_of(direction: DVec3) -> String {
+    /// The sine of 22.5 degrees: nearer to an axis than to the diagonal.
+    const LEAST: f64 = 0.383;
+    let mut axes = [0, 1, 2];
+    axes.sort_by(|&a, &b| direction[b].abs().total_cmp(&direction[a].abs()));
+    let named = axes.into_iter().filter(|&d| direction[d].abs() >= LEAST);
+    let letter = |d: usize| match direction[d] > 0.0 {
+        true => ['R', 'A', 'S'][d],
+        false => ['L', 'P', 'I'][d],
+    };
+    named.map(letter).collect()
+}
+
 impl SliceView {
     /// The view of the voxel slice nearest to `center`, with `center` (moved onto that slice) in the middle.
     ///
@@ -88,6 +112,8 @@ impl SliceView {
             mm_per_pixel: mm_per_pixel.clamp(1e-6, 1e6),
             size: [width.max(1), height.max(1)],
             frame: Frame::new(grid, plane, convention),
+            tilt: Tilt::default(),
+            is_tilted: false,
         };
         view.on_slice(view.center.nearest().0[view.frame.normal])
     }
@@ -127,6 +153,96 @@ impl SliceView {
             mm_per_pixel,
             [width, height],
         )
+    }
+
+    /// The view with all planes turned about a voxel position: through it where this turns the view's plane, and as it is
+    /// where it does not. The picture stays as upright as it can.
+    pub fn tilted(mut self, tilt: Tilt, about: VoxelPoint) -> Self {
+        self.tilt = tilt;
+        let straight = self.frame.normal_mm();
+        self.is_tilted = tilt.moves(straight);
+        if !self.is_tilted {
+            return self;
+        }
+        let normal = tilt.normal(straight);
+        let in_plane = |v: DVec3| v - normal * v.dot(normal);
+        let (right, down) = (in_plane(self.frame.right_mm), in_plane(self.frame.down_mm));
+        if down.length_squared() >= right.length_squared() {
+            self.frame.down_mm = down.normalize();
+            self.frame.right_mm = self.frame.down_mm.cross(normal);
+        } else {
+            self.frame.right_mm = right.normalize();
+            self.frame.down_mm = normal.cross(self.frame.right_mm);
+        }
+        let center = self.grid.world_from_voxel(self.center).0;
+        let about = self.grid.world_from_voxel(about).0;
+        let onto = center + normal * (about - center).dot(normal);
+        self.center = self.grid.voxel_from_world(WorldPoint(onto));
+        self
+    }
+
+    /// Whether the plane is no voxel plane.
+    pub fn is_tilted(&self) -> bool {
+        self.is_tilted
+    }
+
+    /// How the planes are turned.
+    pub fn tilt(&self) -> Tilt {
+        self.tilt
+    }
+
+    /// The unit vector in the world that points into the screen.
+    pub fn normal_mm(&self) -> DVec3 {
+        self.frame.normal_mm()
+    }
+
+    /// The angle between the plane and the voxel plane that it is without its turn, in degrees.
+    pub fn tilt_deg(&self) -> f64 {
+        let straight = Frame::new(&self.grid, self.plane, self.convention).normal_mm();
+        straight.angle_between(self.normal_mm()).to_degrees()
+    }
+
+    /// How far a place lies beyond the plane, in mm.
+    pub fn distance_mm(&self, place: WorldPoint) -> f64 {
+        (place.0 - self.center().0).dot(self.normal_mm())
+    }
+
+    /// Where the two other planes cut this one: unit steps on the screen, right and down.
+    pub fn traces(&self) -> [DVec2; 2] {
+        let others = Plane::ALL.into_iter().filter(|other| *other != self.plane);
+        let mut traces = others.map(|other| {
+            let straight = Frame::new(&self.grid, other, self.convention).normal_mm();
+            let along = self.normal_mm().cross(self.tilt.normal(straight));
+            DVec2::new(
+                along.dot(self.frame.right_mm),
+                along.dot(self.frame.down_mm),
+            )
+            .normalize_or(DVec2::X)
+        });
+        std::array::from_fn(|_| traces.next().unwrap_or(DVec2::X))
+    }
+
+    /// The place on the plane that is nearest to another, in mm.
+    pub fn onto(&self, place: VoxelPoint) -> VoxelPoint {
+        let place = self.grid.world_from_voxel(place);
+        let onto = place.0 - self.normal_mm() * self.distance_mm(place);
+        self.grid.voxel_from_world(WorldPoint(onto))
+    }
+
+    /// The view with a place, brought onto its plane, in the middle.
+    pub fn centered_on(mut self, place: WorldPoint) -> Self {
+        self.center = self.onto(self.grid.voxel_from_world(place));
+        self
+    }
+
+    /// The place that many steps off a tilted plane, towards the patient's head, front or right, clamped into the volume. A
+    /// step is a voxel along the axis that the normal is nearest to.
+    pub fn stepped_off(&self, from: VoxelPoint, steps: i64) -> VoxelPoint {
+        let normal = self.grid.affine.inverse().matrix3 * self.normal_mm();
+        let longest = normal.abs().max_element();
+        let towards = normal[self.frame.normal].signum() * self.step_sign() as f64;
+        let step = normal / longest * towards;
+        self.grid.clamped(VoxelPoint(from.0 + step * steps as f64))
     }
 
     /// The grid that is looked at.
@@ -192,10 +308,14 @@ impl SliceView {
         [right.opposite(), right, down.opposite(), down]
     }
 
-    /// The letters at the left, right, top and bottom border; with a question mark where nothing says how the patient
-    /// lies in the voxels.
+    /// The letters at the left, right, top and bottom border, of a tilted view perhaps several, the truest first; with a
+    /// question mark where nothing says how the patient lies in the voxels.
     pub fn border_texts(&self) -> [String; 4] {
         let doubt = if self.grid.sides_assumed { "?" } else { "" };
+        if self.is_tilted {
+            let (right, down) = (self.frame.right_mm, self.frame.down_mm);
+            return [-right, right, -down, down].map(|v| format!("{}{doubt}", letters_of(v)));
+        }
         self.letters()
             .map(|axis| format!("{}{doubt}", axis.letter()))
     }
@@ -244,7 +364,9 @@ impl SliceView {
         let voxel_per_mm = self.grid.affine.inverse().matrix3;
         let step = |direction: DVec3| {
             let mut step = voxel_per_mm * (direction * self.mm_per_pixel);
-            step[self.frame.normal] = 0.0;
+            if !self.is_tilted {
+                step[self.frame.normal] = 0.0;
+            }
             step
         };
         let (dx, dy) = (step(self.frame.right_mm), step(self.frame.down_mm));
@@ -270,6 +392,12 @@ impl SliceView {
 
     /// The pixel position of a voxel position; one on another slice is brought here along the voxel axis.
     pub fn pixel_from_voxel(&self, p: VoxelPoint) -> (f64, f64) {
+        if self.is_tilted {
+            let off = (self.grid.world_from_voxel(p).0 - self.center().0) / self.mm_per_pixel;
+            let [width, height] = self.size.map(f64::from);
+            let (right, down) = (self.frame.right_mm, self.frame.down_mm);
+            return (off.dot(right) + width / 2.0, off.dot(down) + height / 2.0);
+        }
         let [origin, dx, dy] = self.voxel_from_pixel_columns();
         let flat = |v: DVec3| DVec2::new(v[self.frame.across], v[self.frame.down]);
         let steps = DMat2::from_cols(flat(dx), flat(dy));

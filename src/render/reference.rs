@@ -33,7 +33,8 @@ const RING: [Vec2; 8] = [
     Vec2::new(-0.7, -0.7),
 ];
 
-/// The picture of one view, gamma-encoded and opaque. The view's grid must be the scan's.
+/// The picture of one view, gamma-encoded and opaque. The view's grid must be the scan's. Tilted views, which the device
+/// does not draw, are drawn by this alone.
 pub fn draw(view: &SliceView, scene: &Scene<'_>, style: &SliceStyle) -> RgbaImage {
     with_voxels!(scene.image.voxels(), v => draw_typed(v, view, scene, style))
 }
@@ -46,6 +47,7 @@ fn draw_typed<T: StoredValue>(
 ) -> RgbaImage {
     let twin = Twin {
         uniforms: SliceUniforms::new(view, scene, style),
+        is_tilted: view.is_tilted(),
         interpolation: style.interpolation,
         voxels,
         colours: scene.image.colours(),
@@ -76,6 +78,8 @@ fn draw_typed<T: StoredValue>(
 
 struct Twin<'a, T> {
     uniforms: SliceUniforms,
+    /// Pixels lie between slices.
+    is_tilted: bool,
     interpolation: Interpolation,
     voxels: &'a [T],
     colours: Option<&'a [Rgb]>,
@@ -184,8 +188,17 @@ impl<T: StoredValue> Twin<'_, T> {
     fn interpolated(&self, voxel: Vec3) -> Vec3 {
         let base = voxel.floor().as_ivec3();
         let part = voxel - voxel.floor();
+        if self.is_tilted {
+            let in_slice = |base: IVec3| self.between(base, part, IVec3::X, IVec3::Y);
+            return in_slice(base).lerp(in_slice(base + IVec3::Z), part.z);
+        }
         let across = ivec3(self.uniforms.axis_across);
         let down = ivec3(self.uniforms.axis_down);
+        self.between(base, part, across, down)
+    }
+
+    /// Between four voxels of a slice.
+    fn between(&self, base: IVec3, part: Vec3, across: IVec3, down: IVec3) -> Vec3 {
         let u = part.dot(across.as_vec3());
         let v = part.dot(down.as_vec3());
         let mix = |a: Vec3, b: Vec3, t: f32| a * (1.0 - t) + b * t;

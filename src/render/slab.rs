@@ -76,7 +76,8 @@ impl SlabSlices {
     /// The slices that a view takes in on a scan; `None` where it is one alone. Where stored values fall as those of the scan
     /// rise, the largest is the smallest that is stored.
     pub fn of(slab: Option<Slab>, view: &SliceView, image: &ImageVolume) -> Option<Self> {
-        let slab = slab?;
+        // Between voxel slices there are none to be taken together.
+        let slab = slab.filter(|_| !view.is_tilted())?;
         let (first, last) = slab.slices(view).into_inner();
         let falls = image.colours().is_none() && image.rescale().slope < 0.0;
         let projection = match (slab.projection, falls) {

@@ -4,11 +4,11 @@ use egui::{Context, Key, Modifiers};
 
 use super::input::{Action, pressed_actions};
 use super::layout::Layout;
-use super::model::{UiModel, UiRequest};
+use super::model::UiRequest;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
-use super::view::ViewIntent;
+use super::view::{Turned, ViewIntent};
 use crate::geometry::{Convention, Plane};
 use crate::prompt::Click;
 use crate::session::{
@@ -74,9 +74,17 @@ fn read_outline_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mu
 }
 
 /// The change of the session that a gesture over a view means.
-pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command>> {
+pub fn command_of(
+    intent: ViewIntent,
+    session: &Session,
+    state: &mut UiState,
+) -> Option<Box<Command>> {
     let command: Command = match intent {
         ViewIntent::Crosshair(voxel) => ViewCommand::CrossHair(voxel).into(),
+        ViewIntent::Meet(place) => {
+            state.turned.meet_at(place);
+            ViewCommand::CrossHair(place.nearest()).into()
+        }
         ViewIntent::Step(plane, steps) => ViewCommand::StepSlice { plane, steps }.into(),
         ViewIntent::Click(voxel, polarity) => {
             PromptCommand::AddClick(Click { voxel, polarity }).into()
@@ -88,14 +96,16 @@ pub fn command_of(intent: ViewIntent, model: &UiModel<'_>) -> Option<Box<Command
         }
         ViewIntent::StrokeTo(at) => StrokeCommand::To(at).into(),
         ViewIntent::StrokeEnd => StrokeCommand::End.into(),
-        ViewIntent::Outline(outline) => outline.closed(model.session.tools())?,
+        ViewIntent::Outline(outline) => outline.closed(session.tools())?,
         ViewIntent::Command(command) => return Some(command),
         ViewIntent::Window(window) => ViewCommand::Window(window).into(),
-        ViewIntent::ScaleBrush(factor) => scaled_brush(model.session, factor),
+        ViewIntent::ScaleBrush(factor) => scaled_brush(session, factor),
         ViewIntent::Pan(_)
         | ViewIntent::Zoom(..)
         | ViewIntent::ToggleMaximised
-        | ViewIntent::MissedScan => return None,
+        | ViewIntent::MissedScan
+        | ViewIntent::Turn(..)
+        | ViewIntent::NeedsStraightPlane => return None,
     };
     Some(Box::new(command))
 }
@@ -110,7 +120,11 @@ fn scaled_brush(session: &Session, factor: f64) -> Command {
 }
 
 /// The change of the session that an action means; `None` for actions of the window and of files.
-pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> Option<Command> {
+pub fn command_of_action(
+    action: Action,
+    session: &Session,
+    state: &mut UiState,
+) -> Option<Command> {
     let display = session.display();
     let case = session.case();
     let active = case.and_then(Case::active).map(|l| l.value);
@@ -161,10 +175,10 @@ pub fn command_of_action(action: Action, session: &Session, state: &UiState) -> 
             Convention::Neurological => Convention::Radiological,
         })
         .into(),
-        Action::SlicePrevious => step(state, -1)?,
-        Action::SliceNext => step(state, 1)?,
-        Action::SliceBack10 => step(state, -PAGE)?,
-        Action::SliceForward10 => step(state, PAGE)?,
+        Action::SlicePrevious => step(session, state, -1)?,
+        Action::SliceNext => step(session, state, 1)?,
+        Action::SliceBack10 => step(session, state, -PAGE)?,
+        Action::SliceForward10 => step(session, state, PAGE)?,
         _ => return None,
     };
     Some(command)
@@ -217,8 +231,9 @@ fn opacity(session: &Session, change: f32) -> Command {
     ViewCommand::OverlayOpacity(session.display().overlay_opacity + change).into()
 }
 
-fn step(state: &UiState, steps: i64) -> Option<Command> {
-    state.workspace.pane(state.key_pane()?)?.step(steps)
+fn step(session: &Session, state: &mut UiState, steps: i64) -> Option<Command> {
+    let intent = state.workspace.pane(state.key_pane()?)?.step(steps)?;
+    command_of(intent, session, state).map(|command| *command)
 }
 
 /// Actions that change the window alone. Returns whether this was one.
@@ -243,6 +258,7 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
             state.workspace.arrange(&arrangement());
         }
         Action::FitViews => state.workspace.fit(),
+        Action::StraightPlanes => state.turned = Turned::default(),
         Action::Operation(operation) if !operation.needs_only_a_label() => {
             state.form = Some(OperationForm::new(operation));
         }

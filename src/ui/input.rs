@@ -180,6 +180,7 @@ pub enum Action {
     MaximiseView,
     NextSlab,
     FitViews,
+    StraightPlanes,
     SlicePrevious,
     SliceNext,
     SliceBack10,
@@ -232,6 +233,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     AutoWindow: [CTRL J];
     FitViews: [CTRL F] [NONE R];
     ToggleInverted: [ALT I];
+    StraightPlanes: [ALT R];
     NextSlab: [SHIFT S];
     NextDisagreement: [SHIFT N];
     ToggleDifferences: [SHIFT V];
@@ -417,6 +419,7 @@ impl Action {
             Self::MaximiseView => "View under the pointer alone, and back",
             Self::NextSlab => "Slab: maximum, mean, minimum, or one slice",
             Self::FitViews => "Fit views to the scan",
+            Self::StraightPlanes => "Turn the planes back",
             Self::SlicePrevious => "Previous slice",
             Self::SliceNext => "Next slice",
             Self::SliceBack10 => "Ten slices back",
@@ -498,6 +501,7 @@ impl Action {
             | Self::MaximiseView
             | Self::NextSlab
             | Self::FitViews
+            | Self::StraightPlanes
             | Self::Layout(_) => Group::Views,
             Self::ShowPalette | Self::ShowShortcuts | Self::ShowAbout => Group::Help,
         }

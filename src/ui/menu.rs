@@ -292,6 +292,7 @@ fn view(ui: &mut Ui, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiR
         Action::MaximiseView,
         Action::NextSlab,
         Action::FitViews,
+        Action::StraightPlanes,
         Action::AutoWindow,
         Action::ToggleInverted,
         Action::ToggleLabels,

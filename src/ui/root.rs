@@ -78,7 +78,20 @@ pub fn show(
                 let text = tr!("That is beside the scan: click inside it");
                 state.messages.push(Severity::Warning, text);
             }
-            other => out.extend(actions::command_of(other, model).map(UiRequest::Command)),
+            ViewIntent::Turn(axis, by_rad) => {
+                state.turned.tilt = state.turned.tilt.turned(axis, by_rad);
+            }
+            ViewIntent::NeedsStraightPlane => {
+                let text = tr!(
+                    "This tool works on voxel slices: turn the planes back (Alt+R), or use cross-hair, click, 3D brush, distance or angle"
+                );
+                state.messages.push(Severity::Warning, text);
+            }
+            other => {
+                out.extend(
+                    actions::command_of(other, model.session, state).map(UiRequest::Command),
+                );
+            }
         }
     }
     drop_hint(ui);

@@ -21,7 +21,7 @@ use super::panes::PaneId;
 use super::teach::TeachForm;
 use super::texts::LanguageId;
 use super::tools::OpenOutline;
-use super::view::{ActiveDrag, DrawnLabels};
+use super::view::{ActiveDrag, DrawnLabels, Turned};
 use super::worklist::WorklistState;
 use super::workspace::Workspace;
 
@@ -113,6 +113,8 @@ pub struct UiState {
     pub scale: f32,
     /// The language that was chosen; `None`: that of the system.
     pub language: Option<LanguageId>,
+    /// How the planes are turned about the cross-hair.
+    pub turned: Turned,
     /// Dark, light, or as the system says.
     pub theme: ThemePreference,
     /// The language of the system.

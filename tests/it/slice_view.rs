@@ -208,3 +208,129 @@ fn a_tilted_gantry_leaves_the_patient_upright() {
         "down is inferior: {down}"
     );
 }
+
+mod tilted {
+    use super::*;
+    use prosector::geometry::Tilt;
+    use prosector::render::{Scene, SliceStyle, reference};
+    use prosector::volume::{ImageVolume, LabelTable, Modality, Rescale, VoxelData, Window};
+
+    fn grid() -> Grid {
+        Grid::new(
+            [40, 30, 20],
+            Affine::from_spacing([1.0, 1.5, 3.0], [-20.0, -20.0, -30.0]),
+        )
+    }
+
+    fn axial(tilt: Tilt) -> SliceView {
+        let at = VoxelIndex([17, 14, 9]);
+        SliceView::fit(
+            &grid(),
+            Plane::Axial,
+            Convention::Radiological,
+            at,
+            160,
+            120,
+        )
+        .tilted(tilt, at.center())
+    }
+
+    fn turned(about: DVec3, degrees: f64) -> Tilt {
+        Tilt::default().turned(about, degrees.to_radians())
+    }
+
+    #[test]
+    fn a_turn_about_its_normal_leaves_a_view_as_it_is_but_turns_where_the_others_cut_it() {
+        let straight = axial(Tilt::default());
+        let view = axial(turned(straight.normal_mm(), 30.0));
+        assert!(!view.is_tilted());
+        assert_eq!(
+            view.voxel_from_pixel_columns(),
+            straight.voxel_from_pixel_columns()
+        );
+        let cos = 30f64.to_radians().cos();
+        for (before, after) in straight.traces().into_iter().zip(view.traces()) {
+            assert!((before.dot(after).abs() - cos).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn pixels_and_voxels_of_a_turned_view_are_inverse_in_mm_and_its_plane_goes_through_the_cross_hair()
+     {
+        let view = axial(turned(DVec3::new(0.3, 1.0, 0.2), 35.0));
+        assert!(view.is_tilted() && (view.tilt_deg() - 35.0).abs() < 5.0);
+        let at = grid().world_from_voxel(VoxelIndex([17, 14, 9]).center());
+        assert!(view.distance_mm(at).abs() < 1e-9);
+        for (x, y) in [(0.0, 0.0), (37.5, 110.0), (160.0, 3.0)] {
+            let voxel = view.voxel_from_pixel(x, y);
+            let (back_x, back_y) = view.pixel_from_voxel(voxel);
+            assert!((back_x - x).abs() < 1e-9 && (back_y - y).abs() < 1e-9);
+            assert!(view.distance_mm(grid().world_from_voxel(voxel)).abs() < 1e-9);
+        }
+        let [a, b] = [
+            view.world_from_pixel(10.0, 20.0).0,
+            view.world_from_pixel(40.0, 60.0).0,
+        ];
+        assert!(
+            (a.distance(b) - 50.0 * view.mm_per_pixel()).abs() < 1e-9,
+            "true to the mm"
+        );
+    }
+
+    #[test]
+    fn letters_say_both_axes_that_a_direction_is_between() {
+        let about_patients_length = DVec3::Z;
+        let at = VoxelIndex([17, 14, 9]);
+        let coronal = SliceView::fit(
+            &grid(),
+            Plane::Coronal,
+            Convention::Radiological,
+            at,
+            80,
+            80,
+        );
+        let view = coronal.tilted(turned(about_patients_length, 40.0), at.center());
+        let [_, right, _, bottom] = view.border_texts();
+        assert_eq!(bottom, Axis::Inferior.letter().to_string());
+        assert!(right.starts_with('L') && right.len() == 2, "{right}");
+    }
+
+    #[test]
+    fn a_turned_picture_has_the_values_of_the_scan_between_its_slices() {
+        let grid = grid();
+        // A ramp in the world: what is between voxels is known exactly.
+        let ramp = |place: DVec3| 2.0 * place.x + place.y - 1.5 * place.z;
+        let values = (0..grid.len())
+            .map(|n| ramp(grid.world_from_voxel(grid.voxel_at(n).center()).0) as f32);
+        let voxels = VoxelData::F32(values.collect());
+        let image = ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Mr);
+        let table = LabelTable::default();
+        let scene = Scene {
+            image: &image,
+            labels: &[],
+            table: &table,
+            proposal: None,
+            second: None,
+        };
+        let window = Window {
+            width: 300.0,
+            level: 0.0,
+        };
+        let view = axial(turned(DVec3::new(1.0, 0.4, 0.0), 25.0));
+        let picture = reference::draw(&view, &scene, &SliceStyle::new(window));
+        let mut compared = 0;
+        for (x, y, pixel) in picture.enumerate_pixels() {
+            let (px, py) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
+            let voxel = view.voxel_from_pixel(px, py).0;
+            let last = DVec3::from_array(grid.dims.map(|n| n as f64 - 1.0));
+            if voxel.cmplt(DVec3::ZERO).any() || voxel.cmpgt(last).any() {
+                continue;
+            }
+            let expected =
+                255.0 * (ramp(view.world_from_pixel(px, py).0) / 300.0 + 0.5).clamp(0.0, 1.0);
+            assert!((f64::from(pixel.0[0]) - expected).abs() <= 1.0, "{x} {y}");
+            compared += 1;
+        }
+        assert!(compared > 3000, "{compared}");
+    }
+}

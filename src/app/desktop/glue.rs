@@ -8,6 +8,7 @@ use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
 use crate::ui::texts::tr;
+use crate::ui::view::Turned;
 
 use super::jobs::Owner;
 use super::window::Window;
@@ -99,6 +100,7 @@ impl Window {
         let grid = self.session.case().map(|c| *c.grid());
         if grid != self.shown_grid {
             self.state.workspace.fit();
+            self.state.turned = Turned::default();
             self.state.renaming = None;
             self.shown_grid = grid;
         }

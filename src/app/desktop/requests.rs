@@ -79,7 +79,7 @@ impl Window {
                 if apply_to_window(other, &mut self.state) {
                     return;
                 }
-                if let Some(command) = command_of_action(other, &self.session, &self.state) {
+                if let Some(command) = command_of_action(other, &self.session, &mut self.state) {
                     self.apply(command);
                 }
             }

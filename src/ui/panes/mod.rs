@@ -13,7 +13,7 @@ use egui::{Rect, Ui};
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::Plane;
-use crate::session::{Case, Command};
+use crate::session::Case;
 
 use super::model::UiModel;
 use super::state::UiState;
@@ -85,8 +85,8 @@ pub trait Pane: Debug {
     /// Takes several slices together, in the next way that there is, where it shows slices.
     fn next_slab(&mut self) {}
 
-    /// The change that stepping this many slices on means, where there are slices to step through.
-    fn step(&self, _steps: i64) -> Option<Command> {
+    /// What stepping this many slices on means, where there are slices to step through.
+    fn step(&self, _steps: i64) -> Option<ViewIntent> {
         None
     }
 

@@ -5,19 +5,19 @@ use std::ops::RangeInclusive;
 use egui::accesskit::Role;
 use egui::{Color32, Painter, Pos2, Sense, Ui};
 
-use crate::geometry::{Convention, Plane, VoxelBox};
+use crate::geometry::{Convention, Plane, SliceView, VoxelBox, VoxelPoint};
 use crate::io::TimeAxis;
 use crate::prompt::Polarity;
 use crate::render::{Projection, Slab};
-use crate::session::{Case, Command, Receiver, ViewCommand};
+use crate::session::{Case, Receiver};
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::tools::{self, Aim, Tool};
 use crate::ui::view::region_overlay::{self, Look};
 use crate::ui::view::{
-    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, ViewIntent, annotations,
-    measurements, pointer, prompt_overlay, scene,
+    ActiveDrag, Camera, GestureContext, GestureReader, PlacedView, Shows, TiltedPicture, Turned,
+    ViewIntent, annotations, measurements, pointer, prompt_overlay, scene,
 };
 use crate::volume::measurement::Measurement;
 
@@ -42,6 +42,8 @@ fn open(remembered: &str) -> Option<Box<dyn Pane>> {
         slab: slab_of(slab),
         thickness_mm: slab_of(slab).map_or(THICKNESS_MM, |slab| slab.thickness_mm),
         camera: Camera::default(),
+        picture: TiltedPicture::default(),
+        tilted: None,
     }))
 }
 
@@ -97,6 +99,10 @@ struct Slice {
     /// How thick a slab is, or will be.
     thickness_mm: f64,
     camera: Camera,
+    /// The picture of a tilted view.
+    picture: TiltedPicture,
+    /// The tilted view that was shown last, and where the planes met.
+    tilted: Option<(SliceView, VoxelPoint)>,
 }
 
 impl Pane for Slice {
@@ -162,9 +168,11 @@ impl Pane for Slice {
         self.set_slab(projections.next());
     }
 
-    fn step(&self, steps: i64) -> Option<Command> {
-        let plane = self.plane;
-        Some(ViewCommand::StepSlice { plane, steps }.into())
+    fn step(&self, steps: i64) -> Option<ViewIntent> {
+        Some(match &self.tilted {
+            Some((view, from)) => ViewIntent::Meet(view.stepped_off(*from, steps)),
+            None => ViewIntent::Step(self.plane, steps),
+        })
     }
 
     fn show(&mut self, ui: &mut Ui, context: &mut PaneContext<'_, '_>) -> Vec<ViewIntent> {
@@ -172,19 +180,28 @@ impl Pane for Slice {
         let id = ui.scope_id().with(context.id);
         let response = ui.interact(rect, id, Sense::drag());
         let view = self.placed(ui, context);
-        let slab = self.slab.filter(|_| time.is_none());
+        let slab = self
+            .slab
+            .filter(|_| time.is_none() && !view.slice.is_tilted());
+        let is_tilted = view.slice.is_tilted();
+        self.tilted = is_tilted.then_some((view.slice, view.cross_hair));
         tell_accessibility(&response, &view, time, slab);
         tell_window(&response, &view, context.case);
         let mut intents = read_gestures(ui, context, &view, &response);
+        let mut stepped = Vec::new();
         intents.retain(|intent| {
             let view = self.placed(ui, context);
             match *intent {
                 ViewIntent::Pan(by) => self.camera.pan(&view, by),
                 ViewIntent::Zoom(factor, at) => self.camera.zoom(&view, factor, at),
+                ViewIntent::Step(_, steps) if view.slice.is_tilted() => {
+                    stepped.push(view.slice.stepped_off(view.cross_hair, steps));
+                }
                 _ => return true,
             }
             false
         });
+        intents.extend(stepped.into_iter().map(ViewIntent::Meet));
         let view = self.placed(ui, context);
         let hover = response.hover_pos().filter(|p| rect.contains(*p));
         if let Some(pos) = hover {
@@ -199,7 +216,7 @@ impl Pane for Slice {
             show_cursor(ui, context, &view, pos);
         }
         let painter = ui.painter();
-        draw_scan(painter, context, &view, self.shows, slab);
+        draw_scan(painter, context, &view, self.shows, slab, &mut self.picture);
         overlay(painter, context, &view, slab, hover);
         intents
     }
@@ -260,6 +277,11 @@ impl Slice {
             self.plane,
             convention,
             context.case.cross_hair(),
+            match context.case.info().time {
+                // Time has no direction in the patient.
+                Some(_) => Turned::default(),
+                None => context.state.turned,
+            },
             context.rect,
             ui.ctx().pixels_per_point(),
         )
@@ -272,6 +294,7 @@ fn draw_scan(
     view: &PlacedView,
     shows: Shows,
     slab: Option<Slab>,
+    picture: &mut TiltedPicture,
 ) {
     let Some(canvas) = context.canvas else {
         return no_canvas(painter, view);
@@ -281,7 +304,12 @@ fn draw_scan(
     let scene = state.drawn_labels.scene(case, display, shows);
     let (highlighted, scale) = (state.highlighted, view.pixels_per_point);
     let style = scene::style(case, display, highlighted, slab, scale);
-    painter.add(canvas.shape(context.id, view, &scene, &style));
+    match view.slice.is_tilted() {
+        true => picture.show(painter, canvas, view, &scene, &style),
+        false => {
+            painter.add(canvas.shape(context.id, view, &scene, &style));
+        }
+    }
 }
 
 /// The pointer's shape: that of the drag that began here, else the tool's.
@@ -360,6 +388,7 @@ fn read_gestures(
             case,
             polarity: state.polarity(),
             profile: state.mouse,
+            shows_cross_hair: state.show_cross_hair,
         },
         pointer_pos: response.hover_pos(),
         drag: &mut state.drag,
@@ -386,9 +415,10 @@ fn overlay(
     let (model, case, state) = (context.model, context.case, &*context.state);
     let tool = Tool::of(model.session.tools().tool);
     if state.show_cross_hair {
-        annotations::crosshair(painter, view, case.cross_hair());
+        annotations::crosshair(painter, view);
     }
-    if let Some(b) = shown_box(case, state) {
+    let is_straight = !view.slice.is_tilted();
+    if let Some(b) = shown_box(case, state).filter(|_| is_straight) {
         prompt_overlay::target_box(painter, view, b, tool.id == tools::BOX);
     }
     prompt_overlay::drawings(painter, view, &case.prompts().drawings);
@@ -401,7 +431,8 @@ fn overlay(
         annotations::window_and_zoom(painter, view, case);
         annotations::series(painter, view, &case.title());
     }
-    if let Some(pos) = hover {
+    let works = tool.works_in(view, model.session.tools());
+    if let Some(pos) = hover.filter(|_| works) {
         tool.kind.at_pointer(painter, view, pos, model);
     }
     draw_measured(painter, view, case, state, tool);

@@ -2,7 +2,7 @@
 
 use egui::{Key, Pos2};
 
-use crate::session::ToolId;
+use crate::session::{ToolId, Tools};
 use crate::ui::texts::tr;
 use crate::ui::view::PlacedView;
 use crate::volume::measurement::{ANGLE, Measurement};
@@ -21,6 +21,10 @@ pub const TOOL: Tool = Tool {
 struct Angle;
 
 impl Kind for Angle {
+    fn works_tilted(&self, _tools: &Tools) -> bool {
+        true
+    }
+
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         let view = pointer.view;
         if pointer.outline.as_ref().is_some_and(|o| !o.is_on(view)) {

@@ -3,7 +3,7 @@
 use egui::{Key, Painter, Pos2, Slider, SliderClamping, Ui};
 
 use crate::prompt::Polarity;
-use crate::session::{BrushShape, Receiver, ToolCommand, ToolId};
+use crate::session::{BrushShape, Receiver, ToolCommand, ToolId, Tools};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
@@ -32,6 +32,11 @@ pub(super) struct Brush {
 }
 
 impl Kind for Brush {
+    /// A disc lies on a voxel slice; a ball is the same in every plane.
+    fn works_tilted(&self, tools: &Tools) -> bool {
+        tools.brush.shape == BrushShape::Sphere
+    }
+
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         let intent = ViewIntent::StrokeBegin {
             plane: pointer.view.slice.plane(),

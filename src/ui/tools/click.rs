@@ -4,7 +4,7 @@ use egui::{Key, Ui};
 
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
-use crate::session::{Receiver, ToolId};
+use crate::session::{Receiver, ToolId, Tools};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
@@ -23,10 +23,14 @@ pub const TOOL: Tool = Tool {
 struct Clicks;
 
 impl Kind for Clicks {
+    fn works_tilted(&self, _tools: &Tools) -> bool {
+        true
+    }
+
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         if let Some(voxel) = pointer.view.voxel(pointer.pos) {
             let polarity = polarity(pointer);
-            pointer.means(ViewIntent::Crosshair(voxel));
+            pointer.means(ViewIntent::Meet(pointer.view.voxel_point(pointer.pos)));
             pointer.means(ViewIntent::Click(voxel, polarity));
         } else {
             pointer.means(ViewIntent::MissedScan);

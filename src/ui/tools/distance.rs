@@ -2,7 +2,7 @@
 
 use egui::Key;
 
-use crate::session::ToolId;
+use crate::session::{ToolId, Tools};
 use crate::ui::texts::tr;
 use crate::volume::measurement::DISTANCE;
 
@@ -20,6 +20,10 @@ pub const TOOL: Tool = Tool {
 struct Distance;
 
 impl Kind for Distance {
+    fn works_tilted(&self, _tools: &Tools) -> bool {
+        true
+    }
+
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         measure::press_on_drawn(pointer).unwrap_or_else(|| {
             Spanning::begin(pointer, |view, from, to| {

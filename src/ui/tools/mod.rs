@@ -97,6 +97,11 @@ impl Tool {
     pub fn of(id: ToolId) -> &'static Self {
         TOOLS.iter().find(|t| t.id == id).unwrap_or(&TOOLS[0])
     }
+
+    /// Whether it can be used in a view: in a tilted one, not every tool can.
+    pub fn works_in(&self, view: &PlacedView, tools: &Tools) -> bool {
+        !view.slice.is_tilted() || self.kind.works_tilted(tools)
+    }
 }
 
 /// What a tool does.
@@ -127,6 +132,11 @@ pub trait Kind: Sync {
 
     /// Whether it takes hold of what is drawn to be measured.
     fn measures(&self) -> bool {
+        false
+    }
+
+    /// Whether it works in views whose plane is no voxel plane, as it is set.
+    fn works_tilted(&self, _tools: &Tools) -> bool {
         false
     }
 
@@ -223,6 +233,8 @@ pub struct Pointer<'a> {
     pub case: &'a Case,
     /// How tools are set.
     pub tools: &'a Tools,
+    /// The cross-hair is drawn.
+    pub shows_cross_hair: bool,
     /// What is being drawn in several presses.
     pub outline: &'a mut Option<OpenOutline>,
     /// What was meant so far.

@@ -48,7 +48,8 @@ impl OpenOutline {
 
     /// Whether it is drawn on the slice that the view shows.
     pub fn is_on(&self, view: &PlacedView) -> bool {
-        self.plane == view.slice.plane() && self.slice == view.slice.slice()
+        let is_its_plane = self.plane == view.slice.plane() && !view.slice.is_tilted();
+        is_its_plane && self.slice == view.slice.slice()
     }
 
     /// Whether it encloses anything yet.

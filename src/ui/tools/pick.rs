@@ -3,7 +3,7 @@
 use egui::{CursorIcon, Key, Painter, Pos2};
 
 use crate::geometry::VoxelBox;
-use crate::session::{LabelCommand, Receiver, ToolId};
+use crate::session::{LabelCommand, Receiver, ToolId, Tools};
 use crate::ui::model::UiModel;
 use crate::ui::texts::tr;
 use crate::ui::theme;
@@ -22,6 +22,10 @@ pub const TOOL: Tool = Tool {
 struct Pick;
 
 impl Kind for Pick {
+    fn works_tilted(&self, _tools: &Tools) -> bool {
+        true
+    }
+
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         let voxel = pointer.view.voxel(pointer.pos);
         let label = voxel.and_then(|v| pointer.case.label_shown_at(v));

@@ -3,7 +3,7 @@
 use egui::{CursorIcon, Key, Pos2, Vec2};
 
 use crate::geometry::VoxelBox;
-use crate::session::ToolId;
+use crate::session::{ToolId, Tools};
 use crate::ui::view::{PlacedView, ViewIntent};
 use crate::volume::Window;
 
@@ -26,6 +26,10 @@ pub const WIDTH_OF_WHOLE_NUMBERS: f64 = 20.0;
 struct WindowLevel;
 
 impl Kind for WindowLevel {
+    fn works_tilted(&self, _tools: &Tools) -> bool {
+        true
+    }
+
     fn press(&self, pointer: &mut Pointer<'_>) -> Box<dyn Drag> {
         Box::new(WindowDrag(pointer.case.window()))
     }

@@ -78,6 +78,10 @@ pub fn plane_text_of(view: &PlacedView, time: Option<TimeAxis>) -> &'static str 
 
 /// The slice number, as it is also told to screen readers. Counted from 1.
 pub fn slice_text(view: &PlacedView, time: Option<TimeAxis>) -> String {
+    if view.slice.is_tilted() {
+        let degrees = format!("{:.0}", view.slice.tilt_deg());
+        return tr!("turned by {degrees}\u{b0}", degrees);
+    }
     let what = match (time, view.slice.normal_axis()) {
         (None, _) => tr!("slice"),
         (Some(_), TIME_AXIS) => tr!("frame"),
@@ -239,9 +243,12 @@ pub fn scale_bar(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
     );
 }
 
-/// Two lines through the cross-hair voxel with a gap around it.
-pub fn crosshair(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
-    let center = view.sharp(view.pos(voxel.center()));
+/// Two lines through the cross-hair voxel with a gap around it: where the other planes are.
+pub fn crosshair(painter: &Painter, view: &PlacedView) {
+    if !view.slice.tilt().is_none() {
+        return turned_crosshair(painter, view);
+    }
+    let center = view.sharp(view.pos(view.cross_hair));
     let rect = view.rect;
     let stroke = Stroke::new(1.0, theme::CROSSHAIR);
     let lines = [
@@ -264,6 +271,60 @@ pub fn crosshair(painter: &Painter, view: &PlacedView, voxel: VoxelIndex) {
     ];
     for (from, to) in lines {
         painter.line_segment([from, to], stroke);
+    }
+}
+
+fn turned_crosshair(painter: &Painter, view: &PlacedView) {
+    let center = view.pos(view.cross_hair);
+    let stroke = Stroke::new(1.0, theme::CROSSHAIR);
+    let reach = view.rect.size().length();
+    let painter = painter.with_clip_rect(view.rect);
+    for along in ends(view) {
+        painter.line_segment(
+            [center + along * CROSSHAIR_GAP, center + along * reach],
+            stroke,
+        );
+    }
+}
+
+/// The four directions of the cross-hair's lines on the screen.
+fn ends(view: &PlacedView) -> [egui::Vec2; 4] {
+    let [a, b] = view.slice.traces().map(|t| vec2(t.x as f32, t.y as f32));
+    [a, -a, b, -b]
+}
+
+/// Where the cross-hair's lines can be taken hold of to turn the other planes: near their ends.
+pub fn turn_handles(view: &PlacedView) -> Vec<Pos2> {
+    /// How far inside of the view they are, in points.
+    const INSIDE: f32 = 30.0;
+    let (center, rect) = (view.pos(view.cross_hair), view.rect.shrink(INSIDE));
+    let to_border = |along: egui::Vec2| {
+        let until = |from: f32, step: f32, low: f32, high: f32| match step {
+            s if s > 1e-6 => (high - from) / s,
+            s if s < -1e-6 => (low - from) / s,
+            _ => f32::INFINITY,
+        };
+        let x = until(center.x, along.x, rect.left(), rect.right());
+        x.min(until(center.y, along.y, rect.top(), rect.bottom()))
+    };
+    let handles = ends(view)
+        .into_iter()
+        .map(|along| (along, to_border(along)));
+    // Near the middle a little movement would be a large turn.
+    let far = handles.filter(|(_, away)| *away >= INSIDE && away.is_finite());
+    far.map(|(along, away)| center + along * away).collect()
+}
+
+/// Draws the handles.
+pub fn handles(painter: &Painter, view: &PlacedView) {
+    for pos in turn_handles(view) {
+        let shadow = egui::Color32::from_black_alpha(160);
+        painter.circle(
+            pos,
+            5.0,
+            shadow,
+            Stroke::new(1.5, theme::DARK.accent_bright),
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use egui::{Pos2, Rect, Vec2};
 
 use crate::geometry::{Convention, Grid, Plane, SliceView, VoxelIndex, WorldPoint};
 
-use super::PlacedView;
+use super::{PlacedView, Turned};
 
 /// What of its plane a view shows; by default all of the scan. The slice comes from the cross-hair.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,13 +21,18 @@ struct Framing {
 const SCALE_RANGE: (f64, f64) = (0.005, 50.0);
 
 impl Camera {
-    /// The view of `plane` through the cross-hair, in `rect`.
+    /// The view of `plane` through the cross-hair, turned about it, in `rect`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a view is made of, each of another kind"
+    )]
     pub fn placed(
         &self,
         grid: &Grid,
         plane: Plane,
         convention: Convention,
         cross_hair: VoxelIndex,
+        turned: Turned,
         rect: Rect,
         pixels_per_point: f32,
     ) -> PlacedView {
@@ -46,8 +51,18 @@ impl Camera {
             )
             .on_slice(cross_hair.0[fitted.normal_axis()]),
         };
+        let meeting = turned.meeting(cross_hair);
+        let mut slice = slice.tilted(turned.tilt, meeting);
+        if slice.is_tilted() {
+            // Not from the cross-hair's slice: the picture stays where it is when the cross-hair moves in its plane.
+            slice = slice.centered_on(
+                self.0
+                    .map_or_else(|| grid.middle(), |framing| framing.center),
+            );
+        }
         PlacedView {
             slice,
+            cross_hair: meeting,
             rect,
             pixels_per_point,
         }

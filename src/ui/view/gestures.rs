@@ -10,7 +10,7 @@ use crate::prompt::Polarity;
 use crate::session::{Case, Command, Tools};
 use crate::ui::input::{DragIntent, MouseProfile, WheelIntent};
 use crate::ui::panes::PaneId;
-use crate::ui::tools::{self, Drag, OpenOutline, Pointer, Tool, WindowDrag};
+use crate::ui::tools::{self, Done, Drag, OpenOutline, Pointer, Tool, WindowDrag};
 use crate::volume::Window;
 use crate::volume::measurement::Measurement;
 use crate::volume::morphology::Crop;
@@ -22,6 +22,8 @@ use super::PlacedView;
 pub enum ViewIntent {
     /// Put the cross-hair here.
     Crosshair(VoxelIndex),
+    /// Put the cross-hair on the voxel of this place, where turned planes then meet: finer than a voxel.
+    Meet(VoxelPoint),
     /// Go this many slices towards head, front or right.
     Step(Plane, i64),
     /// A click prompt.
@@ -57,6 +59,10 @@ pub enum ViewIntent {
     Zoom(f64, Pos2),
     /// This view alone, and back.
     ToggleMaximised,
+    /// Turn the planes about this axis in the world, by the right-hand rule, in radians.
+    Turn(glam::DVec3, f64),
+    /// The tool works on voxel slices only, and the view is tilted.
+    NeedsStraightPlane,
 }
 
 /// What gestures depend on, besides the view.
@@ -70,6 +76,8 @@ pub struct GestureContext<'a> {
     pub polarity: Polarity,
     /// What the right button does.
     pub profile: MouseProfile,
+    /// The cross-hair is drawn, so that its lines can be taken hold of.
+    pub shows_cross_hair: bool,
 }
 
 /// A drag under way, over one pane.
@@ -217,6 +225,10 @@ impl GestureReader<'_> {
             DragIntent::Pan => Box::new(Pan),
             DragIntent::Zoom => Box::new(Zoom { at: pos }),
             DragIntent::WindowLevel => Box::new(WindowDrag(pointer.case.window())),
+            DragIntent::Tool if !tool.works_in(pointer.view, pointer.tools) => {
+                pointer.means(ViewIntent::NeedsStraightPlane);
+                Box::new(Done)
+            }
             DragIntent::Tool => tool.kind.press(&mut pointer),
         };
         *self.drag = Some(ActiveDrag {
@@ -243,7 +255,9 @@ impl GestureReader<'_> {
         if self.drag.is_none() && self.view.rect.contains(pos) {
             let tool = self.tool();
             let mut pointer = self.pointer_at(pos, Vec2::ZERO, Modifiers::NONE);
-            tool.kind.hover(&mut pointer);
+            if tool.works_in(pointer.view, pointer.tools) {
+                tool.kind.hover(&mut pointer);
+            }
         }
     }
 
@@ -269,7 +283,9 @@ impl GestureReader<'_> {
     pub fn double_press(&mut self, pos: Pos2) {
         let tool = self.tool();
         let mut pointer = self.pointer_at(pos, Vec2::ZERO, Modifiers::NONE);
-        tool.kind.double_press(&mut pointer);
+        if tool.works_in(pointer.view, pointer.tools) {
+            tool.kind.double_press(&mut pointer);
+        }
     }
 
     fn pointer_at(&mut self, pos: Pos2, by: Vec2, modifiers: Modifiers) -> Pointer<'_> {
@@ -281,6 +297,7 @@ impl GestureReader<'_> {
             polarity: self.context.polarity,
             case: self.context.case,
             tools: self.context.tools,
+            shows_cross_hair: self.context.shows_cross_hair,
             outline: self.outline,
             intents: &mut self.intents,
         }

@@ -23,6 +23,11 @@ pub fn pos(view: &PlacedView, place: WorldPoint) -> Pos2 {
 
 /// Whether all of it lies on the slice that the view shows.
 pub fn is_on(view: &PlacedView, drawn: &Measurement) -> bool {
+    if view.slice.is_tilted() {
+        let most_mm = HALF_A_SLICE * view.slice.grid().spacing_mm()[view.slice.normal_axis()];
+        let is_near = |&place: &WorldPoint| view.slice.distance_mm(place).abs() <= most_mm;
+        return drawn.points().iter().all(is_near);
+    }
     let axis = view.slice.normal_axis();
     drawn.points().iter().all(|&place| {
         let voxel = view.slice.grid().voxel_from_world(place).0;

@@ -11,6 +11,8 @@ pub mod pointer;
 pub(super) mod prompt_overlay;
 pub mod region_overlay;
 pub(super) mod scene;
+mod tilted;
+mod turned;
 
 use egui::{Color32, Rect, Shape};
 
@@ -19,6 +21,8 @@ pub use gestures::{ActiveDrag, GestureContext, GestureReader, ViewIntent};
 pub use paint_callback::Canvas;
 pub use placed::PlacedView;
 pub use scene::{DrawnLabels, Shows};
+pub use tilted::TiltedPicture;
+pub use turned::Turned;
 
 /// A large plain surface, drawn by whoever does it cheapest.
 pub fn surface(canvas: Option<&Canvas>, rect: Rect, color: Color32) -> Shape {

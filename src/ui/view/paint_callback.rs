@@ -1,5 +1,6 @@
 //! The bridge between egui and our shaders: the only file of the window that names raw wgpu types.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use eframe::egui_wgpu::{self, CallbackResources, CallbackTrait, RenderState};
@@ -20,6 +21,8 @@ pub struct Canvas {
     volumes: Arc<Mutex<VolumeRenderer>>,
     adapter: String,
     is_software: bool,
+    /// How often voxels changed.
+    changes: Arc<AtomicU64>,
 }
 
 impl Canvas {
@@ -32,6 +35,7 @@ impl Canvas {
             renderer: Arc::new(Mutex::new(SliceRenderer::new(context()))),
             volumes: Arc::new(Mutex::new(VolumeRenderer::new(context(), is_software))),
             is_software,
+            changes: Arc::default(),
             adapter: info.name,
         }
     }
@@ -51,25 +55,38 @@ impl Canvas {
         lock(&self.renderer).drawn()
     }
 
+    /// How often voxels of scan, labels, proposal or second image changed so far.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
+
+    fn count_change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Another scan is shown from now on.
     pub fn image_changed(&self) {
+        self.count_change();
         lock(&self.renderer).image_changed();
         lock(&self.volumes).image_changed();
     }
 
     /// Labels changed in this box.
     pub fn labels_changed(&self, changed: VoxelBox) {
+        self.count_change();
         lock(&self.renderer).labels_changed(changed);
         lock(&self.volumes).labels_changed(changed);
     }
 
     /// Another second image, or none, is shown from now on.
     pub fn second_changed(&self) {
+        self.count_change();
         lock(&self.renderer).second_changed();
     }
 
     /// The proposal changed.
     pub fn proposal_changed(&self) {
+        self.count_change();
         lock(&self.renderer).proposal_changed();
         lock(&self.volumes).proposal_changed();
     }

@@ -9,6 +9,8 @@ use crate::geometry::{SliceView, VoxelIndex, VoxelPoint, WorldPoint};
 pub struct PlacedView {
     /// The map between pixels and voxels.
     pub slice: SliceView,
+    /// Where the planes of all views meet: the cross-hair's voxel, or a place in it.
+    pub cross_hair: VoxelPoint,
     /// Where it is on the screen, in points.
     pub rect: Rect,
     /// Physical pixels per point.
@@ -39,13 +41,25 @@ impl PlacedView {
         self.slice.voxel_at_pixel(x, y)
     }
 
+    /// The place of the plane inside the volume that is near a point on the screen: the one under it, if that is inside.
+    pub fn clamped_place(&self, pos: Pos2) -> VoxelPoint {
+        /// Border and plane are gone to in turn: so often, the place is on both for any plane that cuts the volume well.
+        const TURNS: usize = 50;
+        let grid = self.slice.grid();
+        let mut place = self.voxel_point(pos);
+        for _ in 0..TURNS {
+            let inside = grid.clamped(place);
+            if inside == place {
+                break;
+            }
+            place = self.slice.onto(inside);
+        }
+        grid.clamped(place)
+    }
+
     /// The voxel of the volume nearest to a point on the screen.
     pub fn clamped_voxel(&self, pos: Pos2) -> VoxelIndex {
-        let dims = self.slice.grid().dims;
-        let voxel = self.voxel_point(pos).nearest().0;
-        VoxelIndex(std::array::from_fn(|d| {
-            voxel[d].clamp(0, dims[d] as i64 - 1)
-        }))
+        self.clamped_place(pos).nearest()
     }
 
     /// Where a voxel position is on the screen; one on another slice is brought onto this one.
@@ -62,6 +76,11 @@ impl PlacedView {
 
     /// How many slices a voxel lies off this one.
     pub fn slices_off(&self, voxel: VoxelIndex) -> i64 {
+        if self.slice.is_tilted() {
+            let place = self.slice.grid().world_from_voxel(voxel.center());
+            let apart_mm = self.slice.grid().spacing_mm()[self.slice.normal_axis()];
+            return (self.slice.distance_mm(place) / apart_mm).round() as i64;
+        }
         voxel.0[self.slice.normal_axis()] - self.slice.slice()
     }
 

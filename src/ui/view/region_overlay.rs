@@ -21,8 +21,11 @@ pub enum Look {
     Dashed,
 }
 
-/// Draws where a region, inside the volume or not, lies on the slice of a view.
+/// Draws where a region, inside the volume or not, lies on the slice of a view; nothing on a view that is no voxel slice.
 pub fn paint(painter: &Painter, view: &PlacedView, region: &Crop, color: Color32, look: Look) {
+    if view.slice.is_tilted() {
+        return;
+    }
     let normal = view.slice.normal_axis();
     let slice = view.slice.slice();
     let (min, max) = (region.bounds.min, region.bounds.max);

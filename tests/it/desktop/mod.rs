@@ -20,6 +20,7 @@ mod second_image;
 mod statistics;
 mod teaching;
 mod themes;
+mod tilt;
 mod tools;
 mod toy;
 mod words;
