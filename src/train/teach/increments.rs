@@ -192,14 +192,14 @@ mod tests {
         };
         let base = stored_model(None).unwrap();
         let start = starting_weights(&base, Some(&structure)).unwrap();
-        let device = Device::flex();
+        let device = Device::flex().autodiff();
         let net = ProsectorNet::new(&NetConfig::new(1), &device);
         let net = fill(net, &start, Missing::Refused, "the base").unwrap();
         for name in method_names() {
             let plan = Plan::new(method_named(name).unwrap(), &start, true);
             let mut increments = plan.start(7, &device);
             for factor in &mut increments.factors {
-                *factor = factor.clone().map(|f| f + 0.01);
+                *factor = factor.clone().map(|f| (f + 0.01).detach());
             }
             let mut taught = ByPath {
                 path: Vec::new(),
