@@ -7,7 +7,7 @@ use crate::models::trust::AutoInsight;
 use crate::models::{
     AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
 };
-use crate::prompt::PromptSet;
+use crate::prompt::{Asked, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
@@ -76,16 +76,43 @@ impl Segmenter for BesideBase {
         prior: Option<&Mask>,
         ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        let answering = match self.structure {
-            Some(_) => &self.base,
-            None => &self.half,
-        };
-        answering.segment_prompted(image, key, prompts, prior, ctx)
+        self.answering()
+            .segment_prompted(image, key, prompts, prior, ctx)
+    }
+
+    fn segment_asked(
+        &self,
+        image: &ImageVolume,
+        key: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<PromptedResult, ModelError> {
+        self.answering().segment_asked(image, key, asked, ctx)
+    }
+
+    fn preview(
+        &self,
+        image: &ImageVolume,
+        key: ScanKey,
+        asked: &Asked,
+        ctx: &JobContext,
+    ) -> Result<Mask, ModelError> {
+        self.answering().preview(image, key, asked, ctx)
     }
 
     fn drop_caches(&self) {
         self.base.drop_caches();
         self.half.drop_caches();
+    }
+}
+
+impl BesideBase {
+    /// Which of the two answers prompts.
+    fn answering(&self) -> &dyn Segmenter {
+        match self.structure {
+            Some(_) => self.base.as_ref(),
+            None => self.half.as_ref(),
+        }
     }
 }
 
