@@ -22,6 +22,16 @@ pub enum Polarity {
     Negative,
 }
 
+impl Polarity {
+    /// The other one, where something such as a held key says "the other way round".
+    pub fn turned(self, is_turned: bool) -> Self {
+        match (self == Self::Negative) != is_turned {
+            true => Self::Negative,
+            false => Self::Positive,
+        }
+    }
+}
+
 /// One click.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Click {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egui::Context;
 
 use crate::engine::{JobId, Request};
-use crate::prompt::{Click, Polarity};
+use crate::prompt::Click;
 use crate::ui::tools::Tool;
 use crate::volume::morphology::Crop;
 
@@ -108,10 +108,7 @@ impl Window {
             return None;
         }
         let shift = ctx.input(|i| i.modifiers.shift);
-        let polarity = match (state.polarity() == Polarity::Negative) != shift {
-            true => Polarity::Negative,
-            false => Polarity::Positive,
-        };
+        let polarity = state.polarity().turned(shift);
         let voxel = state.hovered?;
         Some(Click { voxel, polarity })
     }

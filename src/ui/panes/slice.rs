@@ -7,7 +7,6 @@ use egui::{Color32, Painter, Pos2, Sense, Ui};
 
 use crate::geometry::{Convention, Plane, SliceView, VoxelBox, VoxelPoint};
 use crate::io::TimeAxis;
-use crate::prompt::Polarity;
 use crate::render::{Projection, Slab};
 use crate::session::{Case, Receiver};
 use crate::ui::state::UiState;
@@ -478,10 +477,7 @@ fn words_at(
         return view.voxel(pos).map(|_| words);
     }
     let shift = painter.ctx().input(|i| i.modifiers.shift);
-    let polarity = match (state.polarity() == Polarity::Negative) != shift {
-        true => Polarity::Negative,
-        false => Polarity::Positive,
-    };
+    let polarity = state.polarity().turned(shift);
     let aim = Aim {
         voxel: view.voxel(pos),
         polarity,

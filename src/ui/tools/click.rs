@@ -77,17 +77,14 @@ impl Kind for Clicks {
 
 /// What a press means that is a prompt.
 pub(super) fn polarity(pointer: &Pointer<'_>) -> Polarity {
-    match (pointer.polarity == Polarity::Negative) != pointer.modifiers.shift {
-        true => Polarity::Negative,
-        false => Polarity::Positive,
-    }
+    pointer.polarity.turned(pointer.modifiers.shift)
 }
 
 /// What a prompt says of the label that receives.
 pub(super) fn words(receiver: &Receiver, polarity: Polarity, inverse: bool) -> String {
     let text = receiver.text();
-    match (polarity == Polarity::Negative) != inverse {
-        true if !receiver.is_locked => tr!("not {text}", text),
+    match polarity.turned(inverse) {
+        Polarity::Negative if !receiver.is_locked => tr!("not {text}", text),
         _ => text,
     }
 }

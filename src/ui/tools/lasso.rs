@@ -33,13 +33,9 @@ impl Kind for Lasso {
     }
 
     fn closed(&self, outline: OpenOutline, _tools: &Tools) -> Option<Command> {
-        let polarity = match outline.erase {
-            true => Polarity::Negative,
-            false => Polarity::Positive,
-        };
         let command = PromptCommand::Draw {
             kind: DrawingKind::Lasso,
-            polarity,
+            polarity: Polarity::Positive.turned(outline.erase),
             plane: outline.plane,
             line: outline.corners,
         };
