@@ -32,20 +32,24 @@ pub fn convolve3d(maps: Vec<Tensor<5>>, weight: Tensor<3>, kernel: KernelAndStri
     Tensor::from_dispatch(found)
 }
 
-/// Entry points that Burn dispatches on the tensor's device.
+/// Entry points that Burn dispatches on the tensor's device; in its own operations, but for the CPU.
 #[backend_extension(Flex, Cube, Autodiff)]
 pub(super) trait ConvolutionOps: Backend {
     fn convolve_last(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         kernel: KernelAndStride,
-    ) -> FloatTensor<Self>;
+    ) -> FloatTensor<Self> {
+        by_burn::<Self>(x, weight, kernel)
+    }
     fn convolve_beside_last(
         x: FloatTensor<Self>,
         beside: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         kernel: KernelAndStride,
-    ) -> FloatTensor<Self>;
+    ) -> FloatTensor<Self> {
+        by_burn::<Self>(joined::<Self>(vec![x, beside]), weight, kernel)
+    }
 }
 
 impl ConvolutionOps for Flex {
@@ -67,43 +71,9 @@ impl ConvolutionOps for Flex {
     }
 }
 
-impl ConvolutionOps for Cube {
-    fn convolve_last(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        kernel: KernelAndStride,
-    ) -> FloatTensor<Self> {
-        by_burn::<Self>(x, weight, kernel)
-    }
+impl ConvolutionOps for Cube {}
 
-    fn convolve_beside_last(
-        x: FloatTensor<Self>,
-        beside: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        kernel: KernelAndStride,
-    ) -> FloatTensor<Self> {
-        by_burn::<Self>(joined::<Self>(vec![x, beside]), weight, kernel)
-    }
-}
-
-impl<B: Backend, C: CheckpointStrategy> ConvolutionOps for Autodiff<B, C> {
-    fn convolve_last(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        kernel: KernelAndStride,
-    ) -> FloatTensor<Self> {
-        by_burn::<Self>(x, weight, kernel)
-    }
-
-    fn convolve_beside_last(
-        x: FloatTensor<Self>,
-        beside: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        kernel: KernelAndStride,
-    ) -> FloatTensor<Self> {
-        by_burn::<Self>(joined::<Self>(vec![x, beside]), weight, kernel)
-    }
-}
+impl<B: Backend, C: CheckpointStrategy> ConvolutionOps for Autodiff<B, C> {}
 
 /// Maps beside each other as one.
 fn joined<B: Backend>(maps: Vec<FloatTensor<B>>) -> FloatTensor<B> {

@@ -20,7 +20,7 @@ pub fn step_up(x: Tensor<5>, weight: Tensor<3>, bias: Tensor<1>, block: [usize; 
     ))
 }
 
-/// Entry point that Burn dispatches on the tensor's device.
+/// Entry point that Burn dispatches on the tensor's device; a product, but for the CPU.
 #[backend_extension(Flex, Cube, Autodiff)]
 pub(super) trait StepUpOps: Backend {
     fn step_up_last(
@@ -28,7 +28,9 @@ pub(super) trait StepUpOps: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         block: [usize; 3],
-    ) -> FloatTensor<Self>;
+    ) -> FloatTensor<Self> {
+        by_product::<Self>(x, weight, bias, block)
+    }
 }
 
 impl StepUpOps for Flex {
@@ -57,27 +59,9 @@ impl StepUpOps for Flex {
     }
 }
 
-impl StepUpOps for Cube {
-    fn step_up_last(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        block: [usize; 3],
-    ) -> FloatTensor<Self> {
-        by_product::<Self>(x, weight, bias, block)
-    }
-}
+impl StepUpOps for Cube {}
 
-impl<B: Backend, C: CheckpointStrategy> StepUpOps for Autodiff<B, C> {
-    fn step_up_last(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        block: [usize; 3],
-    ) -> FloatTensor<Self> {
-        by_product::<Self>(x, weight, bias, block)
-    }
-}
+impl<B: Backend, C: CheckpointStrategy> StepUpOps for Autodiff<B, C> {}
 
 /// One product for all voxels, whose blocks are then brought to their places.
 fn by_product<B: Backend>(
