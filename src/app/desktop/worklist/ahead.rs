@@ -68,6 +68,13 @@ impl FoundAhead {
         }
     }
 
+    /// Which structures were looked for in this scan, if what was found there waits to be shown.
+    fn structures_in(&mut self, scan: ScanKey) -> Option<Vec<String>> {
+        self.drain();
+        let found = self.kept.as_ref().filter(|found| found.scan == scan)?;
+        Some(found.structures.clone())
+    }
+
     /// What was found in this scan, once.
     fn take(&mut self, scan: ScanKey) -> Option<Found> {
         self.drain();
@@ -174,9 +181,8 @@ impl Window {
         let Some(case) = self.session.case() else {
             return;
         };
-        if let Some(found) = self.worklist.found.take(case.key()) {
-            let structures = Some(found.structures.clone());
-            self.worklist.found.kept = Some(found);
+        let structures = self.worklist.found.structures_in(case.key());
+        if structures.is_some() {
             self.apply(AiCommand::RunAuto { structures });
         }
     }
