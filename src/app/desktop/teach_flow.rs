@@ -11,6 +11,7 @@ use crate::models::{
 use crate::train::TrainError;
 use crate::train::teach::{self, Resume, TeachCase, TeachReport};
 use crate::ui::teach::{LessonCase, LessonResult, TeachForm, TeachRequest, TeachView};
+use crate::ui::texts::tr;
 use crate::volume::{ImageVolume, LabelMap, LabelTable};
 
 use super::jobs::Owner;
@@ -143,7 +144,7 @@ impl Window {
             Ok::<(), TrainError>(())
         });
         let id = self.engine.submit(Request::Training { task });
-        self.jobs.add(Owner::Lesson(id), "Teach", true);
+        self.jobs.add(Owner::Lesson(id), tr!("Teach"), true);
         self.teaching.adapter = Some(out);
         self.teaching.view.fraction = Some(0.0);
         self.teaching.view.result = None;
@@ -201,7 +202,7 @@ impl Window {
         let Some(id) = id.or_else(chosen_model).or(boxed) else {
             return;
         };
-        self.teaching.view.said = format!("{id} is used from now on");
+        self.teaching.view.said = tr!("{id} is used from now on", id);
         self.choose_model(id);
     }
 }
