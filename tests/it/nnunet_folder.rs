@@ -14,31 +14,36 @@ use crate::support::{assert_refused, copy, program, said, shared};
 const CT: &str = "Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres";
 
 /// A folder with its own models, and a copy of a recorded trained model that may be spoilt.
-struct Place {
+pub struct Place {
     folder: TempDir,
-    golden: PathBuf,
+    pub golden: PathBuf,
 }
 
 impl Place {
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         Some(Self {
             golden: shared("golden/nnunet")?,
             folder: tempfile::tempdir().unwrap(),
         })
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// A copy of a folder of `models`.
     fn copied(&self, model: &str) -> PathBuf {
-        let to = self.path().join(model);
-        copy(&self.golden.join("models").join(model), &to);
+        self.copied_as(&format!("models/{model}"), model)
+    }
+
+    /// A copy of a recorded folder under another name.
+    pub fn copied_as(&self, from: &str, to: &str) -> PathBuf {
+        let to = self.path().join(to);
+        copy(&self.golden.join(from), &to);
         to
     }
 
-    fn import(&self, folder: &Path, options: &[&str]) -> std::process::Output {
+    pub fn import(&self, folder: &Path, options: &[&str]) -> std::process::Output {
         let folder = folder.to_str().unwrap();
         let import = ["models", "import", folder, "--system", "nnunet"];
         program(self.path(), &[&import[..], options].concat())

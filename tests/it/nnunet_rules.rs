@@ -8,51 +8,22 @@ use prosector::io::{OpenOptions, open_labels, open_scan, save_image};
 use prosector::util::JobContext;
 use prosector::volume::components::{Connectivity, connected_components};
 use prosector::volume::{Grid, ImageVolume, LabelMap, Modality};
-use tempfile::TempDir;
 
-use crate::support::{assert_refused, copy, program, said, shared};
+use crate::nnunet_folder::Place;
+use crate::support::{assert_refused, program, said};
 
 const CT: &str = "models/Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres";
 const VALIDATION: &str = "crossval_results_folds_0_1";
 const FUNCTION: &str = "remove_all_but_largest_component_from_segmentation";
 
-struct Place {
-    folder: TempDir,
-    golden: PathBuf,
-}
-
 impl Place {
-    fn new() -> Option<Self> {
-        Some(Self {
-            golden: shared("golden/nnunet")?,
-            folder: tempfile::tempdir().unwrap(),
-        })
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// A copy of a recorded folder under another name.
-    fn copied(&self, from: &str, to: &str) -> PathBuf {
-        let to = self.path().join(to);
-        copy(&self.golden.join(from), &to);
-        to
-    }
-
-    fn import(&self, folder: &Path, id: &str) -> std::process::Output {
-        let folder = folder.to_str().unwrap();
-        let import = ["models", "import", folder, "--system", "nnunet", "--as", id];
-        program(self.path(), &import)
-    }
-
     /// Labels of a recorded scan by a model, which is imported first.
     fn found(&self, folder: &Path, id: &str, case: &str) -> LabelMap {
         self.found_in(folder, id, &self.golden.join("cases").join(case))
     }
 
     fn found_in(&self, folder: &Path, id: &str, case: &Path) -> LabelMap {
-        let output = self.import(folder, id);
+        let output = self.import(folder, &["--as", id]);
         assert!(output.status.success(), "{}", said(&output));
         let out = self.path().join("out.nii.gz");
         let [case, out_text] = [case, &out].map(|path| path.to_str().unwrap());
@@ -101,7 +72,7 @@ fn noted(folder: &Path) -> PathBuf {
 #[test]
 fn only_the_largest_pieces_stay_where_training_found_that_better() {
     let Some(place) = Place::new() else { return };
-    let folder = place.copied(CT, "Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres");
+    let folder = place.copied_as(CT, "Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres");
     let before = place.found(&folder, "before", "ct_0000.nii.gz");
     noted(&folder);
     let after = place.found(&folder, "after", "ct_0000.nii.gz");
@@ -138,7 +109,7 @@ fn pickle(module: &str, function: &str) -> Vec<u8> {
 #[test]
 fn the_pickle_beside_it_is_read_and_never_executed() {
     let Some(place) = Place::new() else { return };
-    let folder = place.copied(CT, "Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres");
+    let folder = place.copied_as(CT, "Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres");
     let json = noted(&folder);
     let path = json.with_extension("pkl");
     fs::remove_file(&json).unwrap();
@@ -147,7 +118,7 @@ fn the_pickle_beside_it_is_read_and_never_executed() {
     let after = place.found(&folder, "pickled", "ct_0000.nii.gz");
     assert_eq!(pieces(&after, &[1, 2, 3], Connectivity::TwentySix).len(), 1);
     let refused = |reason: &str| {
-        assert_refused(&place.import(&folder, "other"), reason);
+        assert_refused(&place.import(&folder, &["--as", "other"]), reason);
         assert!(!place.path().join("models/other").exists());
     };
     fs::write(&path, pickle("os", "system")).unwrap();
@@ -167,8 +138,8 @@ fn the_pickle_beside_it_is_read_and_never_executed() {
 fn the_body_is_one_piece_and_small_parts_of_extremities_go() {
     let Some(place) = Place::new() else { return };
     let network = "totalseg/Dataset913_lung_nodules";
-    let plain = place.copied(network, "Dataset597_mri_body_139subj");
-    let body = place.copied(network, "Dataset299_body_1559subj");
+    let plain = place.copied_as(network, "Dataset597_mri_body_139subj");
+    let body = place.copied_as(network, "Dataset299_body_1559subj");
     // On voxels of the task's own spacing what comes out is what the rules made.
     let ctx = JobContext::silent();
     let recorded = place.golden.join("cases/totalseg.nii.gz");

@@ -61,6 +61,14 @@ pub struct Bench {
     script: Script,
 }
 
+/// A point of a rectangle, in parts of its width and height.
+pub fn within(rect: Rect, [x, y]: [f32; 2]) -> Pos2 {
+    pos2(
+        rect.left() + rect.width() * x,
+        rect.top() + rect.height() * y,
+    )
+}
+
 impl Bench {
     /// A window whose data folder is `folder`; the notice was read before.
     pub fn open(folder: &Path) -> Self {
@@ -277,11 +285,7 @@ impl Bench {
 
     /// A point of a view, in parts of its width and height.
     pub fn point(&self, plane: &str, x: f32, y: f32) -> Pos2 {
-        let rect = self.view(plane).0;
-        pos2(
-            rect.left() + rect.width() * x,
-            rect.top() + rect.height() * y,
-        )
+        within(self.view(plane).0, [x, y])
     }
 
     /// Where a voxel position is in a view that is fitted to the scan.

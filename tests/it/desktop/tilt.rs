@@ -5,7 +5,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use prosector::geometry::{Plane, SliceView, Tilt, VoxelPoint};
 use prosector::render::Offscreen;
 
-use super::bench::Bench;
+use super::bench::{Bench, within};
 use super::phantom;
 
 /// Points from a view's border to the middle of a handle.
@@ -50,13 +50,6 @@ fn view_of(bench: &Bench, plane: Plane, rect: Rect) -> SliceView {
         .centered_on(case.grid().middle())
 }
 
-fn place(rect: Rect, [x, y]: [f32; 2]) -> Pos2 {
-    pos2(
-        rect.left() + rect.width() * x,
-        rect.top() + rect.height() * y,
-    )
-}
-
 #[test]
 fn the_cross_hairs_ends_turn_the_other_two_planes_and_a_key_turns_them_back() {
     let (mut bench, _folder) = phantom();
@@ -87,7 +80,7 @@ fn the_cross_hair_a_click_and_a_distance_lie_in_the_turned_plane() {
         view.voxel_at_pixel(f64::from(offset.x), f64::from(offset.y))
             .expect("inside")
     };
-    let [from, to] = [[0.42, 0.45], [0.6, 0.55]].map(|at| place(rect, at));
+    let [from, to] = [[0.42, 0.45], [0.6, 0.55]].map(|at| within(rect, at));
     let (first, last) = (voxel(from), voxel(to));
     assert!(
         first.0[1] != last.0[1],
@@ -129,7 +122,7 @@ fn a_ball_paints_in_the_turned_plane_and_what_needs_voxel_slices_is_refused_with
     let value = bench.case().active().expect("active").value;
     turn(&mut bench);
     let rect = turned(&bench, "Coronal").0;
-    let at = place(rect, [0.45, 0.5]);
+    let at = within(rect, [0.45, 0.5]);
 
     bench.press("Polygon");
     bench.left_click(at);
@@ -200,7 +193,7 @@ fn a_turned_view_shows_the_scan_and_steps_along_its_normal() {
 
     let view = view_of(&bench, Plane::Coronal, rect);
     let from = bench.case().cross_hair();
-    bench.hover(place(rect, [0.5, 0.4]));
+    bench.hover(within(rect, [0.5, 0.4]));
     bench.key(Modifiers::NONE, Key::PageUp);
     let to = bench.case().cross_hair();
     let moved_mm = view.distance_mm(bench.case().grid().world_from_voxel(to.center()));
