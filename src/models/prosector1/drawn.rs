@@ -1,27 +1,31 @@
-//! Scribbles and lassos, which the network has no channels for: clicks that stand for them, a target to start from, and
-//! what they say for certain.
+//! Scribbles and lassos, which the network has no channels for: clicks and a box that stand for them, and what they say for
+//! certain.
 //!
 //! A scribble is told to the network as a few clicks along it, a lasso as one in its middle. A lasso around a target of
-//! which nothing else is known also gives the network a mask to refine: as thick as it is wide, which for a circle is a
-//! ball. Whatever the network answers, voxels under scribbles are of the target or are not, as drawn; so are those in
+//! which nothing else is known is also told as a box: as deep as it is wide where it is narrowest, though the answer may go
+//! on beyond. Whatever the network answers, voxels under scribbles are of the target or are not, as drawn; so are those in
 //! negative lassos not; and in the slice of a lasso around the target nothing new lies outside of it.
 
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::prompt::{Drawing, DrawingKind, Pointed, Polarity, PromptSet};
 use crate::volume::{Grid, Mask, morphology};
 
-/// The prompts with clicks in the place of drawings.
-pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid) -> PromptSet {
-    let clicks = prompts
-        .in_order()
-        .into_iter()
-        .flat_map(|pointed| match pointed {
-            Pointed::Click(click) => vec![*click],
-            Pointed::Drawing(drawing) => drawing.clicks(grid),
-        });
+/// The prompts with clicks in the place of drawings, and with a box in that of lassos where the target is not begun.
+pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid, is_begun: bool) -> PromptSet {
+    let pointed = prompts.in_order().into_iter();
+    let clicks = pointed.flat_map(|pointed| match pointed {
+        Pointed::Click(click) => vec![*click],
+        Pointed::Drawing(drawing) => drawing.clicks(grid),
+    });
+    let around = || {
+        let boxes = lassos(prompts).map(|lasso| box_of(lasso, grid));
+        boxes.reduce(VoxelBox::union)
+    };
     PromptSet {
         clicks: clicks.collect(),
-        target_box: prompts.target_box,
+        target_box: prompts
+            .target_box
+            .or_else(|| (!is_begun).then(around).flatten()),
         ..PromptSet::default()
     }
 }
@@ -30,62 +34,13 @@ fn lassos(prompts: &PromptSet) -> impl Iterator<Item = &Drawing> {
     prompts.drawn(DrawingKind::Lasso, Polarity::Positive)
 }
 
-/// A target that the lassos around it would be slices of, on a part of the scan; `None` without lassos.
-pub(super) fn start(prompts: &PromptSet, grid: &Grid) -> Option<Mask> {
-    let bodies: Vec<Body> = lassos(prompts).map(|d| Body::of(d, grid)).collect();
-    let bounds = bodies.iter().map(|body| body.bounds);
-    let bounds = bounds.reduce(VoxelBox::union)?.clipped(grid.dims)?;
-    let mut start = Mask::empty(grid.sub_grid(bounds));
-    for body in bodies {
-        body.put_into(&mut start, bounds.min);
-    }
-    Some(start)
-}
-
-/// What a lasso is the middle slice of.
-struct Body<'a> {
-    drawing: &'a Drawing,
-    bounds: VoxelBox,
-    /// How many slices it goes on to either side, for each voxel of the lasso's box; `None` outside of it.
-    thickness: Vec<Option<i64>>,
-}
-
-impl<'a> Body<'a> {
-    fn of(drawing: &'a Drawing, grid: &Grid) -> Self {
-        let depths = drawing.depths_mm(grid);
-        let deepest = depths.iter().copied().fold(0.0, f64::max);
-        let apart_mm = grid.spacing_mm()[drawing.normal_axis];
-        // Of a circle: the half chord across the slice, so that the body is a ball.
-        let reach = |depth: f64| (depth * (2.0 * deepest - depth)).sqrt() / apart_mm;
-        let slices = |&depth: &f64| (depth > 0.0).then(|| reach(depth) as i64);
-        let mut beyond = [0; 3];
-        beyond[drawing.normal_axis] = reach(deepest) as i64;
-        Self {
-            drawing,
-            bounds: drawing.region.bounds.grown_by(beyond),
-            thickness: depths.iter().map(slices).collect(),
-        }
-    }
-
-    /// Adds its voxels to a mask whose first voxel is this one of the scan.
-    fn put_into(&self, mask: &mut Mask, origin: [i64; 3]) {
-        let region = &self.drawing.region;
-        let [ni, nj, _] = region.dims();
-        for (n, thickness) in self.thickness.iter().enumerate() {
-            let Some(thickness) = *thickness else {
-                continue;
-            };
-            let at = [n % ni, n / ni % nj, n / (ni * nj)];
-            let mut at = [0, 1, 2].map(|d| region.bounds.min[d] + at[d] as i64 - origin[d]);
-            let middle = at[self.drawing.normal_axis];
-            for slice in middle - thickness..=middle + thickness {
-                at[self.drawing.normal_axis] = slice;
-                if let Some(offset) = mask.grid.offset_of(VoxelIndex(at)) {
-                    mask.voxels[offset] = 1;
-                }
-            }
-        }
-    }
+/// The box of what a lasso is the middle slice of: of a circle, that of the ball.
+fn box_of(lasso: &Drawing, grid: &Grid) -> VoxelBox {
+    let deepest_mm = lasso.depths_mm(grid).into_iter().fold(0.0, f64::max);
+    let mut beyond = [0; 3];
+    beyond[lasso.normal_axis] = (deepest_mm / grid.spacing_mm()[lasso.normal_axis]) as i64;
+    let bounds = lasso.region.bounds;
+    bounds.grown_by(beyond).clamped(grid.dims)
 }
 
 /// Makes a mask on the scan's grid say what clicks and drawings say for certain; where they contradict each other, the

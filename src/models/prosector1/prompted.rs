@@ -78,9 +78,8 @@ pub(super) fn segment(
         },
         image,
         given: prompts,
-        prompts: &drawn::as_clicks(prompts, grid),
+        prompts: &drawn::as_clicks(prompts, grid, is_begun),
         prior,
-        start: (!is_begun).then(|| drawn::start(prompts, grid)).flatten(),
         beside: query.beside,
         extents_mm: Extents::of(grid),
     };
@@ -99,11 +98,9 @@ struct TargetSearch<'a> {
     image: &'a ImageVolume,
     /// The prompts as the user gave them.
     given: &'a PromptSet,
-    /// The same with clicks instead of drawings.
+    /// The same with clicks and a box instead of drawings.
     prompts: &'a PromptSet,
     prior: Option<&'a Mask>,
-    /// Where there is no target so far: one that a lasso could be around, on a part of the scan.
-    start: Option<Mask>,
     /// What the target is not.
     beside: Option<&'a OtherLabels>,
     extents_mm: Extents,
@@ -123,10 +120,6 @@ impl TargetSearch<'_> {
     /// only clicks, which say nothing of size.
     fn known_span(&self) -> Option<Span> {
         let grid = self.image.grid();
-        if let Some(start) = &self.start {
-            let span = Span::of_voxels(&start.grid, start.bounds()?);
-            return Some(self.with_clicks(span));
-        }
         let mask = self.prior.and_then(Mask::bounds);
         let known = match (self.prompts.target_box, mask) {
             (Some(a), Some(b)) => a.union(b),
@@ -158,8 +151,7 @@ impl TargetSearch<'_> {
             Some(region) => region,
             None => self.regions.encoded(&wanted),
         };
-        let so_far = self.prior.or(self.start.as_ref());
-        let previous = so_far.map(|p| resample::resample_mask(p, &region.grid));
+        let previous = self.prior.map(|p| resample::resample_mask(p, &region.grid));
         let mut answer = self.answer(region, previous)?;
         if is_refinement {
             return self.widened(answer);
