@@ -188,8 +188,8 @@ fn field(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) -> 
         }
         Kind::Choice(_) | Kind::Plane => {
             let words = parameter.kind.choices().unwrap_or_default();
-            let rows = words.into_iter().map(|w| (w.clone(), texts::worded(&w)));
-            let rows = rows.collect();
+            let shown = |word: &str| texts::worded(word).replace('_', " ");
+            let rows = words.into_iter().map(|w| (w.clone(), shown(&w))).collect();
             choice(ui, parameter.name, text, rows, is_optional)
         }
         Kind::Labels

@@ -226,7 +226,7 @@ fn words_over_the_views_do_not_run_into_each_other() {
 }
 
 /// The texts painted over the views, each once, and where.
-fn texts_in_views(bench: &Bench) -> Vec<(String, Rect)> {
+pub fn texts_in_views(bench: &Bench) -> Vec<(String, Rect)> {
     let views = ["Axial", "Coronal", "Sagittal"].map(|plane| bench.view(plane).0);
     let mut found: Vec<(String, Rect)> = Vec::new();
     for clipped in &bench.harness.output().shapes {
