@@ -8,6 +8,7 @@ use prosector::volume::{LabelMap, LabelTable};
 
 use super::bench::Bench;
 use super::phantom;
+use super::tools::row;
 
 /// Names and colours for 200 labels.
 fn two_hundred(folder: &std::path::Path) -> std::path::PathBuf {
@@ -296,7 +297,7 @@ fn after_a_name_was_edited_or_given_up_the_keys_work_again() {
     let (mut bench, _folder) = grouped();
     let name = |bench: &Bench| bench.case().table().get(2).expect("there").name.clone();
     for (end, renamed) in [(Key::Enter, "spleen"), (Key::Escape, "liver")] {
-        bench.harness.get_by_label("liver").click_secondary();
+        row(&bench, "liver").click_secondary();
         bench.settle();
         bench.press("Rename");
         bench.key(Modifiers::COMMAND, Key::A);

@@ -69,13 +69,17 @@ fn lock(bench: &mut Bench) {
 }
 
 /// The row of a label; its volume may stand behind its name.
-pub fn press_row(bench: &mut Bench, label: &str) {
-    let rows = bench.harness.get_all_by_label_contains(label);
-    let row = rows.into_iter().find(|node| {
+pub fn row<'b>(bench: &'b Bench, label: &str) -> egui_kittest::Node<'b> {
+    let mut rows = bench.harness.query_all_by(|_| true);
+    let row = rows.find(|node| {
         let name = node.accesskit_node().label().unwrap_or_default();
         name.starts_with(label)
     });
-    row.expect("a row").click();
+    row.expect("a row")
+}
+
+pub fn press_row(bench: &mut Bench, label: &str) {
+    row(bench, label).click();
     bench.settle();
 }
 
