@@ -86,15 +86,17 @@ fn rows(ui: &mut Ui, found: &[Action], chosen: usize) -> Option<Action> {
                     .first()
                     .map(|k| ui.ctx().format_shortcut(k));
                 let text = format!("{}: {}", action.group().title(), name(action));
+                let is_chosen = n == chosen;
+                let color = match is_chosen {
+                    true => theme::ON_ACCENT,
+                    false => theme::of(ui.ctx()).text_weak,
+                };
                 let button = egui::Button::new(text)
-                    .selected(n == chosen)
-                    .frame_when_inactive(n == chosen)
-                    .right_text(
-                        RichText::new(keys.unwrap_or_default())
-                            .color(theme::of(ui.ctx()).text_weak),
-                    );
+                    .selected(is_chosen)
+                    .frame_when_inactive(is_chosen)
+                    .right_text(RichText::new(keys.unwrap_or_default()).color(color));
                 let row = ui.add_sized([ui.available_width(), 22.0], button);
-                if n == chosen {
+                if is_chosen {
                     row.scroll_to_me(None);
                 }
                 if row.clicked() {
