@@ -56,6 +56,7 @@ fn device(ui: &mut Ui, model: &UiModel<'_>) {
                 name = device.name
             ),
         ),
+        EngineStatus::Off => (tr!("Review only").to_owned(), tr!("No model is open").to_owned()),
         EngineStatus::Failed { message } => (tr!("No model").to_owned(), texts::worded(message)),
     };
     let color = match model.engine {
