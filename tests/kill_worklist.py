@@ -162,7 +162,7 @@ def read_all(project, reader, options, chance):
             timer = None
             if kills and kills[0] <= count:
                 kills.pop(0)
-                after_s = chance.uniform(0, 6)
+                after_s = chance.uniform(0, 4)
                 timer = threading.Timer(after_s, seat.process.kill)
                 timer.start()
             lived = seat.hand_in(paints=reader == "ben" or count % 3 == 0)

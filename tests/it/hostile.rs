@@ -67,7 +67,7 @@ fn segmentations_that_miss_frames() {
         object
     };
     for (object, reason) in [
-        (more, "describes 2 of them"),
+        (more, "NumberOfFrames is 3000000"),
         (fewer, "break off"),
         (undescribed, "frames"),
         (label_map(3, 2 * frame), "pixels"),

@@ -263,7 +263,7 @@ fn structure(
 fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
     let tool = Tool::of(model.session.tools().tool);
     if let EngineStatus::Off = model.engine {
-        let text = tr!("Review only, without a model: Edit, Review only opens it again.");
+        let text = tr!("No model is open, as you wished: Edit, Review only opens it again.");
         return weak(ui, text);
     }
     if let EngineStatus::Failed { message } = model.engine {
