@@ -24,9 +24,7 @@ pub use error::NetworkError;
 pub use fetch::{Fetched, Wanted};
 pub use outgoing::dicom_files;
 pub use query::{Found, FoundSeries, Query};
-pub use secret::{
-    Secret, forget_password, known_password, password_variable, remember_password,
-};
+pub use secret::{Secret, forget_password, known_password, password_variable, remember_password};
 pub use store::Connections;
 
 use std::path::{Path, PathBuf};

@@ -56,8 +56,16 @@ pub fn remember_password(
     connection: &Connection,
     password: &Secret,
 ) -> Result<(), NetworkError> {
-    let kept = entry(name, connection).and_then(|entry| entry.set_password(password.text()));
-    kept.map_err(|error| unusable(name, &error))
+    let kept = entry(name, connection).and_then(|entry| {
+        entry.set_password(password.text())?;
+        entry.get_password()
+    });
+    match kept {
+        Ok(kept) if kept == password.text() => Ok(()),
+        // As in a session of Linux that has no keyring of its own.
+        Ok(_) | Err(Error::NoEntry) => Err(unusable(name, "it gives back nothing")),
+        Err(error) => Err(unusable(name, &error.to_string())),
+    }
 }
 
 /// Takes a password out of the system's keyring, if one is there.
@@ -70,7 +78,7 @@ pub fn forget_password(name: &str, connection: &Connection) -> Result<(), Networ
         Ok(()) | Err(Error::NoEntry | Error::NoStorageAccess(_) | Error::PlatformFailure(_)) => {
             Ok(())
         }
-        Err(error) => Err(unusable(name, &error)),
+        Err(error) => Err(unusable(name, &error.to_string())),
     }
 }
 
@@ -83,9 +91,9 @@ fn entry(name: &str, connection: &Connection) -> Result<Entry, Error> {
     )
 }
 
-fn unusable(name: &str, error: &Error) -> NetworkError {
+fn unusable(name: &str, reason: &str) -> NetworkError {
     let variable = password_variable(name);
     NetworkError::Setup(format!(
-        "{name}: the system's keyring cannot be used ({error}); the password is not kept: type it, or set {variable}"
+        "{name}: the system's keyring cannot be used ({reason}); the password is not kept: type it, or set {variable}"
     ))
 }

@@ -280,7 +280,8 @@ fn question(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) -> Option<A
             field.labelled_by(label.id);
             ui.end_row();
             ui.label("");
-            let hint = tr!("Kept in the system's keyring, never in a file, once the archive took it");
+            let hint =
+                tr!("Kept in the system's keyring, never in a file, once the archive took it");
             ui.checkbox(&mut form.remember, tr!("Remember the password"))
                 .on_hover_text(hint);
             ui.end_row();

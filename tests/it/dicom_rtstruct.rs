@@ -9,8 +9,8 @@ use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, open_file};
 use prosector::io::{
-    Approval, DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Space, Warning, export_labels,
-    open_labels, open_labels_of, save_labels,
+    Approval, DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Space, Warning,
+    export_labels, open_labels, open_labels_of, save_labels,
 };
 use prosector::util::JobContext;
 use prosector::volume::{LabelLayers, LabelMap, LabelTable, LayerId, Reordering};
@@ -264,7 +264,10 @@ fn the_command_approves_for_whom_it_is_told_and_keeps_an_approval() {
     let scan = series.path().display().to_string();
     let run = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        program(at, &[&["labels", "--scan", &scan], words.as_slice()].concat())
+        program(
+            at,
+            &[&["labels", "--scan", &scan], words.as_slice()].concat(),
+        )
     };
     let reviewer = |name: &str| text_of(&at.join(name), tags::REVIEWER_NAME);
     for (line, written, expected) in [
@@ -289,7 +292,11 @@ fn the_command_approves_for_whom_it_is_told_and_keeps_an_approval() {
     ] {
         let refused = run(line);
         assert_eq!(refused.status.code(), Some(2), "{line}: {}", said(&refused));
-        assert!(said(&refused).contains("--as rtstruct"), "{}", said(&refused));
+        assert!(
+            said(&refused).contains("--as rtstruct"),
+            "{}",
+            said(&refused)
+        );
     }
     // Locks of labels are kept where they are gone on with.
     let done = run("b.dcm -o e.seg.nrrd");
@@ -298,7 +305,16 @@ fn the_command_approves_for_whom_it_is_told_and_keeps_an_approval() {
     assert!(table.labels().iter().all(|label| label.locked));
     let edit = program(
         at,
-        &["edit", &scan, "--labels", "e.seg.nrrd", "-o", "f.seg.nrrd", "--do", "clear label=GTV"],
+        &[
+            "edit",
+            &scan,
+            "--labels",
+            "e.seg.nrrd",
+            "-o",
+            "f.seg.nrrd",
+            "--do",
+            "clear label=GTV",
+        ],
     );
     assert_refused(&edit, "locked");
     assert!(!at.join("f.seg.nrrd").exists());

@@ -88,7 +88,15 @@ fn numbers_of_sixteen_bits_that_no_segment_has() {
     set_text(&mut object, tags::SOP_CLASS_UID, VR::UI, class);
     let (folder, path) = saved(object);
     let [path, scan] = [&path, series.path()].map(|path| path.display().to_string());
-    let arguments = ["labels", &path, "--scan", &scan, "-o", "out.nii.gz", "--json"];
+    let arguments = [
+        "labels",
+        &path,
+        "--scan",
+        &scan,
+        "-o",
+        "out.nii.gz",
+        "--json",
+    ];
     let done = program(folder.path(), &arguments);
     assert!(done.status.success(), "{}", said(&done));
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
@@ -102,7 +110,15 @@ fn contoured(contours: &[(&str, &[[f64; 3]])]) -> (Vec<u64>, String) {
     let series = folder_of(squares(&[0.0, 5.0]));
     let (folder, path) = structure_set(contours);
     let [path, scan] = [&path, series.path()].map(|path| path.display().to_string());
-    let arguments = ["labels", &path, "--scan", &scan, "-o", "out.nii.gz", "--json"];
+    let arguments = [
+        "labels",
+        &path,
+        "--scan",
+        &scan,
+        "-o",
+        "out.nii.gz",
+        "--json",
+    ];
     let done = program(folder.path(), &arguments);
     assert!(done.status.success(), "{}", said(&done));
     let report: Value = serde_json::from_slice(&done.stdout).unwrap();
@@ -135,7 +151,11 @@ fn contours_of_one_point_and_of_a_million() {
 
 #[test]
 fn numbers_of_contours_that_are_none() {
-    let infinite = [[f64::INFINITY, 20.0, 0.0], [12.0, 20.0, 0.0], [12.0, 24.0, 0.0]];
+    let infinite = [
+        [f64::INFINITY, 20.0, 0.0],
+        [12.0, 20.0, 0.0],
+        [12.0, 24.0, 0.0],
+    ];
     let far = [[1e300, 20.0, 0.0], [12.0, -1e300, 0.0], [12.0, 24.0, 0.0]];
     let (voxels, told) = contoured(&[(CLOSED, &infinite), (CLOSED, &far)]);
     assert!(told.contains("left out"), "{voxels:?} {told}");

@@ -530,8 +530,20 @@ fn a_password_is_kept_in_the_systems_keyring_or_not_at_all() {
     }
     assert!(!is_known(&connection));
     let without_user = pacs(at, &["add", "web", "--url", &url, "--remember"]);
-    assert_eq!(without_user.status.code(), Some(2), "{}", said(&without_user));
-    let nothing = pacs(at, &["add", "x", "--url", &url, "--user", USER, "--remember"]);
+    assert_eq!(
+        without_user.status.code(),
+        Some(2),
+        "{}",
+        said(&without_user)
+    );
+    let nothing = pacs(
+        at,
+        &["add", "x", "--url", &url, "--user", USER, "--remember"],
+    );
     assert_eq!(nothing.status.code(), Some(2));
-    assert!(said(&nothing).contains("no password to remember"), "{}", said(&nothing));
+    assert!(
+        said(&nothing).contains("no password to remember"),
+        "{}",
+        said(&nothing)
+    );
 }

@@ -525,7 +525,11 @@ fn adjudicated_series() -> TempDir {
     let at = folder.path();
     let series = folder_of(named(stack_at(&[0.0, 5.0, 10.0])));
     copy(series.path(), &at.join("patient"));
-    let scan = open_scan(&at.join("patient"), &OpenOptions::default(), &JobContext::silent());
+    let scan = open_scan(
+        &at.join("patient"),
+        &OpenOptions::default(),
+        &JobContext::silent(),
+    );
     let grid = *scan.unwrap().image.grid();
     for (n, name) in ["r0", "r1", "r2"].iter().enumerate() {
         let mut map = LabelMap::empty(grid);
@@ -535,9 +539,15 @@ fn adjudicated_series() -> TempDir {
     fs::write(at.join("cases.csv"), "id,image\nx,patient\n").unwrap();
     json(at, "new study.toml --label tumour --readers-per-case 2");
     json(at, "add study.toml cases.csv");
-    json(at, "save study.toml x --reader ann --labels r0.nii.gz --edits 7");
+    json(
+        at,
+        "save study.toml x --reader ann --labels r0.nii.gz --edits 7",
+    );
     json(at, "save study.toml x --reader bob --labels r1.nii.gz");
-    json(at, "save study.toml x --reader dan --adjudicate --labels r2.nii.gz");
+    json(
+        at,
+        "save study.toml x --reader dan --adjudicate --labels r2.nii.gz",
+    );
     folder
 }
 
@@ -560,7 +570,10 @@ fn dicom_of_a_cohort_says_who_read_and_who_approved() {
         let line = format!("export study.toml -o {from} --as rtstruct --from {from}");
         json(at, &line);
         let written = format!("{from}/x.dcm");
-        assert_eq!(text(&written, tags::APPROVAL_STATUS).as_deref(), Some(status));
+        assert_eq!(
+            text(&written, tags::APPROVAL_STATUS).as_deref(),
+            Some(status)
+        );
         assert_eq!(text(&written, tags::REVIEWER_NAME).as_deref(), reviewer);
     }
     let date = text("adjudicated/x.dcm", tags::REVIEW_DATE).unwrap();

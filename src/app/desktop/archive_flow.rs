@@ -372,9 +372,7 @@ impl Window {
     fn take_archived(&mut self, outcome: Option<ArchiveOutcome>) {
         let was_taken = matches!(
             outcome,
-            Some(
-                ArchiveOutcome::Found(_) | ArchiveOutcome::Fetched(_) | ArchiveOutcome::Sent(..)
-            )
+            Some(ArchiveOutcome::Found(_) | ArchiveOutcome::Fetched(_) | ArchiveOutcome::Sent(..))
         );
         if was_taken && let Err(error) = self.archives.remember() {
             self.refuse_network(error);
