@@ -164,10 +164,9 @@ impl Bench {
         }
         let later = self.harness.render()?;
         for plane in ["Axial", "Coronal", "Sagittal"] {
-            let node = self
-                .harness
-                .get_by_label_contains(&format!("{plane}, slice"));
-            let rect = node.rect().shrink(2.0);
+            let title = format!("{plane}, slice");
+            let rect = self.harness.get_by_label_contains(&title).rect();
+            let rect = rect.shrink(2.0);
             let [x, y, width, height] =
                 [rect.left(), rect.top(), rect.width(), rect.height()].map(|v| v as u32);
             let pixels = |picture: &RgbaImage| -> Vec<Rgba<u8>> {
