@@ -45,6 +45,7 @@ mod nifti_damage;
 mod nifti_output;
 mod nninteractive;
 mod nnunet;
+mod nnunet_crops;
 mod nnunet_folder;
 mod nnunet_rules;
 mod operations;
