@@ -101,6 +101,23 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
+    /// Reads a card. One that was written before scribbles and lassos could be drawn says nothing of them, and takes those
+    /// that its settings name.
+    ///
+    /// # Errors
+    /// Text that is no card.
+    pub(super) fn from_text(text: &str) -> Result<Self, toml::de::Error> {
+        let mut card: Self = toml::from_str(text)?;
+        let named = |kind: &str| {
+            let settings = card.config.get("capabilities");
+            settings.is_some_and(|capabilities| capabilities.get(kind).is_some())
+        };
+        let [scribbles, lassos] = ["scribbles", "lassos"].map(named);
+        card.scribbles |= scribbles;
+        card.lassos |= lassos;
+        Ok(card)
+    }
+
     /// What the model takes, in words: "automatic, clicks, box".
     pub fn takes(&self) -> String {
         let kinds = [

@@ -35,7 +35,7 @@ pub(super) fn cards() -> Vec<(PathBuf, ModelCard)> {
         .filter_map(|entry| {
             let path = entry.ok()?.path().join(CARD);
             let text = std::fs::read_to_string(&path).ok()?;
-            Some((path, toml::from_str(&text).ok()?))
+            Some((path, ModelCard::from_text(&text).ok()?))
         })
         .collect();
     cards.sort_by(|a, b| a.1.id.cmp(&b.1.id));

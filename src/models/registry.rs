@@ -81,8 +81,7 @@ fn stored_at(path: &Path) -> Result<StoredModel, ModelError> {
         reason,
     };
     let text = std::fs::read_to_string(path).map_err(|e| failed(path, e.to_string()))?;
-    let card: ModelCard =
-        toml::from_str(&text).map_err(|e| failed(path, e.message().to_owned()))?;
+    let card = ModelCard::from_text(&text).map_err(|e| failed(path, e.message().to_owned()))?;
     let weights_path = path.with_file_name(&card.weights);
     let weights = std::fs::read(&weights_path).map_err(|e| failed(&weights_path, e.to_string()))?;
     verify(&card, &weights)?;

@@ -1,11 +1,13 @@
 //! Our CPU kernels against Burn's own operations: values and gradients.
 
+use burn::tensor::activation::leaky_relu;
 use burn::tensor::module::{conv_transpose3d, conv3d as burn_conv3d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Distribution, Tensor, Tolerance};
 use prosector::models::ops::{
-    Activation, ScoreTerms, attend, attend_with, conv3d, convolve3d, depth_to_space, depthwise3d,
-    gelu, instance_norm_last, norm_act, space_to_depth, step_up,
+    Activation, ScoreTerms, add, add_act, add_row, attend, attend_with, conv3d, convolve3d,
+    depth_to_space, depthwise3d, gelu, instance_norm_last, join_windows, mean_pool3d_last,
+    norm_act, partition_windows, space_to_depth, step_up,
 };
 
 fn close<const D: usize>(ours: Tensor<D>, expected: Tensor<D>, what: &str) {
@@ -116,6 +118,67 @@ fn steps_up_equal_burns_transposed_convolution() {
     }
 }
 
+/// More values than a thread adds at a time; maps that somebody else holds stay as they are.
+#[test]
+fn sums_on_all_threads_equal_burns() {
+    let device = Device::flex();
+    let dims = [3, 150, 170];
+    let (x, y) = (noise(dims, &device), noise(dims, &device));
+    let expected = x.clone() + y.clone();
+    close(add(x.clone(), y.clone()), expected.clone(), "both held");
+    close(
+        add(x.clone() * 1.0, y.clone()),
+        expected.clone(),
+        "one held",
+    );
+    close(
+        add(x.clone(), y.clone() * 1.0),
+        expected.clone(),
+        "the other",
+    );
+    let activated = add_act(x.clone(), y, Activation::LeakyRelu);
+    close(activated, leaky_relu(expected, 0.01), "with activation");
+    let rows: Tensor<2> = x.reshape([450, 170]);
+    let row = noise([170], &device);
+    let expected = rows.clone() + row.clone().reshape([1, 170]);
+    close(add_row(rows, row), expected, "row");
+}
+
+#[test]
+fn means_of_blocks_equal_their_definition() {
+    let device = Device::flex();
+    for (dims, block) in [([2, 4, 6, 8, 5], [2; 3]), ([1, 3, 4, 6, 16], [1, 2, 3])] {
+        let x = noise(dims, &device);
+        let [b, d, h, w, c] = dims;
+        let ours = mean_pool3d_last(x.clone(), block);
+        let first: Tensor<5> = x.reshape([b * d / block[0], block[0], h, w, c]).mean_dim(1);
+        let lines = first.reshape([b * d / block[0] * h / block[1], block[1], w, c, 1]);
+        let second: Tensor<5> = lines.mean_dim(1);
+        let count = second.dims()[0] * w / block[2];
+        let third: Tensor<5> = second.reshape([count, block[2], c, 1, 1]).mean_dim(1);
+        close(ours.clone(), third.reshape(ours.dims()), "means");
+    }
+}
+
+/// Sides that divide the map and sides that do not; the gradient goes through Burn's operations.
+#[test]
+fn windows_hold_their_part_of_the_map_and_give_it_back() {
+    let device = Device::flex();
+    for (batch, [height, width], side) in [(2, [6, 9], 3), (1, [5, 7], 4), (2, [2, 3], 4)] {
+        let x = noise([batch, height, width, 3], &device);
+        let ours = partition_windows(x.clone(), side);
+        let tracked = x.clone().autodiff().require_grad();
+        let theirs = partition_windows(tracked.clone(), side);
+        close(ours.clone(), theirs.clone().inner(), "windows");
+        close(join_windows(ours, [height, width]), x.clone(), "joined");
+        let joined = join_windows(theirs, [height, width]);
+        close(joined.clone().inner(), x, "joined by Burn");
+        let gradients = joined.sum().backward();
+        let slope = tracked.grad(&gradients).expect("tracked");
+        close(slope.clone(), slope.ones_like(), "slope");
+    }
+}
+
 #[test]
 fn depthwise_convolution_and_its_gradients_equal_burns() {
     let device = Device::flex().autodiff();
@@ -164,7 +227,7 @@ fn activated(x: Tensor<5>, activation: Activation) -> Tensor<5> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => burn::tensor::activation::relu(x),
-        Activation::LeakyRelu => burn::tensor::activation::leaky_relu(x, 0.01),
+        Activation::LeakyRelu => leaky_relu(x, 0.01),
     }
 }
 

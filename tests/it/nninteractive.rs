@@ -309,6 +309,31 @@ fn scribbles_and_lassos_after_clicks_are_answered_and_previewed() {
     }
 }
 
+/// Older cards do not say whether they take drawings, but their settings name the channels.
+#[test]
+fn a_card_from_before_drawings_takes_those_of_its_network() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let output = place.import(&place.golden.join("models/quiet"), &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let cards = files(vec![place.path().join("models")]);
+    let path = cards
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "toml"))
+        .unwrap();
+    let card = fs::read_to_string(&path).unwrap();
+    let says = |line: &&str| ["scribbles = true", "lassos = true"].contains(line);
+    assert_eq!(card.lines().filter(says).count(), 2);
+    let older: Vec<&str> = card.lines().filter(|line| !says(line)).collect();
+    fs::write(&path, older.join("\n")).unwrap();
+    let (_, model) = opened(&place);
+    assert!(model.card().scribbles && model.card().lassos);
+    let listed = program(place.path(), &["models", "list"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("scribbles, lassos"), "{listed}");
+}
+
 #[test]
 fn a_preview_leaves_what_a_box_after_clicks_means() {
     let Some(place) = Place::new() else {

@@ -23,14 +23,40 @@ impl Place {
     }
 
     fn found_in(&self, folder: &Path, id: &str, case: &Path) -> LabelMap {
-        let output = self.import(folder, &["--as", id]);
+        self.found_with(folder, id, [&[], &[]], case)
+    }
+
+    /// The same of any scan, with more options for importing and segmenting.
+    pub fn found_with(
+        &self,
+        folder: &Path,
+        id: &str,
+        [importing, segmenting]: [&[&str]; 2],
+        case: &Path,
+    ) -> LabelMap {
+        let output = self.import(folder, &[&["--as", id], importing].concat());
         assert!(output.status.success(), "{}", said(&output));
         let out = self.path().join("out.nii.gz");
         let [case, out_text] = [case, &out].map(|path| path.to_str().unwrap());
         let segment = ["segment", case, "-o", out_text, "--auto", "--device", "cpu"];
-        let output = program(self.path(), &[&segment[..], &["--model", id]].concat());
+        let options = [&segment[..], &["--model", id], segmenting].concat();
+        let output = program(self.path(), &options);
         assert!(output.status.success(), "{}", said(&output));
         open_labels(&out, &JobContext::silent()).unwrap().0
+    }
+
+    /// The scan that TotalSegmentator was recorded with, of voxels of this side.
+    pub fn recorded_scan(&self, side_mm: f64) -> (PathBuf, ImageVolume) {
+        let recorded = self.golden.join("cases/totalseg.nii.gz");
+        let recorded = open_scan(&recorded, &OpenOptions::default(), &JobContext::silent());
+        let recorded = recorded.unwrap().image;
+        let spacing = Affine::from_spacing([side_mm; 3], [0.0; 3]);
+        let grid = Grid::new(recorded.grid().dims, spacing);
+        let voxels = recorded.voxels().clone();
+        let scan = ImageVolume::new(grid, voxels, recorded.rescale(), Modality::Ct);
+        let path = self.path().join("scan.nii.gz");
+        save_image(&path, &scan).unwrap();
+        (path, scan)
     }
 }
 
@@ -141,17 +167,7 @@ fn the_body_is_one_piece_and_small_parts_of_extremities_go() {
     let plain = place.copied_as(network, "Dataset597_mri_body_139subj");
     let body = place.copied_as(network, "Dataset299_body_1559subj");
     // On voxels of the task's own spacing what comes out is what the rules made.
-    let ctx = JobContext::silent();
-    let recorded = place.golden.join("cases/totalseg.nii.gz");
-    let recorded = open_scan(&recorded, &OpenOptions::default(), &ctx)
-        .unwrap()
-        .image;
-    let spacing = Affine::from_spacing([1.5; 3], [0.0; 3]);
-    let grid = Grid::new(recorded.grid().dims, spacing);
-    let voxels = recorded.voxels().clone();
-    let scan = ImageVolume::new(grid, voxels, recorded.rescale(), Modality::Ct);
-    let path = place.path().join("scan.nii.gz");
-    save_image(&path, &scan).unwrap();
+    let (path, _) = place.recorded_scan(1.5);
     let before = place.found_in(&plain, "plain", &path);
     let after = place.found_in(&body, "body", &path);
     let all = pieces(&before, &[1], Connectivity::Six);

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, module};
 
 use crate::models::checkpoint::{Init, Scope};
+use crate::models::ops::add_row;
 
 /// y = x W + b over the last axis; W is `[in, out]` here and `[out, in]` in checkpoints.
 #[derive(Module, Debug)]
@@ -49,5 +50,10 @@ pub(crate) fn multiply_rows<const D: usize>(
     let [width_in, width_out] = weight.dims();
     let rows = shape[..D - 1].iter().product::<usize>();
     shape[D - 1] = width_out;
-    module::linear::<2>(x.reshape([rows, width_in]), weight, bias).reshape(shape)
+    let product = module::linear::<2>(x.reshape([rows, width_in]), weight, None);
+    let sum = match bias {
+        Some(bias) => add_row(product, bias),
+        None => product,
+    };
+    sum.reshape(shape)
 }

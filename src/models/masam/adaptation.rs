@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Distribution, Tensor};
 
 use crate::models::checkpoint::Scope;
-use crate::models::layers::Linear;
+use crate::models::layers::{Linear, multiply_rows};
+use crate::models::ops::add;
 use crate::models::sam::BlockAdaptation;
 use crate::models::trace::Trace;
 
@@ -128,7 +129,7 @@ impl BlockAdaptation for OnSlices<'_> {
         let to_value = Tensor::cat(vec![none.clone(), none, outward], 1);
         let outward = Tensor::cat(vec![to_query, to_value], 0);
         let inner = Tensor::cat(vec![self.drop_some(query), self.drop_some(value)], 3);
-        qkv + burn::tensor::module::linear(inner, outward, None)
+        add(qkv, multiply_rows(inner, outward, None))
     }
 
     fn before_perceptron(&self, block: usize, x: Tensor<4>, trace: &Trace<'_>) -> Tensor<4> {

@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, ops::PadMode};
 
 use crate::models::checkpoint::{Init, Scope};
-use crate::models::layers::{LayerNorm, Linear};
-use crate::models::ops::gelu;
+use crate::models::layers::{LayerNorm, Linear, multiply_rows};
+use crate::models::ops::{add, gelu};
 use crate::models::trace::Trace;
 
 /// x + up(GELU(conv(down(norm(x))))), where the convolution reaches one slice up and one down.
@@ -56,7 +56,7 @@ impl SliceAdapter {
         keep("act", &y);
         let y = self.up.forward(y);
         keep("linear_up", &y);
-        x + y
+        add(x, y)
     }
 
     /// The convolution, as one matrix product of each place with itself and its two neighbours.
@@ -67,12 +67,11 @@ impl SliceAdapter {
             .reshape([batch, slices, places, inner])
             .pad([(0, 0), (1, 1), (0, 0), (0, 0)], PadMode::Constant(0.0));
         let shifted = (0..3).map(|shift| padded.clone().narrow(1, shift, slices));
-        let seen: Tensor<3> =
-            Tensor::cat(shifted.collect(), 3).reshape([1, batch * slices * places, 3 * inner]);
+        let seen: Tensor<2> =
+            Tensor::cat(shifted.collect(), 3).reshape([batch * slices * places, 3 * inner]);
         let weight: Tensor<3> = self.conv_weight.val().reshape([inner, inner, 3]);
-        let weight: Tensor<3> = weight.permute([2, 1, 0]).reshape([1, 3 * inner, inner]);
-        let bias: Tensor<3> = self.conv_bias.val().reshape([1, 1, inner]);
-        let y = seen.matmul(weight) + bias;
+        let weight: Tensor<2> = weight.permute([2, 1, 0]).reshape([3 * inner, inner]);
+        let y = multiply_rows(seen, weight, Some(self.conv_bias.val()));
         if trace.is_on() {
             let map: Tensor<5> = y.clone().reshape([batch, slices, height, width, inner]);
             let name = format!("adapter_conv{}", self.suffix);

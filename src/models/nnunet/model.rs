@@ -153,14 +153,14 @@ impl NnunetModel {
         progress: Progress<'_>,
     ) -> Result<Option<Vec<u16>>, ModelError> {
         let number = self.settings.parts.len();
-        let (around, closely) = match &task.crop {
+        let (around, closely) = match task.crop_for(&self.settings.parts, is_wanted) {
             None => (Some(Around::whole(scan)), progress),
             Some(crop) => {
                 let (first, rest) = (
                     progress.between(0.0, LOOKING),
                     progress.between(LOOKING, 1.0),
                 );
-                (self.around(crop, number, scan, first)?, rest)
+                (self.around(&crop, number, scan, first)?, rest)
             }
         };
         let Some(around) = around else {
@@ -344,4 +344,4 @@ impl Pipeline for NnunetModel {
 
 /// What to say where a rough look found nothing.
 const NOTHING_AROUND: &str =
-    "the organs around what the model looks for were not found, so nothing was looked at closely";
+    "a first, rough look did not find where to look closely, so nothing was segmented";

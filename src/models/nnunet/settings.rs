@@ -1,5 +1,7 @@
 //! What a card says of a model of nnU-Net.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::stage::Stage;
@@ -26,6 +28,10 @@ pub struct TaskSettings {
     /// What the scan is cropped around first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crop: Option<CropSettings>,
+    /// What finds roughly where structures are, for the scan to be cropped around those that are wanted where others are
+    /// not; its `values` are none. Of a task without `crop`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subset_crop: Option<CropSettings>,
     /// What is done to its labels at that spacing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<Rule>,
@@ -86,7 +92,31 @@ impl TaskSettings {
 
     /// The looks for where to crop, each before the one that it is cropped for.
     fn crops(&self) -> impl Iterator<Item = &CropSettings> {
-        std::iter::successors(self.crop.as_ref(), |crop| crop.crop.as_deref())
+        let last = self.crop.as_ref().or(self.subset_crop.as_ref());
+        std::iter::successors(last, |crop| crop.crop.as_deref())
+    }
+
+    /// What the scan is cropped around first, where only some of the values that the parts have are wanted, or all.
+    pub fn crop_for(
+        &self,
+        parts: &[Part],
+        is_wanted: &dyn Fn(u16) -> bool,
+    ) -> Option<Cow<'_, CropSettings>> {
+        if let Some(crop) = &self.crop {
+            return Some(Cow::Borrowed(crop));
+        }
+        let rough = self.subset_crop.as_ref()?;
+        let all = parts.iter().flat_map(|part| &part.values);
+        let all = all.copied().filter(|&value| value != 0);
+        let (values, others): (Vec<u16>, Vec<u16>) = all.partition(|&value| is_wanted(value));
+        // One that the rough look does not know could be anywhere.
+        let is_known = values.iter().all(|value| rough.part.values.contains(value));
+        (is_known && !others.is_empty()).then(|| {
+            Cow::Owned(CropSettings {
+                values,
+                ..rough.clone()
+            })
+        })
     }
 }
 

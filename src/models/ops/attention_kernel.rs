@@ -3,14 +3,9 @@
 //! Keys and values of a head are packed once. A few queries at a time then go through all keys, the softmax and all
 //! values, so that no more than their own scores are ever held.
 
-#![allow(
-    unsafe_code,
-    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
-)]
-
 use rayon::prelude::*;
 
-use super::simd::{Simd, available};
+use super::simd::{in_tiles, is_wide};
 use super::tile::{column_blocks, multiply_rows};
 
 /// What a pair of tokens of different regions loses: the value of Swin's authors, not infinity.
@@ -73,9 +68,10 @@ pub(super) struct Problem<'a> {
 
 /// softmax(`scale` q kᵀ + terms) v, `[b, heads, n, e]`.
 pub(super) fn forward(problem: &Problem<'_>) -> Vec<f32> {
-    match available() {
-        Simd::Avx512 => of_level::<32>(problem, Simd::Avx512),
-        level => of_level::<16>(problem, level),
+    if is_wide(problem.key.dims[2]) {
+        by_columns::<32>(problem)
+    } else {
+        by_columns::<16>(problem)
     }
 }
 
@@ -92,7 +88,7 @@ struct Head<'a> {
     regions: Vec<u8>,
 }
 
-fn of_level<const N: usize>(problem: &Problem<'_>, level: Simd) -> Vec<f32> {
+fn by_columns<const N: usize>(problem: &Problem<'_>) -> Vec<f32> {
     let [batch, heads, queries, _] = problem.query.dims;
     let [.., keys, width] = problem.value.dims;
     let mut out = vec![0.0; batch * heads * queries * width];
@@ -107,31 +103,25 @@ fn of_level<const N: usize>(problem: &Problem<'_>, level: Simd) -> Vec<f32> {
             out.par_chunks_mut(together * width)
                 .enumerate()
                 .for_each_init(Scratch::default, |scratch, (tile, out)| {
-                    let first = tile * together;
-                    match level {
-                        #[cfg(target_arch = "x86_64")]
-                        // SAFETY: `available` asked the processor for these features.
-                        Simd::Avx512 => unsafe { tile_avx512::<N>(&head, first, scratch, out) },
-                        #[cfg(target_arch = "x86_64")]
-                        // SAFETY: as above.
-                        Simd::Avx2 => unsafe { tile_avx2::<N>(&head, first, scratch, out) },
-                        _ => head.tile::<4, N, false>(first, scratch, out),
-                    }
+                    tile_of::<N>(&head, tile * together, scratch, out);
                 });
         });
     out
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn tile_avx512<const N: usize>(head: &Head<'_>, first: usize, to: &mut Scratch, out: &mut [f32]) {
-    head.tile::<8, N, true>(first, to, out);
+in_tiles! {
+    /// The results `out [rows, e]` of a head's queries from `first` on.
+    fn tile_of<N>(head: &Head<'_>, first: usize, scratch: &mut Scratch, out: &mut [f32]) = through_head
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn tile_avx2<const N: usize>(head: &Head<'_>, first: usize, to: &mut Scratch, out: &mut [f32]) {
-    head.tile::<4, N, true>(first, to, out);
+#[inline(always)]
+fn through_head<const R: usize, const N: usize, const FUSED: bool>(
+    head: &Head<'_>,
+    first: usize,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    head.tile::<R, N, FUSED>(first, scratch, out);
 }
 
 /// Memory that tiles use one after the other.

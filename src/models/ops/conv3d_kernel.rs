@@ -7,14 +7,9 @@
 //! side by side in memory, so each is one pass over `3 * channels_in` contiguous values. Nothing like im2col is
 //! ever written.
 
-#![allow(
-    unsafe_code,
-    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
-)]
-
 use rayon::prelude::*;
 
-use super::simd::{Simd, available, multiply_add};
+use super::simd::{in_tiles, is_wide, multiply_add};
 use super::tile::{column_blocks, multiply_rows};
 
 /// Sizes of one convolution.
@@ -65,10 +60,10 @@ impl ConvShape {
 
 /// `x` `[batch, d, h, w, in]` convolved with `weight` `[taps, in, out]` → `[batch, d', h', w', out]`.
 pub(super) fn forward(x: &[f32], weight: &[f32], shape: ConvShape) -> Vec<f32> {
-    match (available(), shape.channels_out) {
-        (level, ..=8) => convolve::<8>(x, weight, shape, level),
-        (Simd::Avx512, 17..) => convolve::<32>(x, weight, shape, Simd::Avx512),
-        (level, _) => convolve::<16>(x, weight, shape, level),
+    match shape.channels_out {
+        ..=8 => convolve::<8>(x, weight, shape),
+        channels if is_wide(channels) => convolve::<32>(x, weight, shape),
+        _ => convolve::<16>(x, weight, shape),
     }
 }
 
@@ -95,10 +90,10 @@ pub(super) fn backward_input(grad: &[f32], weight: &[f32], shape: ConvShape) -> 
 
 /// Gradient with respect to the weight, `[27, in, out]`.
 pub(super) fn backward_weight(x: &[f32], grad: &[f32], shape: ConvShape) -> Vec<f32> {
-    match (available(), shape.channels_out) {
-        (level, ..=8) => correlate::<8>(x, grad, shape, level),
-        (Simd::Avx512, 17..) => correlate::<32>(x, grad, shape, Simd::Avx512),
-        (level, _) => correlate::<16>(x, grad, shape, level),
+    match shape.channels_out {
+        ..=8 => correlate::<8>(x, grad, shape),
+        channels if is_wide(channels) => correlate::<32>(x, grad, shape),
+        _ => correlate::<16>(x, grad, shape),
     }
 }
 
@@ -143,7 +138,7 @@ fn padded_planes(x: &[f32], shape: ConvShape, z: usize, out: &mut [f32]) {
     }
 }
 
-fn convolve<const N: usize>(x: &[f32], weight: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {
+fn convolve<const N: usize>(x: &[f32], weight: &[f32], shape: ConvShape) -> Vec<f32> {
     let weight = column_blocks::<N>(weight, shape.channels_out);
     let [d, h, w] = shape.dims_out();
     let slab = h * w * shape.channels_out;
@@ -154,32 +149,16 @@ fn convolve<const N: usize>(x: &[f32], weight: &[f32], shape: ConvShape, level: 
     slabs.for_each_init(padded, |planes, (index, out)| {
         let (b, z) = (index / d, index % d);
         padded_planes(&x[b * volume..][..volume], shape, z, planes);
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `available` asked the processor for these features.
-            Simd::Avx512 => unsafe { convolve_slab_avx512::<N>(planes, &weight, shape, out) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Simd::Avx2 => unsafe { convolve_slab_avx2::<N>(planes, &weight, shape, out) },
-            _ => convolve_slab::<4, N, false>(planes, &weight, shape, out),
-        }
+        slab_of::<N>(planes, &weight, shape, out);
     });
     out
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn convolve_slab_avx512<const N: usize>(x: &[f32], weight: &[f32], s: ConvShape, out: &mut [f32]) {
-    convolve_slab::<8, N, true>(x, weight, s, out);
+in_tiles! {
+    /// One output slab (fixed depth) from the padded input slabs around it.
+    fn slab_of<N>(x: &[f32], weight: &[f32], shape: ConvShape, out: &mut [f32]) = convolve_slab
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn convolve_slab_avx2<const N: usize>(x: &[f32], weight: &[f32], s: ConvShape, out: &mut [f32]) {
-    convolve_slab::<4, N, true>(x, weight, s, out);
-}
-
-/// One output slab (fixed depth) from the padded input slabs around it.
 #[inline(always)]
 fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
     x: &[f32],
@@ -188,10 +167,8 @@ fn convolve_slab<const R: usize, const N: usize, const FUSED: bool>(
     out: &mut [f32],
 ) {
     let [_, h, w] = shape.dims_out();
-    let blocks = shape.channels_out.div_ceil(N);
     let block_len = shape.kernel.iter().product::<usize>() * shape.channels_in * N;
-    for block in 0..blocks {
-        let weight = &weight[block * block_len..][..block_len];
+    for (block, weight) in weight.chunks_exact(block_len).enumerate() {
         for y in 0..h {
             let mut at = 0;
             while w - at >= R {
@@ -262,7 +239,7 @@ fn rows_per_chunk(shape: ConvShape) -> usize {
         .clamp(1, shape.dims[1])
 }
 
-fn correlate<const N: usize>(x: &[f32], grad: &[f32], shape: ConvShape, level: Simd) -> Vec<f32> {
+fn correlate<const N: usize>(x: &[f32], grad: &[f32], shape: ConvShape) -> Vec<f32> {
     let x = padded(x, shape);
     let (ci, co) = (shape.channels_in, shape.channels_out);
     let blocks = co.div_ceil(N);
@@ -281,15 +258,7 @@ fn correlate<const N: usize>(x: &[f32], grad: &[f32], shape: ConvShape, level: S
                 for (block, sum) in sum.chunks_exact_mut(27 * ci * N).enumerate() {
                     let first = block * positions + index * shape.plane();
                     let grad = &grad[first * N..][..shape.plane() * N];
-                    match level {
-                        #[cfg(target_arch = "x86_64")]
-                        // SAFETY: `available` asked the processor for these features.
-                        Simd::Avx512 => unsafe { correlate_slab_avx512::<N>(x, grad, shape, sum) },
-                        #[cfg(target_arch = "x86_64")]
-                        // SAFETY: as above.
-                        Simd::Avx2 => unsafe { correlate_slab_avx2::<N>(x, grad, shape, sum) },
-                        _ => correlate_slab::<4, N, false>(x, grad, shape, sum),
-                    }
+                    add_gradient::<N>(x, grad, shape, sum);
                 }
             }
             sum
@@ -308,19 +277,11 @@ fn correlate<const N: usize>(x: &[f32], grad: &[f32], shape: ConvShape, level: S
     out
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn correlate_slab_avx512<const N: usize>(x: &[f32], grad: &[f32], s: ConvShape, sum: &mut [f32]) {
-    correlate_slab::<8, N, true>(x, grad, s, sum);
+in_tiles! {
+    /// Adds one slab's share of the gradient of one block of output channels, `[27 * in, N]`.
+    fn add_gradient<N>(x: &[f32], grad: &[f32], shape: ConvShape, sum: &mut [f32]) = correlate_slab
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn correlate_slab_avx2<const N: usize>(x: &[f32], grad: &[f32], s: ConvShape, sum: &mut [f32]) {
-    correlate_slab::<4, N, true>(x, grad, s, sum);
-}
-
-/// Adds one slab's share of the gradient of one block of output channels, `[27 * in, N]`.
 #[inline(always)]
 fn correlate_slab<const R: usize, const N: usize, const FUSED: bool>(
     x: &[f32],

@@ -9,6 +9,7 @@
 //!
 //! The rest is what published networks need and Burn lacks; it is in PyTorch's layout, **channels first**.
 
+mod addition;
 mod attention;
 mod attention_kernel;
 mod autodiff;
@@ -35,8 +36,10 @@ mod tile;
 mod volume_ops;
 mod volume_windows;
 mod windows;
+mod windows_kernel;
 mod winograd_kernel;
 
+pub use addition::{add, add_act, add_row};
 pub use attention::{ScoreTerms, attend, attend_with, join_heads, split_heads};
 pub use convolution::convolve3d;
 pub use depthwise::depthwise3d;
@@ -44,7 +47,7 @@ pub use gelu::gelu;
 pub use interpolate::{Corners, rescale_axis, resize_axis, resize_linear, resize_volume_last};
 pub use normalise::{channel_norm, instance_norm, instance_norm_last};
 pub use pil_resize::pil_resize_bilinear;
-pub use pooling::{max_pool3d_2, max_pool3d_last};
+pub use pooling::{max_pool3d_2, max_pool3d_last, mean_pool3d_last};
 pub use shuffle::{depth_to_space, space_to_depth};
 pub use skimage_resize::{Beyond, resize_label_slice_smoothed, resize_slice};
 pub use spline::Spline;

@@ -66,6 +66,48 @@ fn with_avx2<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Makes a function of what works by tiles of rows that stay in registers, of which processors have more or fewer:
+/// `fn NAME<N>(ARGUMENTS) = WORK`, where `WORK::<R, N, FUSED>` takes `R` rows at a time, with fused multiply-add or without,
+/// and is inlined always, as what is not is compiled for no vectors. (Given a closure or a value that holds the arguments,
+/// the compiler no longer knows that none of them is a part of another, and half of the speed is lost.)
+macro_rules! in_tiles {
+    ($(#[$doc:meta])* fn $name:ident<N>($($argument:ident: $type:ty),* $(,)?) = $work:ident) => {
+        $(#[$doc])*
+        #[allow(
+            unsafe_code,
+            reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
+        )]
+        fn $name<const N: usize>($($argument: $type),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,fma")]
+            fn avx512<const N: usize>($($argument: $type),*) {
+                $work::<8, N, true>($($argument),*);
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2<const N: usize>($($argument: $type),*) {
+                $work::<4, N, true>($($argument),*);
+            }
+            match $crate::models::ops::simd::available() {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `available` asked the processor for these features.
+                $crate::models::ops::simd::Simd::Avx512 => unsafe { avx512::<N>($($argument),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::models::ops::simd::Simd::Avx2 => unsafe { avx2::<N>($($argument),*) },
+                _ => $work::<4, N, false>($($argument),*),
+            }
+        }
+    };
+}
+
+pub(super) use in_tiles;
+
+/// Whether a tile may be 32 columns wide, for a result of so many.
+pub(super) fn is_wide(columns: usize) -> bool {
+    available() == Simd::Avx512 && columns > 16
+}
+
 /// `a * b + c`, fused where the instruction set has it (a library call elsewhere, so not used there).
 #[inline(always)]
 pub(super) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {

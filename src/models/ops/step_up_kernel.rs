@@ -1,14 +1,9 @@
 //! Transposed convolution whose kernel is its stride, on the CPU, channels last: every voxel becomes a block of voxels, each
 //! by a matrix of its own, and is written where it belongs at once.
 
-#![allow(
-    unsafe_code,
-    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
-)]
-
 use rayon::prelude::*;
 
-use super::simd::{Simd, available};
+use super::simd::{in_tiles, is_wide};
 use super::tile::{column_blocks, multiply_rows};
 
 /// Sizes of one step up.
@@ -36,103 +31,103 @@ impl StepShape {
 /// `x` `[batch, d, h, w, in]` with `weight` `[block's voxels, in, out]` and `bias` `[out]` →
 /// `[batch, d kd, h kh, w kw, out]`.
 pub(super) fn forward(x: &[f32], weight: &[f32], bias: &[f32], shape: StepShape) -> Vec<f32> {
-    match (available(), shape.channels_out) {
-        (Simd::Avx512, 17..) => step_up::<32>(x, weight, bias, shape, Simd::Avx512),
-        (level, _) => step_up::<16>(x, weight, bias, shape, level),
+    if is_wide(shape.channels_out) {
+        step_up::<32>(x, weight, bias, shape)
+    } else {
+        step_up::<16>(x, weight, bias, shape)
     }
 }
 
-fn step_up<const N: usize>(
-    x: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    shape: StepShape,
-    level: Simd,
-) -> Vec<f32> {
-    let weight = column_blocks::<N>(weight, shape.channels_out);
+fn step_up<const N: usize>(x: &[f32], weight: &[f32], bias: &[f32], shape: StepShape) -> Vec<f32> {
+    let weight = &column_blocks::<N>(weight, shape.channels_out);
     let [d, h, w] = shape.dims_out();
     let slab = h * w * shape.channels_out;
     let mut out = vec![0.0; shape.batch * d * slab];
     let slabs = out.par_chunks_exact_mut(slab).enumerate();
-    slabs.for_each(|(index, out)| match level {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `available` asked the processor for these features.
-        Simd::Avx512 => unsafe { slab_avx512::<N>(x, &weight, bias, (shape, index), out) },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Simd::Avx2 => unsafe { slab_avx2::<N>(x, &weight, bias, (shape, index), out) },
-        _ => slab_of::<4, N, false>(x, &weight, bias, (shape, index), out),
-    });
+    slabs.for_each(|(index, out)| slab_of::<N>(x, weight, bias, (shape, index), out));
     out
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn slab_avx512<const N: usize>(
-    x: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    of: (StepShape, usize),
-    out: &mut [f32],
-) {
-    slab_of::<8, N, true>(x, weight, bias, of, out);
+in_tiles! {
+    /// One plane of the output, of all planes of the batch the one of a number.
+    fn slab_of<N>(
+        x: &[f32],
+        weight: &[f32],
+        bias: &[f32],
+        of: (StepShape, usize),
+        out: &mut [f32],
+    ) = step_up_slab
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn slab_avx2<const N: usize>(
-    x: &[f32],
-    weight: &[f32],
-    bias: &[f32],
-    of: (StepShape, usize),
-    out: &mut [f32],
-) {
-    slab_of::<4, N, true>(x, weight, bias, of, out);
-}
-
-/// One plane of the output, of all planes of the batch the one at `index`.
 #[inline(always)]
-fn slab_of<const R: usize, const N: usize, const FUSED: bool>(
+fn step_up_slab<const R: usize, const N: usize, const FUSED: bool>(
     x: &[f32],
     weight: &[f32],
     bias: &[f32],
     (shape, index): (StepShape, usize),
     out: &mut [f32],
 ) {
-    let (ci, co) = (shape.channels_in, shape.channels_out);
+    let ci = shape.channels_in;
     let [_, height, width] = shape.dims;
     let [deep, high, wide] = shape.block;
     let plane = &x[index / deep * height * width * ci..][..height * width * ci];
-    let voxels = deep * high * wide;
-    let line = wide * width * co;
+    let line = wide * width * shape.channels_out;
     for (number, out) in out.chunks_exact_mut(line).enumerate() {
         let row = &plane[number / high * width * ci..][..width * ci];
         let first = (index % deep * high + number % high) * wide;
         for column in 0..wide {
-            for (block, weight) in weight.chunks_exact(voxels * ci * N).enumerate() {
+            let blocks = weight.chunks_exact(deep * high * wide * ci * N);
+            for (block, weight) in blocks.enumerate() {
                 let weight = &weight[(first + column) * ci * N..][..ci * N];
-                let outputs = block * N..co.min((block + 1) * N);
-                let mut start = [0.0; N];
-                start[..outputs.len()].copy_from_slice(&bias[outputs.clone()]);
+                let columns = Columns {
+                    bias,
+                    block,
+                    column,
+                    wide,
+                };
                 let mut at = 0;
+                while width - at >= R {
+                    columns.step::<R, N, FUSED>(row, weight, at, out);
+                    at += R;
+                }
                 while at < width {
-                    let rows = if width - at >= R { R } else { 1 };
-                    let place = |r: usize| ((at + r) * wide + column) * co + outputs.start;
-                    if rows == R {
-                        let from: [&[f32]; R] =
-                            std::array::from_fn(|r| &row[(at + r) * ci..][..ci]);
-                        let sums = multiply_rows::<R, N, FUSED>(&from, weight, [start; R]);
-                        for (r, sum) in sums.iter().enumerate() {
-                            out[place(r)..][..outputs.len()].copy_from_slice(&sum[..outputs.len()]);
-                        }
-                    } else {
-                        let from = [&row[at * ci..][..ci]];
-                        let [sum] = multiply_rows::<1, N, FUSED>(&from, weight, [start]);
-                        out[place(0)..][..outputs.len()].copy_from_slice(&sum[..outputs.len()]);
-                    }
-                    at += rows;
+                    columns.step::<1, N, FUSED>(row, weight, at, out);
+                    at += 1;
                 }
             }
+        }
+    }
+}
+
+/// What the voxels of a row become in one of the columns of their blocks, in one block of output channels.
+struct Columns<'a> {
+    bias: &'a [f32],
+    block: usize,
+    column: usize,
+    /// Columns of a voxel's block.
+    wide: usize,
+}
+
+impl Columns<'_> {
+    /// `R` voxels of `row` from `at` on.
+    #[inline(always)]
+    fn step<const R: usize, const N: usize, const FUSED: bool>(
+        &self,
+        row: &[f32],
+        weight: &[f32],
+        at: usize,
+        out: &mut [f32],
+    ) {
+        let (ci, co) = (weight.len() / N, self.bias.len());
+        let first = self.block * N;
+        let width = N.min(co - first);
+        let mut start = [0.0; N];
+        start[..width].copy_from_slice(&self.bias[first..first + width]);
+        let from: [&[f32]; R] = std::array::from_fn(|r| &row[(at + r) * ci..][..ci]);
+        let sums = multiply_rows::<R, N, FUSED>(&from, weight, [start; R]);
+        for (r, sum) in sums.iter().enumerate() {
+            let to = ((at + r) * self.wide + self.column) * co + first;
+            out[to..to + width].copy_from_slice(&sum[..width]);
         }
     }
 }

@@ -231,9 +231,7 @@ impl VolumeKernels for Flex {
         activation: Activation,
     ) -> FloatTensor<Self> {
         // A map that nobody else holds is written over.
-        let contiguous = x.to_contiguous();
-        drop(x);
-        let mut x = contiguous;
+        let mut x = contiguous(x);
         let shape = norm_shape(&x.shape(), groups, activation);
         norm_kernel::forward(x.storage_mut(), values(&gamma), values(&beta), shape);
         x
@@ -263,6 +261,13 @@ impl VolumeKernels for Flex {
             tensor(gb, [c]),
         ]
     }
+}
+
+/// With its values after one another, the same where they are; nobody else holds them where nobody else held `t`.
+pub(super) fn contiguous(t: FloatTensor<Flex>) -> FloatTensor<Flex> {
+    let found = t.to_contiguous();
+    drop(t);
+    found
 }
 
 pub(super) fn values(t: &FloatTensor<Flex>) -> &[f32] {
@@ -338,7 +343,7 @@ fn normalised<B: Backend>(x: FloatTensor<B>, groups: usize) -> (FloatTensor<B>, 
     (B::float_mul(centred, inverse_std.clone()), inverse_std)
 }
 
-fn activated<B: Backend>(x: FloatTensor<B>, activation: Activation) -> FloatTensor<B> {
+pub(super) fn activated<B: Backend>(x: FloatTensor<B>, activation: Activation) -> FloatTensor<B> {
     match activation {
         Activation::Identity => x,
         Activation::Relu => B::relu(x),

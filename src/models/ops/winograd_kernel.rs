@@ -6,15 +6,10 @@
 //! of a row at a time, so that all that belongs to these stays in the second-level cache; the input is neither copied nor
 //! padded, and may come in parts that stand beside each other along the channels.
 
-#![allow(
-    unsafe_code,
-    reason = "calling a function compiled for an instruction set needs it, after the processor was asked"
-)]
-
 use rayon::prelude::*;
 
 use super::conv3d_kernel::ConvShape;
-use super::simd::{Simd, available};
+use super::simd::{in_tiles, is_wide};
 use super::tile::multiply_rows;
 
 /// Numbers that a tile becomes.
@@ -36,9 +31,10 @@ pub(super) fn suits(shape: ConvShape) -> bool {
 
 /// Parts of `x`, each `[batch, d, h, w, some of in]`, convolved with `weight` `[27, in, out]` → `[batch, d, h, w, out]`.
 pub(super) fn forward(parts: &[&[f32]], weight: &[f32], shape: ConvShape) -> Vec<f32> {
-    match (available(), shape.channels_out) {
-        (Simd::Avx512, 17..) => convolve::<32>(parts, weight, shape, Simd::Avx512),
-        (level, _) => convolve::<16>(parts, weight, shape, level),
+    if is_wide(shape.channels_out) {
+        convolve::<32>(parts, weight, shape)
+    } else {
+        convolve::<16>(parts, weight, shape)
     }
 }
 
@@ -65,12 +61,7 @@ struct Scratch {
     zeros: Vec<f32>,
 }
 
-fn convolve<const N: usize>(
-    parts: &[&[f32]],
-    weight: &[f32],
-    shape: ConvShape,
-    level: Simd,
-) -> Vec<f32> {
+fn convolve<const N: usize>(parts: &[&[f32]], weight: &[f32], shape: ConvShape) -> Vec<f32> {
     let [d, h, w] = shape.dims;
     let (ci, co) = (shape.channels_in, shape.channels_out);
     let voxels = d * h * w;
@@ -95,42 +86,10 @@ fn convolve<const N: usize>(
         let pairs = out.par_chunks_mut(2 * h * w * co).enumerate();
         pairs.for_each_init(
             || Scratch::of(&plan),
-            |scratch, (pair, out)| match level {
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: `available` asked the processor for these features.
-                Simd::Avx512 => unsafe { pair_avx512(&plan, &parts, pair, scratch, out) },
-                #[cfg(target_arch = "x86_64")]
-                // SAFETY: as above.
-                Simd::Avx2 => unsafe { pair_avx2(&plan, &parts, pair, scratch, out) },
-                _ => plan.pair::<4, false>(&parts, pair, scratch, out),
-            },
+            |scratch, (pair, out)| pair_of(&plan, &parts, pair, scratch, out),
         );
     }
     out
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,fma")]
-fn pair_avx512<const N: usize>(
-    plan: &Plan<'_, N>,
-    parts: &[&[f32]],
-    pair: usize,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    plan.pair::<8, true>(parts, pair, scratch, out);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn pair_avx2<const N: usize>(
-    plan: &Plan<'_, N>,
-    parts: &[&[f32]],
-    pair: usize,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    plan.pair::<4, true>(parts, pair, scratch, out);
 }
 
 /// The matrices of all points, `[64][blocks][in][N]`, zero-filled at the end of a row.
@@ -187,8 +146,29 @@ struct Tiles {
     count: usize,
 }
 
-impl<const N: usize> Plan<'_, N> {
+in_tiles! {
     /// Two planes of the output, or the last one by itself.
+    fn pair_of<N>(
+        plan: &Plan<'_, N>,
+        parts: &[&[f32]],
+        pair: usize,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) = through_plan
+}
+
+#[inline(always)]
+fn through_plan<const R: usize, const N: usize, const FUSED: bool>(
+    plan: &Plan<'_, N>,
+    parts: &[&[f32]],
+    pair: usize,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    plan.pair::<R, FUSED>(parts, pair, scratch, out);
+}
+
+impl<const N: usize> Plan<'_, N> {
     #[inline(always)]
     fn pair<const R: usize, const FUSED: bool>(
         &self,

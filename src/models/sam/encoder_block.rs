@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::models::checkpoint::Scope;
 use crate::models::layers::{LayerNorm, Linear};
 use crate::models::ops::{
-    ScoreTerms, attend_with, gelu, join_heads, join_windows, partition_windows, split_heads,
+    ScoreTerms, add, attend_with, gelu, join_heads, join_windows, partition_windows, split_heads,
 };
 use crate::models::trace::Trace;
 
@@ -175,12 +175,12 @@ impl Block {
             0 => attend(y),
             side => join_windows(attend(partition_windows(y, side)), [height, width]),
         };
-        let x = x + y;
+        let x = add(x, y);
         trace.keep("after_attention", &x);
         let x = adaptation.before_perceptron(self.number, x, trace);
         let y = self.norm2.forward(x.clone());
         trace.keep("norm2", &y);
-        let x = x + self.mlp.forward(y, &trace.child("mlp"));
+        let x = add(x, self.mlp.forward(y, &trace.child("mlp")));
         trace.keep("", &x);
         x
     }

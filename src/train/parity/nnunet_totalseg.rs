@@ -100,6 +100,7 @@ fn task(f: &Fixture, device: &Device, check: &mut Check) -> Result<(), ParityErr
         name: call.task_name.clone(),
         spacing_mm: call.spacing_mm(),
         crop: None,
+        subset_crop: None,
         rules: Vec::new(),
         refine: None,
     };

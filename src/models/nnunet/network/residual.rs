@@ -3,11 +3,10 @@
 use burn::tensor::Tensor;
 
 use crate::models::checkpoint::Scope;
-use crate::models::ops::Activation;
+use crate::models::ops::{Activation, add_act, mean_pool3d_last};
 use crate::models::trace::Trace;
 
 use super::architecture::UnitStyle;
-use super::norm::activated;
 use super::seen::Seen;
 use super::unit::{Unit, UnitShape};
 
@@ -115,25 +114,10 @@ impl ResidualBlock {
         for (index, unit) in self.units.iter().enumerate() {
             inner = unit.forward(inner, &seen.child(format_args!("conv{}", index + 1)));
         }
-        let mut around = average_pool(x, self.pool);
+        let mut around = mean_pool3d_last(x, self.pool);
         if let Some(projection) = &self.around {
             around = projection.forward(around, &seen.child("skip"));
         }
-        activated(inner + around, self.activation)
+        add_act(inner, around, self.activation)
     }
-}
-
-/// Mean of each block of voxels of `[b, d, h, w, c]`.
-fn average_pool(x: Tensor<5>, block: [usize; 3]) -> Tensor<5> {
-    (0..3).filter(|&d| block[d] > 1).fold(x, |x, d| {
-        let axis = d + 1;
-        let dims = x.dims();
-        let mut split = [0; 6];
-        split[..axis].copy_from_slice(&dims[..axis]);
-        split[axis] = dims[axis] / block[d];
-        split[axis + 1] = block[d];
-        split[axis + 2..].copy_from_slice(&dims[axis + 1..]);
-        let blocks: Tensor<6> = x.reshape(split);
-        blocks.mean_dim(axis + 1).squeeze_dim(axis + 1)
-    })
 }

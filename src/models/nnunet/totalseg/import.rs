@@ -166,6 +166,13 @@ pub(in crate::models::nnunet) fn import_task(
         Some(rule) => crop_of(rule, &found.root, parts.len(), wanted, &mut weights)?,
         None => None,
     };
+    let subset_crop = match &task.subset_crop {
+        Some(rough) => {
+            let at = (found.root.as_path(), parts.len());
+            subset_crop_of(rough, &structures, at, wanted, &mut weights)?
+        }
+        None => None,
+    };
     let refine = match &task.refine {
         Some(rule) => {
             let crops = std::iter::successors(crop.as_ref(), |crop| crop.crop.as_deref());
@@ -174,14 +181,16 @@ pub(in crate::models::nnunet) fn import_task(
         }
         None => None,
     };
-    let around = match (&task.crop, &crop) {
-        (Some(rule), None) => format!(
-            "; TotalSegmentator crops to {} first, for which the data set of its task {} is needed beside it",
-            rule.structures.join(", "),
-            rule.task
-        ),
-        _ => String::new(),
+    let lacking = match (&task.crop, &crop, &task.subset_crop, &subset_crop) {
+        (Some(rule), None, ..) => Some((rule.structures.join(", "), &rule.task)),
+        (_, _, Some(rough), None) => Some(("those structures that are chosen".to_owned(), rough)),
+        _ => None,
     };
+    let around = lacking.map_or_else(String::new, |(what, rough)| {
+        format!(
+            "; TotalSegmentator crops to {what} first, for which the data set of its task {rough} is needed beside it"
+        )
+    });
     let of = match found.models.len() {
         1 => dataset_name(&found.models[0].1),
         several => format!("{several} data sets"),
@@ -196,6 +205,7 @@ pub(in crate::models::nnunet) fn import_task(
             name: task.name.clone(),
             spacing_mm: task.spacing_mm.map(Vec::from).unwrap_or_default(),
             crop,
+            subset_crop,
             rules: task.rules.clone(),
             refine,
         }),
@@ -266,6 +276,46 @@ fn crop_of(
         rules: task.rules.clone(),
         keep_within,
         crop: inner.map(Box::new),
+    }))
+}
+
+/// What finds roughly where structures are, where it is beside the task; its labels have the task's values.
+fn subset_crop_of(
+    rough: &str,
+    structures: &[Structure],
+    (root, number): (&Path, usize),
+    wanted: Wanted<'_>,
+    weights: &mut WeightMap,
+) -> Result<Option<CropSettings>, CheckpointError> {
+    /// Whatever the task.
+    const MARGIN_MM: [f64; 3] = [20.0; 3];
+    let Some(task) = task_named(rough) else {
+        return Ok(None);
+    };
+    let Ok(folder) = model_of(root, &task.datasets[0], &task.configuration) else {
+        return Ok(None);
+    };
+    let trained = open(&folder, task, wanted)?;
+    let found = structures_of(&trained, &|label| label);
+    let last = found.iter().map(|s| s.value).max().unwrap_or(0);
+    let value_of = |label: u16| {
+        let found = found.iter().find(|s| s.value == label)?;
+        structures.iter().find(|s| s.name == found.name)
+    };
+    Ok(Some(CropSettings {
+        part: Part {
+            values: (1..=last)
+                .map(|label| value_of(label).map_or(0, |s| s.value))
+                .collect(),
+            stages: numbered(number, trained.into_stages(), weights),
+            kept_largest: Vec::new(),
+        },
+        spacing_mm: task.spacing_mm.map(Vec::from).unwrap_or_default(),
+        values: Vec::new(),
+        margin_mm: MARGIN_MM,
+        rules: task.rules.clone(),
+        keep_within: None,
+        crop: None,
     }))
 }
 

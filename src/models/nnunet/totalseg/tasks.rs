@@ -85,6 +85,8 @@ pub(super) struct Task {
     #[serde(default)]
     pub auxiliary: Vec<u16>,
     pub crop: Option<CropRule>,
+    /// The task around whose finds the scan is cropped where only some structures are wanted, of one without `crop`.
+    pub subset_crop: Option<String>,
     /// What is done to its labels.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -155,6 +157,9 @@ mod tests {
             assert!(task.datasets.len() == 1 || task.first.len() == task.datasets.len());
             if let Some(crop) = &task.crop {
                 assert!(names.contains(crop.task.as_str()), "{}", crop.task);
+            }
+            if let Some(rough) = &task.subset_crop {
+                assert!(names.contains(rough.as_str()) && task.crop.is_none());
             }
             if let Some(refine) = &task.refine {
                 assert!(names.contains(refine.task.as_str()), "{}", refine.task);
