@@ -31,9 +31,9 @@ pub fn described() -> Described {
 }
 
 /// Width of the names, in points.
-const NAME: f32 = 190.0;
-/// Width of a number.
-const NUMBER: f32 = 78.0;
+const NAME: f32 = 176.0;
+/// Width of a number, or of the two of RECIST.
+const NUMBER: f32 = 86.0;
 
 /// A column of the table.
 struct Column {
