@@ -207,7 +207,8 @@ impl Kind {
                 match (min.is_finite(), max.is_finite()) {
                     (true, true) => format!("a number from {min} to {max}{unit}"),
                     (true, false) => format!("a number from {min}{unit} on"),
-                    _ => format!("a number{unit}"),
+                    _ if unit.is_empty() => "a number".to_owned(),
+                    _ => format!("a number in{unit}"),
                 }
             }
             Self::Count {

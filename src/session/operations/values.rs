@@ -87,7 +87,7 @@ impl Values {
                 }
                 Need::Required if !values.has(parameter.name) => {
                     return Err(OperationError::new(format!(
-                        "{} needs {}={}",
+                        "{} must be told {}={}",
                         operation.id,
                         parameter.name,
                         parameter.kind.allowed()

@@ -97,7 +97,7 @@ fn what_is_typed_wrong_is_answered_with_what_is_allowed() {
             "sharpen label=1",
             "there is no operation sharpen; there are ",
         ),
-        ("clear", "clear needs label=a label's value or name"),
+        ("clear", "clear must be told label=a label's value or name"),
         (
             "clear label=0",
             "label=0 is not allowed; give a label's value or name",
