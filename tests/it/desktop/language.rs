@@ -121,7 +121,11 @@ fn what_the_session_says_and_the_names_of_steps_are_chinese_too() {
     let said = bench.messages().join(" ");
     assert!(said.contains("保留最大连通区：没有可更改的内容"), "{said}");
     bench.key(Modifiers::COMMAND, Key::T);
-    assert!(bench.shows("threshold 需要 low=数值"), "{:?}", bench.texts());
+    assert!(
+        bench.shows("threshold 需要 low=数值"),
+        "{:?}",
+        bench.texts()
+    );
     // The palette finds a command by its name in either language.
     bench.key(Modifiers::COMMAND, Key::K);
     bench.type_text("填充孔洞");
