@@ -132,10 +132,12 @@ fn fill_in(bench: &mut Bench, parameter: &Parameter, value: &str) {
         .iter()
         .find(|(v, _)| is_label && v.to_string() == value);
     let shown = shown.map_or(value.replace('_', " "), |(_, name)| (*name).to_owned());
-    // The row of the list may be called as the label in the panel is: the list lies over everything, and comes last.
-    let mut rows = bench.harness.query_all_by_label(&shown);
     let is_row = |node: &egui_kittest::Node<'_>| node.accesskit_node().role() == Role::Button;
-    let row = rows.rfind(is_row);
+    let row = {
+        let mut rows = bench.harness.query_all_by_label(&shown);
+        // It may be called as the label in the panel is: the list lies over everything, and comes last.
+        rows.rfind(is_row)
+    };
     row.unwrap_or_else(|| panic!("{field} has no {shown}"))
         .click();
     bench.settle();
