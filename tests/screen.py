@@ -10,6 +10,8 @@ import subprocess
 LEFT, WHEEL_UP = 1, 4
 # A smaller window is a hint or a menu.
 LEAST_WIDTH = 400
+# A window may go away at any moment, and Xlib would end the script for it.
+IGNORED = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda *_: 0)
 
 
 class Screen:
@@ -24,6 +26,7 @@ class Screen:
         with os.fdopen(read) as pipe:
             self.name = ":" + pipe.readline().strip()
         self.x, self.tst = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXtst.so.6")
+        self.x.XSetErrorHandler(IGNORED)
         self.x.XOpenDisplay.restype = ctypes.c_void_p
         self.x.XDefaultRootWindow.restype = ctypes.c_ulong
         self.x.XStringToKeysym.restype = ctypes.c_ulong

@@ -108,6 +108,9 @@ pub struct LabelsArgs {
     /// Which DICOM object a .dcm is: seg has a bit a pixel, labelmap a number (smaller, newer), rtstruct contours.
     #[arg(long = "as", value_enum)]
     pub object: Option<LabelObject>,
+    /// rtstruct: who approves the structures, now. Without it they are approved only where IN says that somebody did.
+    #[arg(long, value_name = "NAME")]
+    pub approved_by: Option<String>,
     /// All layers of labels, or the one of this number.
     #[arg(long, value_name = "all|N", default_value = "all")]
     pub layers: LayersArg,

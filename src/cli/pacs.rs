@@ -71,9 +71,13 @@ pub struct PacsAddArgs {
     /// DICOMweb: what is given instead of a password is a token (OAuth 2).
     #[arg(long, requires = "url", conflicts_with = "user")]
     pub token: bool,
-    /// Who asks. The password is never kept in a file: it is asked for, or taken from an environment variable.
+    /// Who asks. The password is never kept in a file: it is asked for, or taken from an environment variable or the
+    /// system's keyring.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
+    /// Keep the password (asked for now, or from the environment variable) in the system's keyring.
+    #[arg(long)]
+    pub remember: bool,
     /// Certificates (PEM) that vouch for the archive, instead of those that the system trusts.
     #[arg(long, value_name = "PEM")]
     pub certificates: Option<PathBuf>,

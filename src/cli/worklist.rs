@@ -136,6 +136,9 @@ pub struct WorklistSaveArgs {
     /// What it was prompted with.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub prompts: String,
+    /// How many steps of editing it took.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub edits: usize,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
@@ -211,8 +214,10 @@ pub enum ExportForm {
     Nnunet,
     /// BIDS derivatives: discrete segmentations with their tables of labels.
     Bids,
-    /// A DICOM SEG a case.
+    /// A DICOM SEG a case, with the reader as its creator.
     Seg,
+    /// A DICOM RTSTRUCT a case; what was adjudicated is approved by who did it.
+    Rtstruct,
     /// Tables: statistics of every finished reading, times, and who did what when.
     Csv,
 }

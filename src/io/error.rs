@@ -1,5 +1,6 @@
 //! Why a file was refused.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::util::{Cancelled, short_debug};
@@ -11,7 +12,7 @@ use super::SeriesInfo;
 #[non_exhaustive]
 pub enum IoError {
     /// The operating system does not give the file.
-    #[error("{}: cannot be read: {source}; check the path and its permissions", .path.display())]
+    #[error("{}: cannot be read: {}; check the path and its permissions", .path.display(), words(.source))]
     Unreadable {
         /// The file or folder.
         path: PathBuf,
@@ -161,6 +162,15 @@ impl IoError {
     pub fn output(path: &Path, reason: impl Into<String>) -> Self {
         let (path, reason) = (path.to_owned(), reason.into());
         Self::Output { path, reason }
+    }
+}
+
+/// What the operating system says, in words that all systems share where it is something that users meet.
+fn words(source: &std::io::Error) -> String {
+    match source.kind() {
+        ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        _ => source.to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::util::short_debug;
 use crate::volume::{Grid, LabelLayers, LabelMap, LabelTable};
 
-use super::{Provenance, SegmentDetails, Space, Warning};
+use super::{Approval, Provenance, SegmentDetails, Space, Warning};
 
 /// The scan that labels are of.
 #[derive(Clone, Copy)]
@@ -25,6 +25,8 @@ pub struct Labels {
     pub table: LabelTable,
     /// What DICOM says of them beside, by value.
     pub details: BTreeMap<u16, SegmentDetails>,
+    /// Who approved them, where the file says so; then they are locked.
+    pub approval: Option<Approval>,
     /// What is to be told.
     pub warnings: Vec<Warning>,
 }
@@ -32,11 +34,11 @@ pub struct Labels {
 impl Labels {
     /// Labels of which nothing else is known.
     pub(super) fn plain(layers: LabelLayers, table: LabelTable, warnings: Vec<Warning>) -> Self {
-        let details = BTreeMap::new();
         Self {
             layers,
             table,
-            details,
+            details: BTreeMap::new(),
+            approval: None,
             warnings,
         }
     }
@@ -69,6 +71,10 @@ pub struct Export<'a> {
     pub source: Option<&'a Provenance>,
     /// What is known of its labels, by value.
     pub details: &'a BTreeMap<u16, SegmentDetails>,
+    /// Who drew them, where that is known. Of the formats DICOM's objects say it.
+    pub author: Option<&'a str>,
+    /// Who approved them, if somebody did. Of the formats structure sets say it.
+    pub approval: Option<&'a Approval>,
     /// Which kind of DICOM object, where it is one.
     pub object: DicomObject,
     /// Which way the axes of surfaces point.

@@ -4,6 +4,7 @@
 //! what the file says, with the doubts as [`ScanInfo::warnings`], or refuses with an [`IoError`].
 
 mod anonymise;
+mod approval;
 mod archive;
 pub mod atomic;
 mod beside;
@@ -34,6 +35,7 @@ mod warning;
 mod whole;
 
 pub use anonymise::{Change, Doubt, Ledger, anonymise};
+pub use approval::Approval;
 pub use beside::{LabelSource, is_label_map_name, label_maps_beside};
 pub use details::{Code, SegmentDetails};
 pub use error::IoError;

@@ -334,6 +334,12 @@ pub enum Warning {
         /// How many.
         contours: usize,
     },
+    /// Structures that a reviewer approved.
+    #[error("a reviewer approved these structures: they are locked until you unlock them")]
+    Approved,
+    /// Structures that a reviewer rejected.
+    #[error("a reviewer rejected these structures: look at them before you use them")]
+    Rejected,
     /// Labels on another grid than the scan's.
     #[error(
         "the labels lie on another grid than the scan: each voxel took the nearest label{}", left_outside(*.outside)

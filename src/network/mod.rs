@@ -24,7 +24,7 @@ pub use error::NetworkError;
 pub use fetch::{Fetched, Wanted};
 pub use outgoing::dicom_files;
 pub use query::{Found, FoundSeries, Query};
-pub use secret::{Secret, password_from_environment, password_variable};
+pub use secret::{Secret, forget_password, known_password, password_variable, remember_password};
 pub use store::Connections;
 
 use std::path::{Path, PathBuf};

@@ -143,17 +143,25 @@ pub struct Event {
     /// What it was prompted with.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompts: String,
+    /// How many steps of editing lie between this event and the one before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub edits: usize,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Event {
     /// An event of now.
-    pub fn now(what: &str, model: &str, prompts: &str) -> Self {
+    pub fn now(what: &str, model: &str, prompts: &str, edits: usize) -> Self {
         Self {
             when: super::now(),
             what: what.to_owned(),
             program: concat!("Prosector ", env!("CARGO_PKG_VERSION")).to_owned(),
             model: model.to_owned(),
             prompts: prompts.to_owned(),
+            edits,
         }
     }
 }

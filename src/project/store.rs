@@ -109,6 +109,8 @@ pub struct Saved<'a> {
     pub model: String,
     /// What it was prompted with.
     pub prompts: String,
+    /// How many steps of editing were made since the last save.
+    pub edits: usize,
 }
 
 impl Project {
@@ -398,6 +400,7 @@ impl Project {
             note: None,
             model: String::new(),
             prompts: String::new(),
+            edits: 0,
         };
         self.write(id, reader, role, &saved, "started")
     }
@@ -453,8 +456,8 @@ impl Project {
         if let Some(note) = &saved.note {
             file.note.clone_from(note);
         }
-        file.events
-            .push(Event::now(what, &saved.model, &saved.prompts));
+        let event = Event::now(what, &saved.model, &saved.prompts, saved.edits);
+        file.events.push(event);
         write_toml(&folder.join(format!("{reader}.toml")), &file)
     }
 

@@ -98,7 +98,10 @@ impl OpenedScan {
         if self.image.third_axis().is_time() {
             return format!("{voxels} voxels");
         }
-        format!("{:.1} ml", self.ml_of(voxels))
+        let ml = self.ml_of(voxels);
+        // A few voxels are not nothing.
+        let decimals = if ml < 0.1 { 3 } else { 1 };
+        format!("{ml:.decimals$} ml")
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Settings {
     pub brush: Brush,
     /// The model that computes; `None`: the one in the box.
     pub model: Option<String>,
+    /// Whether no model is opened: labels are looked at and drawn by hand.
+    pub review_only: bool,
     /// Under whose name cases of a worklist are read.
     pub reader: Option<String>,
     /// How many older versions of a saved file stay beside it.
@@ -64,6 +66,7 @@ impl Default for Settings {
             asks_by_hand: false,
             brush: Brush::default(),
             model: None,
+            review_only: false,
             reader: None,
             older_copies: 0,
             history_mib: History::DEFAULT_BUDGET_BYTES >> 20,

@@ -8,7 +8,7 @@ use super::model::UiRequest;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
-use super::view::{Turned, ViewIntent};
+use super::view::{ActiveDrag, Turned, ViewIntent};
 use crate::geometry::{Convention, Plane};
 use crate::prompt::Click;
 use crate::session::{
@@ -43,9 +43,9 @@ pub fn read_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Ve
     }
 }
 
-/// While a tool shows what letting go would draw, Esc and undo give it up.
+/// While a tool shows what letting go would do, Esc and undo give it up.
 fn give_up_preview(state: &mut UiState, actions: &mut Vec<Action>) {
-    let is_shown = state.drag.as_ref().is_some_and(|d| d.region().is_some());
+    let is_shown = state.drag.as_ref().is_some_and(ActiveDrag::is_shown);
     let gives_up = |action: &Action| matches!(action, Action::Reject | Action::Undo);
     if is_shown && actions.iter().any(gives_up) {
         state.drag = None;

@@ -53,6 +53,8 @@ pub struct ArchiveForm {
     pub connection: String,
     /// The password, until it was used.
     pub password: String,
+    /// The password is to be kept in the system's keyring.
+    pub remember: bool,
     /// What is looked for; empty texts match everything.
     pub patient_name: String,
     /// The patient's number.
@@ -276,6 +278,12 @@ fn question(ui: &mut Ui, view: &ArchiveView, form: &mut ArchiveForm) -> Option<A
             let field = TextEdit::singleline(&mut form.password).password(true);
             let field = ui.add(field.desired_width(FIELD_WIDTH));
             field.labelled_by(label.id);
+            ui.end_row();
+            ui.label("");
+            let hint =
+                tr!("Kept in the system's keyring, never in a file, once the archive took it");
+            ui.checkbox(&mut form.remember, tr!("Remember the password"))
+                .on_hover_text(hint);
             ui.end_row();
         }
         entered |= field(ui, tr!("Patient's name"), &mut form.patient_name);

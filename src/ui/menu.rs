@@ -7,7 +7,7 @@ use egui::{Align, Button, MenuBar, RichText, ThemePreference, Ui};
 use super::input::{Action, MouseProfile};
 use super::key_profiles::ProfileId;
 use super::layout::LAYOUTS;
-use super::model::{UiModel, UiRequest};
+use super::model::{EngineStatus, UiModel, UiRequest};
 use super::panel::{action_button, refusal};
 use super::state::UiState;
 use super::theme;
@@ -236,6 +236,7 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         out.push(UiRequest::command(ToolCommand::AskByHand(by_hand)));
     }
     entry(ui, case.is_some(), Action::ToggleClickPreview, out);
+    review_only(ui, model, out);
     ui.separator();
     entry(ui, case.is_some(), Action::NextLesion, out);
     entry(ui, case.is_some(), Action::NewLayer, out);
@@ -260,6 +261,17 @@ fn edit(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     });
     ui.separator();
     ui.menu_button(tr!("Memory for undo"), |ui| undo_memory(ui, model, out));
+}
+
+/// Whether the program does without a model.
+fn review_only(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let mut is_on = matches!(model.engine, EngineStatus::Off);
+    let hint = tr!("Opens no model: for reading and drawing by hand on small computers");
+    let ticked = ui.checkbox(&mut is_on, tr!("Review only, without a model"));
+    if ticked.on_hover_text(hint).changed() {
+        out.push(UiRequest::ReviewOnly(is_on));
+        ui.close();
+    }
 }
 
 /// How much of the history stays in memory; all of it is on disk.

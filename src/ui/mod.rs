@@ -29,6 +29,7 @@ pub mod teach;
 pub mod texts;
 pub mod theme;
 pub mod tools;
+mod value_chart;
 pub mod view;
 mod worklist;
 mod workspace;

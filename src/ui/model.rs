@@ -31,6 +31,8 @@ pub enum EngineStatus {
         /// Where it computes.
         device: ComputeDevice,
     },
+    /// None is open, as the user wants it; everything else works.
+    Off,
     /// It cannot be used; everything else works.
     Failed {
         /// One line.
@@ -283,6 +285,8 @@ pub enum UiRequest {
     ChooseModality(Modality),
     /// Compute with another model (its id).
     ChooseModel(String),
+    /// Open no model, or open it again.
+    ReviewOnly(bool),
     /// Keep so many older versions of a saved file.
     KeepOlderCopies(usize),
     /// Something of the worklist.

@@ -10,6 +10,7 @@ use egui::{Button, Checkbox, ComboBox, Context, Grid, RichText, TextEdit, Ui, Wi
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
 use super::theme;
+use super::value_chart::ValueChart;
 use crate::geometry::{Plane, VoxelBox, VoxelIndex};
 use crate::session::operations::{EditCommand, Kind, Need, Operation, OperationError, Parameter};
 use crate::session::{Case, Command};
@@ -21,6 +22,8 @@ pub struct OperationForm {
     operation: &'static Operation,
     /// Texts by parameter, as on the command line; an empty one is not given.
     texts: BTreeMap<&'static str, String>,
+    /// The values of the scan, for an operation that is told the lowest and the highest.
+    chart: Option<ValueChart>,
 }
 
 const FIELD_WIDTH: f32 = 190.0;
@@ -36,7 +39,21 @@ impl OperationForm {
         Self {
             operation,
             texts: texts.collect(),
+            chart: None,
         }
+    }
+
+    /// Draws the values of the scan, where the operation is about them.
+    fn show_values(&mut self, ui: &mut Ui, case: &Case) {
+        let limits = ["low", "high"].map(|name| self.texts.get(name).cloned());
+        let [Some(mut low), Some(mut high)] = limits else {
+            return;
+        };
+        let known = self.chart.take().filter(|chart| chart.is_of(case));
+        let mut chart = known.unwrap_or_else(|| ValueChart::of(case));
+        chart.show(ui, case, [&mut low, &mut high]);
+        self.chart = Some(chart);
+        self.texts.extend([("low", low), ("high", high)]);
     }
 
     /// The words that say the same on the command line.
@@ -84,6 +101,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
         .show(ctx, |ui| {
             ui.label(texts::of(form.operation.hint));
             ui.add_space(4.0);
+            form.show_values(ui, case);
             Grid::new(form.operation.id).num_columns(2).show(ui, |ui| {
                 let plane = form.plane();
                 for parameter in form.operation.parameters() {
@@ -188,8 +206,8 @@ fn field(ui: &mut Ui, parameter: &Parameter, text: &mut String, case: &Case) -> 
         }
         Kind::Choice(_) | Kind::Plane => {
             let words = parameter.kind.choices().unwrap_or_default();
-            let rows = words.into_iter().map(|w| (w.clone(), texts::worded(&w)));
-            let rows = rows.collect();
+            let shown = |word: &str| texts::worded(word).replace('_', " ");
+            let rows = words.into_iter().map(|w| (w.clone(), shown(&w))).collect();
             choice(ui, parameter.name, text, rows, is_optional)
         }
         Kind::Labels

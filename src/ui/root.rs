@@ -3,6 +3,7 @@
 use egui::{CentralPanel, Frame, Margin, Panel, Rect, Shape, Ui};
 
 use super::model::{UiModel, UiRequest};
+use super::panes::PaneId;
 use super::state::UiState;
 use super::view::{Canvas, ViewIntent};
 use super::{
@@ -24,75 +25,13 @@ pub fn show(
     ui.ctx().set_theme(state.theme);
     state.keys.tell(ui.ctx());
     actions::read_keys(ui.ctx(), model.session.tools(), state, &mut out);
-    let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
-    on_surface(ui, canvas, |ui| {
-        let panel = Panel::top("menu").frame(bar);
-        let shown = panel.show(ui, |ui| menu::show(ui, model, state, &mut out));
-        shown.response.rect
-    });
-    on_surface(ui, canvas, |ui| {
-        let panel = Panel::bottom("status").frame(bar).exact_size(28.0);
-        let shown = panel.show(ui, |ui| status::show(ui, model, state, &mut out));
-        shown.response.rect
-    });
-    if offers::is_shown(model, state) {
-        on_surface(ui, canvas, |ui| {
-            let panel = Panel::top("offers").frame(bar);
-            let shown = panel.show(ui, |ui| offers::show(ui, model, state, &mut out));
-            shown.response.rect
-        });
-    }
-    let mut left = 0.0;
-    if let Some(worklist) = model.worklist {
-        let frame = Frame::new().inner_margin(Margin::symmetric(10, 6));
-        on_surface(ui, canvas, |ui| {
-            let panel = Panel::left("worklist")
-                .frame(frame)
-                .default_size(220.0)
-                .size_range(180.0..=400.0);
-            let shown = panel.show(ui, |ui| {
-                worklist::show(ui, model, worklist, state, &mut out);
-            });
-            left = shown.response.rect.right();
-            shown.response.rect
-        });
-    }
-    if state.show_side_panel {
-        let side = Frame::new().inner_margin(Margin::symmetric(10, 6));
-        on_surface(ui, canvas, |ui| {
-            let panel = Panel::right("side")
-                .frame(side)
-                .default_size(theme::SIDE_PANEL_WIDTH)
-                .size_range(260.0..=460.0);
-            let shown = panel.show(ui, |ui| panel::show(ui, model, state, &mut out));
-            shown.response.rect
-        });
-    }
+    bars(ui, model, canvas, state, &mut out);
+    let left = side_panels(ui, model, canvas, state, &mut out);
     let intents = CentralPanel::no_frame()
         .show(ui, |ui| workspace::show(ui, model, canvas, state))
         .inner;
     for (pane, intent) in intents {
-        match intent {
-            ViewIntent::ToggleMaximised => out.push(UiRequest::ToggleMaximised(pane)),
-            ViewIntent::MissedScan => {
-                let text = tr!("That is beside the scan: click inside it");
-                state.messages.push(Severity::Warning, text);
-            }
-            ViewIntent::Turn(axis, by_rad) => {
-                state.turned.tilt = state.turned.tilt.turned(axis, by_rad);
-            }
-            ViewIntent::NeedsStraightPlane => {
-                let text = tr!(
-                    "This tool works on voxel slices: turn the planes back (Alt+R), or use cross-hair, click, 3D brush, distance or angle"
-                );
-                state.messages.push(Severity::Warning, text);
-            }
-            other => {
-                out.extend(
-                    actions::command_of(other, model.session, state).map(UiRequest::Command),
-                );
-            }
-        }
+        heed(pane, intent, model, state, &mut out);
     }
     drop_hint(ui);
     help::show(ui.ctx(), model, state);
@@ -103,6 +42,98 @@ pub fn show(
     question::show(ui.ctx(), state.question.as_mut(), &mut out);
     state.messages.show(ui.ctx(), left);
     out
+}
+
+/// The menu at the top, the status line at the bottom, and what is offered below the menu.
+fn bars(
+    ui: &mut Ui,
+    model: &UiModel<'_>,
+    canvas: Option<&Canvas>,
+    state: &mut UiState,
+    out: &mut Vec<UiRequest>,
+) {
+    let bar = Frame::new().inner_margin(Margin::symmetric(8, 3));
+    on_surface(ui, canvas, |ui| {
+        let panel = Panel::top("menu").frame(bar);
+        let shown = panel.show(ui, |ui| menu::show(ui, model, state, out));
+        shown.response.rect
+    });
+    on_surface(ui, canvas, |ui| {
+        let panel = Panel::bottom("status").frame(bar).exact_size(28.0);
+        let shown = panel.show(ui, |ui| status::show(ui, model, state, out));
+        shown.response.rect
+    });
+    if offers::is_shown(model, state) {
+        on_surface(ui, canvas, |ui| {
+            let panel = Panel::top("offers").frame(bar);
+            let shown = panel.show(ui, |ui| offers::show(ui, model, state, out));
+            shown.response.rect
+        });
+    }
+}
+
+/// The worklist at the left and the panel at the right, where they are shown; where the left one ends, in points.
+fn side_panels(
+    ui: &mut Ui,
+    model: &UiModel<'_>,
+    canvas: Option<&Canvas>,
+    state: &mut UiState,
+    out: &mut Vec<UiRequest>,
+) -> f32 {
+    let frame = Frame::new().inner_margin(Margin::symmetric(10, 6));
+    let mut left = 0.0;
+    if let Some(worklist) = model.worklist {
+        on_surface(ui, canvas, |ui| {
+            let panel = Panel::left("worklist")
+                .frame(frame)
+                .default_size(220.0)
+                .size_range(180.0..=400.0);
+            let shown = panel.show(ui, |ui| worklist::show(ui, model, worklist, state, out));
+            left = shown.response.rect.right();
+            shown.response.rect
+        });
+    }
+    if state.show_side_panel {
+        on_surface(ui, canvas, |ui| {
+            let panel = Panel::right("side")
+                .frame(frame)
+                .default_size(theme::SIDE_PANEL_WIDTH)
+                .size_range(260.0..=460.0);
+            let shown = panel.show(ui, |ui| panel::show(ui, model, state, out));
+            shown.response.rect
+        });
+    }
+    left
+}
+
+/// Does what was meant in a pane, or hands it on.
+fn heed(
+    pane: PaneId,
+    intent: ViewIntent,
+    model: &UiModel<'_>,
+    state: &mut UiState,
+    out: &mut Vec<UiRequest>,
+) {
+    match intent {
+        ViewIntent::ToggleMaximised => out.push(UiRequest::ToggleMaximised(pane)),
+        ViewIntent::MissedScan => {
+            let text = tr!("That is beside the scan: click inside it");
+            state.messages.push(Severity::Warning, text);
+        }
+        ViewIntent::Turn(axis, by_rad) => {
+            state.turned.tilt = state.turned.tilt.turned(axis, by_rad);
+        }
+        ViewIntent::NeedsStraightPlane => {
+            let text = tr!(
+                "This tool works on voxel slices: turn the planes back (Alt+R), or use cross-hair, click, 3D brush, distance or angle"
+            );
+            state.messages.push(Severity::Warning, text);
+        }
+        other => {
+            let command = actions::command_of(other, model.session, state);
+            out.extend(command.map(UiRequest::Command));
+        }
+    }
 }
 
 /// Draws something that says which rectangle it took, on a surface in the colour of panels.

@@ -56,6 +56,10 @@ fn device(ui: &mut Ui, model: &UiModel<'_>) {
                 name = device.name
             ),
         ),
+        EngineStatus::Off => (
+            tr!("No model").to_owned(),
+            tr!("Review only, without a model").to_owned(),
+        ),
         EngineStatus::Failed { message } => (tr!("No model").to_owned(), texts::worded(message)),
     };
     let color = match model.engine {

@@ -101,6 +101,8 @@ pub const ON_ACCENT: Color32 = Color32::from_rgb(250, 252, 253);
 
 /// Letters, slice numbers and scale bar over the scan.
 pub const VIEW_TEXT: Color32 = Color32::from_rgb(196, 202, 150);
+/// Behind what is written over the scan: dark enough for [`VIEW_TEXT`] on white, and what lies below still shows.
+pub const VIEW_TEXT_GROUND: Color32 = Color32::from_black_alpha(175);
 /// Cross-hair lines; translucent, so that they do not hide the voxel.
 pub const CROSSHAIR: Color32 = Color32::from_rgba_premultiplied(46, 96, 112, 130);
 /// The border of the view under the pointer.
@@ -279,6 +281,10 @@ mod tests {
             }
             assert!(contrast(c.faint, c.panel) >= 2.0, "{name}: what is off");
         }
+        // On a white voxel, gamma-blended as it is drawn.
+        let white = 255 - VIEW_TEXT_GROUND.a();
+        let ratio = contrast(VIEW_TEXT, Color32::from_gray(white));
+        assert!(ratio >= 4.5, "texts over the scan {ratio:.1}");
         for fill in [ACCENT, GOOD] {
             assert!(
                 contrast(ON_ACCENT, fill) >= 4.5,

@@ -5,6 +5,7 @@ use glam::DVec3;
 use crate::geometry::{VoxelBox, VoxelPoint};
 
 use super::flood::flooded;
+use super::otsu::best_cut;
 use super::{BrushTip, ImageVolume, sweep};
 
 /// Share of the variance under the tip that two classes must explain to be two tissues. Of a normal distribution, which is
@@ -73,23 +74,6 @@ fn dab(
 pub fn edge_between(values: &[f64]) -> Option<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_unstable_by(f64::total_cmp);
-    let count = sorted.len() as f64;
-    let mean = sorted.iter().sum::<f64>() / count;
-    let variance = sorted.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
-    let mut below = 0.0;
-    let mut best: Option<(f64, f64)> = None;
-    for (n, pair) in sorted.windows(2).enumerate() {
-        // From the mean, so that large values cost no digits.
-        below += pair[0] - mean;
-        if pair[0] == pair[1] {
-            continue;
-        }
-        let share = (n as f64 + 1.0) / count;
-        let between = (below / count).powi(2) / (share * (1.0 - share));
-        if best.is_none_or(|(most, _)| between > most) {
-            best = Some((between, pair[0]));
-        }
-    }
-    best.filter(|(between, _)| *between > EDGE * variance)
-        .map(|(_, cut)| cut)
+    let (cut, explained) = best_cut(&sorted)?;
+    (explained > EDGE).then_some(cut)
 }

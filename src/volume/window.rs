@@ -88,7 +88,7 @@ pub fn default_window(image: &ImageVolume) -> Window {
     }
 }
 
-/// Voxels looked at for [`auto_window`]; more change nothing that a reader sees.
+/// Voxels looked at for [`sampled_values`]; more change nothing that a reader sees.
 const SAMPLES: usize = 400_000;
 
 /// A minimum that so large a part of the scan has is padding or background, not tissue.
@@ -124,7 +124,7 @@ pub fn auto_window(image: &ImageVolume) -> Window {
 }
 
 /// Finite physical values at evenly spread voxels.
-fn sampled_values(image: &ImageVolume) -> Vec<f64> {
+pub(super) fn sampled_values(image: &ImageVolume) -> Vec<f64> {
     // An odd step does not run along with the even row lengths that scans have.
     let step = (image.voxels().len() / SAMPLES) | 1;
     (0..image.voxels().len())

@@ -75,6 +75,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dicom_ul", &["network"]),
     ("ureq", &["network"]),
     ("rustls", &["network"]),
+    ("keyring", &["network"]),
     ("nifti", &["io"]),
     ("jpeg_decoder", &["io"]),
     ("rfd", &["app"]),

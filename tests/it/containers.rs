@@ -25,7 +25,7 @@ fn refusal(path: &Path) -> String {
 }
 
 /// An archive of `entries`, deflated.
-fn archive(path: &Path, entries: &[(&str, &[u8])]) {
+pub fn archive(path: &Path, entries: &[(&str, &[u8])]) {
     let mut zip = ZipWriter::new(File::create(path).unwrap());
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     for (name, bytes) in entries {

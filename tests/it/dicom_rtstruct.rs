@@ -7,10 +7,10 @@ use std::path::Path;
 use dicom_core::value::DataSetSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
-use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
+use dicom_object::{FileMetaTableBuilder, InMemDicomObject, open_file};
 use prosector::io::{
-    DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Space, Warning, export_labels,
-    open_labels, open_labels_of,
+    Approval, DicomObject, Export, IoError, LabelTarget, OpenOptions, Scan, Space, Warning,
+    export_labels, open_labels, open_labels_of, save_labels,
 };
 use prosector::util::JobContext;
 use prosector::volume::{LabelLayers, LabelMap, LabelTable, LayerId, Reordering};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::dicom::open;
 use crate::dicom_enhanced::{at, enhanced};
 use crate::dicom_made::{folder_of, set_number, set_text, slice, stack_at};
-use crate::support::shared;
+use crate::support::{assert_refused, program, said, shared};
 
 /// Columns and rows of the series here.
 const SIDE: usize = 10;
@@ -33,7 +33,7 @@ fn identified(mut objects: Vec<InMemDicomObject>) -> Vec<InMemDicomObject> {
 }
 
 /// Slices of 10x10 pixels 1 mm apart along a row and 2 mm along a column, the first pixel at 10, 20.
-fn squares(heights: &[f64]) -> Vec<InMemDicomObject> {
+pub fn squares(heights: &[f64]) -> Vec<InMemDicomObject> {
     let square = |&z: &f64| {
         let mut object = slice(z, [0; 12]);
         set_number(&mut object, tags::ROWS, SIDE as u16);
@@ -57,6 +57,7 @@ struct Read {
     labels: LabelMap,
     layers: LabelLayers,
     table: LabelTable,
+    approval: Option<Approval>,
     warnings: Vec<Warning>,
 }
 
@@ -70,14 +71,27 @@ fn labels_of(path: &Path, scan: &Scan) -> Result<Read, IoError> {
         labels: read.layers.flattened().0.as_ref().clone(),
         layers: read.layers,
         table: read.table,
+        approval: read.approval,
         warnings: read.warnings,
     })
 }
 
 fn write(path: &Path, scan: &Scan, labels: &LabelMap, table: &LabelTable) -> Result<(), IoError> {
+    write_approved(path, scan, labels, table, None)
+}
+
+fn write_approved(
+    path: &Path,
+    scan: &Scan,
+    labels: &LabelMap,
+    table: &LabelTable,
+    approval: Option<&Approval>,
+) -> Result<(), IoError> {
     let export = Export {
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
+        author: None,
+        approval,
         object: DicomObject::RtStruct,
         space: Space::default(),
     };
@@ -160,6 +174,8 @@ fn structures_that_overlap_come_back_in_layers() {
     let export = Export {
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
+        author: None,
+        approval: None,
         object: DicomObject::RtStruct,
         space: Space::default(),
     };
@@ -173,8 +189,139 @@ fn structures_that_overlap_come_back_in_layers() {
     std::fs::remove_file(path).expect("it is there");
 }
 
+/// A series with labels on it, and the folder for what is written.
+fn labelled() -> (TempDir, Scan, LabelMap, LabelTable) {
+    let (folder, scan) = read(squares(&[0.0, 5.0]));
+    let grid = *scan.image.grid();
+    let mut labels = LabelMap::empty(grid);
+    labels.voxels[33..37].fill(1);
+    labels.voxels[133..136].fill(2);
+    let mut table = LabelTable::default();
+    table.add(1, "GTV");
+    table.add(2, "node");
+    (folder, scan, labels, table)
+}
+
+fn text_of(path: &Path, tag: Tag) -> Option<String> {
+    let object = open_file(path).expect("it is DICOM");
+    let element = object.element(tag).ok()?;
+    Some(element.to_str().expect("a text").trim().to_owned())
+}
+
+#[test]
+fn what_was_approved_opens_locked_and_keeps_its_reviewer() {
+    let (series, scan, labels, table) = labelled();
+    let path = series.path().with_extension("dcm");
+    write(&path, &scan, &labels, &table).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(
+        text_of(&path, tags::APPROVAL_STATUS).as_deref(),
+        Some("UNAPPROVED")
+    );
+    assert_eq!(text_of(&path, tags::REVIEWER_NAME), None);
+    let open = labels_of(&path, &scan).unwrap_or_else(|e| panic!("{e}"));
+    assert!(open.approval.is_none() && open.warnings.is_empty());
+    assert!(open.table.labels().iter().all(|l| !l.locked));
+
+    let approval = Approval {
+        reviewer: "Doe^Ann".to_owned(),
+        date: "20261124".to_owned(),
+        time: "101500".to_owned(),
+    };
+    write_approved(&path, &scan, &labels, &table, Some(&approval))
+        .unwrap_or_else(|e| panic!("{e}"));
+    for (tag, expected) in [
+        (tags::APPROVAL_STATUS, "APPROVED"),
+        (tags::REVIEW_DATE, "20261124"),
+        (tags::REVIEW_TIME, "101500"),
+        (tags::REVIEWER_NAME, "Doe^Ann"),
+    ] {
+        assert_eq!(text_of(&path, tag).as_deref(), Some(expected));
+    }
+    let open = labels_of(&path, &scan).unwrap_or_else(|e| panic!("{e}"));
+    assert!(open.approval.as_ref() == Some(&approval));
+    assert_eq!(open.warnings, [Warning::Approved]);
+    assert!(open.table.labels().iter().all(|l| l.locked));
+    assert_eq!(open.labels, labels);
+
+    let mut object = open_file(&path).expect("it is DICOM").into_inner();
+    set_text(&mut object, tags::APPROVAL_STATUS, VR::CS, "REJECTED");
+    let meta = FileMetaTableBuilder::new().transfer_syntax(uids::IMPLICIT_VR_LITTLE_ENDIAN);
+    let file = object.with_meta(meta).expect("the object is sound");
+    file.write_to_file(&path).expect("written");
+    let open = labels_of(&path, &scan).unwrap_or_else(|e| panic!("{e}"));
+    assert!(open.approval.is_none());
+    assert_eq!(open.warnings, [Warning::Rejected]);
+    assert!(open.table.labels().iter().all(|l| !l.locked));
+    std::fs::remove_file(path).expect("it is there");
+}
+
+#[test]
+fn the_command_approves_for_whom_it_is_told_and_keeps_an_approval() {
+    let (series, _, labels, table) = labelled();
+    let work = tempfile::tempdir().expect("a folder");
+    let at = work.path();
+    save_labels(&at.join("drawn.seg.nrrd"), &labels, &table).expect("written");
+    let scan = series.path().display().to_string();
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        program(
+            at,
+            &[&["labels", "--scan", &scan], words.as_slice()].concat(),
+        )
+    };
+    let reviewer = |name: &str| text_of(&at.join(name), tags::REVIEWER_NAME);
+    for (line, written, expected) in [
+        ("drawn.seg.nrrd -o a.dcm --as rtstruct", "a.dcm", None),
+        (
+            "drawn.seg.nrrd -o b.dcm --as rtstruct --approved-by Doe^Ann",
+            "b.dcm",
+            Some("Doe^Ann"),
+        ),
+        ("b.dcm -o c.dcm --as rtstruct", "c.dcm", Some("Doe^Ann")),
+        ("b.dcm -o d.dcm --as rtstruct --layers 0", "d.dcm", None),
+    ] {
+        let done = run(line);
+        assert!(done.status.success(), "{line}: {}", said(&done));
+        assert_eq!(reviewer(written).as_deref(), expected, "{line}");
+    }
+    let date = |name: &str| text_of(&at.join(name), tags::REVIEW_DATE);
+    assert!(date("b.dcm").is_some() && date("b.dcm") == date("c.dcm"));
+    for line in [
+        "drawn.seg.nrrd -o e.dcm --as seg --approved-by Doe^Ann",
+        "drawn.seg.nrrd -o e.nii.gz --approved-by Doe^Ann",
+    ] {
+        let refused = run(line);
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", said(&refused));
+        assert!(
+            said(&refused).contains("--as rtstruct"),
+            "{}",
+            said(&refused)
+        );
+    }
+    // Locks of labels are kept where they are gone on with.
+    let done = run("b.dcm -o e.seg.nrrd");
+    assert!(done.status.success(), "{}", said(&done));
+    let (_, table, _) = open_labels(&at.join("e.seg.nrrd"), &JobContext::silent()).expect("read");
+    assert!(table.labels().iter().all(|label| label.locked));
+    let edit = program(
+        at,
+        &[
+            "edit",
+            &scan,
+            "--labels",
+            "e.seg.nrrd",
+            "-o",
+            "f.seg.nrrd",
+            "--do",
+            "clear label=GTV",
+        ],
+    );
+    assert_refused(&edit, "locked");
+    assert!(!at.join("f.seg.nrrd").exists());
+}
+
 /// A structure set of one structure, by contours of a type in LPS.
-fn structure_set(contours: &[(&str, &[[f64; 3]])]) -> (TempDir, std::path::PathBuf) {
+pub fn structure_set(contours: &[(&str, &[[f64; 3]])]) -> (TempDir, std::path::PathBuf) {
     let sequence = |object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>| {
         object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
     };

@@ -23,7 +23,7 @@ use crate::support::{self, shared};
 const PIXELS: usize = 12;
 
 /// A series that has what a derived object needs; slices are given at their heights, in any order.
-fn named(mut objects: Vec<InMemDicomObject>) -> Vec<InMemDicomObject> {
+pub fn named(mut objects: Vec<InMemDicomObject>) -> Vec<InMemDicomObject> {
     for object in &mut objects {
         set_text(object, tags::PATIENT_NAME, VR::PN, "Doe^Jane");
         set_text(object, tags::PATIENT_ID, VR::LO, "4711");
@@ -75,6 +75,8 @@ fn write(path: &Path, scan: &Scan, object: DicomObject) -> Result<Vec<Warning>, 
     let export = Export {
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
+        author: None,
+        approval: None,
         object,
         space: Space::default(),
     };
@@ -264,6 +266,36 @@ fn tilted_and_multi_frame_series_keep_their_planes() {
 }
 
 #[test]
+fn slices_between_images_refer_to_those_that_they_were_made_of() {
+    // Gaps of 5 and 6 mm: opened as slices 5.5 mm apart.
+    let (folder, scan) = series(&[0.0, 5.0, 11.0]);
+    let source = scan.info.provenance.as_deref().expect("a series");
+    assert!(!source.is_on_slices);
+    let path = file(&folder);
+    write(&path, &scan, DicomObject::LabelMap).unwrap_or_else(|e| panic!("{e}"));
+    let object = open_file(&path).expect("it is DICOM");
+    let frames = items(&object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
+    let images = |frame: &InMemDicomObject| -> Vec<[String; 2]> {
+        let derivation = items(frame, tags::DERIVATION_IMAGE_SEQUENCE).swap_remove(0);
+        let images = items(&derivation, tags::SOURCE_IMAGE_SEQUENCE);
+        let told = [
+            tags::REFERENCED_SOP_INSTANCE_UID,
+            tags::SPATIAL_LOCATIONS_PRESERVED,
+        ];
+        images
+            .iter()
+            .map(|image| told.map(|tag| inner(image, &[], tag)))
+            .collect()
+    };
+    let of = |uid: &str| [uid.to_owned(), "NO".to_owned()];
+    assert_eq!(images(&frames[0])[0], of("2.25.90"));
+    assert_eq!(images(&frames[1]), [of("2.25.91"), of("2.25.92")]);
+    let back = labels_of(&path, Some(&scan)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(back.labels.voxels, drawn(&scan).0.voxels);
+    std::fs::remove_file(path).expect("it is there");
+}
+
+#[test]
 fn labels_of_another_grid_take_the_nearest_voxel() {
     let (folder, thick) = series(&[0.0, 5.0, 10.0, 15.0]);
     let path = file(&folder);
@@ -297,18 +329,18 @@ fn put_number(object: &mut InMemDicomObject, tag: Tag, value: u16) {
     object.put(DataElement::new(tag, VR::US, PrimitiveValue::from(value)));
 }
 
-fn put_items(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>) {
+pub fn put_items(object: &mut InMemDicomObject, tag: Tag, items: Vec<InMemDicomObject>) {
     object.put(DataElement::new(tag, VR::SQ, DataSetSequence::from(items)));
 }
 
-fn with_text(tag: Tag, vr: VR, text: &str) -> InMemDicomObject {
+pub fn with_text(tag: Tag, vr: VR, text: &str) -> InMemDicomObject {
     let mut item = InMemDicomObject::new_empty();
     set_text(&mut item, tag, vr, text);
     item
 }
 
 /// A segmentation of frames at heights with the numbers of their segments.
-fn made(kind: &str, bits: u16, frames: &[(f64, u16)], pixels: Vec<u8>) -> InMemDicomObject {
+pub fn made(kind: &str, bits: u16, frames: &[(f64, u16)], pixels: Vec<u8>) -> InMemDicomObject {
     let mut object = slice(0.0, [0; PIXELS]);
     for tag in [
         tags::IMAGE_POSITION_PATIENT,
@@ -381,7 +413,7 @@ fn frame_item(z_mm: f64, segment: u16) -> InMemDicomObject {
     group
 }
 
-fn saved(object: InMemDicomObject) -> (TempDir, PathBuf) {
+pub fn saved(object: InMemDicomObject) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("seg.dcm");
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
@@ -418,6 +450,8 @@ fn overlapping_segments_lie_in_layers() {
     let mut export = Export {
         source: scan.info.provenance.as_deref(),
         details: &read.details,
+        author: None,
+        approval: None,
         object: DicomObject::Seg,
         space: Space::default(),
     };
@@ -464,6 +498,8 @@ fn codes_and_tracking_ids_are_kept_from_file_to_file() {
     let export = Export {
         source: scan.info.provenance.as_deref(),
         details: &read.details,
+        author: None,
+        approval: None,
         object: DicomObject::Seg,
         space: Space::default(),
     };
@@ -541,6 +577,8 @@ fn without_a_series_nothing_is_written() {
     let export = Export {
         source: None,
         details: &details,
+        author: None,
+        approval: None,
         object: DicomObject::Seg,
         space: Space::default(),
     };
@@ -696,6 +734,8 @@ fn groups_and_opacities_that_dicom_has_no_room_for_are_said() {
     let export = Export {
         source: scan.info.provenance.as_deref(),
         details: &BTreeMap::new(),
+        author: None,
+        approval: None,
         object: DicomObject::Seg,
         space: Space::default(),
     };

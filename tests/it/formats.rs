@@ -190,6 +190,8 @@ fn a_format_without_names_says_so() {
     let export = Export {
         source: None,
         details: &BTreeMap::new(),
+        author: None,
+        approval: None,
         object: DicomObject::default(),
         space: Space::default(),
     };

@@ -59,6 +59,8 @@ fn exported(path: &std::path::Path, table: &LabelTable) -> Vec<io::Warning> {
     let export = io::Export {
         source: None,
         details: &std::collections::BTreeMap::new(),
+        author: None,
+        approval: None,
         object: io::DicomObject::default(),
         space: io::Space::default(),
     };

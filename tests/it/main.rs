@@ -30,6 +30,7 @@ mod floors;
 mod formats;
 mod giving_way;
 mod grids;
+mod hostile;
 mod journals;
 mod keep_inputs;
 mod label_colours;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
+use prosector::geometry::{Affine, VoxelBox, VoxelIndex, VoxelPoint};
 use prosector::io::{OpenOptions, open_labels, open_scan, save_image};
 use prosector::models::checkpoint::TensorFile;
 use prosector::models::{DeviceChoice, ScanKey, Segmenter, open_model};
@@ -71,8 +71,8 @@ impl Place {
         format!("{},{},{superior}", columns - 1 - right, rows - 1 - anterior)
     }
 
-    /// What the command writes, in how many voxels it is not the recorded mask, and what it warns of.
-    fn differing(&self, options: &[&str], recorded: &str) -> (usize, String) {
+    /// What the command writes, and what it warns of.
+    fn segmented(&self, options: &[&str]) -> (Mask, String) {
         let out = self.path().join("out.nii.gz");
         let segment = [
             "segment",
@@ -86,11 +86,13 @@ impl Place {
         let output = program(self.path(), &[&segment[..], &model, options].concat());
         assert!(output.status.success(), "{}", said(&output));
         let (found, _, _) = open_labels(&out, &JobContext::silent()).unwrap();
-        let expected = self.recording.read(recorded).unwrap();
-        let expected = turned(&expected.data, self.dims);
-        let pairs = found.voxels.iter().zip(expected);
-        let differing = pairs.filter(|(found, expected)| f32::from(**found) != *expected);
-        (differing.count(), said(&output))
+        (found.foreground(), said(&output))
+    }
+
+    /// In how many voxels what the command writes is not the recorded mask, and what it warns of.
+    fn differing(&self, options: &[&str], recorded: &str) -> (usize, String) {
+        let (found, warned) = self.segmented(options);
+        (apart(&found, &self.mask(recorded, found.grid)), warned)
     }
 }
 
@@ -157,6 +159,106 @@ impl Place {
             clicks_before: 2,
         }
     }
+}
+
+/// What a model answers to drawings that are given one after another, each upon the mask before it.
+fn answer(model: &dyn Segmenter, image: &ImageVolume, drawings: &[Drawing]) -> Mask {
+    model.drop_caches();
+    let mut mask = None;
+    for count in 1..=drawings.len() {
+        let asked = Asked {
+            prompts: PromptSet {
+                drawings: drawings[..count].to_vec(),
+                ..PromptSet::default()
+            },
+            prior: mask.map(Arc::new),
+            others: None,
+        };
+        let found = model.segment_asked(image, ScanKey(1), &asked, &JobContext::silent());
+        mask = Some(found.unwrap().mask);
+    }
+    mask.unwrap()
+}
+
+#[test]
+fn scribbles_and_lassos_of_the_command_line_are_asked_as_they_are_typed() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let output = place.import(&place.golden.join("models/quiet"), &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    let (image, model) = opened(&place);
+    let grid = *image.grid();
+    let typed = |places: &[[usize; 3]]| {
+        let voxels: Vec<String> = places.iter().map(|at| place.voxel(*at)).collect();
+        voxels.join(",")
+    };
+    let centres = |places: &[[usize; 3]]| -> Vec<VoxelPoint> {
+        places.iter().map(|at| place.index(*at).center()).collect()
+    };
+    let corners = [[20, 14, 13], [20, 14, 24], [20, 27, 24], [20, 27, 13]];
+    let (line, beside) = ([[20, 18, 14], [20, 22, 22]], [[23, 8, 9], [23, 30, 9]]);
+    let not = format!("--scribble={},neg", typed(&beside));
+    let in_mm = centres(&line).into_iter().flat_map(|p| {
+        let mm = grid.world_from_voxel(p).0.to_array();
+        mm.map(|mm| mm.to_string())
+    });
+    let in_mm = format!("--scribble={}", in_mm.collect::<Vec<_>>().join(","));
+    let scribbled = format!("--scribble={}", typed(&line));
+    let lassoed = format!("--lasso={}", typed(&corners));
+
+    let two_voxels_mm = Drawing::two_voxels_mm(&grid, 2);
+    let scribble = |places: &[[usize; 3]], width_mm, polarity| {
+        Drawing::scribble(&grid, 2, &centres(places), width_mm, polarity).unwrap()
+    };
+    let this = |width_mm| scribble(&line, width_mm, Polarity::Positive);
+    let not_this = || scribble(&beside, two_voxels_mm, Polarity::Negative);
+    let lasso = || Drawing::lasso(&grid, 2, &centres(&corners), Polarity::Positive).unwrap();
+    let cases: [(&[&str], Vec<Drawing>); 6] = [
+        (&[&scribbled], vec![this(two_voxels_mm)]),
+        (&[&scribbled, "--scribble-width", "7"], vec![this(7.0)]),
+        (&[&in_mm, "--world"], vec![this(two_voxels_mm)]),
+        (&[&lassoed], vec![lasso()]),
+        // Lassos come before scribbles, however they are typed.
+        (&[&not, &lassoed], vec![lasso(), not_this()]),
+        (&[&scribbled, &not], vec![this(two_voxels_mm), not_this()]),
+    ];
+    for (options, drawings) in cases {
+        let (found, _) = place.segmented(options);
+        let expected = answer(model.as_ref(), &image, &drawings);
+        assert_eq!(apart(&found, &expected), 0, "{options:?}");
+        assert!(found.count() > 0, "{options:?}");
+    }
+}
+
+#[test]
+fn scribbles_and_lassos_that_cannot_be_asked_are_refused() {
+    let Some(place) = Place::new() else {
+        return;
+    };
+    let segment = |options: &[&str]| {
+        let line = ["segment", "scan.nii.gz", "-o", "out.nii.gz"];
+        program(place.path(), &[&line[..], options].concat())
+    };
+    for (options, reason) in [
+        (["--scribble", "3,3,3,5,6,7"], "lie in one slice"),
+        (["--lasso", "3,3,3,9,3,3"], "covers no voxel of the scan"),
+        (["--lasso", "3,3,3,9,3,3,9,9,4"], "lie in one slice"),
+        (
+            ["--scribble", "900,3,3,910,3,3"],
+            "covers no voxel of the scan",
+        ),
+    ] {
+        assert_refused(&segment(&options), reason);
+    }
+    for options in [
+        ["--scribble", "3,3"],
+        ["--lasso", "3,3,3.5,9,3,3.5,9,9,3.5"],
+    ] {
+        let refused = segment(&options);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    }
+    assert!(!place.path().join("out.nii.gz").exists());
 }
 
 /// In how many voxels a mask is not the recorded one.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use dicom_dictionary_std::tags;
 use dicom_object::open_file;
 use prosector::io::{LabelTarget, OpenOptions, open_labels_of, open_scan};
+use prosector::network::{Connection, Peer, Web, known_password};
 use prosector::util::JobContext;
 use serde_json::Value;
 
@@ -490,4 +491,59 @@ fn connections_are_kept_for_their_user_alone_and_without_passwords() {
     assert_refused(&pacs(at, &["remove", "web"]), "no such connection");
     fs::write(&file, "[connection.x]\nprotocol = \"dimse\"\n").unwrap();
     assert_refused(&pacs(at, &["list"]), "connections.toml");
+}
+
+#[test]
+fn a_password_is_kept_in_the_systems_keyring_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let url = format!("https://pacs-{}.example/dicom-web", std::process::id());
+    let peer = |url: &str| {
+        Peer::Web(Web {
+            url: url.to_owned(),
+            token: false,
+        })
+    };
+    let connection = Connection {
+        user: Some(USER.to_owned()),
+        ..Connection::new(peer(&url))
+    };
+    let elsewhere = Connection {
+        peer: peer("https://another.example/dicom-web"),
+        ..connection.clone()
+    };
+    // Not the connection whose password the environment has here.
+    let is_known = |connection| known_password("web", connection).is_some();
+    let arguments = ["add", "web", "--url", &url, "--user", USER, "--remember"];
+    let added = pacs(at, &arguments);
+    let settings = at.join("settings");
+    if added.status.success() {
+        assert!(is_known(&connection));
+        assert!(!is_known(&elsewhere), "to no other archive");
+        let kept = fs::read_to_string(settings.join("prosector/connections.toml")).unwrap();
+        assert!(kept.contains(&url) && !kept.contains(PASSWORD), "{kept}");
+        done(at, &["remove", "web"]);
+    } else {
+        assert_refused(&added, "the system's keyring cannot be used");
+        assert!(said(&added).contains("PROSECTOR_PACS_PASSWORD_WEB"));
+        assert!(!settings.exists());
+    }
+    assert!(!is_known(&connection));
+    let without_user = pacs(at, &["add", "web", "--url", &url, "--remember"]);
+    assert_eq!(
+        without_user.status.code(),
+        Some(2),
+        "{}",
+        said(&without_user)
+    );
+    let nothing = pacs(
+        at,
+        &["add", "x", "--url", &url, "--user", USER, "--remember"],
+    );
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(
+        said(&nothing).contains("no password to remember"),
+        "{}",
+        said(&nothing)
+    );
 }

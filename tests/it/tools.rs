@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex, VoxelPoint};
 use prosector::volume::components::{Connectivity, connected_components};
 use prosector::volume::{
-    BrushTip, Depth, Grid, ImageVolume, LiveWire, Modality, Rescale, VoxelData, edge_aware_sweep,
-    edge_between, fill_through, flooded, level_region, slices_cut,
+    BrushTip, Depth, Grid, ImageVolume, LiveWire, Modality, Rescale, Spread, VoxelData,
+    edge_aware_sweep, edge_between, fill_through, flooded, level_region, slices_cut,
 };
 
 const DIMS: [usize; 3] = [40, 36, 5];
@@ -215,6 +215,25 @@ fn an_edge_is_where_two_classes_explain_the_values() {
     assert_eq!(edge_between(&[5.0; 9]), None);
     assert_eq!(edge_between(&[]), None);
     assert_eq!(edge_between(&[f64::NAN, 1.0, 1.0, 9.0]), Some(1.0));
+}
+
+#[test]
+fn the_spread_of_a_scan_has_its_classes_its_range_and_every_value_once() {
+    let scan = image(anisotropic(DIMS), |at| match radius_mm(at) {
+        r if r < 6.0 => 300.0 + r,
+        r => 20.0 + r % 5.0,
+    });
+    let spread = Spread::of(&scan).expect("it has two tissues");
+    let (low, high) = scan.value_range().expect("finite values");
+    assert_eq!(spread.range(), [low, high]);
+    let cut = spread.otsu().expect("two classes");
+    assert!((300.0..306.0).contains(&cut), "{cut}");
+    let below = (0..scan.voxels().len()).filter(|&n| scan.value(n) < cut);
+    assert!(below.into_iter().all(|n| scan.value(n) < 26.0));
+    let counts = spread.counts(10);
+    assert_eq!(counts.iter().sum::<usize>(), scan.voxels().len());
+    assert!(counts[1..9].iter().all(|&n| n == 0) && counts[0] > counts[9]);
+    assert!(Spread::of(&image(anisotropic(DIMS), |_| 7.0)).is_none());
 }
 
 #[test]

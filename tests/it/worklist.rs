@@ -4,8 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use dicom_object::open_file;
 use prosector::geometry::Affine;
-use prosector::io::{open_labels, save_image, save_labels};
+use prosector::io::{OpenOptions, open_labels, open_scan, save_image, save_labels};
 use prosector::project::{Method, consensus};
 use prosector::util::JobContext;
 use prosector::volume::{
@@ -14,7 +17,9 @@ use prosector::volume::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{assert_refused, program, said};
+use crate::dicom_made::{folder_of, stack_at};
+use crate::dicom_seg::named;
+use crate::support::{assert_refused, copy, program, said};
 
 const SIDE: usize = 12;
 
@@ -512,4 +517,71 @@ fn cases_come_from_lists_and_data_sets() {
     assert!(cases("twice").is_empty());
     fs::create_dir(at.join("nothing")).unwrap();
     assert_refused(&run(at, "add twice.toml nothing"), "no scan was found");
+}
+
+/// A DICOM series as a case that two have read and a third has decided.
+fn adjudicated_series() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let series = folder_of(named(stack_at(&[0.0, 5.0, 10.0])));
+    copy(series.path(), &at.join("patient"));
+    let scan = open_scan(
+        &at.join("patient"),
+        &OpenOptions::default(),
+        &JobContext::silent(),
+    );
+    let grid = *scan.unwrap().image.grid();
+    for (n, name) in ["r0", "r1", "r2"].iter().enumerate() {
+        let mut map = LabelMap::empty(grid);
+        map.voxels[n + 4..n + 10].fill(1);
+        save_labels(&at.join(format!("{name}.nii.gz")), &map, &table()).unwrap();
+    }
+    fs::write(at.join("cases.csv"), "id,image\nx,patient\n").unwrap();
+    json(at, "new study.toml --label tumour --readers-per-case 2");
+    json(at, "add study.toml cases.csv");
+    json(
+        at,
+        "save study.toml x --reader ann --labels r0.nii.gz --edits 7",
+    );
+    json(at, "save study.toml x --reader bob --labels r1.nii.gz");
+    json(
+        at,
+        "save study.toml x --reader dan --adjudicate --labels r2.nii.gz",
+    );
+    folder
+}
+
+#[test]
+fn dicom_of_a_cohort_says_who_read_and_who_approved() {
+    let folder = adjudicated_series();
+    let at = folder.path();
+    let text = |path: &str, tag: Tag| {
+        let object = open_file(at.join(path)).unwrap();
+        let element = object.element(tag).ok()?;
+        Some(element.to_str().unwrap().trim().to_owned())
+    };
+    json(at, "export study.toml -o seg --as seg --from ann");
+    let creator = text("seg/x.dcm", tags::CONTENT_CREATOR_NAME);
+    assert_eq!(creator.as_deref(), Some("ann"));
+    for (from, status, reviewer) in [
+        ("ann", "UNAPPROVED", None),
+        ("adjudicated", "APPROVED", Some("dan")),
+    ] {
+        let line = format!("export study.toml -o {from} --as rtstruct --from {from}");
+        json(at, &line);
+        let written = format!("{from}/x.dcm");
+        assert_eq!(
+            text(&written, tags::APPROVAL_STATUS).as_deref(),
+            Some(status)
+        );
+        assert_eq!(text(&written, tags::REVIEWER_NAME).as_deref(), reviewer);
+    }
+    let date = text("adjudicated/x.dcm", tags::REVIEW_DATE).unwrap();
+    assert!(date.len() == 8 && date.starts_with("20"), "{date}");
+    json(at, "export study.toml -o tables --as csv");
+    let audit = fs::read_to_string(at.join("tables/audit.csv")).unwrap();
+    let header = audit.lines().next().unwrap();
+    assert_eq!(header, "when,case,reader,what,program,model,prompts,edits");
+    let of_ann = audit.lines().find(|l| l.contains(",ann,saved")).unwrap();
+    assert!(of_ann.ends_with(",7"), "{of_ann}");
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::cli::{LabelObject, LabelsArgs, ScanArgs, SurfaceSpace};
+use crate::cli::{LabelObject, LabelsArgs, LayersArg, ScanArgs, SurfaceSpace};
 use crate::io::{
-    DicomObject, Export, Space, check_export, check_keeps, export_labels, is_dicom_name,
+    Approval, DicomObject, Export, Space, check_export, check_keeps, export_labels, is_dicom_name,
     is_surface_name,
 };
 
@@ -28,7 +28,7 @@ struct Report<'a> {
 
 pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    let (object, space) = (object(args)?, space(args)?);
+    let (object, space, approved) = (object(args)?, space(args)?, approved(args)?);
     check_export(&args.output)?;
     check_keeps(&args.output, &[args.labels.as_path(), args.scan.as_path()])?;
     let ctx = console.context();
@@ -40,9 +40,14 @@ pub(super) fn run(args: &LabelsArgs) -> Result<(), Refusal> {
     };
     let scan = inputs::open(&scan, None, &ctx)?;
     let (read, doubts) = labels_of_scan(&args.labels, &scan.target(), &ctx)?;
+    // What somebody approved was all of it.
+    let before = read.approval.as_ref();
+    let before = before.filter(|_| args.layers == LayersArg::All);
     let export = Export {
         source: scan.info.provenance.as_deref(),
         details: &read.details,
+        author: None,
+        approval: approved.as_ref().or(before),
         object,
         space,
     };
@@ -92,6 +97,21 @@ fn object(args: &LabelsArgs) -> Result<DicomObject, Refusal> {
         LabelObject::Seg => Ok(DicomObject::Seg),
         LabelObject::Labelmap => Ok(DicomObject::LabelMap),
         LabelObject::Rtstruct => Ok(DicomObject::RtStruct),
+    }
+}
+
+/// Who approves the structures by this command, if somebody does.
+fn approved(args: &LabelsArgs) -> Result<Option<Approval>, Refusal> {
+    let reviewer = args.approved_by.as_deref().map(str::trim);
+    match reviewer {
+        Some(_) if args.object != Some(LabelObject::Rtstruct) => Err(Refusal::Usage(
+            "--approved-by is for --as rtstruct: no other format says who approved labels"
+                .to_owned(),
+        )),
+        Some("") => Err(Refusal::Usage(
+            "--approved-by needs the name of the reviewer".to_owned(),
+        )),
+        reviewer => Ok(reviewer.map(Approval::now)),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::cli::{PacsAddArgs, PacsCommand, PacsFindArgs, PacsGetArgs, PacsSendArgs};
 use crate::network::{
     Archive, Connection, Connections, Dimse, FoundSeries, Peer, Query, Secret, Wanted, Web,
-    dicom_files, password_from_environment,
+    dicom_files, forget_password, known_password, password_variable, remember_password,
 };
 
 use super::Refusal;
@@ -80,11 +80,39 @@ fn add(args: &PacsAddArgs) -> Result<(), Refusal> {
             "{name}: there is a connection of this name; give another, or --replace"
         )));
     }
+    connection.check()?;
+    if args.remember {
+        remember_password(name, &connection, &password_to_keep(name, &connection)?)?;
+    }
     connections.set(name, connection.clone())?;
     console.warnings(connection.doubts().as_slice());
     let row = Row::new(name, &connection);
     console.result(&row, || format!("{name} {}", row.address));
     Ok(())
+}
+
+/// The password that is to be kept.
+fn password_to_keep(name: &str, connection: &Connection) -> Result<Secret, Refusal> {
+    if !connection.needs_password() {
+        let reason = "--remember keeps the password of --user, or a --token; give one of them";
+        return Err(Refusal::Usage(reason.to_owned()));
+    }
+    let known = known_password(name, connection);
+    known.or_else(|| typed_password(name)).ok_or_else(|| {
+        let variable = password_variable(name);
+        Refusal::Usage(format!(
+            "there is no password to remember: type it at a terminal, or set {variable}"
+        ))
+    })
+}
+
+/// A password typed at the terminal, if there is one.
+fn typed_password(name: &str) -> Option<Secret> {
+    if !stdin().is_terminal() {
+        return None;
+    }
+    let typed = rpassword::prompt_password(format!("password for {name}: ")).ok()?;
+    (!typed.is_empty()).then(|| Secret::new(typed))
 }
 
 /// A path that holds wherever the program is started; the file must be there.
@@ -111,23 +139,21 @@ fn list(json: bool) -> Result<(), Refusal> {
 }
 
 fn remove(name: &str, json: bool) -> Result<(), Refusal> {
-    Connections::of_user()?.remove(name)?;
+    let mut connections = Connections::of_user()?;
+    forget_password(name, connections.get(name)?)?;
+    connections.remove(name)?;
     Console::new(json).result(&json!({ "removed": name }), || format!("{name} removed"));
     Ok(())
 }
 
-/// The archive of a connection, with its password from the environment or the terminal.
+/// The archive of a connection, with its password from the environment, the system's keyring or the terminal.
 fn archive(name: &str) -> Result<Archive, Refusal> {
     let connections = Connections::of_user()?;
     let connection = connections.get(name)?;
-    let mut password = None;
-    if connection.needs_password() {
-        password = password_from_environment(name);
-        if password.is_none() && stdin().is_terminal() {
-            let typed = rpassword::prompt_password(format!("password for {name}: "));
-            password = typed.ok().filter(|t| !t.is_empty()).map(Secret::new);
-        }
-    }
+    let password = match connection.needs_password() {
+        true => known_password(name, connection).or_else(|| typed_password(name)),
+        false => None,
+    };
     Ok(Archive::new(name, connection, password)?)
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::io::{self, DicomObject, Export, Provenance, Space, Warning};
 use crate::network::{
     Archive, Connection, Connections, Dimse, Found, FoundSeries, NetworkError, Peer, Query, Secret,
-    Wanted, Web, password_from_environment,
+    Wanted, Web, known_password, remember_password,
 };
 use crate::ui::Severity;
 use crate::ui::archive::{
@@ -78,6 +78,10 @@ pub struct Archives {
     found_in: ArchiveForm,
     /// Typed in this session.
     passwords: BTreeMap<String, Secret>,
+    /// The connection whose password is to be kept once the archive took it.
+    to_remember: Option<String>,
+    /// An archive refused what was asked: perhaps the password that is known.
+    is_in_doubt: bool,
 }
 
 impl Archives {
@@ -98,6 +102,8 @@ impl Archives {
             found: Vec::new(),
             found_in: ArchiveForm::default(),
             passwords: BTreeMap::new(),
+            to_remember: None,
+            is_in_doubt: false,
         })
     }
 
@@ -125,7 +131,7 @@ impl Archives {
             address: connection.address(),
             wants_password: connection.needs_password()
                 && !self.passwords.contains_key(name)
-                && password_from_environment(name).is_none(),
+                && (self.is_in_doubt || known_password(name, connection).is_none()),
         };
         self.view.connections = connections.all().map(entry).collect();
         Ok(())
@@ -139,14 +145,28 @@ impl Archives {
         if !form.password.is_empty() {
             let password = Secret::new(form.password.as_str());
             self.passwords.insert(name.to_owned(), password);
+            self.to_remember = form.remember.then(|| name.to_owned());
         }
         let typed = self.passwords.get(name).cloned();
-        let password = typed.or_else(|| password_from_environment(name));
+        let password = typed.or_else(|| known_password(name, connection));
         Archive::new(
             name,
             connection,
             password.filter(|_| connection.needs_password()),
         )
+    }
+
+    /// The archive took the password: it is kept, where that was wished.
+    fn remember(&mut self) -> Result<(), NetworkError> {
+        self.is_in_doubt = false;
+        let Some(name) = self.to_remember.take() else {
+            return Ok(());
+        };
+        let connections = self.connections()?;
+        match self.passwords.get(&name) {
+            Some(password) => remember_password(&name, connections.get(&name)?, password),
+            None => Ok(()),
+        }
     }
 
     fn take_found(&mut self, found: Found) {
@@ -350,6 +370,13 @@ impl Window {
     }
 
     fn take_archived(&mut self, outcome: Option<ArchiveOutcome>) {
+        let was_taken = matches!(
+            outcome,
+            Some(ArchiveOutcome::Found(_) | ArchiveOutcome::Fetched(_) | ArchiveOutcome::Sent(..))
+        );
+        if was_taken && let Err(error) = self.archives.remember() {
+            self.refuse_network(error);
+        }
         match outcome {
             Some(ArchiveOutcome::Found(found)) => self.archives.take_found(found),
             Some(ArchiveOutcome::Fetched(folder)) => {
@@ -364,6 +391,8 @@ impl Window {
             Some(ArchiveOutcome::Refused(text)) => {
                 // It may be the password that is refused: it is asked for again.
                 self.archives.passwords.clear();
+                self.archives.to_remember = None;
+                self.archives.is_in_doubt = true;
                 self.state.messages.push(Severity::Error, text);
                 if let Err(error) = self.archives.look() {
                     self.refuse_network(error);
@@ -389,6 +418,8 @@ fn export(
     let export = Export {
         source: Some(source),
         details: &BTreeMap::new(),
+        author: None,
+        approval: None,
         object: match as_contours {
             true => DicomObject::RtStruct,
             false => DicomObject::Seg,

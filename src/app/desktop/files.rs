@@ -327,6 +327,8 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
     let export = Export {
         source: save.source.as_deref(),
         details: &BTreeMap::new(),
+        author: None,
+        approval: None,
         object: DicomObject::Seg,
         space: Space::default(),
     };

@@ -24,6 +24,7 @@ impl Window {
             UiRequest::FramesOfSlice(slice) => self.show_frames_of(slice),
             UiRequest::ChooseModality(modality) => self.read_as(modality),
             UiRequest::ChooseModel(id) => self.choose_model(id),
+            UiRequest::ReviewOnly(is_on) => self.review_only(is_on),
             UiRequest::KeepOlderCopies(most) => {
                 self.settings.older_copies = most;
                 self.save_settings();

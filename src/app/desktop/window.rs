@@ -28,7 +28,7 @@ use super::files::FileOutcome;
 use super::jobs::Jobs;
 use super::measuring::Measuring;
 use super::memory::WindowMemory;
-use super::model_choice::start_engine;
+use super::model_choice::{start_engine, status_at_first};
 use super::path_flow::is_project;
 use super::preview::Preview;
 use super::recovery_flow::start_journal;
@@ -111,10 +111,10 @@ impl Window {
             session: Session::new(&settings),
             state: memory.state(),
             canvas: None,
-            engine: start_engine(&options.open_model, settings.model.clone(), &waker),
+            engine: start_engine(&options.open_model, &settings, &waker),
             open_model: options.open_model,
             models: installed_models(),
-            engine_status: EngineStatus::default(),
+            engine_status: status_at_first(&settings),
             channels: Channels::default(),
             files: Worker::start("files", waking())?,
             archives: Archives::new(

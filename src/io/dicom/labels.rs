@@ -50,7 +50,14 @@ impl Save for DicomLabels {
         let details = export.details;
         match export.object {
             DicomObject::RtStruct => {
-                rtstruct::write(path, layers, &table, source).map(|()| Vec::new())
+                let written = rtstruct::Written {
+                    layers,
+                    table: &table,
+                    source,
+                    author: export.author,
+                    approval: export.approval,
+                };
+                rtstruct::write(path, &written).map(|()| Vec::new())
             }
             DicomObject::Seg => {
                 let written = seg::Written {
@@ -58,6 +65,7 @@ impl Save for DicomLabels {
                     table: &table,
                     details,
                     source,
+                    author: export.author,
                     is_label_map: false,
                 };
                 seg::write(path, &written)
@@ -69,6 +77,7 @@ impl Save for DicomLabels {
                     table: &table.flattened(),
                     details,
                     source,
+                    author: export.author,
                     is_label_map: true,
                 };
                 let mut told = seg::write(path, &written)?;

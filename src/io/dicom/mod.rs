@@ -226,6 +226,10 @@ fn no_series(path: &Path, sorted: &Sorted) -> IoError {
                 "no volume can be made of it ({kinds}): {reason}; give an image series with positions"
             ),
         ),
+        None if kinds.is_empty() => IoError::unsupported(
+            path,
+            "it holds a DICOMDIR and none of the images that it lists; give the folder of the images",
+        ),
         None => IoError::unsupported(
             path,
             format!("it holds no image series, only this: {kinds}; give the folder of the images"),

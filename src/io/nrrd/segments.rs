@@ -21,6 +21,7 @@ struct Segment {
     layer: usize,
     opacity_percent: u8,
     group: String,
+    locked: bool,
 }
 
 /// Opens label layers with the names that they carry. Layers whose segments do not overlap are one: versions of Slicer
@@ -79,6 +80,7 @@ fn segments(keys: &BTreeMap<String, String>) -> Vec<Segment> {
             Segment {
                 opacity_percent: percent.map_or(Label::OPAQUE, Label::clamped_percent),
                 group: tag(GROUP).unwrap_or_default(),
+                locked: tag(LOCKED).is_some_and(|text| text == "1"),
                 name: name.cloned().unwrap_or_default(),
                 color: color.and_then(|text| color_of(text)),
                 value: number("LabelValue")
@@ -90,9 +92,10 @@ fn segments(keys: &BTreeMap<String, String>) -> Vec<Segment> {
         .collect()
 }
 
-/// The tags that hold a label's opacity and group; 3D Slicer keeps tags that it does not know.
+/// The tags that hold a label's opacity, group and lock; 3D Slicer keeps tags that it does not know.
 const OPACITY: &str = "Prosector.OpacityPercent";
 const GROUP: &str = "Prosector.Group";
+const LOCKED: &str = "Prosector.Locked";
 
 /// The value of a tag in a list of them, `name:value|name:value`.
 fn tag_of(tags: &str, name: &str) -> Option<String> {
@@ -112,6 +115,9 @@ fn tags_of(label: &Label) -> String {
             "{GROUP}:{}",
             escaped(&label.group).replace('|', "/")
         ));
+    }
+    if label.locked {
+        tags.push(format!("{LOCKED}:1"));
     }
     tags.join("|")
 }
@@ -156,6 +162,7 @@ fn layered(
             label.color = segment.color.unwrap_or(label.color);
             label.opacity_percent = segment.opacity_percent;
             label.group.clone_from(&segment.group);
+            label.locked = segment.locked;
         }
         value_of.insert((segment.layer, segment.value), value);
     }

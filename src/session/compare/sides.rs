@@ -43,13 +43,14 @@ impl Names {
 /// A reading that can be asked for a voxel's label.
 struct Side<'a> {
     maps: &'a [Arc<LabelMap>],
-    /// The number of the name of each value.
+    /// The number of the name of each value, as far as there are any.
     numbers: Vec<u16>,
 }
 
 impl<'a> Side<'a> {
     fn of(layers: &'a LabelLayers, table: &LabelTable, names: &Names) -> Self {
-        let mut numbers = vec![0; usize::from(u16::MAX) + 1];
+        let values = table.labels().iter().map(|label| label.value);
+        let mut numbers = vec![0; values.max().map_or(0, |highest| usize::from(highest) + 1)];
         for label in table.labels() {
             numbers[usize::from(label.value)] = names.number_of(&label.name);
         }
@@ -60,8 +61,12 @@ impl<'a> Side<'a> {
     /// The number of the label of the uppermost layer that has one there.
     fn code(&self, offset: usize) -> u16 {
         let upper = self.maps.iter().rev();
-        let mut codes = upper.map(|map| self.numbers[usize::from(map.voxels[offset])]);
-        codes.find(|&code| code != 0).unwrap_or(0)
+        let number =
+            |map: &Arc<LabelMap>| self.numbers.get(usize::from(map.voxels[offset])).copied();
+        upper
+            .filter_map(number)
+            .find(|&code| code != 0)
+            .unwrap_or(0)
     }
 }
 

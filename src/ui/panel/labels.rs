@@ -301,12 +301,14 @@ pub(super) fn edited_name(
             .hint_text(tr!("Name"))
             .desired_width(ui.available_width()),
     );
-    response.request_focus();
     let done = ui.input(|i| i.key_pressed(egui::Key::Enter)) || response.clicked_elsewhere();
     let abandoned = ui.input(|i| i.key_pressed(egui::Key::Escape));
     if !done && !abandoned {
+        response.request_focus();
         return Some(None);
     }
+    // The button that stands here from now on has the field's id: it would keep the keyboard, and no key would work.
+    response.surrender_focus();
     let (_, text) = state.renaming.take()?;
     let text = text.trim();
     Some((done && !abandoned && !text.is_empty()).then(|| text.to_owned()))

@@ -262,6 +262,10 @@ fn structure(
 /// What the model is doing, else how to get a proposal.
 fn no_proposal(ui: &mut Ui, model: &UiModel<'_>, case: &Case, out: &mut Vec<UiRequest>) {
     let tool = Tool::of(model.session.tools().tool);
+    if let EngineStatus::Off = model.engine {
+        let text = tr!("No model is open, as you wished: Edit, Review only opens it again.");
+        return weak(ui, text);
+    }
     if let EngineStatus::Failed { message } = model.engine {
         let text =
             RichText::new(tr!("No model: {message}", message)).color(theme::of(ui.ctx()).warning);

@@ -6,8 +6,8 @@ use crate::session::{SecondCommand, SecondImage};
 use crate::ui::input::Action;
 use crate::ui::model::UiRequest;
 use crate::ui::texts::{self, tr};
+use crate::volume::ColourMap;
 use crate::volume::window::{auto_window, presets};
-use crate::volume::{ColourMap, Window};
 
 /// Draws the section.
 pub fn show(ui: &mut Ui, second: &SecondImage, out: &mut Vec<UiRequest>) {
@@ -47,14 +47,18 @@ fn colours(ui: &mut Ui, second: &SecondImage, out: &mut Vec<UiRequest>) {
 fn window(ui: &mut Ui, second: &SecondImage, out: &mut Vec<UiRequest>) {
     let current = second.window();
     let mut changed = current;
+    // As many digits as tell a thousandth of the window apart.
+    let digits = (3.0 - current.width.log10()).ceil().clamp(0.0, 9.0) as usize;
     ui.horizontal(|ui| {
         let speed = (current.width / 200.0).max(1e-6);
         let width = ui.label(tr!("Width"));
         let range = 1e-6..=1e9;
-        ui.add(DragValue::new(&mut changed.width).speed(speed).range(range))
+        let field = DragValue::new(&mut changed.width);
+        ui.add(field.speed(speed).range(range).max_decimals(digits))
             .labelled_by(width.id);
         let level = ui.label(tr!("Level"));
-        ui.add(DragValue::new(&mut changed.level).speed(speed))
+        let field = DragValue::new(&mut changed.level);
+        ui.add(field.speed(speed).max_decimals(digits))
             .labelled_by(level.id);
         let presets = presets(second.image().modality());
         ui.menu_button(tr!("Preset"), |ui| {
@@ -71,8 +75,7 @@ fn window(ui: &mut Ui, second: &SecondImage, out: &mut Vec<UiRequest>) {
         });
     });
     if changed != current {
-        let window = Window { ..changed };
-        out.push(UiRequest::command(SecondCommand::Window(window)));
+        out.push(UiRequest::command(SecondCommand::Window(changed)));
     }
 }
 
@@ -96,73 +99,94 @@ fn place(ui: &mut Ui, second: &SecondImage, out: &mut Vec<UiRequest>) {
     .on_hover_text(tr!(
         "Where the middle of the second image lies against what its file says; no voxel is changed"
     ));
-    let mut nudge = |ui: &mut Ui, name: String, hint: String, shift_mm, turn_deg| {
-        let button = ui.small_button(name).on_hover_text(hint);
-        if button.clicked() {
-            out.push(UiRequest::command(SecondCommand::Nudge {
-                shift_mm,
-                turn_deg,
-            }));
+    ui.horizontal(|ui| moves(ui, out));
+    ui.horizontal(|ui| turns(ui, out));
+    ui.horizontal(|ui| steps(ui, second, out));
+    ui.horizontal_wrapped(|ui| actions(ui, out));
+}
+
+/// A button that moves the image by millimetres and turns it by degrees.
+fn nudge(
+    ui: &mut Ui,
+    name: &str,
+    hint: String,
+    [shift_mm, turn_deg]: [[f64; 3]; 2],
+    out: &mut Vec<UiRequest>,
+) {
+    if ui.small_button(name).on_hover_text(hint).clicked() {
+        out.push(UiRequest::command(SecondCommand::Nudge {
+            shift_mm,
+            turn_deg,
+        }));
+    }
+}
+
+fn along(axis: usize, length: f64) -> [f64; 3] {
+    std::array::from_fn(|d| if d == axis { length } else { 0.0 })
+}
+
+fn moves(ui: &mut Ui, out: &mut Vec<UiRequest>) {
+    ui.label(tr!("Move"));
+    for (axis, ends) in ENDS.iter().enumerate() {
+        for (end, sign) in ends.iter().zip([1.0, -1.0]) {
+            let hint = tr!("{step_mm} mm towards {end}", step_mm = STEP_MM, end);
+            nudge(ui, end, hint, [along(axis, sign * STEP_MM), [0.0; 3]], out);
         }
-    };
-    ui.horizontal(|ui| {
-        ui.label(tr!("Move"));
-        for (axis, ends) in ENDS.iter().enumerate() {
-            for (end, sign) in ends.iter().zip([1.0, -1.0]) {
-                let mut shift = [0.0; 3];
-                shift[axis] = sign * STEP_MM;
-                let hint = tr!("{step_mm} mm towards {end}", step_mm = STEP_MM, end);
-                nudge(ui, (*end).to_owned(), hint, shift, [0.0; 3]);
-            }
+    }
+}
+
+fn turns(ui: &mut Ui, out: &mut Vec<UiRequest>) {
+    ui.label(tr!("Turn"));
+    for (axis, [end, _]) in ENDS.iter().enumerate() {
+        for (sign, text) in [(1.0, "+"), (-1.0, "-")] {
+            let hint = tr!(
+                "{text}{step_deg} degree about the axis to {end}, at the cross-hair",
+                text,
+                step_deg = STEP_DEG,
+                end
+            );
+            let name = format!("{end}{text}");
+            nudge(
+                ui,
+                &name,
+                hint,
+                [[0.0; 3], along(axis, sign * STEP_DEG)],
+                out,
+            );
         }
-    });
-    ui.horizontal(|ui| {
-        ui.label(tr!("Turn"));
-        for (axis, [end, _]) in ENDS.iter().enumerate() {
-            for (sign, text) in [(1.0, "+"), (-1.0, "-")] {
-                let mut turn = [0.0; 3];
-                turn[axis] = sign * STEP_DEG;
-                let hint = tr!(
-                    "{text}{step_deg} degree about the axis to {end}, at the cross-hair",
-                    text,
-                    step_deg = STEP_DEG,
-                    end
-                );
-                nudge(ui, format!("{end}{text}"), hint, [0.0; 3], turn);
-            }
+    }
+}
+
+/// Its own undo and redo.
+fn steps(ui: &mut Ui, second: &SecondImage, out: &mut Vec<UiRequest>) {
+    for (text, name, command) in [
+        (tr!("Undo move"), second.undo_name(), SecondCommand::Undo),
+        (tr!("Redo move"), second.redo_name(), SecondCommand::Redo),
+    ] {
+        let button = ui.add_enabled(name.is_some(), egui::Button::new(text));
+        let hint = texts::worded(name.unwrap_or_default());
+        if button.on_hover_text(hint).clicked() {
+            out.push(UiRequest::command(command));
         }
-    });
-    ui.horizontal(|ui| {
-        for (text, name, command) in [
-            (tr!("Undo move"), second.undo_name(), SecondCommand::Undo),
-            (tr!("Redo move"), second.redo_name(), SecondCommand::Redo),
-        ] {
-            let button = ui.add_enabled(name.is_some(), egui::Button::new(text));
-            if button
-                .on_hover_text(texts::worded(name.unwrap_or_default()))
-                .clicked()
-            {
-                out.push(UiRequest::command(command));
-            }
-        }
-    });
-    ui.horizontal_wrapped(|ui| {
-        for (action, hint) in [
-            (
-                Action::RegisterSecond,
-                tr!("Finds where it fits best, within 20 mm and 10 degrees of where it is"),
-            ),
-            (
-                Action::OpenTransform,
-                tr!("Lays it where an ITK text file says"),
-            ),
-            (
-                Action::SaveTransform,
-                tr!("Writes where it lies as an ITK text file"),
-            ),
-            (Action::CloseSecond, tr!("Takes the second image away")),
-        ] {
-            super::action_button(ui, true, action, hint, out);
-        }
-    });
+    }
+}
+
+fn actions(ui: &mut Ui, out: &mut Vec<UiRequest>) {
+    for (action, hint) in [
+        (
+            Action::RegisterSecond,
+            tr!("Finds where it fits best, within 20 mm and 10 degrees of where it is"),
+        ),
+        (
+            Action::OpenTransform,
+            tr!("Lays it where an ITK text file says"),
+        ),
+        (
+            Action::SaveTransform,
+            tr!("Writes where it lies as an ITK text file"),
+        ),
+        (Action::CloseSecond, tr!("Takes the second image away")),
+    ] {
+        super::action_button(ui, true, action, hint, out);
+    }
 }

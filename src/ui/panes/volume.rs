@@ -308,10 +308,10 @@ impl Volume {
         for (axis, pos, anchor) in places {
             let letter = format!("{}{in_doubt}", axis.letter());
             let font = theme::letter_font();
-            annotations::shadowed_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
+            annotations::grounded_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
         }
         let title = format!("3D   {}", texts::of(self.preset_for(context.case).title));
-        annotations::shadowed_text(
+        annotations::grounded_text(
             painter,
             rect.left_top() + vec2(theme::PANE_HANDLE + 6.0, MARGIN),
             Align2::LEFT_TOP,

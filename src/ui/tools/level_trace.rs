@@ -1,13 +1,17 @@
 //! Paints what the line of equal value through the pointer encloses; the line shows before the click.
 
-use egui::{Color32, Key, Painter, Pos2};
+use std::sync::{Arc, Weak};
+
+use egui::{Color32, Context, Id, Key, Painter, Pos2};
 
 use crate::prompt::Polarity;
-use crate::session::{Receiver, Region, StrokeCommand, StrokeMode, ToolId};
+use crate::session::{Case, Receiver, Region, StrokeCommand, StrokeMode, ToolId};
 use crate::ui::model::UiModel;
 use crate::ui::texts::tr;
 use crate::ui::view::PlacedView;
 use crate::ui::view::region_overlay::{self, Look};
+use crate::volume::ImageVolume;
+use crate::volume::morphology::Crop;
 
 use super::{Done, Drag, Kind, Pointer, Tool, brush, key};
 
@@ -26,6 +30,32 @@ fn region(view: &PlacedView, pos: Pos2) -> Option<Region> {
         at: view.voxel(pos)?,
         plane: view.slice.plane(),
     })
+}
+
+/// What was sought last in a scan, and found.
+#[derive(Debug, Clone)]
+struct Sought {
+    in_scan: Weak<ImageVolume>,
+    region: Region,
+    found: Option<Arc<Crop>>,
+}
+
+/// The region's voxels, sought once where the pointer rests: the window is drawn anew for many other reasons, and a region
+/// of a large slice takes up to 20 ms.
+fn found(ctx: &Context, case: &Case, region: Region) -> Option<Arc<Crop>> {
+    let id = Id::unique("level trace");
+    let is_it = |sought: &Sought| {
+        let is_here = std::ptr::eq(sought.in_scan.as_ptr(), Arc::as_ptr(case.image()));
+        is_here && sought.region == region
+    };
+    let known = ctx.data(|data| data.get_temp::<Sought>(id)).filter(is_it);
+    let sought = known.unwrap_or_else(|| Sought {
+        in_scan: Arc::downgrade(case.image()),
+        region,
+        found: region.found_in(case.image()).map(Arc::new),
+    });
+    ctx.data_mut(|data| data.insert_temp(id, sought.clone()));
+    sought.found
 }
 
 impl Kind for LevelTrace {
@@ -57,7 +87,7 @@ impl Kind for LevelTrace {
         let Some(case) = model.session.case() else {
             return;
         };
-        let found = region(view, pos).and_then(|r| r.found_in(case.image()));
+        let found = region(view, pos).and_then(|region| found(painter.ctx(), case, region));
         if let Some(found) = found {
             let [r, g, b] = case.receiver().color;
             let color = Color32::from_rgb(r, g, b);

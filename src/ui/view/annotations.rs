@@ -1,7 +1,9 @@
 //! What is written over every view: anatomical letters, slice number, scale bar, cross-hair.
 
+use std::sync::Arc;
+
 use egui::text::{LayoutJob, TextWrapping};
-use egui::{Align2, Painter, Pos2, Stroke, pos2, vec2};
+use egui::{Align2, Galley, Painter, Pos2, Rect, Stroke, pos2, vec2};
 
 use crate::geometry::{Plane, SliceView, VoxelIndex, VoxelPoint};
 use crate::io::TimeAxis;
@@ -20,8 +22,8 @@ const LARGEST_SCALE_BAR: f32 = 0.25;
 /// The cross-hair leaves this much free around the voxel, in points.
 const CROSSHAIR_GAP: f32 = 9.0;
 
-/// Writes text with a dark shadow, so that it can be read on bone and on air.
-pub fn shadowed_text(
+/// Writes text on a dark ground that lets the scan through, so that it can be read on bone, fat and air.
+pub fn grounded_text(
     painter: &Painter,
     pos: Pos2,
     anchor: Align2,
@@ -29,11 +31,15 @@ pub fn shadowed_text(
     font: egui::FontId,
     color: egui::Color32,
 ) {
-    let shadow = egui::Color32::from_black_alpha(200);
-    for offset in [vec2(1.0, 1.0), vec2(-1.0, 1.0), vec2(1.0, -1.0)] {
-        painter.text(pos + offset, anchor, text, font.clone(), shadow);
-    }
-    painter.text(pos, anchor, text, font, color);
+    let galley = painter.layout_no_wrap(text.to_owned(), font, color);
+    let at = anchor.anchor_size(pos, galley.size()).min;
+    grounded_galley(painter, at, galley, color);
+}
+
+fn grounded_galley(painter: &Painter, at: Pos2, text: Arc<Galley>, color: egui::Color32) {
+    let ground = Rect::from_min_size(at, text.size()).expand2(vec2(3.0, 0.0));
+    painter.rect_filled(ground, 3.0, theme::VIEW_TEXT_GROUND);
+    painter.galley(at, text, color);
 }
 
 /// The letters at the four borders, in doubt where no file says them; none along time, and none where the place in the
@@ -54,7 +60,7 @@ pub fn letters(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
             continue;
         }
         let font = theme::letter_font();
-        shadowed_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
+        grounded_text(painter, pos, anchor, &letter, font, theme::VIEW_TEXT);
     }
 }
 
@@ -113,7 +119,7 @@ pub fn title(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>, slab:
         .x;
     let fits = LEFT + width < view.rect.width() / 2.0 - LETTER_ROOM;
     let write = |text: &str, offset| {
-        shadowed_text(
+        grounded_text(
             painter,
             view.rect.left_top() + offset,
             Align2::LEFT_TOP,
@@ -171,7 +177,7 @@ pub fn window_and_zoom(painter: &Painter, view: &PlacedView, case: &Case) {
     for (n, text) in texts.iter().enumerate() {
         let up = LINE * (1 - n) as f32;
         let (font, color) = (theme::view_font(), theme::VIEW_TEXT);
-        shadowed_text(
+        grounded_text(
             painter,
             corner - vec2(0.0, up),
             Align2::RIGHT_BOTTOM,
@@ -195,9 +201,7 @@ pub fn series(painter: &Painter, view: &PlacedView, title: &str) {
     job.wrap = TextWrapping::truncate_at_width(room);
     let text = painter.layout_job(job);
     let at = view.rect.right_top() + vec2(-MARGIN - text.size().x, MARGIN);
-    let shadow = egui::Color32::from_black_alpha(200);
-    painter.galley_with_override_text_color(at + vec2(1.0, 1.0), text.clone(), shadow);
-    painter.galley(at, text, theme::VIEW_TEXT);
+    grounded_galley(painter, at, text, theme::VIEW_TEXT);
 }
 
 /// The largest of 1, 2, 5, 10, 20, 50 ... mm that is at most `most_mm` long.
@@ -233,7 +237,7 @@ pub fn scale_bar(painter: &Painter, view: &PlacedView, time: Option<TimeAxis>) {
     } else {
         format!("{length_mm} mm")
     };
-    shadowed_text(
+    grounded_text(
         painter,
         start + vec2(length / 2.0, -6.0),
         Align2::CENTER_BOTTOM,

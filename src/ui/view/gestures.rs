@@ -119,6 +119,11 @@ impl ActiveDrag {
     pub fn drawn_box(&self) -> Option<VoxelBox> {
         self.drag.drawn_box()
     }
+
+    /// Whether what letting go would do shows already, and is not done yet.
+    pub fn is_shown(&self) -> bool {
+        self.region().is_some() || self.measurement().is_some() || self.drawn_box().is_some()
+    }
 }
 
 /// Moves the picture.

@@ -7,7 +7,7 @@ use crate::ui::theme;
 use crate::volume::measurement::{Measurement, Reading};
 
 use super::PlacedView;
-use super::annotations::shadowed_text;
+use super::annotations::grounded_text;
 
 /// How far off the slice a place may lie to be shown on it, in slices.
 const HALF_A_SLICE: f64 = 0.5;
@@ -85,6 +85,6 @@ fn write_beside(painter: &Painter, view: &PlacedView, line: &[Pos2], texts: &[St
     let top = (beside.y - height / 2.0).clamp(view.rect.top(), lowest);
     for (n, text) in texts.iter().enumerate() {
         let at = Pos2::new(beside.x, top + LINE_HEIGHT * n as f32);
-        shadowed_text(painter, at, align, text, font.clone(), theme::MEASURE);
+        grounded_text(painter, at, align, text, font.clone(), theme::MEASURE);
     }
 }

@@ -6,7 +6,7 @@ use crate::session::Receiver;
 use crate::ui::theme;
 
 use super::PlacedView;
-use super::annotations::shadowed_text;
+use super::annotations::grounded_text;
 
 /// The words beside the pointer, with the label's colour; kept inside the view.
 pub fn tag(painter: &Painter, view: &PlacedView, pos: Pos2, text: &str, receiver: &Receiver) {
@@ -37,5 +37,5 @@ pub fn tag(painter: &Painter, view: &PlacedView, pos: Pos2, text: &str, receiver
         theme::POINTER_TEXT
     };
     let beside = at + vec2(dx.signum() * 8.0, 0.0);
-    shadowed_text(painter, beside, anchor, text, font, color);
+    grounded_text(painter, beside, anchor, text, font, color);
 }

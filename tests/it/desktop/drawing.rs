@@ -1,6 +1,8 @@
 //! The polygon tool, the palette of commands and the forms of operations in the real window.
 
-use eframe::egui::{Key, Modifiers, PointerButton, Pos2};
+use std::sync::Arc;
+
+use eframe::egui::{Key, Modifiers, PointerButton, Pos2, Vec2};
 
 use prosector::session::ToolId;
 
@@ -154,4 +156,45 @@ fn an_operation_is_told_what_it_needs_in_its_form() {
     bench.picture("operation_form_refused");
     assert!(bench.shows("mm"), "{:?}", bench.texts());
     assert_eq!(apply(&mut bench), grown);
+}
+
+#[test]
+fn a_threshold_is_chosen_by_the_values_of_the_scan() {
+    let (mut bench, _folder) = phantom();
+    bench.press("New label");
+    bench.key(Modifiers::COMMAND, Key::T);
+    let image = Arc::clone(bench.case().image());
+    let (_, highest) = image.value_range().expect("finite values");
+    let low = |bench: &Bench| -> f64 {
+        let words = bench
+            .texts()
+            .into_iter()
+            .find(|t| t.starts_with("threshold label=1 low="));
+        let words = words.expect("the words for the command line");
+        assert!(words.ends_with(&format!("high={highest}")), "{words}");
+        let low = words.split(['=', ' ']).nth(4).expect("a value");
+        low.parse().expect("a number")
+    };
+    bench.press("Otsu");
+    let otsu = low(&bench);
+    assert!((-900.0..0.0).contains(&otsu), "air from the body: {otsu}");
+    bench.picture("threshold_otsu");
+    bench.press("Share of maximum");
+    assert!(
+        (low(&bench) - 0.41 * highest).abs() <= 1.0,
+        "{}",
+        low(&bench)
+    );
+    // A press in the chart sets the nearer limit.
+    let chart = bench.rect("Otsu").left_top() + Vec2::new(0.0, -30.0);
+    bench.left_click(chart + Vec2::new(1.0, 0.0));
+    assert!(low(&bench) < otsu);
+    bench.left_click(chart + Vec2::new(90.0, 0.0));
+    let chosen = low(&bench);
+    assert!(chosen > otsu - 500.0);
+    bench.press("Apply");
+    let labels = bench.case().labels();
+    let right =
+        (0..labels.voxels.len()).all(|n| (image.value(n) >= chosen) == (labels.voxels[n] == 1));
+    assert!(right && labelled(&bench) > 0);
 }

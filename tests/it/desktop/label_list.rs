@@ -3,10 +3,12 @@
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Key, Modifiers, Rect};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use prosector::session::ToolId;
 use prosector::volume::{LabelMap, LabelTable};
 
 use super::bench::Bench;
 use super::phantom;
+use super::tools::row;
 
 /// Names and colours for 200 labels.
 fn two_hundred(folder: &std::path::Path) -> std::path::PathBuf {
@@ -286,6 +288,30 @@ fn a_group_is_renamed_with_all_its_labels_in_one_step() {
     bench.key(Modifiers::NONE, Key::Enter);
     assert_eq!(groups(&bench), ["lymph nodes", "", "lymph nodes"]);
     assert_eq!(bench.case().history().undo_name(), Some("group labels"));
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(groups(&bench), ["nodes", "", "nodes"], "keys work at once");
+}
+
+#[test]
+fn after_a_name_was_edited_or_given_up_the_keys_work_again() {
+    let (mut bench, _folder) = grouped();
+    let name = |bench: &Bench| bench.case().table().get(2).expect("there").name.clone();
+    for (end, renamed) in [(Key::Enter, "spleen"), (Key::Escape, "liver")] {
+        row(&bench, "liver").click_secondary();
+        bench.settle();
+        bench.press("Rename");
+        bench.key(Modifiers::COMMAND, Key::A);
+        bench.type_text("spleen");
+        bench.key(Modifiers::NONE, end);
+        assert_eq!(name(&bench), renamed);
+        bench.key(Modifiers::NONE, Key::Num4);
+        assert_eq!(bench.session().tools().tool, ToolId("brush"), "{end:?}");
+        bench.key(Modifiers::NONE, Key::Num1);
+        if renamed != "liver" {
+            bench.key(Modifiers::COMMAND, Key::Z);
+            assert_eq!(name(&bench), "liver");
+        }
+    }
 }
 
 #[test]

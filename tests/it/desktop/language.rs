@@ -159,3 +159,32 @@ fn a_label_may_have_a_chinese_name() {
     assert!(bench.shows("胰腺肿瘤"), "{:?}", bench.texts());
     bench.picture("chinese_label");
 }
+
+#[test]
+fn why_a_file_is_refused_is_said_in_chinese_with_its_reason() {
+    let (mut bench, folder) = phantom();
+    speak_chinese(&mut bench);
+    let files: [(&str, Option<&[u8]>, &str); 3] = [
+        (
+            "notes.txt",
+            Some(b"no scan\n"),
+            "不是图像：这是文本文件；请选择 NIfTI",
+        ),
+        ("empty.nii", Some(b""), "文件为空"),
+        ("gone.nii", None, "没有该文件或文件夹"),
+    ];
+    for (name, content, said) in files {
+        let path = folder.path().join(name);
+        if let Some(content) = content {
+            std::fs::write(&path, content).expect("the folder can be written to");
+        }
+        bench.will_choose(path);
+        bench.key(Modifiers::COMMAND, Key::O);
+        assert!(bench.shows(said), "{name}: {:?}", bench.messages());
+    }
+    bench.press("新建标签");
+    bench.will_choose(folder.path().join("missing/labels.nii.gz"));
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    assert!(bench.shows("不存在；请先创建"), "{:?}", bench.messages());
+    bench.picture("chinese_refused");
+}

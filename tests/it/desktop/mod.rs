@@ -3,6 +3,8 @@
 mod archives;
 mod bench;
 mod drawing;
+mod every_operation;
+mod every_tool;
 mod label_list;
 mod language;
 mod layers;

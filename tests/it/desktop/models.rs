@@ -93,3 +93,28 @@ fn a_licence_that_limits_use_is_read_before_anything_is_imported() {
         "{told:?}"
     );
 }
+
+#[test]
+fn review_only_does_without_a_model_until_it_is_wanted_again() {
+    let (mut bench, folder) = phantom();
+    bench.choose("Edit", "Review only, without a model");
+    assert!(bench.shows("No model is open"), "{:?}", bench.texts());
+    let settings = fs::read_to_string(folder.path().join("settings.toml")).expect("kept");
+    assert!(settings.contains("review_only = true"), "{settings}");
+    bench.press("Brush");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    assert!(bench.session().is_dirty(), "drawing needs no model");
+    bench.press("Segment organs");
+    assert!(!bench.shows("Proposal"), "nobody is asked");
+    bench.picture("review_only");
+    drop(bench);
+    let mut bench = super::Bench::open_as_left(folder.path());
+    if bench.shows("Throw away") {
+        bench.press("Throw away");
+    }
+    bench.choose("File", "Open sample");
+    assert!(bench.shows("No model is open"), "as it was left");
+    bench.choose("Edit", "Review only, without a model");
+    bench.press("Segment organs");
+    assert!(bench.shows("Proposal"), "{:?}", bench.texts());
+}

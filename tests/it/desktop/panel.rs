@@ -225,21 +225,14 @@ fn words_over_the_views_do_not_run_into_each_other() {
     }
 }
 
-/// The texts painted over the views, each once, and where.
-fn texts_in_views(bench: &Bench) -> Vec<(String, Rect)> {
+/// The texts painted over the views, and where.
+pub fn texts_in_views(bench: &Bench) -> Vec<(String, Rect)> {
     let views = ["Axial", "Coronal", "Sagittal"].map(|plane| bench.view(plane).0);
-    let mut found: Vec<(String, Rect)> = Vec::new();
-    for clipped in &bench.harness.output().shapes {
-        if let Shape::Text(text) = &clipped.shape
-            && views.contains(&clipped.clip_rect)
-        {
-            let (words, rect) = (text.galley.text().to_owned(), text.visual_bounding_rect());
-            // Shadows are the same text a point away.
-            let is_shadow = |(w, r): &(String, Rect)| *w == words && r.intersects(rect);
-            if !found.iter().any(is_shadow) {
-                found.push((words, rect));
-            }
-        }
-    }
-    found
+    let shapes = bench.harness.output().shapes.iter();
+    let over_views = shapes.filter(|clipped| views.contains(&clipped.clip_rect));
+    let texts = over_views.filter_map(|clipped| match &clipped.shape {
+        Shape::Text(text) => Some((text.galley.text().to_owned(), text.visual_bounding_rect())),
+        _ => None,
+    });
+    texts.collect()
 }

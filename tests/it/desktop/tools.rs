@@ -9,7 +9,7 @@ use prosector::session::ToolId;
 use super::bench::Bench;
 use super::phantom;
 
-fn labelled(bench: &Bench) -> usize {
+pub fn labelled(bench: &Bench) -> usize {
     bench.case().labels().counts().iter().map(|(_, n)| n).sum()
 }
 
@@ -55,7 +55,7 @@ fn outline(bench: &mut Bench, low: f32, high: f32) {
 }
 
 /// A label to work on: a square on the slice that is shown.
-fn with_label(bench: &mut Bench) -> usize {
+pub fn with_label(bench: &mut Bench) -> usize {
     bench.key(Modifiers::NONE, Key::Num7);
     outline(bench, 0.4, 0.6);
     let drawn = labelled(bench);
@@ -69,13 +69,17 @@ fn lock(bench: &mut Bench) {
 }
 
 /// The row of a label; its volume may stand behind its name.
-fn press_row(bench: &mut Bench, label: &str) {
-    let rows = bench.harness.get_all_by_label_contains(label);
-    let row = rows.into_iter().find(|node| {
+pub fn row<'b>(bench: &'b Bench, label: &str) -> egui_kittest::Node<'b> {
+    let mut rows = bench.harness.query_all_by(|_| true);
+    let row = rows.find(|node| {
         let name = node.accesskit_node().label().unwrap_or_default();
         name.starts_with(label)
     });
-    row.expect("a row").click();
+    row.expect("a row")
+}
+
+pub fn press_row(bench: &mut Bench, label: &str) {
+    row(bench, label).click();
     bench.settle();
 }
 

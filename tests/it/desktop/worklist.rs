@@ -137,6 +137,10 @@ fn a_reader_goes_through_a_worklist() {
     assert_eq!(state(&folder, "a", "ann"), (State::Done, true));
     let status = worklist(folder.path(), "status study.toml");
     assert!(status.to_string().contains("rim unclear"), "{status}");
+    let project = Project::open(&folder.path().join("study.toml")).expect("it is a project");
+    let readings = project.readings("a").expect("they can be read");
+    let saved = readings[0].file.events.last().expect("it was saved");
+    assert_eq!((saved.edits, saved.model.as_str()), (1, ""), "a stroke");
 
     // Save keeps the case with its state, and stays.
     paint(&mut bench);

@@ -1,6 +1,6 @@
 //! The editing operations, through the session and as scripts see them.
 
-mod bench;
+pub mod bench;
 mod command_line;
 mod definitions;
 mod edit;

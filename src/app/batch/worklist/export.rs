@@ -8,9 +8,10 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::{ExportForm, WorklistExportArgs};
 use crate::io::{
-    DicomObject, Export, IoError, Labels, Space, atomic, export_labels, save_image, save_labels,
+    Approval, DicomObject, Export, IoError, Labels, Space, atomic, export_labels, save_image,
+    save_labels,
 };
-use crate::project::{Method, Project, State};
+use crate::project::{Method, Project, Reading, State};
 use crate::util::JobContext;
 use crate::volume::{LabelMap, LabelTable, Modality};
 
@@ -41,6 +42,36 @@ struct Case {
     id: String,
     scan: OpenedScan,
     labels: Labels,
+    made: Made,
+}
+
+/// Where the labels of a case are, and whose they are.
+struct Made {
+    path: PathBuf,
+    /// Who read the case; nobody for a consensus.
+    author: Option<String>,
+    approval: Option<Approval>,
+}
+
+impl Made {
+    /// What a reader made of a case; `None` without labels.
+    fn by(reading: Reading) -> Option<Self> {
+        Some(Self {
+            path: reading.labels?,
+            author: Some(reading.reader),
+            approval: None,
+        })
+    }
+
+    /// What somebody decided between the readings of others, who approves it with that.
+    fn decided(reading: Reading) -> Option<Self> {
+        let last = reading.file.events.last();
+        let approval = last.and_then(|event| Approval::of(&reading.reader, &event.when));
+        Some(Self {
+            approval,
+            ..Self::by(reading)?
+        })
+    }
 }
 
 pub(super) fn run(args: &WorklistExportArgs) -> Result<(), Refusal> {
@@ -65,7 +96,8 @@ pub(super) fn run(args: &WorklistExportArgs) -> Result<(), Refusal> {
         match args.form {
             ExportForm::Nnunet => cohort.nnunet(console)?,
             ExportForm::Bids => cohort.bids(console)?,
-            ExportForm::Seg => cohort.seg(console)?,
+            ExportForm::Seg => cohort.dicom(console, DicomObject::Seg)?,
+            ExportForm::Rtstruct => cohort.dicom(console, DicomObject::RtStruct)?,
             ExportForm::Csv => {
                 cohort.cases = tables::write(&project, folder, console, &ctx)?;
             }
@@ -110,17 +142,18 @@ impl Cohort<'_> {
         let ids = self.project.cases()?;
         for (n, id) in ids.iter().enumerate() {
             console.progress(n as f32 / ids.len() as f32, "exporting");
-            let Some(path) = self.labels_path(id)? else {
+            let Some(made) = self.made(id)? else {
                 self.warnings
                     .push(format!("{id}: has no such labels yet, left out"));
                 continue;
             };
             let scan = open_scan(self.project, &self.project.case(id)?, self.ctx)?;
-            let labels = open_labels(&path, &scan, self.ctx)?;
+            let labels = open_labels(&made.path, &scan, self.ctx)?;
             let case = Case {
                 id: id.clone(),
                 scan,
                 labels,
+                made,
             };
             if write(self, case)? {
                 self.cases.push(id.clone());
@@ -130,23 +163,26 @@ impl Cohort<'_> {
     }
 
     /// The label map of a case that is asked for.
-    fn labels_path(&self, id: &str) -> Result<Option<PathBuf>, Refusal> {
+    fn made(&self, id: &str) -> Result<Option<Made>, Refusal> {
         if let Some(method) = method(self.args) {
             let path = self.project.consensus_path(id, method);
-            return Ok(path.is_file().then_some(path));
+            return Ok(path.is_file().then_some(Made {
+                path,
+                author: None,
+                approval: None,
+            }));
         }
         if self.args.from.as_deref() == Some(ADJUDICATED) {
             let adjudication = self.project.adjudication(id)?;
             let done = adjudication.filter(|a| a.file.state == State::Done);
-            return Ok(done.and_then(|a| a.labels));
+            return Ok(done.and_then(Made::decided));
         }
         let mut readings = self.project.finished(id)?;
         if let Some(reader) = &self.args.from {
             readings.retain(|r| r.reader == *reader);
         }
-        match readings.as_slice() {
-            [] => Ok(None),
-            [only] => Ok(only.labels.clone()),
+        match readings.len() {
+            0 | 1 => Ok(readings.pop().and_then(Made::by)),
             _ => Err(Refusal::Other(format!(
                 "{id}: has several finished readings; choose with --from majority, staple, adjudicated or a reader's name"
             ))),
@@ -274,7 +310,7 @@ impl Cohort<'_> {
         })
     }
 
-    fn seg(&mut self, console: Console) -> Result<(), Refusal> {
+    fn dicom(&mut self, console: Console, object: DicomObject) -> Result<(), Refusal> {
         self.each(console, |cohort, case| {
             let Some(source) = case.scan.info.provenance.as_deref() else {
                 cohort
@@ -285,7 +321,9 @@ impl Cohort<'_> {
             let export = Export {
                 source: Some(source),
                 details: &case.labels.details,
-                object: DicomObject::Seg,
+                author: case.made.author.as_deref(),
+                approval: case.made.approval.as_ref(),
+                object,
                 space: Space::default(),
             };
             let path = cohort.folder.join(format!("{}.dcm", case.id));

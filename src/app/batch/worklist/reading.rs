@@ -107,6 +107,7 @@ pub(super) fn save(args: &WorklistSaveArgs) -> Result<(), Refusal> {
         note: args.note.clone(),
         model: args.model.clone(),
         prompts: args.prompts.clone(),
+        edits: args.edits,
     };
     let role = match args.adjudicate {
         true => Role::Adjudicator,

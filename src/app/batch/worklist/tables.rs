@@ -13,7 +13,7 @@ use super::super::console::Console;
 use super::{labels_of_reading, open_scan};
 
 const READINGS: &str = "case,reader,state,seconds,note";
-const AUDIT: &str = "when,case,reader,what,program,model,prompts";
+const AUDIT: &str = "when,case,reader,what,program,model,prompts,edits";
 
 /// Writes `statistics.csv`, `readings.csv` and `audit.csv`; gives the cases that have a reading.
 pub(super) fn write(
@@ -35,8 +35,9 @@ pub(super) fn write(
             let seconds = file.seconds.to_string();
             readings.push(line(&[id, reader, file.state.word(), &seconds, &file.note]));
             audit.extend(file.events.iter().map(|e| {
+                let edits = e.edits.to_string();
                 let cells = [
-                    &e.when, id, reader, &e.what, &e.program, &e.model, &e.prompts,
+                    &e.when, id, reader, &e.what, &e.program, &e.model, &e.prompts, &edits,
                 ];
                 (e.when.clone(), line(&cells.map(String::as_str)))
             }));

@@ -267,6 +267,7 @@ impl Window {
         };
         let layers = case.document().layers();
         let scan_grid = *case.scan_image().grid();
+        let steps = case.history().undo_len();
         let was_asked = current.used.automatic + current.used.prompted > 0;
         let card = self.engine_status.card().filter(|_| was_asked);
         let save = CaseToSave {
@@ -285,6 +286,8 @@ impl Window {
             note: self.state.worklist.note.trim().to_owned(),
             model: card.map_or_else(String::new, |card| card.id.clone()),
             prompts: current.used.text(),
+            edits: steps.saturating_sub(current.saved_steps),
+            steps,
             goes_on,
         };
         let project = Arc::clone(&open.project);
@@ -301,6 +304,7 @@ impl Window {
             revision,
             state,
             seconds,
+            steps,
             entries,
             goes_on,
         } = saved;
@@ -310,6 +314,7 @@ impl Window {
             if let Some(current) = &mut open.current {
                 current.clock.written(seconds);
                 current.used = Used::default();
+                current.saved_steps = steps;
             }
         }
         let text = tr!(

@@ -14,7 +14,6 @@ use std::time::Instant;
 use crate::project::{Entry, Project, Role, is_plain_name};
 use crate::session::settings::Settings;
 use crate::ui::model::Worklist as Shown;
-use crate::ui::texts::tr;
 use crate::util::short_debug;
 
 use super::worker::Worker;
@@ -49,6 +48,8 @@ struct Current {
     role: Role,
     clock: Clock,
     used: Used,
+    /// Steps of editing that were written down.
+    saved_steps: usize,
 }
 
 /// How often the model was asked since the last save.
@@ -138,6 +139,7 @@ impl Open {
             role,
             clock: Clock::default(),
             used: Used::default(),
+            saved_steps: 0,
         });
     }
 
@@ -160,12 +162,9 @@ impl Open {
 }
 
 impl Used {
-    /// What stands in the audit table.
+    /// What stands in the audit table, which is the same in every language of the window.
     fn text(self) -> String {
-        let parts = [
-            (self.automatic, tr!("automatic")),
-            (self.prompted, tr!("prompted")),
-        ];
+        let parts = [(self.automatic, "automatic"), (self.prompted, "prompted")];
         let told = parts.iter().filter(|(n, _)| *n > 0);
         let told: Vec<String> = told.map(|(n, what)| format!("{n} {what}")).collect();
         told.join(", ")

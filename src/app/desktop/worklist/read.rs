@@ -64,6 +64,10 @@ pub struct CaseToSave {
     pub model: String,
     /// How it was asked.
     pub prompts: String,
+    /// Steps of editing since the last save.
+    pub edits: usize,
+    /// Steps of editing since the case was opened.
+    pub steps: usize,
     /// The next case is wanted once this one is saved.
     pub goes_on: bool,
 }
@@ -78,6 +82,8 @@ pub struct CaseSaved {
     pub state: State,
     /// Time that was written down.
     pub seconds: f64,
+    /// Steps of editing that were written down.
+    pub steps: usize,
     /// The list after it.
     pub entries: Vec<Entry>,
     /// The next case is wanted.
@@ -298,6 +304,7 @@ pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
         note: Some(save.note.clone()),
         model: save.model.clone(),
         prompts: save.prompts.clone(),
+        edits: save.edits,
     };
     let path = project.labels_path(&save.id, &save.reader, save.role);
     let kept = project
@@ -312,6 +319,7 @@ pub fn save(project: &Project, save: &CaseToSave) -> FileOutcome {
             revision: save.revision,
             state: save.state,
             seconds: save.seconds,
+            steps: save.steps,
             entries,
             goes_on: save.goes_on,
         })),

@@ -5,4 +5,4 @@ mod trace;
 mod write;
 
 pub(super) use read::read;
-pub(super) use write::write;
+pub(super) use write::{Written, write};

@@ -10,7 +10,7 @@ use super::super::attributes::Attributes;
 use super::super::header::{Instance, with_attributes};
 use crate::geometry::{VoxelPoint, WorldPoint};
 use crate::io::layering::{Inside, Layering};
-use crate::io::{IoError, LabelTarget, Labels, Warning};
+use crate::io::{Approval, IoError, LabelTarget, Labels, Warning};
 use crate::util::JobContext;
 use crate::volume::{Grid, Label, LabelTable, fill_outline};
 
@@ -40,6 +40,14 @@ struct Header {
     rois: Vec<Roi>,
     /// UIDs of the series that it refers to.
     series: Vec<String>,
+    review: Review,
+}
+
+/// What a reviewer said of the structures.
+enum Review {
+    None,
+    Approved(Approval),
+    Rejected,
 }
 
 /// What could not be used as it was.
@@ -90,17 +98,41 @@ pub(in crate::io::dicom) fn read(
             false => roi.name.clone(),
         };
         let color = color.unwrap_or_else(|| LabelTable::palette_color(value));
-        let label = Label::new(value, name, color);
+        let label = Label {
+            // What somebody approved is not changed by the way.
+            locked: matches!(header.review, Review::Approved(_)),
+            ..Label::new(value, name, color)
+        };
         told.left_out += roi.others;
         layering.add(label, &fill(roi, &grid, &mut told));
     }
     let (layers, table, lost) = layering.finish();
+    let (approval, review) = match header.review {
+        Review::None => (None, None),
+        Review::Approved(approval) => (Some(approval), Some(Warning::Approved)),
+        Review::Rejected => (None, Some(Warning::Rejected)),
+    };
+    let warnings = told.warnings().into_iter().chain(lost).chain(review);
     Ok(Labels {
         layers,
         table,
         details: BTreeMap::new(),
-        warnings: told.warnings().into_iter().chain(lost).collect(),
+        approval,
+        warnings: warnings.collect(),
     })
+}
+
+fn review(root: Attributes) -> Review {
+    let text = |tag| root.text(tag).unwrap_or_default();
+    match text(tags::APPROVAL_STATUS).as_str() {
+        "APPROVED" => Review::Approved(Approval {
+            reviewer: root.decoded_text(tags::REVIEWER_NAME).unwrap_or_default(),
+            date: text(tags::REVIEW_DATE),
+            time: text(tags::REVIEW_TIME),
+        }),
+        "REJECTED" => Review::Rejected,
+        _ => Review::None,
+    }
 }
 
 impl Told {
@@ -160,6 +192,7 @@ fn header(root: Attributes) -> Header {
     Header {
         rois: rois.collect(),
         series: series.collect(),
+        review: review(root),
     }
 }
 

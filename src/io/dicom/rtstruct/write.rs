@@ -13,42 +13,53 @@ use super::super::derived::{
 };
 use super::trace::outlines;
 use crate::io::layering::is_same;
-use crate::io::{IoError, LabelTarget, Provenance, atomic};
+use crate::io::{Approval, IoError, LabelTarget, Provenance, atomic};
 use crate::util::JobContext;
 use crate::volume::{Label, LabelLayers, LabelMap, LabelTable};
 
 /// The retired class by which structure sets name a study.
 const STUDY: &str = "1.2.840.10008.3.1.2.3.1";
 
+/// What a structure set is written of.
+pub(in crate::io::dicom) struct Written<'a> {
+    pub layers: &'a LabelLayers,
+    pub table: &'a LabelTable,
+    pub source: &'a Provenance,
+    pub author: Option<&'a str>,
+    pub approval: Option<&'a Approval>,
+}
+
 /// Writes, reads back and compares.
 ///
 /// # Errors
 /// Labels whose slices are no images of the series, and whatever keeps the file from being written.
-pub(in crate::io::dicom) fn write(
-    path: &Path,
-    layers: &LabelLayers,
-    table: &LabelTable,
-    source: &Provenance,
-) -> Result<(), IoError> {
+pub(in crate::io::dicom) fn write(path: &Path, written: &Written) -> Result<(), IoError> {
+    let (layers, source) = (written.layers, written.source);
     let refuse = |reason: &str| IoError::output(path, reason);
     if !source.is_on_slices || source.slices.len() != layers.grid().dims[2] {
         return Err(refuse(
             "contours lie on images of the series, and the labels do not; write --as seg, or save as .nii.gz",
         ));
     }
-    if table.labels().is_empty() {
+    if written.table.labels().is_empty() {
         return Err(refuse("there is no label to write; draw one first"));
     }
-    let derived = object(layers, table, source);
+    let derived = object(written);
     atomic::replace_file(
         path,
         // Contours are longer than explicit lengths allow.
         |file| derived.write(true, file),
-        |file| verify(file, layers, table, source),
+        |file| verify(file, written),
     )
 }
 
-fn object(layers: &LabelLayers, table: &LabelTable, source: &Provenance) -> Derived {
+fn object(written: &Written) -> Derived {
+    let Written {
+        layers,
+        table,
+        source,
+        ..
+    } = *written;
     let mut derived = Derived::new(source, uids::RT_STRUCTURE_SET_STORAGE, "RTSTRUCT");
     let [date, time] = derived.date_and_time();
     let of_label = |label: &Label| roi_item(label, source, &derived);
@@ -56,7 +67,10 @@ fn object(layers: &LabelLayers, table: &LabelTable, source: &Provenance) -> Deri
     let contours = table.labels().par_iter();
     let contours = contours.map(|label| contour_item(label, layers.get(label.layer), source));
     let contours: Vec<InMemDicomObject> = contours.collect();
-    let observations = table.labels().iter().map(observation_item).collect();
+    let author = derived.text(written.author.unwrap_or_default());
+    let observed = |label: &Label| observation_item(label, &author);
+    let observations = table.labels().iter().map(observed).collect();
+    put_approval(&mut derived, written.approval);
     let object = &mut derived.object;
     for (tag, text) in [
         (tags::STRUCTURE_SET_LABEL, "PROSECTOR"),
@@ -64,8 +78,7 @@ fn object(layers: &LabelLayers, table: &LabelTable, source: &Provenance) -> Deri
         (tags::STRUCTURE_SET_DESCRIPTION, NOT_FOR_CLINICAL_USE),
         (tags::STRUCTURE_SET_DATE, date.as_str()),
         (tags::STRUCTURE_SET_TIME, time.as_str()),
-        (tags::OPERATORS_NAME, ""),
-        (tags::APPROVAL_STATUS, "UNAPPROVED"),
+        (tags::OPERATORS_NAME, author.as_str()),
     ] {
         put(object, tag, text);
     }
@@ -76,6 +89,23 @@ fn object(layers: &LabelLayers, table: &LabelTable, source: &Provenance) -> Deri
     put_items(object, tags::ROI_CONTOUR_SEQUENCE, contours);
     put_items(object, tags::RTROI_OBSERVATIONS_SEQUENCE, observations);
     derived
+}
+
+/// Who approved the structures, if somebody did.
+fn put_approval(derived: &mut Derived, approval: Option<&Approval>) {
+    let Some(approval) = approval else {
+        put(&mut derived.object, tags::APPROVAL_STATUS, "UNAPPROVED");
+        return;
+    };
+    let reviewer = derived.text(&approval.reviewer);
+    for (tag, text) in [
+        (tags::APPROVAL_STATUS, "APPROVED"),
+        (tags::REVIEW_DATE, approval.date.as_str()),
+        (tags::REVIEW_TIME, approval.time.as_str()),
+        (tags::REVIEWER_NAME, reviewer.as_str()),
+    ] {
+        put(&mut derived.object, tag, text);
+    }
 }
 
 /// The frame of reference, in it the study, in it the series, in it the images.
@@ -104,13 +134,13 @@ fn roi_item(label: &Label, source: &Provenance, derived: &Derived) -> InMemDicom
     ])
 }
 
-fn observation_item(label: &Label) -> InMemDicomObject {
+fn observation_item(label: &Label, author: &str) -> InMemDicomObject {
     let number = label.value.to_string();
     item(&[
         (tags::OBSERVATION_NUMBER, number.as_str()),
         (tags::REFERENCED_ROI_NUMBER, number.as_str()),
         (tags::RTROI_INTERPRETED_TYPE, ""),
-        (tags::ROI_INTERPRETER, ""),
+        (tags::ROI_INTERPRETER, author),
     ])
 }
 
@@ -174,12 +204,13 @@ fn contour(outline: &[[f64; 2]], slice: usize, source: &Provenance) -> InMemDico
     item
 }
 
-fn verify(
-    file: &Path,
-    layers: &LabelLayers,
-    table: &LabelTable,
-    source: &Provenance,
-) -> Result<(), String> {
+fn verify(file: &Path, written: &Written) -> Result<(), String> {
+    let Written {
+        layers,
+        table,
+        source,
+        ..
+    } = *written;
     let target = LabelTarget {
         grid: *layers.grid(),
         source: Some(source),

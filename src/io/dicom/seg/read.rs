@@ -94,6 +94,7 @@ pub(in crate::io::dicom) fn read(
         table,
         layers,
         details: details.collect(),
+        approval: None,
         warnings,
     })
 }

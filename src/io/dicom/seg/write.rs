@@ -7,6 +7,7 @@ use std::path::Path;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
+use glam::DVec3;
 use rayon::prelude::*;
 
 use super::super::derived::{
@@ -17,7 +18,9 @@ use super::bits;
 use super::colour::lab_from_rgb;
 use super::terms;
 use crate::io::layering::is_same;
-use crate::io::{Code, IoError, LabelTarget, Provenance, SegmentDetails, Warning, atomic};
+use crate::io::{
+    Code, IoError, LabelTarget, Provenance, SegmentDetails, SourceSlice, Warning, atomic,
+};
 use crate::util::JobContext;
 use crate::volume::{Label, LabelLayers, LabelMap, LabelTable};
 
@@ -30,6 +33,7 @@ pub(in crate::io::dicom) struct Written<'a> {
     pub table: &'a LabelTable,
     pub details: &'a BTreeMap<u16, SegmentDetails>,
     pub source: &'a Provenance,
+    pub author: Option<&'a str>,
     /// A number a pixel instead of a bit.
     pub is_label_map: bool,
 }
@@ -239,6 +243,7 @@ fn object(written: &Written, segments: &[Segment], frames: &[Frame], bits: u16) 
         .iter()
         .map(|segment| segment_item(segment, written, &derived))
         .collect();
+    let author = derived.text(written.author.unwrap_or_default());
     let object = &mut derived.object;
     let kind = if written.is_label_map {
         "LABELMAP"
@@ -253,7 +258,7 @@ fn object(written: &Written, segments: &[Segment], frames: &[Frame], bits: u16) 
         (tags::CONTENT_TIME, time.as_str()),
         (tags::CONTENT_LABEL, "SEGMENTATION"),
         (tags::CONTENT_DESCRIPTION, NOT_FOR_CLINICAL_USE),
-        (tags::CONTENT_CREATOR_NAME, ""),
+        (tags::CONTENT_CREATOR_NAME, author.as_str()),
         (tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2"),
         (tags::LOSSY_IMAGE_COMPRESSION, "00"),
         (tags::SEGMENTATION_TYPE, kind),
@@ -330,8 +335,8 @@ fn shared_groups(written: &Written) -> InMemDicomObject {
     let source = written.source;
     let [row, column] = source.directions;
     let orientation = decimals(&[row, column].concat());
-    let step = written.layers.grid().affine.column(2) * glam::DVec3::new(-1.0, -1.0, 1.0);
-    let normal = glam::DVec3::from_array(row).cross(glam::DVec3::from_array(column));
+    let step = written.layers.grid().affine.column(2) * DVec3::new(-1.0, -1.0, 1.0);
+    let normal = DVec3::from_array(row).cross(DVec3::from_array(column));
     let step_mm = decimal(step.dot(normal).abs());
     let spacing = decimals(&source.pixel_spacing_mm);
     let measures = item(&[
@@ -349,47 +354,11 @@ fn shared_groups(written: &Written) -> InMemDicomObject {
 
 fn frame_groups(frame: &Frame, segments: &[Segment], written: &Written) -> InMemDicomObject {
     let mut groups = InMemDicomObject::new_empty();
-    let source = written.source;
-    let image = source
-        .slices
-        .get(frame.slice)
-        .filter(|_| source.is_on_slices);
-    let position = match image {
-        Some(image) => image.position_mm,
-        None => {
-            let affine = written.layers.grid().affine;
-            let matrix = affine.matrix();
-            let ras = matrix.translation + matrix.matrix3.z_axis * frame.slice as f64;
-            [-ras.x, -ras.y, ras.z]
-        }
-    };
-    if let Some(image) = image {
-        let mut referred = reference(&image.sop_class_uid, &image.sop_instance_uid);
-        if let Some(number) = image.frame {
-            put(
-                &mut referred,
-                tags::REFERENCED_FRAME_NUMBER,
-                &number.to_string(),
-            );
-        }
-        put(&mut referred, tags::SPATIAL_LOCATIONS_PRESERVED, "YES");
-        let purpose = code(
-            "121322",
-            "DCM",
-            "Source image for image processing operation",
-        );
-        let tag = tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE;
-        put_items(&mut referred, tag, vec![purpose]);
-        let mut derivation = InMemDicomObject::new_empty();
-        put_items(&mut derivation, tags::SOURCE_IMAGE_SEQUENCE, vec![referred]);
-        let segmentation = code("113076", "DCM", "Segmentation");
-        let tag = tags::DERIVATION_CODE_SEQUENCE;
-        put_items(&mut derivation, tag, vec![segmentation]);
-        put_items(
-            &mut groups,
-            tags::DERIVATION_IMAGE_SEQUENCE,
-            vec![derivation],
-        );
+    let position = position_of(frame.slice, written);
+    let images = images_of(frame.slice, position, written.source);
+    if !images.is_empty() {
+        let derived = derivation(&images, written.source.is_on_slices);
+        put_items(&mut groups, tags::DERIVATION_IMAGE_SEQUENCE, vec![derived]);
     }
     let place = frame.slice as u32 + 1;
     let number = frame.segment.map(|s| segments[s].number);
@@ -411,6 +380,62 @@ fn frame_groups(frame: &Frame, segments: &[Segment], written: &Written) -> InMem
         put_items(&mut groups, tag, vec![segment]);
     }
     groups
+}
+
+/// The centre of a slice's first pixel, in LPS: where the image says it, to its last digit, which a grid evens out.
+fn position_of(slice: usize, written: &Written) -> [f64; 3] {
+    let source = written.source;
+    let image = source.slices.get(slice).filter(|_| source.is_on_slices);
+    image.map_or_else(
+        || {
+            let affine = written.layers.grid().affine;
+            let matrix = affine.matrix();
+            let ras = matrix.translation + matrix.matrix3.z_axis * slice as f64;
+            [-ras.x, -ras.y, ras.z]
+        },
+        |image| image.position_mm,
+    )
+}
+
+/// The images that a slice was made of: its own, or where slices were interpolated the nearest one on each side.
+fn images_of(slice: usize, position: [f64; 3], source: &Provenance) -> Vec<&SourceSlice> {
+    if source.is_on_slices {
+        return source.slices.get(slice).into_iter().collect();
+    }
+    let [row, column] = source.directions.map(DVec3::from_array);
+    let height = |position: [f64; 3]| DVec3::from_array(position).dot(row.cross(column));
+    let off = |image: &&SourceSlice| height(image.position_mm) - height(position);
+    let nearest = |side: &dyn Fn(f64) -> bool| {
+        let there = source.slices.iter().filter(|image| side(off(image)));
+        there.min_by(|a, b| off(a).abs().total_cmp(&off(b).abs()))
+    };
+    let sides = [nearest(&|off| off <= 0.0), nearest(&|off| off > 0.0)];
+    sides.into_iter().flatten().collect()
+}
+
+/// Of which images a frame was derived, and how.
+fn derivation(images: &[&SourceSlice], is_in_place: bool) -> InMemDicomObject {
+    let refer = |image: &&SourceSlice| {
+        let mut referred = reference(&image.sop_class_uid, &image.sop_instance_uid);
+        if let Some(number) = image.frame {
+            let tag = tags::REFERENCED_FRAME_NUMBER;
+            put(&mut referred, tag, &number.to_string());
+        }
+        let preserved = if is_in_place { "YES" } else { "NO" };
+        put(&mut referred, tags::SPATIAL_LOCATIONS_PRESERVED, preserved);
+        let meaning = "Source image for image processing operation";
+        let purpose = code("121322", "DCM", meaning);
+        let tag = tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE;
+        put_items(&mut referred, tag, vec![purpose]);
+        referred
+    };
+    let mut derivation = InMemDicomObject::new_empty();
+    let referred = images.iter().map(refer).collect();
+    put_items(&mut derivation, tags::SOURCE_IMAGE_SEQUENCE, referred);
+    let segmentation = code("113076", "DCM", "Segmentation");
+    let tag = tags::DERIVATION_CODE_SEQUENCE;
+    put_items(&mut derivation, tag, vec![segmentation]);
+    derivation
 }
 
 fn segment_item(segment: &Segment, written: &Written, derived: &Derived) -> InMemDicomObject {
