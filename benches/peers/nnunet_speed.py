@@ -6,16 +6,16 @@ Usage: pip install nnunetv2, cargo build --release, then
        python3 benches/peers/nnunet_speed.py --shapes [--threads 2]
 
 Cases: patch (one window of 128 voxels a side, 25 outputs), scan_3mm (a scan of DATA through the 3 mm network of 118
-outputs), scan_1p5mm (one that is stored at 1.5 mm, through the 25 outputs of a part: two windows), abdomen_1p5mm (366 x 303 x 336 mm
-stored at 3 mm, which both bring to 1.5 mm: 27 windows), memory (ours alone: 512 x 512 x 600 voxels through a small
-network of 118 outputs, as TotalSegmentator's total_fast). Each run is a process of its own, theirs and ours in turn, so
-that both meet the same neighbours; processor time of all threads is what can be compared while other programs run. Theirs
-is timed from the image's file to that of the labels, without the start of Python, the import of PyTorch and the loading of
-the weights; ours is the whole process, the loading of the weights included. Peak memory is the process's. The last column
-counts the voxels that have another label.
+outputs), scan_1p5mm (one that is stored at 1.5 mm, through the 25 outputs of a part: two windows), abdomen_1p5mm
+(366 x 303 x 336 mm stored at 3 mm, which both bring to 1.5 mm: 27 windows), memory (ours alone: 512 x 512 x 600 voxels
+through a small network of 118 outputs, as TotalSegmentator's total_fast). Each run is a process of its own, theirs and
+ours in turn, so that both meet the same neighbours; processor time of all threads is what can be compared while other
+programs run. Theirs is timed from the image's file to that of the labels, without the start of Python, the import of
+PyTorch and the loading of the weights; ours is the whole process, the loading of the weights included. Peak memory is the
+process's. The last column counts the voxels that have another label.
 
 `--shapes` times single convolutions by their shape beside PyTorch's (oneDNN) in its own layout and with channels last,
-whichever is faster; ours is channels last. Wall time: processor time is counted in hundredths of a second.
+whichever is faster; ours is channels last. Our processor time is counted in hundredths of a second.
 """
 
 import argparse
@@ -179,12 +179,12 @@ def run_shapes(args):
     import torch
 
     torch.set_num_threads(args.threads)
-    print(f"{'in':>4} {'out':>4} {'side':>5} {'stride':>6} {'ours s':>9} {'torch s':>9} {'ratio':>6}")
+    print(f"{'in':>4} {'out':>4} {'side':>5} {'stride':>6} {'ours s':>9} {'torch s':>9} {'ratio':>6} {'CPU s':>9} {'CPU s':>9} {'ratio':>6}")
     for channels_in, channels_out, side, stride in SHAPES:
         case = f"conv_{channels_in}_{channels_out}_{side}_{stride}"
         ours = ["cargo", "bench", "--quiet", "--offline", "--bench", "published", "--", case, str(args.repeats + 3)]
         _, said = child(ours, args.threads)
-        ours = json.loads(said.strip().splitlines()[-1])["seconds"]
+        ours = json.loads(said.strip().splitlines()[-1])
         conv = torch.nn.Conv3d(channels_in, channels_out, 3, stride, 1).eval()
         x = torch.randn(1, channels_in, side, side, side)
         theirs = []
@@ -192,10 +192,12 @@ def run_shapes(args):
             for layout in (torch.contiguous_format, torch.channels_last_3d):
                 conv, x = conv.to(memory_format=layout), x.to(memory_format=layout)
                 for _ in range(args.repeats + 3):
-                    started = time.perf_counter()
+                    started, cpu = time.perf_counter(), time.process_time()
                     conv(x)
-                    theirs.append(time.perf_counter() - started)
-        print(f"{channels_in:4} {channels_out:4} {side:5} {stride:6} {ours:9.4f} {min(theirs):9.4f} {ours / min(theirs):6.2f}", flush=True)
+                    theirs.append((time.perf_counter() - started, time.process_time() - cpu))
+        pairs = zip((ours["seconds"], ours["cpu_seconds"]), map(min, zip(*theirs)))
+        numbers = " ".join(f"{ours:9.4f} {theirs:9.4f} {ours / theirs:6.2f}" for ours, theirs in pairs)
+        print(f"{channels_in:4} {channels_out:4} {side:5} {stride:6} {numbers}", flush=True)
 
 
 def main():
