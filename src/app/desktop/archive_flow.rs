@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::io::{self, DicomObject, Export, Provenance, Space, Warning};
+use crate::io::{self, DicomObject, Export, Provenance, SegmentDetails, Space, Warning};
 use crate::network::{
     Archive, Connection, Connections, Dimse, Found, FoundSeries, NetworkError, Peer, Query, Secret,
     Wanted, Web, known_password, remember_password,
@@ -334,6 +334,7 @@ impl Window {
         let layers = case.document().layers().clone();
         let (table, grid) = (case.table().clone(), *case.scan_image().grid());
         let is_on_scan_grid = case.is_on_scan_grid();
+        let details = self.origins.details(&table);
         self.run_network(tr!("Sending the labels"), move |ctx| {
             // The object refers to the scan's slices, so it lies on them.
             let layers = match is_on_scan_grid {
@@ -344,7 +345,7 @@ impl Window {
                 io::IoError::output(Path::new("the folder for temporary files"), e.to_string())
             })?;
             let path = folder.path().join("labels.dcm");
-            let warnings = export(&path, &layers, &table, &source, as_contours)?;
+            let warnings = export(&path, (&layers, &table, &details), &source, as_contours)?;
             archive.send(&[path], ctx)?;
             Ok(ArchiveOutcome::Sent(to.connection, warnings))
         });
@@ -410,14 +411,13 @@ impl Window {
 /// Writes the labels as an object of the series, reads it back and compares.
 fn export(
     path: &Path,
-    layers: &LabelLayers,
-    table: &LabelTable,
+    (layers, table, details): (&LabelLayers, &LabelTable, &BTreeMap<u16, SegmentDetails>),
     source: &Provenance,
     as_contours: bool,
 ) -> Result<Vec<Warning>, NetworkError> {
     let export = Export {
         source: Some(source),
-        details: &BTreeMap::new(),
+        details,
         author: None,
         approval: None,
         object: match as_contours {

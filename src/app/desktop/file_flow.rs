@@ -17,6 +17,7 @@ use crate::volume::{Grid, Modality};
 use super::dialogs::PathPurpose;
 use super::files::{self, FileOutcome};
 use super::jobs::Owner;
+use super::origins::Origins;
 use super::recovery_flow::Restoring;
 use super::window::Window;
 use super::words;
@@ -380,8 +381,13 @@ impl Window {
                 }
                 self.state.question = Some(Question::Series { path, info });
             }
-            Some(FileOutcome::LabelsOpened { labels, warnings }) => {
+            Some(FileOutcome::LabelsOpened {
+                labels,
+                details,
+                warnings,
+            }) => {
                 self.warn_of(&warnings);
+                self.origins.opened(&labels.table, details);
                 self.labels_read(labels);
             }
             Some(FileOutcome::Compared(compared)) => self.take_compared(*compared),
@@ -502,6 +508,7 @@ impl Window {
             self.save_settings();
         }
         self.worklist.leave_case();
+        self.origins = Origins::default();
         self.state.offers = Offers::default();
         let warnings = words::of_scan(&scan.info);
         self.apply(ScanCommand::Open(Box::new(scan)));

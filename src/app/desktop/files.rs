@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::geometry::RigidTransform;
 use crate::io::{
     self, Choice, DicomObject, Export, IoError, LabelEntry, LabelSource, LabelTarget, OpenOptions,
-    Provenance, ScanInfo, Space, Warning,
+    Provenance, ScanInfo, SegmentDetails, Space, Warning,
 };
 use crate::models::{ModelCard, ScanKey};
 use crate::project::Entry;
@@ -38,6 +38,8 @@ pub enum FileOutcome {
     LabelsOpened {
         /// The voxels, their names and the file.
         labels: Box<OpenedLabels>,
+        /// What DICOM says of them beside, by value.
+        details: BTreeMap<u16, SegmentDetails>,
         /// What the user should know.
         warnings: Vec<Warning>,
     },
@@ -274,6 +276,7 @@ pub fn open_labels(
                     measurements,
                     path,
                 }),
+                details: read.details,
                 warnings: read.warnings,
             }
         }
@@ -313,6 +316,8 @@ pub struct ToSave {
     pub on: Option<Grid>,
     /// The DICOM images of the scan.
     pub source: Option<Arc<Provenance>>,
+    /// What DICOM is to say of the labels beside, by value.
+    pub details: BTreeMap<u16, SegmentDetails>,
     /// How many versions from before stay beside the file.
     pub older: usize,
 }
@@ -326,7 +331,7 @@ pub fn save_labels(path: PathBuf, save: &ToSave) -> FileOutcome {
     let layers = resampled.as_ref().unwrap_or(&save.layers);
     let export = Export {
         source: save.source.as_deref(),
-        details: &BTreeMap::new(),
+        details: &save.details,
         author: None,
         approval: None,
         object: DicomObject::Seg,

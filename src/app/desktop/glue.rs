@@ -11,6 +11,7 @@ use crate::ui::texts::tr;
 use crate::ui::view::Turned;
 
 use super::jobs::Owner;
+use super::origins::Before;
 use super::window::Window;
 
 impl Window {
@@ -22,7 +23,14 @@ impl Window {
             // What a click would give may be another mask now.
             self.forget_preview();
         }
-        for effect in self.session.apply(command) {
+        let before = Before::of(self.session.case());
+        let effects = self.session.apply(command);
+        if let (Some(before), Some(case), Some(card)) =
+            (before, self.session.case(), self.engine_status.card())
+        {
+            self.origins.accepted(&before, case, &card.id);
+        }
+        for effect in effects {
             self.follow(effect);
         }
     }

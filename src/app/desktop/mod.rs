@@ -15,6 +15,7 @@ mod lost_device;
 mod measuring;
 mod memory;
 mod model_choice;
+mod origins;
 mod path_flow;
 mod preview;
 mod recovery_flow;

@@ -86,6 +86,7 @@ impl Window {
             },
             on,
             source: case.info().provenance.clone(),
+            details: self.origins.details(case.table()),
             older: self.settings.older_copies,
         };
         let id = self.run(tr!("Saving"), Purpose::Other, false, move |_| {

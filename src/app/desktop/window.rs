@@ -29,6 +29,7 @@ use super::jobs::Jobs;
 use super::measuring::Measuring;
 use super::memory::WindowMemory;
 use super::model_choice::{start_engine, status_at_first};
+use super::origins::Origins;
 use super::path_flow::is_project;
 use super::preview::Preview;
 use super::recovery_flow::start_journal;
@@ -65,6 +66,7 @@ pub struct Window {
     pub(super) preview: Preview,
     pub(super) measuring: Measuring,
     pub(super) worklist: Worklist,
+    pub(super) origins: Origins,
     pub(super) settings: Settings,
     pub(super) settings_file: Option<PathBuf>,
     pub(super) memory: WindowMemory,
@@ -129,6 +131,7 @@ impl Window {
             preview: Preview::default(),
             measuring: Measuring::new(waking())?,
             worklist: Worklist::new(waking())?,
+            origins: Origins::default(),
             settings,
             settings_file,
             memory,

@@ -5,10 +5,13 @@ use std::path::Path;
 
 use eframe::egui::{Key, Modifiers};
 use prosector::geometry::Affine;
-use prosector::io::{save_image, save_labels};
+use prosector::io::{LabelTarget, open_labels_of, save_image, save_labels};
+use prosector::util::JobContext;
 use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
 
 use super::bench::Bench;
+use crate::dicom_made::{folder_of, stack_at};
+use crate::dicom_seg::{made, named, saved};
 use crate::support::shared;
 
 fn grid() -> Grid {
@@ -140,4 +143,43 @@ fn zip_of(folder: &Path, to: &Path) {
         }
     }
     zip.finish().expect("it can be written");
+}
+
+#[test]
+fn a_segmentation_says_on_what_it_was_read_with_and_which_model_drew() {
+    let series = folder_of(named(stack_at(&[0.0, 5.0])));
+    // Two pixels of 24 are the segment's.
+    let pixels = vec![0b11, 0, 0, 0];
+    let (_folder, seg) = saved(made("BINARY", 1, &[(0.0, 1), (5.0, 1)], pixels));
+    fs::copy(seg, series.path().join("seg.dcm")).expect("copied");
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let at = folder.path();
+    let mut bench = Bench::open(at);
+    bench.will_choose(series.path());
+    bench.choose("File", "Open folder");
+    let button = bench.texts();
+    let button = button.iter().find(|t| t.starts_with("Open SEG"));
+    bench.press(button.expect("it is offered"));
+    assert_eq!(bench.case().voxel_count(1), 2, "{:?}", bench.messages());
+    bench.press("Segment organs");
+    bench.key(Modifiers::NONE, Key::Enter);
+    let found = bench.case().table().labels().len();
+    assert!(found > 1, "{:?}", bench.messages());
+    bench.will_choose(at.join("out.dcm"));
+    bench.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::S);
+    assert!(!bench.session().is_dirty(), "{:?}", bench.messages());
+    let target = LabelTarget {
+        grid: *bench.case().grid(),
+        source: bench.case().info().provenance.as_deref(),
+    };
+    let read = open_labels_of(&at.join("out.dcm"), Some(&target), &JobContext::silent());
+    let read = read.unwrap_or_else(|e| panic!("{e}"));
+    let of = |n: u16| read.details.get(&n).expect("a segment");
+    let tracking = ["lesion 1", "2.25.101"].map(str::to_owned);
+    assert_eq!(of(1).tracking, Some(tracking));
+    let name = of(1).algorithm_name.clone().unwrap_or_default();
+    assert!(!name.contains(", Prosector"), "no model drew it: {name}");
+    let name = of(2).algorithm_name.clone().unwrap_or_default();
+    assert!(name.contains(", Prosector"), "{name}");
+    assert_eq!(of(2).algorithm_type.as_deref(), Some("SEMIAUTOMATIC"));
 }

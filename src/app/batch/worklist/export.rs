@@ -318,6 +318,13 @@ impl Cohort<'_> {
                     .push(format!("{}: is no DICOM series, left out", case.id));
                 return Ok(false);
             };
+            if object == DicomObject::RtStruct && !source.is_on_slices {
+                cohort.warnings.push(format!(
+                    "{}: contours lie on images, and its labels between them: left out, --as seg takes them",
+                    case.id
+                ));
+                return Ok(false);
+            }
             let export = Export {
                 source: Some(source),
                 details: &case.labels.details,

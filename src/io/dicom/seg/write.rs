@@ -442,7 +442,14 @@ fn segment_item(segment: &Segment, written: &Written, derived: &Derived) -> InMe
     let label = segment.label;
     let details = match written.details.get(&label.value) {
         Some(details) if details.kind.is_some() => Cow::Borrowed(details),
-        _ => Cow::Owned(terms::of_name(&label.name)),
+        // Which structure it is, only its name says.
+        Some(details) => Cow::Owned(SegmentDetails {
+            algorithm_type: details.algorithm_type.clone(),
+            algorithm_name: details.algorithm_name.clone(),
+            tracking: details.tracking.clone(),
+            ..terms::of_name(&label.name)
+        }),
+        None => Cow::Owned(terms::of_name(&label.name)),
     };
     let fallback = terms::of_name("");
     let mut item = InMemDicomObject::new_empty();
