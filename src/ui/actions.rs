@@ -43,13 +43,19 @@ pub fn read_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Ve
     }
 }
 
-/// While a tool shows what letting go would do, Esc and undo give it up.
+/// While a tool shows what letting go would do, Esc and undo give it up; while the form of an operation shows what it would
+/// give, Esc closes the form.
 fn give_up_preview(state: &mut UiState, actions: &mut Vec<Action>) {
     let is_shown = state.drag.as_ref().is_some_and(ActiveDrag::is_shown);
     let gives_up = |action: &Action| matches!(action, Action::Reject | Action::Undo);
     if is_shown && actions.iter().any(gives_up) {
         state.drag = None;
         actions.retain(|action| !gives_up(action));
+    }
+    let is_previewed = state.form.as_ref().is_some_and(OperationForm::is_shown);
+    if is_previewed && actions.contains(&Action::Reject) {
+        state.form = None;
+        actions.retain(|action| *action != Action::Reject);
     }
 }
 
@@ -260,7 +266,8 @@ pub fn apply_to_window(action: Action, state: &mut UiState) -> bool {
         Action::FitViews => state.workspace.fit(),
         Action::StraightPlanes => state.turned = Turned::default(),
         Action::Operation(operation) if !operation.needs_only_a_label() => {
-            state.form = Some(OperationForm::new(operation));
+            let previews = state.previews(operation);
+            state.form = Some(OperationForm::new(operation, previews));
         }
         Action::ShowPalette => state.palette = Some(Palette::default()),
         Action::ShowShortcuts => state.show_shortcuts = !state.show_shortcuts,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::io::ScanInfo;
 use crate::models::{ComputeDevice, ModelCard};
 use crate::project::{Entry, State};
-use crate::session::{Command, Session};
+use crate::session::{Command, Rehearsed, Session};
 use crate::util::short_debug;
 use crate::volume::Modality;
 use crate::volume::morphology::Crop;
@@ -140,6 +140,10 @@ pub struct UiModel<'a> {
     pub jobs: &'a [Job],
     /// What a click would give where the pointer rests.
     pub preview: Option<&'a Crop>,
+    /// What the operation of the open form would give.
+    pub rehearsed: Option<&'a Rehearsed>,
+    /// Whether that is being found out.
+    pub is_rehearsing: bool,
     /// What was measured of the labels, while a pane shows it.
     pub statistics: &'a Statistics,
     /// The worklist, if a project is open.

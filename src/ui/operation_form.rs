@@ -24,13 +24,17 @@ pub struct OperationForm {
     texts: BTreeMap<&'static str, String>,
     /// The values of the scan, for an operation that is told the lowest and the highest.
     chart: Option<ValueChart>,
+    /// What it would give is to be shown.
+    previews: bool,
+    /// It is.
+    is_shown: bool,
 }
 
 const FIELD_WIDTH: f32 = 190.0;
 
 impl OperationForm {
     /// A form with the operation's defaults.
-    pub fn new(operation: &'static Operation) -> Self {
+    pub fn new(operation: &'static Operation, previews: bool) -> Self {
         let default = |p: &Parameter| match p.need {
             Need::Default(text) => text.to_owned(),
             Need::Required | Need::Optional => String::new(),
@@ -40,7 +44,19 @@ impl OperationForm {
             operation,
             texts: texts.collect(),
             chart: None,
+            previews,
+            is_shown: false,
         }
+    }
+
+    /// Whether what the operation would give is in the views.
+    pub fn is_shown(&self) -> bool {
+        self.is_shown
+    }
+
+    /// The operation whose result is to be shown before it is applied, if it can be done as it is told.
+    pub fn previewed(&self, case: &Case) -> Option<EditCommand> {
+        self.previews.then(|| self.command(case).ok()).flatten()
     }
 
     /// Draws the values of the scan, where the operation is about them.
@@ -110,11 +126,46 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
                     row(ui, parameter, text, case, here);
                 }
             });
+            let previewed = preview(ui, form, case, model);
+            if previewed.changed() {
+                let id = form.operation.id;
+                state.operation_previews.insert(id, form.previews);
+            }
             apply(ui, form, case, out);
         });
     if !open {
         state.form = None;
     }
+}
+
+/// Whether what the operation would give is shown, and what would be said of it.
+fn preview(
+    ui: &mut Ui,
+    form: &mut OperationForm,
+    case: &Case,
+    model: &UiModel<'_>,
+) -> egui::Response {
+    form.is_shown = model.rehearsed.is_some();
+    let words = if !form.previews {
+        String::new()
+    } else if case.proposal().is_some() {
+        tr!("A proposal stands: accept it (Enter) or reject it (Esc) first").to_owned()
+    } else if model.is_rehearsing {
+        tr!("Being computed").to_owned()
+    } else {
+        let notices = model.rehearsed.map_or(&[][..], |r| &r.notices);
+        let notices: Vec<String> = notices.iter().map(|n| texts::worded(n)).collect();
+        notices.join("; ")
+    };
+    ui.separator();
+    ui.horizontal(|ui| {
+        let hint = tr!("Shows dashed what Apply would give; the labels stay as they are");
+        let response = ui.checkbox(&mut form.previews, tr!("Preview"));
+        let response = response.on_hover_text(hint);
+        ui.add(egui::Label::new(RichText::new(words).weak()).truncate());
+        response
+    })
+    .inner
 }
 
 /// The button, why it cannot be pressed, and the words for the command line.

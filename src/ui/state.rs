@@ -1,11 +1,12 @@
 //! What the window itself remembers between frames; everything about the scan is in the session.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use egui::ThemePreference;
 
 use crate::geometry::VoxelIndex;
 use crate::prompt::Polarity;
+use crate::session::operations::Operation;
 use crate::volume::{Label, LayerId, title_of};
 
 use super::archive::ArchiveForm;
@@ -65,6 +66,8 @@ pub struct UiState {
     pub palette: Option<Palette>,
     /// The form of an operation, while it is open.
     pub form: Option<OperationForm>,
+    /// Whether forms show what their operation would give, by its id, where the user has said so.
+    pub operation_previews: BTreeMap<&'static str, bool>,
     /// The window of archives, while it is open.
     pub archive: Option<ArchiveForm>,
     /// The window of teaching, while it is open.
@@ -138,6 +141,12 @@ impl UiState {
     /// Whether the mask that a click would give is shown while the pointer rests.
     pub fn previews_clicks(&self) -> bool {
         self.click_preview.unwrap_or(self.has_gpu)
+    }
+
+    /// Whether the form of an operation shows what it would give.
+    pub fn previews(&self, operation: &Operation) -> bool {
+        let said = self.operation_previews.get(operation.id);
+        said.copied().unwrap_or(operation.previews_at_once)
     }
 
     /// Whether the list of labels shows this one: what is sought is in its name, or is its value.

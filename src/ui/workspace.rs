@@ -244,7 +244,8 @@ pub fn show(
     let tool = model.session.tools().tool;
     state.outline.take_if(|outline| outline.tool != tool);
     let (display, highlighted) = (model.session.display(), state.highlighted);
-    state.drawn_labels.update(case, display, highlighted);
+    let drawn = &mut state.drawn_labels;
+    drawn.update(case, display, highlighted, model.rehearsed);
     let mut workspace = std::mem::replace(&mut state.workspace, Workspace::empty());
     for id in workspace.unseen.drain(..) {
         canvas.inspect(|canvas| canvas.forget(id));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::{Event, JobId, Request};
 use crate::models::{AutoResult, PromptedResult};
-use crate::session::{AiCommand, Command, Effect, Proposed, Ticket};
+use crate::session::{AiCommand, Command, Effect, Proposed, ScanCommand, Ticket};
 use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
 use crate::ui::texts::tr;
@@ -22,6 +22,7 @@ impl Window {
         if !matches!(command, Command::View(_)) {
             // What a click would give may be another mask now.
             self.forget_preview();
+            self.forget_rehearsal(ends_preview(&command));
         }
         let before = Before::of(self.session.case());
         let effects = self.session.apply(command);
@@ -93,7 +94,7 @@ impl Window {
         }
     }
 
-    fn proposal_changed(&self) {
+    pub(super) fn proposal_changed(&self) {
         if let Some(canvas) = &self.canvas {
             canvas.proposal_changed();
         }
@@ -220,6 +221,15 @@ impl Window {
             let (severity, text) = (Severity::Warning, sentence(text));
             self.state.messages.push_on_scan(severity, text);
         }
+    }
+}
+
+/// Whether what an operation would give is not shown any more after a command, until something else is asked.
+fn ends_preview(command: &Command) -> bool {
+    match command {
+        Command::Edit(_) | Command::History(_) => true,
+        Command::Scan(c) => !matches!(c, ScanCommand::MarkSaved { .. }),
+        _ => false,
     }
 }
 

@@ -19,6 +19,7 @@ mod origins;
 mod path_flow;
 mod preview;
 mod recovery_flow;
+mod rehearsing;
 mod requests;
 mod second_flow;
 mod teach_flow;

@@ -11,7 +11,7 @@ use crate::app::journal::{FoundWork, LeftOver, Writer};
 use crate::engine::Engine;
 use crate::geometry::Grid;
 use crate::models::{ModelCard, installed_models};
-use crate::session::Session;
+use crate::session::{Rehearsed, Session};
 use crate::session::journal::Archive;
 use crate::session::settings::Settings;
 use crate::ui::model::{EngineStatus, UiModel};
@@ -33,6 +33,7 @@ use super::origins::Origins;
 use super::path_flow::is_project;
 use super::preview::Preview;
 use super::recovery_flow::start_journal;
+use super::rehearsing::Rehearsing;
 use super::teach_flow::Teaching;
 use super::waker::Waker;
 use super::worker::Worker;
@@ -64,6 +65,8 @@ pub struct Window {
     pub(super) jobs: Jobs,
     /// What a click would give where the pointer rests.
     pub(super) preview: Preview,
+    /// What the operation of the open form would give.
+    pub(super) rehearsing: Rehearsing,
     pub(super) measuring: Measuring,
     pub(super) worklist: Worklist,
     pub(super) origins: Origins,
@@ -129,6 +132,7 @@ impl Window {
             dialogs,
             jobs: Jobs::default(),
             preview: Preview::default(),
+            rehearsing: Rehearsing::new(waking())?,
             measuring: Measuring::new(waking())?,
             worklist: Worklist::new(waking())?,
             origins: Origins::default(),
@@ -207,6 +211,7 @@ impl Window {
         !self.jobs.shown().is_empty()
             || self.measuring.is_running()
             || self.preview.is_awaited()
+            || self.rehearsing.is_running()
             || self.worklist.is_reading()
             || matches!(self.engine_status, EngineStatus::Opening)
     }
@@ -214,6 +219,11 @@ impl Window {
     /// What a click would give where the pointer rests, as it is shown.
     pub fn preview(&self) -> Option<&Crop> {
         self.preview.shown()
+    }
+
+    /// What the operation of the open form would give, as it is shown.
+    pub fn operation_preview(&self) -> Option<&Rehearsed> {
+        self.rehearsing.shown()
     }
 
     /// How many slices were drawn so far; those that were shown again do not count.
@@ -314,6 +324,8 @@ impl eframe::App for Window {
             models: &self.models,
             jobs: self.jobs.shown(),
             preview: self.preview.shown(),
+            rehearsed: self.rehearsing.shown(),
+            is_rehearsing: self.rehearsing.is_running(),
             statistics: self.measuring.statistics(),
             worklist: self.worklist.shown(),
             archive: self.archives.view(),
@@ -331,6 +343,7 @@ impl eframe::App for Window {
         self.look_for_models(ui.ctx());
         self.measure(ui.ctx());
         self.preview_click(ui.ctx());
+        self.rehearse(ui.ctx());
         self.make_thumbnail();
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {

@@ -74,6 +74,11 @@ impl History {
         self.redo.last().map(|s| s.name.as_ref())
     }
 
+    /// The steps that can be undone and are held in memory, the oldest first.
+    pub(in crate::session) fn held(&self) -> impl Iterator<Item = &Step> {
+        self.undo.iter().filter_map(|s| s.held.as_deref())
+    }
+
     /// Number of steps that can be undone: the position in [`Self::names`].
     pub fn undo_len(&self) -> usize {
         self.undo.len()

@@ -83,6 +83,27 @@ impl Document {
         }
     }
 
+    /// A copy with labels, table and active label, to try something on: its history begins, and is told to no journal.
+    pub(super) fn detached(&self) -> Self {
+        Self {
+            layers: self.layers.clone(),
+            table: self.table.clone(),
+            measurements: Vec::new(),
+            counts: self.counts.clone(),
+            target: Target {
+                layer: self.target.layer,
+                active: self.target.active,
+                ..Target::default()
+            },
+            history: History::new(History::DEFAULT_BUDGET_BYTES, None),
+            labels_path: None,
+            revision: self.revision,
+            saved_revision: self.saved_revision,
+            earlier_revisions: self.earlier_revisions.clone(),
+            next_number: self.next_number,
+        }
+    }
+
     /// The label layers. Cloning them takes a snapshot, for saving in the background.
     pub fn layers(&self) -> &LabelLayers {
         &self.layers

@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "clear label",
     hint: "Remove all voxels of the active label; the label stays",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::optional("box", Kind::Box, "only in this box"),

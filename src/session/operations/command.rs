@@ -10,7 +10,7 @@ use crate::volume::{Grid, LabelTable};
 use super::{Kind, OPERATIONS, Operation, OperationError, Values};
 
 /// Does an operation.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct EditCommand {
     /// Which one.
     pub operation: &'static Operation,

@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "copy slice",
     hint: "Make a label in one slice what it is in another",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         PLANE,

@@ -12,6 +12,7 @@ pub static OPERATION: Operation = Operation {
     step: "crop label",
     hint: "Remove all voxels of a label that lie outside a box",
     key: None,
+    previews_at_once: false,
     own_parameters: &[LABEL, Parameter::required("box", Kind::Box, "what stays")],
     check: unchecked,
     apply,

@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "fill holes",
     hint: "Fill what the active label encloses in 3D, or in the slices of a plane",
     key: Some("Ctrl+H"),
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::optional("plane", Kind::Plane, "slice by slice in this plane"),

@@ -12,6 +12,7 @@ pub static OPERATION: Operation = Operation {
     step: "grow from seeds",
     hint: "Let labels grow over the scan until they meet, along paths on which its values change least",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         Parameter::required("labels", Kind::Labels, "the labels that grow, at least two"),
         WITHIN,

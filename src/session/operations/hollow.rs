@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "hollow",
     hint: "Make a shell of a label, inside its surface, outside, or half and half",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::required("mm", LENGTH, "thickness of the shell"),

@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "interpolate",
     hint: "Fill the empty slices between those that a label is drawn in",
     key: Some("Ctrl+I"),
+    previews_at_once: true,
     own_parameters: &[LABEL, PLANE],
     check: unchecked,
     apply,

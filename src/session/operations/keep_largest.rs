@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "keep largest island",
     hint: "Remove all of the active label but its largest piece",
     key: Some("Ctrl+E"),
+    previews_at_once: false,
     own_parameters: &[LABEL, CONNECTIVITY],
     check: unchecked,
     apply,

@@ -12,6 +12,7 @@ pub static OPERATION: Operation = Operation {
     step: "logic",
     hint: "Copy, add, subtract or intersect with another label, or invert",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         NEW_LABEL,
         Parameter::required(

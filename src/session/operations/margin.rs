@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "margin",
     hint: "Grow a label by a length, or shrink it by a negative one",
     key: Some("Ctrl+M"),
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::required("mm", SIGNED_LENGTH, "how far; negative shrinks"),

@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "merge labels",
     hint: "Give all voxels of several labels to one, old or new; the others leave the list",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         Parameter::required("labels", Kind::Labels, "the labels to merge"),
         Parameter::required(

@@ -13,6 +13,7 @@ pub static OPERATION: Operation = Operation {
     step: "mirror",
     hint: "Make a label its mirror image, along the voxel axis nearest to an axis of the patient",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::required("axis", Kind::Choice(&AXES), "the axis that is turned round"),

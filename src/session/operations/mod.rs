@@ -63,6 +63,8 @@ pub struct Operation {
     pub hint: &'static str,
     /// The key that it has unless told otherwise, such as `Ctrl+H`.
     pub key: Option<&'static str>,
+    /// Whether its form shows what it would give until the user says otherwise.
+    pub previews_at_once: bool,
     /// What it can be told, besides `over` and `locked`.
     pub own_parameters: &'static [Parameter],
     /// What no parameter says alone, such as which of two must be given.

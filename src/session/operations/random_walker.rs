@@ -15,6 +15,7 @@ pub static OPERATION: Operation = Operation {
     step: "random walker",
     hint: "Let a label grow in a box from what is drawn of it to where the scan's values change; other labels and the box's faces inside the scan are background",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::required("box", Kind::Box, "around the target, with some background"),

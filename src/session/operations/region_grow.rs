@@ -12,6 +12,7 @@ pub static OPERATION: Operation = Operation {
     step: "region growing",
     hint: "Give a label the voxels around one that are connected to it and of like value",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         NEW_LABEL,
         Parameter::required("at", Kind::Voxel, "where it starts"),

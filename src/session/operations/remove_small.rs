@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "remove small islands",
     hint: "Remove the pieces of a label that are smaller than this",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         Parameter::optional("min_ml", VOLUME, "pieces of less volume go"),

@@ -13,6 +13,7 @@ pub static OPERATION: Operation = Operation {
     step: "smooth",
     hint: "Smooth a label, or several: one after another, or jointly so that no gaps open between them",
     key: Some("Ctrl+B"),
+    previews_at_once: false,
     own_parameters: &[
         Parameter::optional("label", Kind::Label, "the label to change"),
         Parameter::optional("labels", Kind::Labels, "or the labels to change"),

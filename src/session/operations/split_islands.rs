@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "split islands",
     hint: "Make a label of each piece of a label; the largest stays what it is",
     key: None,
+    previews_at_once: false,
     own_parameters: &[
         LABEL,
         CONNECTIVITY,

@@ -11,6 +11,7 @@ pub static OPERATION: Operation = Operation {
     step: "threshold",
     hint: "Make a label of the voxels of the scan between two values",
     key: Some("Ctrl+T"),
+    previews_at_once: false,
     own_parameters: &[
         NEW_LABEL,
         Parameter::required("low", SCAN_VALUE, "the lowest value, included"),

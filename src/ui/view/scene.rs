@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::models::Certainty;
 use crate::render::{self, Scene, Slab, SliceStyle};
-use crate::session::{Case, Display, Proposed, UNSURE_PERCENT};
+use crate::session::{Case, Display, Proposed, Rehearsed, UNSURE_PERCENT};
 use crate::ui::texts::tr;
 use crate::volume::{LabelMap, LabelTable, Mask};
 
@@ -94,6 +94,8 @@ pub struct DrawnLabels {
     base: LabelTable,
     proposed: Option<Proposed>,
     marks_doubt: bool,
+    /// What an operation would give, shown as a proposal is.
+    rehearsed: Option<Arc<LabelMap>>,
     /// The proposed voxels in values of `table`, where a target's mask does not say it all.
     drawn: Option<Arc<LabelMap>>,
 }
@@ -101,10 +103,16 @@ pub struct DrawnLabels {
 impl DrawnLabels {
     /// Takes over what the session has; cheap when nothing changed. Of proposed structures only the highlighted one
     /// is shown, as long as the user asks after it.
-    pub fn update(&mut self, case: &Case, display: &Display, highlighted: Option<u16>) {
+    pub fn update(
+        &mut self,
+        case: &Case,
+        display: &Display,
+        highlighted: Option<u16>,
+        rehearsed: Option<&Rehearsed>,
+    ) {
         let proposed = case.gain().map_or(&[][..], |gain| &gain.structures);
         let highlighted = highlighted.filter(|v| proposed.iter().any(|s| s.becomes == *v));
-        let is_new = self.update_voxels(case, display);
+        let is_new = self.update_voxels(case, display, rehearsed);
         if !is_new && self.highlighted == highlighted {
             return;
         }
@@ -118,20 +126,30 @@ impl DrawnLabels {
     }
 
     /// Brings voxels and the full table up to date; whether anything was new.
-    fn update_voxels(&mut self, case: &Case, display: &Display) -> bool {
+    fn update_voxels(
+        &mut self,
+        case: &Case,
+        display: &Display,
+        rehearsed: Option<&Rehearsed>,
+    ) -> bool {
         let proposal = case.proposal();
         let proposed = proposal.map(|p| &p.content);
         let certainty = proposal
             .and_then(|p| p.certainty.as_ref())
             .filter(|_| display.uncertainty_shown);
+        let rehearsed = rehearsed.and_then(|r| Some((r.labels.as_ref()?, &r.table)));
+        let tried = rehearsed.map(|(labels, _)| labels);
         if is_same(self.proposed.as_ref(), proposed)
+            && tried.map(Arc::as_ptr) == self.rehearsed.as_ref().map(Arc::as_ptr)
             && self.marks_doubt == certainty.is_some()
             && self.base == *case.table()
         {
             return false;
         }
         self.base = case.table().clone();
-        let table = case.gain().map_or(&self.base, |gain| &gain.table);
+        self.rehearsed = tried.cloned();
+        let gained = case.gain().map_or(&self.base, |gain| &gain.table);
+        let table = rehearsed.map_or(gained, |(_, table)| table);
         self.full = table.with_layers_hidden();
         self.proposed = proposed.cloned();
         self.marks_doubt = certainty.is_some();
@@ -146,6 +164,9 @@ impl DrawnLabels {
         };
         if let (Some(drawn), Some(certainty)) = (&mut self.drawn, certainty) {
             mark_doubt(Arc::make_mut(drawn), certainty, &mut self.full);
+        }
+        if let Some(tried) = tried {
+            self.drawn = Some(Arc::clone(tried));
         }
         true
     }
@@ -166,16 +187,14 @@ impl DrawnLabels {
                 second: shows.second(case),
             };
         }
-        let proposal = case
-            .proposal()
-            .and_then(|p| match (&p.content, &self.drawn) {
-                (_, Some(drawn)) => Some(render::Proposal::Labels(drawn)),
-                (Proposed::Target { label, mask }, None) => Some(render::Proposal::Mask {
-                    mask,
-                    label: *label,
-                }),
-                (Proposed::Structures { .. }, None) => None,
-            });
+        let proposal = match (&self.drawn, case.proposal().map(|p| &p.content)) {
+            (Some(drawn), _) => Some(render::Proposal::Labels(drawn)),
+            (None, Some(Proposed::Target { label, mask })) => Some(render::Proposal::Mask {
+                mask,
+                label: *label,
+            }),
+            (None, Some(Proposed::Structures { .. }) | None) => None,
+        };
         Scene {
             image: case.image(),
             labels: if shown {

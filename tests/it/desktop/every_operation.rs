@@ -63,7 +63,7 @@ fn labels(grid: Grid) -> LabelMap {
 }
 
 /// The window with these labels, the first being active.
-fn labelled_phantom() -> (Bench, tempfile::TempDir) {
+pub fn labelled_phantom() -> (Bench, tempfile::TempDir) {
     let (mut bench, folder) = phantom();
     let path = folder.path().join("labels.nii.gz");
     let mut table = LabelTable::default();
@@ -84,6 +84,14 @@ fn operation(typed: &str) -> &'static Operation {
 
 /// Asks for the operation by its title, fills its form in as is typed, and applies it.
 fn do_in_window(bench: &mut Bench, typed: &str) {
+    tell(bench, typed);
+    if !operation(typed).needs_only_a_label() {
+        bench.press("Apply");
+    }
+}
+
+/// Asks for the operation by its title, and fills its form in as is typed.
+pub fn tell(bench: &mut Bench, typed: &str) {
     let operation = operation(typed);
     bench.key(Modifiers::COMMAND, Key::K);
     bench.type_text(operation.title);
@@ -97,11 +105,10 @@ fn do_in_window(bench: &mut Bench, typed: &str) {
         let parameter = parameters.find(|p| p.name == name).expect("it takes that");
         fill_in(bench, parameter, value);
     }
-    bench.press("Apply");
 }
 
 /// Tells the form one thing; the label that is active is there already.
-fn fill_in(bench: &mut Bench, parameter: &Parameter, value: &str) {
+pub fn fill_in(bench: &mut Bench, parameter: &Parameter, value: &str) {
     let unit = match parameter.kind {
         Kind::Number { unit, .. } | Kind::Count { unit, .. }
             if !unit.is_empty() && unit != parameter.name =>

@@ -12,6 +12,7 @@ mod losses;
 mod measuring;
 mod models;
 mod offers;
+mod operation_previews;
 mod own_grids;
 mod panel;
 mod panes;
