@@ -18,7 +18,7 @@ use super::tools::press_row;
 use crate::operations::bench::Bench as Session;
 
 /// Every operation as it is typed; each changes the labels of [`labels`].
-const TYPED: &[&str] = &[
+pub const TYPED: &[&str] = &[
     "threshold label=1 low=-100 high=200",
     "fill_holes label=1",
     "keep_largest label=1",
@@ -151,7 +151,7 @@ pub fn fill_in(bench: &mut Bench, parameter: &Parameter, value: &str) {
 }
 
 /// The labels that the operation's words give, without a window.
-fn expected(image: &ImageVolume, typed: &str) -> LabelMap {
+pub fn expected(image: &ImageVolume, typed: &str) -> LabelMap {
     let mut session = Session::with(image.clone(), labels(*image.grid()));
     session.edit(typed);
     LabelMap::clone(session.case().labels())

@@ -1,13 +1,14 @@
 //! The preview in the form of an operation: what Apply then gives, shown before, and the labels as they were.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use eframe::egui::{Key, Modifiers};
-use prosector::session::operations::{Operation, Parameter};
+use prosector::session::operations::{EditCommand, Operation, Parameter};
 use prosector::volume::{LabelMap, Mask};
 
 use super::bench::Bench;
-use super::every_operation::{fill_in, labelled_phantom, tell};
+use super::every_operation::{TYPED, expected, fill_in, labelled_phantom, tell};
 
 const THRESHOLD: &str = "threshold label=1 low=-100 high=200";
 const INTERPOLATE: &str = "interpolate label=1 plane=axial";
@@ -117,6 +118,8 @@ fn closing_the_form_leaves_the_document_as_it_was() {
     // It is remembered for this operation, and for no other.
     tell(&mut bench, THRESHOLD);
     assert!(previewed(&bench).is_some());
+    // Out of the field that was typed into.
+    bench.press("Brush");
     tell(&mut bench, "margin label=1 mm=3");
     assert!(bench.harness.state().operation_preview().is_none());
     assert!(is_as_before(&bench, &before));
@@ -132,4 +135,31 @@ fn a_preview_keeps_to_locks_and_says_so() {
     assert!(previewed(&bench).is_none());
     let said = says(&bench);
     assert!(said.iter().any(|n| n.contains("is locked")), "{said:?}");
+}
+
+#[test]
+fn every_operation_is_tried_as_it_is_then_done() {
+    let (bench, _folder) = labelled_phantom();
+    let (image, before) = (Arc::clone(bench.case().image()), state(&bench));
+    for typed in TYPED {
+        let command = EditCommand::parse(typed).expect("it is understood");
+        let rehearsal = bench.session().rehearsal(command);
+        let rehearsed = rehearsal.expect("a scan is open").run();
+        let shown = rehearsed.labels.expect("each changes something");
+        let done = expected(&image, typed);
+        let changed = before.0.voxels.iter().zip(&done.voxels);
+        let changed = changed.filter(|(a, b)| a != b).flat_map(|(a, b)| [*a, *b]);
+        let changed: BTreeSet<u16> = changed.filter(|&value| value != 0).collect();
+        let is_changed = |value: &u16| changed.contains(value);
+        let kept = done
+            .voxels
+            .iter()
+            .map(|v| if is_changed(v) { *v } else { 0 });
+        assert!(kept.eq(shown.voxels.iter().copied()), "{typed}");
+        assert!(
+            changed.iter().all(|&v| rehearsed.table.get(v).is_some()),
+            "{typed}"
+        );
+        assert!(is_as_before(&bench, &before), "{typed}");
+    }
 }
