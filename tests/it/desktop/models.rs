@@ -99,15 +99,16 @@ fn review_only_does_without_a_model_until_it_is_wanted_again() {
     let (mut bench, folder) = phantom();
     bench.choose("Edit", "Review only, without a model");
     assert!(bench.shows("No model is open"), "{:?}", bench.texts());
-    let settings = fs::read_to_string(folder.path().join("settings.toml")).expect("kept");
-    assert!(settings.contains("review_only = true"), "{settings}");
     bench.press("Brush");
     bench.left_click(bench.point("Axial", 0.5, 0.5));
     assert!(bench.session().is_dirty(), "drawing needs no model");
     bench.press("Segment organs");
     assert!(!bench.shows("Proposal"), "nobody is asked");
     bench.picture("review_only");
+    // What is written in the background is written when the window is gone.
     drop(bench);
+    let settings = fs::read_to_string(folder.path().join("settings.toml")).expect("kept");
+    assert!(settings.contains("review_only = true"), "{settings}");
     let mut bench = super::Bench::open_as_left(folder.path());
     if bench.shows("Throw away") {
         bench.press("Throw away");
