@@ -135,6 +135,13 @@ fn a_preview_keeps_to_locks_and_says_so() {
     assert!(previewed(&bench).is_none());
     let said = says(&bench);
     assert!(said.iter().any(|n| n.contains("is locked")), "{said:?}");
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert!(
+        bench.harness.state().operation_preview().is_none(),
+        "undone"
+    );
+    bench.press("invert");
+    assert!(previewed(&bench).is_some(), "something else is asked");
 }
 
 #[test]
@@ -162,4 +169,15 @@ fn every_operation_is_tried_as_it_is_then_done() {
         );
         assert!(is_as_before(&bench, &before), "{typed}");
     }
+}
+
+#[test]
+fn another_scan_has_no_preview_of_the_one_before() {
+    let (mut bench, _folder) = bench();
+    tell(&mut bench, THRESHOLD);
+    bench.press("Preview");
+    assert!(previewed(&bench).is_some());
+    bench.choose("File", "Open sample");
+    assert!(bench.case().table().labels().is_empty(), "another one");
+    assert!(bench.harness.state().operation_preview().is_none());
 }
