@@ -18,13 +18,13 @@ found and those in which they differ.
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from nnunet_speed import child
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE, CONFIGURATION, CHANNELS = 192, "3d_fullres_ps192_bs24", 8
@@ -137,20 +137,6 @@ def run_official(model, scan, out, threads):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     nibabel.save(nibabel.Nifti1Image(found.T.astype(numpy.uint8), image.affine), out)
     print(json.dumps(times | {"peak_mb": peak, "passes": len(passes)}))
-
-
-def child(command, threads, **more):
-    """The time and peak memory of a process, and what it says last."""
-    environment = os.environ | {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)} | more
-    started = time.perf_counter()
-    with subprocess.Popen([str(part) for part in command], env=environment, stdout=subprocess.PIPE, text=True) as process:
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-    if status:
-        sys.exit(f"{command} failed")
-    times = {"seconds": time.perf_counter() - started, "cpu_seconds": usage.ru_utime + usage.ru_stime}
-    return times | {"peak_mb": usage.ru_maxrss / 1024}, said
 
 
 def compare(args):

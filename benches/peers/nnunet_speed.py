@@ -134,12 +134,15 @@ def child(command, threads, **more):
     """The time and peak memory of a process, and what it says last."""
     environment = os.environ | {"RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)} | more
     started = time.perf_counter()
-    with subprocess.Popen([str(part) for part in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        said = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = status
-    if status:
-        sys.exit(f"{command} failed")
+    command = [str(part) for part in command]
+    with tempfile.TemporaryFile("w+") as complaints:
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=complaints, text=True) as process:
+            said = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = status
+        if status:
+            complaints.seek(0)
+            sys.exit(f"{complaints.read()}{command} failed")
     times = {"seconds": time.perf_counter() - started, "cpu_seconds": usage.ru_utime + usage.ru_stime}
     return times | {"peak_mb": usage.ru_maxrss / 1024}, said
 

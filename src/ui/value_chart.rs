@@ -54,11 +54,12 @@ impl ValueChart {
             *text = readable(value, range);
         }
         ui.horizontal(|ui| {
-            let otsu = ui.add_enabled(spread.otsu().is_some(), Button::new("Otsu"));
+            let cut = spread.otsu();
+            let otsu = ui.add_enabled(cut.is_some(), Button::new("Otsu"));
             let otsu = otsu.on_hover_text(tr!(
                 "From where the values fall into two classes (the largest variance between them) on"
             ));
-            if let Some(cut) = spread.otsu().filter(|_| otsu.clicked()) {
+            if let Some(cut) = cut.filter(|_| otsu.clicked()) {
                 (*low, *high) = (readable(cut, range), range[1].to_string());
             }
             let asked = ui.button(tr!("Share of maximum")).on_hover_text(tr!(

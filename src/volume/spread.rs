@@ -9,6 +9,7 @@ use super::window::sampled_values;
 pub struct Spread {
     sorted: Vec<f64>,
     range: [f64; 2],
+    otsu: Option<f64>,
 }
 
 impl Spread {
@@ -17,9 +18,14 @@ impl Spread {
         let (low, high) = image.value_range()?;
         let mut sorted = sampled_values(image);
         sorted.sort_unstable_by(f64::total_cmp);
+        let otsu = best_cut(&sorted).and_then(|(cut, _)| {
+            let above = sorted.partition_point(|&value| value <= cut);
+            sorted.get(above).copied()
+        });
         (low < high && !sorted.is_empty()).then_some(Self {
             sorted,
             range: [low, high],
+            otsu,
         })
     }
 
@@ -30,9 +36,7 @@ impl Spread {
 
     /// The lowest value of the upper one of two classes (Otsu).
     pub fn otsu(&self) -> Option<f64> {
-        let (cut, _) = best_cut(&self.sorted)?;
-        let above = self.sorted.partition_point(|&value| value <= cut);
-        self.sorted.get(above).copied()
+        self.otsu
     }
 
     /// How many of the values that were looked at are in each of so many equal parts of the range.

@@ -45,6 +45,23 @@ fn put_pixels(object: &mut InMemDicomObject, bytes: Vec<u8>) {
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
 }
 
+/// What `prosector labels` says of a file, on a scan, that it reads.
+fn reported(folder: &Path, path: &Path, scan: &Path) -> Value {
+    let [path, scan] = [path, scan].map(|path| path.display().to_string());
+    let arguments = [
+        "labels",
+        &path,
+        "--scan",
+        &scan,
+        "-o",
+        "out.nii.gz",
+        "--json",
+    ];
+    let done = program(folder, &arguments);
+    assert!(done.status.success(), "{}", said(&done));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
 #[test]
 fn segmentations_that_miss_frames() {
     let series = folder_of(named(stack_at(&[0.0, 5.0])));
@@ -87,19 +104,7 @@ fn numbers_of_sixteen_bits_that_no_segment_has() {
     let class = uids::LABEL_MAP_SEGMENTATION_STORAGE;
     set_text(&mut object, tags::SOP_CLASS_UID, VR::UI, class);
     let (folder, path) = saved(object);
-    let [path, scan] = [&path, series.path()].map(|path| path.display().to_string());
-    let arguments = [
-        "labels",
-        &path,
-        "--scan",
-        &scan,
-        "-o",
-        "out.nii.gz",
-        "--json",
-    ];
-    let done = program(folder.path(), &arguments);
-    assert!(done.status.success(), "{}", said(&done));
-    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let report = reported(folder.path(), &path, series.path());
     let labels = report["labels"].as_array().unwrap();
     let drawn = labels.iter().filter(|l| l["voxels"] != 0);
     assert_eq!(drawn.count(), values.filter(|&v| v != 0).count());
@@ -109,19 +114,7 @@ fn numbers_of_sixteen_bits_that_no_segment_has() {
 fn contoured(contours: &[(&str, &[[f64; 3]])]) -> (Vec<u64>, String) {
     let series = folder_of(squares(&[0.0, 5.0]));
     let (folder, path) = structure_set(contours);
-    let [path, scan] = [&path, series.path()].map(|path| path.display().to_string());
-    let arguments = [
-        "labels",
-        &path,
-        "--scan",
-        &scan,
-        "-o",
-        "out.nii.gz",
-        "--json",
-    ];
-    let done = program(folder.path(), &arguments);
-    assert!(done.status.success(), "{}", said(&done));
-    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let report = reported(folder.path(), &path, series.path());
     let labels = report["labels"].as_array().unwrap().iter();
     let voxels = labels.map(|l| l["voxels"].as_u64().unwrap()).collect();
     (voxels, report["warnings"].to_string())

@@ -61,9 +61,21 @@ fn journal_in(folder: &Path) -> PathBuf {
     all.remove(0)
 }
 
+/// What windows that are gone left, which is so many. Another test that starts a program shares our open files with it for a
+/// moment, and with them the locks of windows that are gone already: that is waited for.
+fn left_over(folder: &Path, count: usize) -> Vec<LeftOver> {
+    let since = Instant::now();
+    loop {
+        let found = LeftOver::all(folder);
+        if found.len() == count || since.elapsed() > PATIENCE {
+            return found;
+        }
+    }
+}
+
 /// The only work of a folder, resumed in a session of its own; the window that had it is gone.
 fn resumed(folder: &Path) -> (Desk, Arc<Writer>) {
-    let mut all = LeftOver::all(folder);
+    let mut all = left_over(folder, 1);
     assert_eq!(all.len(), 1);
     let found = all.remove(0).look().expect("whole").expect("unsaved");
     let Work::Steps(replay) = found.read(1 << 20).expect("whole") else {
@@ -362,14 +374,14 @@ fn windows_at_once_have_a_journal_each_and_take_none_of_one_that_lives() {
     assert_eq!(steps, [1, 2, 3, 4]);
     assert!(LeftOver::all(folder.path()).is_empty(), "all of them live");
     drop(all.remove(1));
-    let found = LeftOver::all(folder.path());
+    let found = left_over(folder.path(), 1);
     assert_eq!(found.len(), 1);
     assert!(
         LeftOver::all(folder.path()).is_empty(),
         "one start asks about it"
     );
     drop(found);
-    assert_eq!(LeftOver::all(folder.path()).len(), 1, "later");
+    assert_eq!(left_over(folder.path(), 1).len(), 1, "later");
 }
 
 #[test]
@@ -391,15 +403,7 @@ fn work_that_was_saved_is_not_offered_and_leaves_nothing() {
     assert!(kept[0].kept.as_ref().is_ok_and(|k| k.is_saved));
     let moved = folder.path().join("moved.nii.gz");
     fs::rename(&saved, &moved).expect("moved");
-    let look = || {
-        // A program that another test starts shares our open files for a moment, and with them the lock.
-        let since = std::time::Instant::now();
-        let mut found = LeftOver::all(folder.path());
-        while found.is_empty() && since.elapsed() < PATIENCE {
-            found = LeftOver::all(folder.path());
-        }
-        found.remove(0).look().expect("whole")
-    };
+    let look = || left_over(folder.path(), 1).remove(0).look().expect("whole");
     assert!(look().is_some(), "the file that it was saved to is gone");
     fs::rename(&moved, &saved).expect("moved");
     assert!(look().is_none());
@@ -414,8 +418,8 @@ fn what_cannot_be_read_is_put_aside_each_by_itself() {
     for content in ["one", "two"] {
         fs::write(journals.join("0123.journal"), content).expect("written");
         fs::write(folder.path().join("recovery-7.json"), content).expect("written");
-        for left_over in LeftOver::all(folder.path()) {
-            assert!(left_over.look().is_err());
+        for found in left_over(folder.path(), 2) {
+            assert!(found.look().is_err());
         }
         assert!(LeftOver::all(folder.path()).is_empty());
     }
@@ -439,7 +443,7 @@ fn a_journal_whose_beginning_is_damaged_or_of_another_version_is_not_deleted() {
     drop((desk, writer));
     let journal = journal_in(folder.path());
     let whole = fs::read(&journal).expect("readable");
-    let look = || LeftOver::all(folder.path()).remove(0).look();
+    let look = || left_over(folder.path(), 1).remove(0).look();
 
     let mut other = whole.clone();
     other[7] += 1;

@@ -48,6 +48,15 @@ fn use_around(bench: &mut Bench, at: Pos2) {
     bench.key(Modifiers::NONE, Key::Enter);
 }
 
+/// A key in the middle of a drag, whose button is then let go.
+fn press_while_dragging(bench: &mut Bench, tool: &Tool, modifiers: Modifiers, key: Key) {
+    let [from, to] = [(0.45, 0.45), (0.55, 0.56)].map(|(x, y)| bench.point("Axial", x, y));
+    choose(bench, tool);
+    hold(bench, &[from, to]);
+    bench.key(modifiers, key);
+    button(bench, to, false);
+}
+
 /// Gives up what stands open, and takes all steps back until there are so many.
 fn take_back(bench: &mut Bench, steps: usize) {
     bench.key(Modifiers::NONE, Key::Escape);
@@ -84,12 +93,8 @@ fn esc_in_the_middle_of_a_drag_leaves_no_trace_of_any_tool() {
     let (mut bench, _folder) = phantom();
     with_label(&mut bench);
     let (before, begun) = (state(&bench), steps(&bench));
-    let [from, to] = [(0.45, 0.45), (0.55, 0.56)].map(|(x, y)| bench.point("Axial", x, y));
     for tool in TOOLS {
-        choose(&mut bench, tool);
-        hold(&mut bench, &[from, to]);
-        bench.key(Modifiers::NONE, Key::Escape);
-        button(&mut bench, to, false);
+        press_while_dragging(&mut bench, tool, Modifiers::NONE, Key::Escape);
         // These do what they do as soon as the button goes down.
         if !["Click", "Level trace"].contains(&tool.title) {
             assert_eq!(steps(&bench), begun, "{}", tool.title);
@@ -104,12 +109,8 @@ fn undo_in_the_middle_of_a_drag_takes_back_one_step_of_any_tool() {
     let (mut bench, _folder) = phantom();
     with_label(&mut bench);
     let (before, begun) = (state(&bench), steps(&bench));
-    let [from, to] = [(0.45, 0.45), (0.55, 0.56)].map(|(x, y)| bench.point("Axial", x, y));
     for tool in TOOLS {
-        choose(&mut bench, tool);
-        hold(&mut bench, &[from, to]);
-        bench.key(Modifiers::COMMAND, Key::Z);
-        button(&mut bench, to, false);
+        press_while_dragging(&mut bench, tool, Modifiers::COMMAND, Key::Z);
         bench.key(Modifiers::NONE, Key::Escape);
         // What the drag did or showed is gone; where it did nothing yet, the step before it is.
         let left = steps(&bench);
