@@ -36,6 +36,7 @@ def parsed_arguments():
     trained.add_argument("--binary", type=Path, default=PROJECT / "target" / "release" / "prosector")
     trained.add_argument("--cache", type=Path, help="packed training data, instead of the recipe's folders")
     trained.add_argument("--minutes", type=float, help="length of the run; otherwise the recipe's steps")
+    trained.add_argument("--times", type=int, default=1, help="how often a sample is learnt from, mirrored after the first")
     trained.add_argument("--bfloat16", action="store_true")
     trained.add_argument("--resume", action="store_true")
     timed = commands.add_parser("time", help="time training and answers on random regions")

@@ -79,9 +79,10 @@ class Learner:
     def loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, list[float]]]:
         """The mean loss of a batch, and what it showed by name."""
         device = next(self.net.parameters()).device
-        parts = [batch[name] for name in ("prompted.image", "automatic.image") if name in batch]
+        # Not half precision: autocast on a processor refuses to join that.
+        parts = [batch[name].float() for name in ("prompted.image", "automatic.image") if name in batch]
         counts = [len(batch[name]) if name in batch else 0 for name in ("prompted.image", "automatic.image")]
-        images = torch.cat(parts).float().to(device)
+        images = torch.cat(parts).to(device)
         everything = paired(list(range(len(images))))
         embedding = self.net.encode(images[everything])
         seen: dict[str, list[float]] = {}

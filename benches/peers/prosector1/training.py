@@ -104,7 +104,8 @@ def train(arguments) -> None:
     steps = schedule["steps"] if arguments.minutes is None else 1 << 30
     meter, first, before = Meter(), run.step, run.seconds
     started, saved = None, time.monotonic()
-    for batch in samples.drawn(command, run.step, steps):
+    batches = samples.drawn(command, run.step, steps)
+    for batch in samples.repeated(batches, arguments.times, schedule["seed"] + run.step):
         # The time until the first sample is the reading of the data.
         started = started or time.monotonic() - before
         run.seconds = time.monotonic() - started
