@@ -116,6 +116,7 @@ impl Teaching {
                     .filter(|l| wanted(&l.name))
                     .map(|l| l.value)
                     .collect(),
+                patient: None,
             }
         };
         teach::TeachRequest {

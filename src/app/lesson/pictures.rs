@@ -184,6 +184,7 @@ mod tests {
             image: Arc::new(phantom.image),
             truth,
             values: vec![1],
+            patient: None,
         };
         let pictured = Pictured {
             truth: drawn.clone(),

@@ -286,6 +286,7 @@ mod tests {
             },
             prior: None,
             others: None,
+            alike: None,
         };
         let (key, ctx) = (ScanKey(1), JobContext::silent());
         model.segment_asked(&image, key, &asked, &ctx).unwrap();

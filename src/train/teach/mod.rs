@@ -58,6 +58,8 @@ pub struct TeachCase {
     pub truth: LabelMap,
     /// The values that count; together they are the structure, where one is taught.
     pub values: Vec<u16>,
+    /// Whose scan it is, where several may be of one patient: these are left out together.
+    pub patient: Option<String>,
 }
 
 impl TeachCase {
@@ -224,7 +226,7 @@ impl<'a> Teaching<'a> {
         Ok(Self {
             request,
             plan: Plan::new(method, &start, finds),
-            folds: folds(count, request.folds.unwrap_or(FOLDS)),
+            folds: folds(&patients(&request.cases), request.folds.unwrap_or(FOLDS)),
             base,
             start,
             structure,
@@ -252,12 +254,16 @@ impl<'a> Teaching<'a> {
             });
             [target, scan]
         };
+        let left_out = self.folds.iter().flat_map(|fold| {
+            let cases = fold.iter().map(|&case| case as u64);
+            cases.chain([u64::MAX])
+        });
         Identity {
             base_sha256: self.base.card.sha256.clone(),
             method: self.method.name.to_owned(),
             steps: self.steps(),
             folds: self.folds.len(),
-            cases_sha256: digest(self.request.cases.iter().flat_map(of_case)),
+            cases_sha256: digest(self.request.cases.iter().flat_map(of_case).chain(left_out)),
         }
     }
 
@@ -410,13 +416,51 @@ impl<'a> Teaching<'a> {
     }
 }
 
-/// Which cases each of so many parts leaves out; none of a single case.
-fn folds(cases: usize, parts: usize) -> Vec<Vec<usize>> {
-    let parts = parts.clamp(2, cases.max(2));
-    if cases < 2 {
+/// Of each case the number of its patient, in the order in which they come; who is not named is nobody else.
+fn patients(cases: &[TeachCase]) -> Vec<usize> {
+    let mut known: Vec<Option<&str>> = Vec::new();
+    let mut numbers = Vec::new();
+    for case in cases {
+        let name = case.patient.as_deref();
+        let before = known
+            .iter()
+            .position(|other| name.is_some() && *other == name);
+        numbers.push(before.unwrap_or(known.len()));
+        if before.is_none() {
+            known.push(name);
+        }
+    }
+    numbers
+}
+
+/// Which cases each of so many parts leaves out, by whose they are; none where all are of one patient.
+fn folds(patients: &[usize], parts: usize) -> Vec<Vec<usize>> {
+    let count = patients.iter().max().map_or(0, |last| last + 1);
+    if count < 2 {
         return Vec::new();
     }
-    (0..parts)
-        .map(|part| (part..cases).step_by(parts).collect())
-        .collect()
+    let parts = parts.clamp(2, count);
+    let of_part = |part: usize| {
+        let cases = patients.iter().enumerate();
+        let own = cases.filter(|(_, patient)| *patient % parts == part);
+        own.map(|(case, _)| case).collect()
+    };
+    (0..parts).map(of_part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_of_one_patient_are_left_out_together() {
+        assert_eq!(folds(&[0, 1, 2, 3], 3), [vec![0, 3], vec![1], vec![2]]);
+        assert_eq!(
+            folds(&[0, 0, 1, 2, 1], 3),
+            [vec![0, 1], vec![2, 4], vec![3]]
+        );
+        assert_eq!(folds(&[0, 1], 5), [[0], [1]]);
+        assert!(folds(&[0, 0, 0], 3).is_empty());
+        assert!(folds(&[], 3).is_empty());
+    }
 }

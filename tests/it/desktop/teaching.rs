@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use prosector::app::desktop::Teacher;
-use prosector::models::{Compared, Verdict, installed_models};
+use prosector::models::{Compared, Verdict, chosen_model, installed_models};
 use prosector::train::teach::{
     CaseScores, Gain, Pictured, Score, Seen, Shape, TeachCase, TeachReport, TeachRequest,
 };
@@ -17,6 +17,8 @@ use prosector::volume::Mask;
 
 use super::bench::Bench;
 use super::phantom;
+use crate::support::{program, said};
+use crate::teaching::write_adapter;
 
 fn is_enabled(bench: &Bench, button: &str) -> bool {
     let node = bench.harness.get_by_label(button);
@@ -243,4 +245,52 @@ fn before_and_after_are_shown_and_a_report_is_written_only_where_it_is_asked_for
     bench.press("Throw it away");
     assert!(bench.shows("thrown away"), "{:?}", bench.texts());
     assert!(!bench.shows("Use it from now on"));
+}
+
+/// The window of the test below: the models of its user are told to a program once.
+#[test]
+#[ignore = "run by the test of versions"]
+fn the_window_with_versions() {
+    if std::env::var_os("PROSECTOR_MODELS").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(folder.path());
+    bench.choose("Edit", "Teach from cases");
+    assert!(bench.shows("Versions") && bench.shows("as it came"));
+    assert!(bench.shows("2026-11-29, 5 cases, better than before"));
+    bench.picture("teaching_versions");
+    bench.press("Use nodule");
+    assert!(
+        bench.shows("nodule is used from now on"),
+        "{:?}",
+        bench.texts()
+    );
+    assert_eq!(chosen_model().as_deref(), Some("nodule"));
+    bench.press("Back to the model before");
+    assert_eq!(chosen_model().as_deref(), Some("nodule-2"));
+    bench.press("Use prosector1");
+    assert_eq!(chosen_model().as_deref(), Some("prosector1"));
+}
+
+#[test]
+fn versions_are_listed_and_each_is_used_by_one_click() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let sha256 = installed_models().remove(0).sha256;
+    write_adapter(&folder.join("nodule.safetensors"), &sha256);
+    for _ in 0..2 {
+        let used = program(folder, &["models", "use", "nodule.safetensors"]);
+        assert!(used.status.success(), "{}", said(&used));
+    }
+    let own = std::env::current_exe().unwrap();
+    let shown = std::process::Command::new(own)
+        .args(["--exact", "desktop::teaching::the_window_with_versions"])
+        .args(["--ignored", "--nocapture"])
+        .env("PROSECTOR_MODELS", folder.join("models"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.status.success(), "{told}{}", said(&shown));
+    assert!(told.contains("1 passed"), "{told}");
 }

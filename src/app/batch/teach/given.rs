@@ -166,6 +166,7 @@ fn of_file(
         values: wanted.map(|l| l.value).collect(),
         image,
         truth,
+        patient: Some(case.patient().to_owned()),
     };
     Ok((taught, warnings))
 }
@@ -188,6 +189,7 @@ fn of_worklist(
             .map(|(_, value)| value)
             .collect(),
         image: scan.image,
+        patient: None,
     };
     Ok((taught, scan.warnings))
 }
