@@ -110,6 +110,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             asked = cases(ui, model);
             ui.separator();
             asked = what(ui, view, form).or(asked.take());
+            asked = way_back(ui, view).or(asked.take());
             if let Some(fraction) = view.fraction {
                 ui.add(ProgressBar::new(fraction).show_percentage());
             }
@@ -125,21 +126,23 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
                     versions::show(ui, model).or(of_outcome)
                 });
             asked = shown.inner.or(asked.take());
-            ui.separator();
-            ui.horizontal(|ui| {
-                let back = ui.button(tr!("Back to the model before"));
-                if back.clicked() {
-                    asked = Some(TeachRequest::RollBack);
-                }
-                if let Some(said) = &view.said {
-                    ui.label(RichText::new(said.text()).color(theme::of(ui.ctx()).text_weak));
-                }
-            });
         });
     out.extend(asked.map(UiRequest::Teach));
     if !open {
         state.teach = None;
     }
+}
+
+/// The button that goes back, and what is to be said.
+fn way_back(ui: &mut Ui, view: &TeachView) -> Option<TeachRequest> {
+    let row = ui.horizontal(|ui| {
+        let back = ui.button(tr!("Back to the model before"));
+        if let Some(said) = &view.said {
+            ui.label(RichText::new(said.text()).color(theme::of(ui.ctx()).text_weak));
+        }
+        back.clicked()
+    });
+    row.inner.then_some(TeachRequest::RollBack)
 }
 
 /// The cases that are learnt from. Nothing is taken that the user did not give.

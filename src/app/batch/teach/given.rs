@@ -16,6 +16,8 @@ pub(super) struct Given {
     /// The file that names them.
     list: PathBuf,
     of: Of,
+    /// How many more of its cases have no labels yet.
+    without: usize,
 }
 
 enum Of {
@@ -41,11 +43,12 @@ impl Given {
     ///
     /// # Errors
     /// A list that cannot be read, or has none.
-    pub fn of(args: &TeachArgs, console: Console) -> Result<Self, Refusal> {
+    pub fn of(args: &TeachArgs) -> Result<Self, Refusal> {
         if let Some(list) = &args.cases {
             return Ok(Self {
                 of: Of::File(read_cases(list)?),
                 list: list.clone(),
+                without: 0,
             });
         }
         let list = args.worklist.clone().unwrap_or_default();
@@ -67,13 +70,9 @@ impl Given {
                 list.display()
             )));
         }
-        if without > 0 {
-            console.warnings(&[format!(
-                "{without} case(s) of the worklist have no such labels yet: left out"
-            )]);
-        }
         Ok(Self {
             list,
+            without,
             of: Of::Worklist(Box::new(project), entries),
         })
     }
@@ -108,6 +107,12 @@ impl Given {
     /// A scan or label map that cannot be read.
     pub fn read(&self, structure: Option<&str>, console: Console) -> Result<Read, Refusal> {
         let mut read = Read::default();
+        if self.without > 0 {
+            console.warnings(&[format!(
+                "{} case(s) of the worklist have no such labels yet: left out",
+                self.without
+            )]);
+        }
         let wanted = |name: Option<&str>| structure.is_none_or(|wanted| name == Some(wanted));
         match &self.of {
             Of::File(cases) => {

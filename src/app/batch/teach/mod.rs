@@ -24,7 +24,7 @@ use given::{Given, Read};
 
 pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    let given = Given::of(args, console)?;
+    let given = Given::of(args)?;
     check_results(args, &given)?;
     let Read { titles, cases } = given.read(args.structure.as_deref(), console)?;
     let course = Arc::default();
