@@ -102,6 +102,7 @@ impl Segmenter for Toy {
             table,
             estimate: Some(Estimate::Dice(0.87)),
             insight: None,
+            nothing: None,
             warnings: Vec::new(),
         })
     }
