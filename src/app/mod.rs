@@ -4,6 +4,7 @@ pub mod batch;
 pub mod desktop;
 pub mod journal;
 mod logging;
+mod ranking;
 mod uptake;
 
 use std::process::ExitCode;
