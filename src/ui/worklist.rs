@@ -227,9 +227,8 @@ fn list(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<UiR
 /// Height of a line of the list, and side of its picture, in points.
 const ROW: f32 = 38.0;
 const PICTURE: f32 = 34.0;
-/// Width of the columns of minutes and of numbers at the right of a line, in points.
-const MINUTES: f32 = 48.0;
-const FIGURE: f32 = 34.0;
+/// Width of what stands at the right of a line, in points: minutes or a number.
+const FIGURE: f32 = 44.0;
 
 /// The picture of a case on the device, brought there once.
 fn texture(
@@ -306,15 +305,21 @@ fn row(
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         ui.painter().image(picture, at, whole, Color32::WHITE);
     }
+    let minutes = match entry.seconds {
+        seconds if seconds > 0.0 => tr!(
+            "{minutes} min",
+            minutes = format_args!("{:.0}", (seconds / 60.0).ceil())
+        ),
+        _ => String::new(),
+    };
+    // The number that the list is ordered by stands where else the minutes do: there is no room for both.
+    let at_right = match measure {
+        Some(measure) => ranking::figure(&entry.rank, measure),
+        None => minutes,
+    };
     let right = rect.right() - 6.0;
     let mut of_name = rect;
-    if let Some(measure) = measure {
-        // A column, so that numbers stand below each other whatever time was spent.
-        let column = right - MINUTES;
-        let figure = ranking::figure(&entry.rank, measure);
-        text_at(ui, rect, column, Align2::RIGHT_CENTER, &figure, colour);
-        of_name.max.x = column - FIGURE;
-    }
+    of_name.max.x = right - if at_right.is_empty() { 0.0 } else { FIGURE };
     text_at(
         ui,
         of_name,
@@ -323,19 +328,12 @@ fn row(
         &entry.id,
         colour,
     );
-    let minutes = match entry.seconds {
-        seconds if seconds > 0.0 => tr!(
-            "{minutes} min",
-            minutes = format_args!("{:.0}", (seconds / 60.0).ceil())
-        ),
-        _ => String::new(),
-    };
     text_at(
         ui,
         rect,
         right,
         Align2::RIGHT_CENTER,
-        &minutes,
+        &at_right,
         theme::of(ui.ctx()).text_weak,
     );
     let told = [state, rank.as_deref().unwrap_or_default(), &entry.note];

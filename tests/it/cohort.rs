@@ -133,7 +133,7 @@ fn parts_that_were_killed_and_went_on_give_the_table_of_one_run() {
         .collect();
     let others = [part(&place, 2, words), part(&place, 3, words)];
     let before = killed(&place, &files[0], words);
-    others.map(ended_well);
+    others.into_iter().for_each(ended_well);
     let all = "evaluate --merge parts/part-1.toml parts/part-2.toml parts/part-3.toml";
     assert_refused(
         &run(&place, all),

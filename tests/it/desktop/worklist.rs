@@ -279,8 +279,10 @@ fn listed(bench: &Bench) -> Vec<char> {
     let mut rows: Vec<(f32, char)> = rows
         .filter_map(|row| {
             let label = row.accesskit_node().label()?;
-            let id = label.strip_prefix("Case ")?.chars().next()?;
-            label.contains(", ").then(|| (row.rect().top(), id))
+            // A button is called so too: "Case done, next".
+            let (id, _) = label.strip_prefix("Case ")?.split_once(", ")?;
+            let id = id.parse::<char>().ok()?;
+            Some((row.rect().top(), id))
         })
         .collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -19,8 +19,8 @@ use super::ahead::Ahead;
 /// What finds it out.
 pub(super) struct Ranking {
     worker: Worker<Step>,
-    sender: Sender<Rank>,
-    judged: Receiver<Rank>,
+    sender: Sender<(String, Rank)>,
+    judged: Receiver<(String, Rank)>,
     under_way: Option<UnderWay>,
     /// Cases that need not be looked at again with this model.
     over: BTreeSet<String>,
@@ -126,7 +126,7 @@ impl Window {
         let judged = self.worklist.ranking.sender.clone();
         let task = Task::new(move |model, ctx| {
             // Nobody waits any more where the window is gone.
-            let _ = judged.send(case.judged(model, ctx)?);
+            let _ = judged.send((case.id.clone(), case.judged(model, ctx)?));
             Ok::<(), RankError>(())
         });
         let job = self.engine.submit(Request::Background { task });
@@ -138,15 +138,14 @@ impl Window {
     /// A job of the engine has ended: if it was this one, its number is kept.
     pub(in crate::app::desktop) fn judged(&mut self, job: JobId) {
         let ranking = &self.worklist.ranking;
-        let is_ours = ranking
-            .under_way
-            .as_ref()
-            .is_some_and(|u| u.job == Some(job));
-        if !is_ours {
+        let under_way = ranking.under_way.as_ref();
+        let Some(ours) = under_way.filter(|u| u.job == Some(job)) else {
             return;
-        }
-        match ranking.judged.try_iter().last() {
-            Some(rank) => self.keep_rank(rank),
+        };
+        // A model that was left may have answered for another case meanwhile.
+        let answers = ranking.judged.try_iter();
+        match answers.filter(|(id, _)| *id == ours.id).last() {
+            Some((_, rank)) => self.keep_rank(rank),
             None => self.show_rank(None, Rank::none(WhyNot::Failed)),
         }
     }
