@@ -309,6 +309,9 @@ pub struct EvaluateArgs {
     /// Move each face of the box outward by this many percent of its side.
     #[arg(long, value_name = "PCT", default_value_t = 0.0, value_parser = values::percent)]
     pub loosen: f64,
+    /// Of numbered labels of one kind in a case ("lesion 1", "lesion 2"), show the model the earlier ones.
+    #[arg(long, requires = "protocol")]
+    pub in_context: bool,
     /// Also give the means of these groups of cases.
     #[arg(long, value_enum)]
     pub by: Option<Grouping>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use crate::prompt::{Asked, OtherLabels, PromptSet};
+use crate::prompt::{Alike, Asked, OtherLabels, PromptSet};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
@@ -23,6 +23,8 @@ pub(crate) struct Query<'a> {
     pub others: &'a [Arc<ImageVolume>],
     /// What a prompted target is not, because other labels have it; the mask is cleared of it in any case.
     pub beside: Option<&'a OtherLabels>,
+    /// Earlier targets of the same kind in the scan.
+    pub alike: Option<&'a Alike>,
     /// Nothing may be kept of the answer that would change a later one.
     pub is_preview: bool,
     /// Identifies the scan for caches.
@@ -157,6 +159,7 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
     ) -> Result<PromptedResult, ModelError> {
         let query = Query {
             beside: asked.others.as_ref(),
+            alike: asked.alike.as_ref(),
             ..self.query(image, scan, ctx)
         };
         self.prompted(query, &asked.prompts, asked.prior.as_deref())
@@ -171,6 +174,7 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
     ) -> Result<Mask, ModelError> {
         let query = Query {
             beside: asked.others.as_ref(),
+            alike: asked.alike.as_ref(),
             is_preview: true,
             ..self.query(image, scan, ctx)
         };
@@ -213,6 +217,7 @@ impl<P: Pipeline> Loaded<P> {
             image,
             others: &[],
             beside: None,
+            alike: None,
             is_preview: false,
             scan,
             ctx,

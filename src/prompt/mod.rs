@@ -1,5 +1,6 @@
 //! What a user points at: clicks, a 3D box, scribbles and lassos, on the scan's own voxel grid.
 
+mod alike;
 mod drawing;
 mod other_labels;
 mod simulated;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::volume::{Grid, Mask};
 
+pub use alike::{Alike, kind_of_numbered};
 pub use drawing::{Drawing, DrawingKind};
 pub use other_labels::OtherLabels;
 pub use simulated::{correcting_click, loosened_box};
@@ -81,6 +83,8 @@ pub struct Asked {
     pub prior: Option<Arc<Mask>>,
     /// What the target is not, because other labels have it.
     pub others: Option<OtherLabels>,
+    /// Earlier targets of the same kind in the scan, for models that find the next one by them.
+    pub alike: Option<Alike>,
 }
 
 /// Why prompts cannot be used on a scan.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::geometry::VoxelIndex;
-use crate::prompt::{Asked, Click, DrawingKind, OtherLabels, Polarity, PromptSet};
+use crate::prompt::{
+    Alike, Asked, Click, DrawingKind, OtherLabels, Polarity, PromptSet, kind_of_numbered,
+};
 use crate::volume::{Grid, Label, LabelMap, Mask};
 
 use super::document::Document;
@@ -52,6 +54,7 @@ impl Case {
     ) -> Asked {
         Asked {
             others: self.others(&prompts, tools),
+            alike: self.alike(),
             prompts,
             prior,
         }
@@ -69,6 +72,24 @@ impl Case {
         (proposal.voxels() > 0)
             .then(|| proposal.mask().cloned())
             .flatten()
+    }
+
+    /// Labels of the target's layer that are of its kind: of its group, or numbered like it.
+    fn alike(&self) -> Option<Alike> {
+        let document = &self.document;
+        let active = document.active()?;
+        let kind = kind_of_numbered(&active.name);
+        let is_alike = |label: &&Label| {
+            let is_grouped = !active.group.is_empty() && label.group == active.group;
+            let is_numbered = kind.is_some() && kind_of_numbered(&label.name) == kind;
+            label.layer == active.layer
+                && label.value != active.value
+                && (is_grouped || is_numbered)
+                && document.voxel_count(label.value) > 0
+        };
+        let alike = document.table().labels().iter().filter(is_alike);
+        let alike = alike.map(|label| label.value).collect();
+        Alike::new(Arc::clone(receiving_map(document)), alike)
     }
 
     /// Labels of the target's layer that keep their voxels, but for those that the prompts point into: there the user

@@ -266,6 +266,50 @@ fn a_model_is_measured_step_by_step() {
 }
 
 #[test]
+fn numbered_targets_are_shown_those_before_them() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let made = phantom();
+    save_image(&folder.path().join("ct.nii.gz"), &made.image).expect("the phantom");
+    let mut truth = made.labels.clone();
+    for (v, value) in truth.voxels.iter_mut().enumerate() {
+        let half = 1 + u16::from(v % made.labels.grid.dims[0] > made.labels.grid.dims[0] / 2);
+        *value = u16::from(*value == made.lesion) * 3 + u16::from(*value == 1) * half;
+    }
+    save_labels(
+        &folder.path().join("truth.nii.gz"),
+        &truth,
+        &LabelTable::default(),
+    )
+    .expect("its truth");
+    let names = "labels = { 1 = 'part_1', 2 = 'part_2', 3 = 'lesion' }";
+    fs::write(
+        folder.path().join("cases.toml"),
+        format!("[[case]]\nid = 'phantom'\nimage = 'ct.nii.gz'\ntruth = 'truth.nii.gz'\nmodality = 'ct'\n{names}\n"),
+    )
+    .expect("a file");
+    let clicks = [
+        "--cases",
+        "cases.toml",
+        "--device",
+        "cpu",
+        "--protocol",
+        "clicks",
+        "--steps",
+        "1",
+    ];
+    let alone = evaluate(folder.path(), &clicks);
+    let in_context = evaluate(folder.path(), &[&clicks[..], &["--in-context"]].concat());
+    let dice = |report: &Value, n: usize| report["cases"][n]["dice"].as_f64().expect("a number");
+    assert_eq!(
+        dice(&alone, 0),
+        dice(&in_context, 0),
+        "the first of its kind"
+    );
+    assert_ne!(dice(&alone, 1), dice(&in_context, 1), "the second");
+    assert_eq!(dice(&alone, 2), dice(&in_context, 2), "of another kind");
+}
+
+#[test]
 fn clicks_given_together_are_taken_one_after_another() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let made = phantom();

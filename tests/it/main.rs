@@ -32,6 +32,7 @@ mod formats;
 mod giving_way;
 mod grids;
 mod hostile;
+mod in_context;
 mod journals;
 mod keep_inputs;
 mod label_colours;

@@ -7,7 +7,7 @@ use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter, open_model,
 };
-use crate::prompt::{Asked, PromptSet};
+use crate::prompt::{Alike, Asked, PromptSet};
 use crate::volume::{ImageVolume, Mask};
 
 use super::Refusal;
@@ -97,6 +97,17 @@ impl ModelRun {
         prompts: &PromptSet,
         prior: Option<Arc<Mask>>,
     ) -> Result<Timed<PromptedResult>, Refusal> {
+        self.prompted_beside(image, scan, (prompts, prior), None)
+    }
+
+    /// As [`Self::prompted`], with earlier targets of the same kind.
+    pub(super) fn prompted_beside(
+        &self,
+        image: &Arc<ImageVolume>,
+        scan: ScanKey,
+        (prompts, prior): (&PromptSet, Option<Arc<Mask>>),
+        alike: Option<Alike>,
+    ) -> Result<Timed<PromptedResult>, Refusal> {
         let id = self.engine.submit(Request::Prompt {
             scan,
             image: image.clone(),
@@ -104,6 +115,7 @@ impl ModelRun {
                 prompts: prompts.clone(),
                 prior,
                 others: None,
+                alike,
             },
         });
         match self.wait(id)? {

@@ -29,6 +29,8 @@ pub struct RegionPrompts {
     pub target_box: Option<[[f32; 3]; 2]>,
     /// Probability of the target so far, a value per voxel.
     pub previous: Option<Vec<f32>>,
+    /// What earlier targets of the kind say of each voxel, −1 to 1: half of what it is told of intensities.
+    pub likeness: Option<Vec<f32>>,
 }
 
 /// Weights of the channels in the answer before anything is learnt; see `ProsectorNet`.
@@ -42,7 +44,11 @@ pub fn draw(prompts: &RegionPrompts, intensity: &[f32], inside: &[f32]) -> Vec<f
         .into_par_iter()
         .map(|v| Geometry::of(prompts, position(v)))
         .collect();
-    let raw = likelihood(prompts, &geometry, intensity, inside);
+    let mut raw = likelihood(prompts, &geometry, intensity, inside);
+    if let Some(likeness) = &prompts.likeness {
+        let both = raw.iter_mut().zip(likeness);
+        both.for_each(|(raw, likeness)| *raw = (*raw + likeness) / 2.0);
+    }
     let smooth = smoothed(&raw);
     let mut out = vec![0.0; geometry.len() * PROMPT_CHANNELS];
     for (v, out) in out.chunks_exact_mut(PROMPT_CHANNELS).enumerate() {

@@ -18,6 +18,7 @@ use super::box_reach::{self, Reach};
 use super::config::PROMPT_CHANNELS;
 use super::drawn;
 use super::encoded_region::{EncodedRegion, Regions};
+use super::examples::Examples;
 use super::extents::Extents;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
@@ -69,19 +70,26 @@ pub(super) fn segment(
     };
     let prior = prior.filter(|p| p.bounds().is_some());
     let is_begun = prior.is_some() || prompts.target_box.is_some();
+    let regions = Regions {
+        model,
+        image,
+        scan,
+        is_preview: query.is_preview,
+    };
+    let extents_mm = Extents::of(grid);
+    let examples = match query.alike {
+        Some(alike) => Examples::of(&regions, alike, extents_mm.least)?,
+        None => None,
+    };
     let search = TargetSearch {
-        regions: Regions {
-            model,
-            image,
-            scan,
-            is_preview: query.is_preview,
-        },
+        examples,
+        regions,
         image,
         given: prompts,
         prompts: &drawn::as_clicks(prompts, grid, is_begun),
         prior,
         beside: query.beside,
-        extents_mm: Extents::of(grid),
+        extents_mm,
     };
     ctx.step(0.05, "looking at the region")?;
     let answer = match search.known_span() {
@@ -103,6 +111,8 @@ struct TargetSearch<'a> {
     prior: Option<&'a Mask>,
     /// What the target is not.
     beside: Option<&'a OtherLabels>,
+    /// What earlier targets tell of it.
+    examples: Option<Examples>,
     extents_mm: Extents,
 }
 
@@ -192,7 +202,10 @@ impl TargetSearch<'_> {
                     "there is only a negative click: click on the target first".to_owned(),
                 )
             })?;
-        let mut grid = clicked.region(CONTEXT, self.extents_mm.first);
+        let mut grid = match &self.examples {
+            Some(examples) => clicked.region_of(examples.extent_mm, self.extents_mm.least),
+            None => clicked.region(CONTEXT, self.extents_mm.first),
+        };
         let mut previous: Option<(Grid, Vec<f32>)> = None;
         for look in 0..MOST_LOOKS {
             ctx.step(0.1 + 0.2 * look as f32, "looking at the region")?;
@@ -229,7 +242,10 @@ impl TargetSearch<'_> {
         region: EncodedRegion,
         previous: Option<Vec<f32>>,
     ) -> Result<Answer, ModelError> {
-        let prompts = self.in_region(&region.grid, previous);
+        let mut prompts = self.in_region(&region.grid, previous);
+        if let Some(examples) = &self.examples {
+            prompts.likeness = examples.likelihood(&region)?;
+        }
         let channels = prompt_channels::draw(&prompts, &region.intensity, &region.inside);
         let model = self.regions.model;
         let channels = model.tensor(channels, PROMPT_CHANNELS);
@@ -265,6 +281,7 @@ impl TargetSearch<'_> {
             clicks,
             target_box,
             previous,
+            likeness: None,
         }
     }
 

@@ -131,6 +131,12 @@ impl Span {
         region_grid(self.axes, self.centre(), extent.map(|e| e.max(least_mm)))
     }
 
+    /// A region about the span's middle, `extent_mm` long along the axes beside the span, and no side below `least_mm`.
+    pub fn region_of(&self, extent_mm: [f64; 3], least_mm: f64) -> Grid {
+        let extent = balanced((self.high - self.low + DVec3::from_array(extent_mm)).to_array());
+        region_grid(self.axes, self.centre(), extent.map(|e| e.max(least_mm)))
+    }
+
     /// Lengths along the axes in mm.
     pub fn size_mm(&self) -> [f64; 3] {
         (self.high - self.low).to_array()

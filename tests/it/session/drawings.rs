@@ -305,6 +305,36 @@ fn what_a_click_would_ask_is_what_it_asks_and_changes_nothing() {
 }
 
 #[test]
+fn a_lesion_is_asked_for_beside_earlier_ones_of_its_kind() {
+    let mut desk = Desk::new(DIMS);
+    let latest = |effects: &[Effect]| asked(effects).expect("asked").alike.map(|a| a.latest(4));
+    let first = desk.apply(PromptCommand::AddClick(click([2, 2, 2], Positive)));
+    assert!(latest(&first).is_none(), "nothing came before");
+    desk.answer(&[voxel_box([1, 1, 1], [3, 3, 3])]);
+    desk.apply(AiCommand::Accept);
+    desk.apply(LabelCommand::StartNextLesion);
+    let second = desk.apply(PromptCommand::AddClick(click([8, 6, 5], Positive)));
+    let alike = latest(&second).expect("the first lesion");
+    assert_eq!(alike.len(), 1);
+    assert_eq!(alike[0].bounds, voxel_box([1, 1, 1], [3, 3, 3]));
+    desk.answer(&[voxel_box([7, 5, 4], [9, 7, 6])]);
+    desk.apply(AiCommand::Accept);
+    desk.apply(LabelCommand::Add {
+        name: Some("liver".to_owned()),
+    });
+    let other = desk.apply(PromptCommand::AddClick(click([5, 4, 4], Positive)));
+    assert!(latest(&other).is_none(), "a liver is no lesion");
+    let group = |desk: &mut Desk, values: &[u16]| {
+        let values = values.to_vec();
+        let group = "organs".to_owned();
+        desk.apply(LabelCommand::Group { values, group });
+    };
+    group(&mut desk, &[1, 3]);
+    let grouped = desk.apply(PromptCommand::AddClick(click([5, 5, 4], Positive)));
+    assert_eq!(latest(&grouped).expect("its group").len(), 1);
+}
+
+#[test]
 fn a_click_that_would_ask_nothing_is_told_apart() {
     let mut desk = with_accepted();
     let tools = *desk.session.tools();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::{EvaluateArgs, Protocol};
 use crate::models::{AutoResult, Estimate, ScanKey};
-use crate::prompt::{PromptSet, correcting_click, loosened_box};
+use crate::prompt::{Alike, PromptSet, correcting_click, kind_of_numbered, loosened_box};
 use crate::volume::metrics::Agreement;
 use crate::volume::{ImageVolume, Mask};
 
@@ -77,7 +77,8 @@ impl CaseRun<'_> {
             _ => None,
         };
         let mut rows = Vec::new();
-        for label in labels {
+        let truth = Arc::new(truth);
+        for (place, label) in labels.iter().enumerate() {
             let target = truth.mask_of(label.value);
             let is_absent = target.count() == 0;
             if is_absent && self.case.absent_is_unknown {
@@ -85,9 +86,9 @@ impl CaseRun<'_> {
             }
             let mut row = match &automatic {
                 Some(result) => {
-                    let found = self.found(result, &label, &target)?;
-                    let mut row = self.compare(&label, &found, &target);
-                    row.predicted_dice = expected_of(result, &label);
+                    let found = self.found(result, label, &target)?;
+                    let mut row = self.compare(label, &found, &target);
+                    row.predicted_dice = expected_of(result, label);
                     row
                 }
                 None if is_absent => {
@@ -97,7 +98,15 @@ impl CaseRun<'_> {
                     ));
                     continue;
                 }
-                None => self.interact(protocol, &image, &label, &target)?,
+                None => {
+                    let alike = match self.args.in_context {
+                        true => {
+                            Alike::new(Arc::clone(&truth), earlier_alike(&labels[..place], label))
+                        }
+                        false => None,
+                    };
+                    self.interact(protocol, (&image, alike), label, &target)?
+                }
             };
             row.modality = Some(image.modality());
             row.domain = self.case.domain.clone();
@@ -137,10 +146,11 @@ impl CaseRun<'_> {
     fn interact(
         &self,
         protocol: Protocol,
-        image: &Arc<ImageVolume>,
+        seen: (&Arc<ImageVolume>, Option<Alike>),
         label: &TruthLabel,
         target: &Mask,
     ) -> Result<Row, Refusal> {
+        let image = seen.0;
         let has_box = matches!(protocol, Protocol::Box | Protocol::BoxClicks);
         let clicks = match protocol {
             Protocol::Box | Protocol::Auto => 0,
@@ -153,7 +163,7 @@ impl CaseRun<'_> {
             prompts.target_box = target
                 .bounds()
                 .map(|b| loosened_box(b, self.args.loosen, image.grid()));
-            current = self.step(0, image, &prompts, None, target, &mut steps)?;
+            current = self.step(0, &seen, &prompts, None, target, &mut steps)?;
         }
         for step in 1..=clicks {
             let Some(click) = correcting_click(&current, target) else {
@@ -161,7 +171,7 @@ impl CaseRun<'_> {
             };
             prompts.clicks.push(click);
             let prior = (!steps.is_empty()).then(|| Arc::new(current));
-            current = self.step(step, image, &prompts, prior, target, &mut steps)?;
+            current = self.step(step, &seen, &prompts, prior, target, &mut steps)?;
         }
         let mut row = self.compare(label, &current, target);
         row.predicted_dice = steps.last().and_then(|s| s.predicted_dice);
@@ -174,13 +184,15 @@ impl CaseRun<'_> {
     fn step(
         &self,
         step: u32,
-        image: &Arc<ImageVolume>,
+        (image, alike): &(&Arc<ImageVolume>, Option<Alike>),
         prompts: &PromptSet,
         prior: Option<Arc<Mask>>,
         target: &Mask,
         steps: &mut Vec<Step>,
     ) -> Result<Mask, Refusal> {
-        let Timed { result, seconds } = self.model.prompted(image, self.key, prompts, prior)?;
+        let Timed { result, seconds } =
+            self.model
+                .prompted_beside(image, self.key, (prompts, prior), alike.clone())?;
         let agreement = Agreement::between(&result.mask, target, self.args.tolerance_mm);
         steps.push(Step {
             step,
@@ -206,4 +218,22 @@ fn expected_of(result: &AutoResult, label: &TruthLabel) -> Option<f32> {
     let is_shown = result.table.by_name(name).is_some();
     let found = insight.structures.iter().find(|f| f.name == *name)?;
     is_shown.then_some(found.expected_dice)
+}
+
+/// The values of `labels` that are of the same kind as `of`.
+fn earlier_alike(labels: &[TruthLabel], of: &TruthLabel) -> Vec<u16> {
+    let kind = |label: &TruthLabel| {
+        label
+            .name
+            .as_deref()
+            .and_then(kind_of_numbered)
+            .map(str::to_owned)
+    };
+    let Some(wanted) = kind(of) else {
+        return Vec::new();
+    };
+    let alike = labels
+        .iter()
+        .filter(|label| kind(label).as_ref() == Some(&wanted));
+    alike.map(|label| label.value).collect()
 }
