@@ -5,6 +5,7 @@ pub mod desktop;
 pub mod journal;
 mod lesson;
 mod logging;
+mod ranking;
 mod uptake;
 
 use std::process::ExitCode;

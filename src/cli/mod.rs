@@ -18,7 +18,8 @@ pub use labels::*;
 pub use pacs::*;
 pub use teach::TeachArgs;
 pub use values::{
-    BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, LineArg, SizeArg, ValuePair, VoxelArg,
+    BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, LineArg, ShardArg, SizeArg, ValuePair,
+    VoxelArg,
 };
 pub use worklist::*;
 
@@ -160,7 +161,7 @@ pub struct ConvertArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks", "scribbles", "lassos"]).required(true).multiple(true))]
 pub struct SegmentArgs {
-    /// The scan.
+    /// The scan; or a file of cases (.toml, see the README), all of which are segmented.
     #[command(flatten)]
     pub scan: ScanArgs,
     /// The kind of scan.
@@ -169,9 +170,12 @@ pub struct SegmentArgs {
     /// Which processor computes.
     #[command(flatten)]
     pub device: DeviceArgs,
-    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha).
+    /// The file to write; its end says the format (.nii, .nii.gz, .nrrd, .mha). Of a file of cases: the folder.
     #[arg(short, long, value_name = "OUT")]
     pub output: PathBuf,
+    /// Of a file of cases only this part, such as 2/8; other machines do the others.
+    #[arg(long, value_name = "I/N", requires = "auto")]
+    pub shard: Option<ShardArg>,
     /// Find the model's structures without a prompt.
     #[arg(long, conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos", "world", "prior"])]
     pub auto: bool,
@@ -268,7 +272,7 @@ pub struct RegisterArgs {
 
 /// `prosector evaluate`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("what").args(["pred", "cases"]).required(true))]
+#[command(group = ArgGroup::new("what").args(["pred", "cases", "merge"]).required(true))]
 pub struct EvaluateArgs {
     /// The label map to judge.
     #[arg(long, value_name = "P", requires = "truth")]
@@ -290,6 +294,15 @@ pub struct EvaluateArgs {
     /// What the model is given for each case.
     #[arg(long, value_enum, requires = "cases")]
     pub protocol: Option<Protocol>,
+    /// Only this part of the cases, such as 2/8; what is finished stands in the file of --output, and is not done again.
+    #[arg(long, value_name = "I/N", requires_all = ["cases", "output"])]
+    pub shard: Option<ShardArg>,
+    /// The part's file.
+    #[arg(short, long, value_name = "SHARD.toml", requires = "shard")]
+    pub output: Option<PathBuf>,
+    /// The files of all parts, put together: the report of the whole.
+    #[arg(long, value_name = "SHARD.toml", num_args = 1..)]
+    pub merge: Option<Vec<PathBuf>>,
     /// Number of simulated clicks.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub steps: u32,

@@ -48,6 +48,28 @@ pub struct SizeArg {
     pub height: u32,
 }
 
+/// One of several parts of a list of cases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShardArg {
+    /// Which part, from 1.
+    pub number: usize,
+    /// How many parts there are.
+    pub of: usize,
+}
+
+impl FromStr for ShardArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('/');
+        let parts = parts.and_then(|(n, of)| Some((n.parse().ok()?, of.parse().ok()?)));
+        let shard = parts.map(|(number, of)| Self { number, of });
+        shard
+            .filter(|s| (1..=s.of).contains(&s.number))
+            .ok_or_else(|| "give which part of how many, counted from 1, such as 2/8".to_owned())
+    }
+}
+
 /// The grid that labels are edited on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum GridArg {

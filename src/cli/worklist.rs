@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::values;
+use super::{DeviceArgs, values};
 
 /// `prosector worklist ..`
 #[derive(Debug, Subcommand)]
@@ -17,6 +17,8 @@ pub enum WorklistCommand {
     Status(WorklistStatusArgs),
     /// Say what a reader is to do next.
     Next(WorklistNextArgs),
+    /// Number the cases by how much they are worth reading: what the model doubts, where readers or labels differ.
+    Rank(WorklistRankArgs),
     /// Hand in what a reader made of a case.
     Save(WorklistSaveArgs),
     /// Compare the finished readings of each case.
@@ -97,12 +99,49 @@ pub struct WorklistNextArgs {
     /// Who reads.
     #[arg(long, value_name = "NAME")]
     pub reader: String,
+    /// The case with the largest number first (see `rank`); without it by name.
+    #[arg(long, value_enum)]
+    pub by: Option<RankBy>,
     /// Take it: nobody else gets the reader's place at the case.
     #[arg(long)]
     pub start: bool,
     /// Print one JSON object on stdout.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `prosector worklist rank`
+#[derive(Debug, Args)]
+pub struct WorklistRankArgs {
+    /// The project's file.
+    pub project: PathBuf,
+    /// Only these cases.
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub cases: Option<Vec<String>>,
+    /// By what the list is ordered; both numbers are made.
+    #[arg(long, value_enum, default_value = "uncertainty")]
+    pub by: RankBy,
+    /// Number cases anew whose numbers are known.
+    #[arg(long)]
+    pub again: bool,
+    /// The model; without it the one in use.
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+    /// Which processor computes.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print one JSON object on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// By what cases are ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RankBy {
+    /// How much the model doubts what it finds by itself.
+    Uncertainty,
+    /// How far readers, or the model and the labels that there are, lie apart.
+    Disagreement,
 }
 
 /// `prosector worklist save`

@@ -21,11 +21,8 @@ impl Project {
     /// # Errors
     /// It is not, or there are none, or files are broken.
     pub fn finished_by_others(&self, id: &str, reader: &str) -> Result<Vec<Reading>, ProjectError> {
-        let own = self.reading(id, reader, Role::Reader)?;
-        let is_over = own.as_ref().is_some_and(|own| own.state.is_over());
         let all = self.finished(id)?;
-        let is_reader = own.is_some() || self.readings(id)?.len() < self.file.readers_per_case;
-        if self.file.blinded && is_reader && !is_over {
+        if self.is_blind(id, reader)? {
             return Err(ProjectError::refused(format!(
                 "{id}: the readings are blinded: finish your own before you see those of others"
             )));
@@ -37,6 +34,15 @@ impl Project {
             ))),
             false => Ok(others),
         }
+    }
+
+    /// Whether somebody may not see yet what others made of a case: the project is blinded, and this is one of its readers,
+    /// or may become one, whose own reading is not finished.
+    pub(super) fn is_blind(&self, id: &str, reader: &str) -> Result<bool, ProjectError> {
+        let own = self.reading(id, reader, Role::Reader)?;
+        let is_over = own.as_ref().is_some_and(|own| own.state.is_over());
+        let is_reader = own.is_some() || self.readings(id)?.len() < self.file.readers_per_case;
+        Ok(self.file.blinded && is_reader && !is_over)
     }
 
     /// The adjudication of a case, where somebody began one.

@@ -8,6 +8,7 @@
 //!                                   READER.seg.nrrd  the reader's label map
 //! study.worklist/adjudications/ID/  the same of the one who decides between readings
 //! study.worklist/consensus/ID.majority.seg.nrrd
+//! study.worklist/ranks/ID.toml      which case next (`ranking.rs`)
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::claim::{Lock, owners, take_place};
 use super::files::{CaseFile, Event, ProjectFile, ReadingFile, State, VERSION};
-use super::{FoundCase, Method, ProjectError, is_plain_name};
+use super::{FoundCase, Measure, Method, ProjectError, Rank, is_plain_name};
 use crate::io::{IoError, atomic, save_label_layers};
 use crate::util::short_debug;
 use crate::volume::{LabelLayers, LabelTable};
@@ -74,6 +75,8 @@ pub struct Entry {
     /// As what the reader may work on it: as reader where it is begun or there is a place, as adjudicator where others
     /// have finished; `None` where others are at it.
     pub role: Option<Role>,
+    /// What the reader may know of how much the case is worth reading.
+    pub rank: Rank,
 }
 
 impl Entry {
@@ -180,7 +183,11 @@ impl Project {
         self.store().join(folder).join(id)
     }
 
-    fn make_folder(&self, folder: &Path) -> Result<(), ProjectError> {
+    pub(super) fn rank_path(&self, id: &str) -> PathBuf {
+        self.store().join("ranks").join(format!("{id}.toml"))
+    }
+
+    pub(super) fn make_folder(&self, folder: &Path) -> Result<(), ProjectError> {
         fs::create_dir_all(folder).map_err(|e| IoError::output(folder, e.to_string()).into())
     }
 
@@ -319,21 +326,26 @@ impl Project {
                 state: own.as_ref().map_or(State::NotStarted, |own| own.state),
                 seconds: own.as_ref().map_or(0.0, |own| own.seconds),
                 note: own.map_or_else(String::new, |own| own.note),
+                rank: self.rank_for(&id, reader)?,
                 id,
             })
         };
         self.cases()?.into_iter().map(entry).collect()
     }
 
-    /// What a reader is to do next: own cases that are begun, then those that have a place for one more reader.
+    /// What a reader is to do next: own cases that are begun, then those that have a place for one more reader; by name, or
+    /// those with the largest number of a measure first.
     ///
     /// # Errors
     /// A name that cannot be a reader's, broken files.
-    pub fn next(&self, reader: &str) -> Result<Next, ProjectError> {
+    pub fn next(&self, reader: &str, by: Option<Measure>) -> Result<Next, ProjectError> {
         let mut list = self.list_for(reader)?;
         list.retain(|e| e.role != Some(Role::Adjudicator));
         let done = list.iter().filter(|e| e.state.is_over()).count();
-        let left: Vec<&Entry> = list.iter().filter(|e| e.is_left()).collect();
+        let mut left: Vec<&Entry> = list.iter().filter(|e| e.is_left()).collect();
+        if let Some(measure) = by {
+            measure.sort(&mut left, |e| &e.rank);
+        }
         let is_begun = |entry: &&&Entry| entry.state == State::InProgress;
         let first = left.iter().find(is_begun).or(left.first());
         let case = first.map(|e| Ok::<_, ProjectError>((e.id.clone(), self.case(&e.id)?)));
@@ -522,7 +534,7 @@ fn names_in(folder: &Path, ending: &str) -> Result<Vec<String>, ProjectError> {
     Ok(names)
 }
 
-fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ProjectError> {
+pub(super) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ProjectError> {
     let unreadable = |e| IoError::unreadable(path, e);
     let length = fs::metadata(path).map_err(unreadable)?.len();
     if length > MOST_BYTES {
@@ -532,7 +544,7 @@ fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ProjectError> {
     toml::from_str(&text).map_err(|e| ProjectError::broken(path, e))
 }
 
-fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), ProjectError> {
+pub(super) fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), ProjectError> {
     let text = toml::to_string_pretty(value).map_err(|e| ProjectError::broken(path, e))?;
     Ok(atomic::replace_text(path, &text)?)
 }

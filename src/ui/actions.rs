@@ -8,6 +8,7 @@ use super::model::UiRequest;
 use super::operation_form::OperationForm;
 use super::palette::Palette;
 use super::state::UiState;
+use super::tools::OpenOutline;
 use super::view::{ActiveDrag, Turned, ViewIntent};
 use crate::geometry::{Convention, Plane};
 use crate::prompt::Click;
@@ -27,7 +28,7 @@ const BRUSH_STEP: f64 = 1.2;
 const OPACITY_STEP: f32 = 0.1;
 
 /// Reads the keys that were pressed, unless something else has the keyboard.
-pub fn read_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Vec<UiRequest>) {
+pub fn read_keys(ctx: &Context, session: &Session, state: &mut UiState, out: &mut Vec<UiRequest>) {
     let taken = state.question.is_some()
         || state.palette.is_some()
         || state.renaming.is_some()
@@ -35,10 +36,11 @@ pub fn read_keys(ctx: &Context, tools: &Tools, state: &mut UiState, out: &mut Ve
         || ctx.egui_wants_keyboard_input()
         || egui::Popup::is_any_open(ctx);
     if !taken {
-        read_outline_keys(ctx, tools, state, out);
+        read_outline_keys(ctx, session.tools(), state, out);
         let profile = state.keys;
         let mut actions = ctx.input_mut(|input| pressed_actions(input, profile));
         give_up_preview(state, &mut actions);
+        take_corners_back(session, state, &mut actions);
         out.extend(actions.into_iter().map(UiRequest::Action));
     }
 }
@@ -57,6 +59,29 @@ fn give_up_preview(state: &mut UiState, actions: &mut Vec<Action>) {
         state.form = None;
         actions.retain(|action| *action != Action::Reject);
     }
+}
+
+/// While an outline is being drawn on the slice that is shown, undo takes its last corner back, which is what the user did
+/// last. With the first corner the outline is gone, and undo is the session's again.
+fn take_corners_back(session: &Session, state: &mut UiState, actions: &mut Vec<Action>) {
+    let is_shown = |outline: &OpenOutline| {
+        session.case().is_some_and(|case| {
+            let axis = case.grid().normal_axis(outline.plane);
+            case.cross_hair().0[axis] == outline.slice
+        })
+    };
+    actions.retain(|action| {
+        let open = state.outline.as_mut().filter(|o| is_shown(o));
+        match (open, action) {
+            (Some(outline), Action::Undo) => {
+                if !outline.take_back() {
+                    state.outline = None;
+                }
+                false
+            }
+            _ => true,
+        }
+    });
 }
 
 /// While an outline is being drawn, Enter closes it, Backspace takes its last corner back, and Esc gives it up.

@@ -22,6 +22,7 @@ mod panel;
 pub mod panes;
 mod preferences;
 mod question;
+mod ranking;
 mod root;
 mod state;
 mod status;

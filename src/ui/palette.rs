@@ -130,16 +130,23 @@ pub fn matches(query: &str, is_scan_open: bool) -> Vec<Action> {
     scored.into_iter().map(|(_, action)| action).collect()
 }
 
-/// How well a text answers a query: letters that begin words count most, letters that follow one another more than others,
-/// and of equals the shorter text wins. `None` where a letter is missing.
+/// How well a text answers a query: where what was typed begins words, it goes before all else; letters that begin words
+/// count most then, letters that follow one another more than others, and of equals the shorter text wins. `None` where a
+/// letter is missing.
 fn score(query: &str, text: &str) -> Option<i32> {
     const WORD_START: i32 = 8;
     const ADJACENT: i32 = 5;
-    let text: Vec<char> = text.to_lowercase().chars().collect();
+    // More than any letters of a text come to.
+    const WORDS_BEGIN: i32 = 10_000;
+    let (query, lower) = (query.to_lowercase(), text.to_lowercase());
+    let text: Vec<char> = lower.chars().collect();
     let begins_word = |at: usize| at == 0 || !text[at - 1].is_alphanumeric();
-    let mut score = -(text.len() as i32) / 4;
+    let mut score = match words_begin(&query, &lower) {
+        true => WORDS_BEGIN,
+        false => 0,
+    } - text.len() as i32 / 4;
     let mut next = 0;
-    for letter in query.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
+    for letter in query.chars().filter(|c| !c.is_whitespace()) {
         let is_next = text.get(next) == Some(&letter);
         let mut places = (next..text.len()).filter(|&at| text[at] == letter);
         let at = if is_next {
@@ -153,6 +160,14 @@ fn score(query: &str, text: &str) -> Option<i32> {
         next = at + 1;
     }
     Some(score)
+}
+
+/// Whether each word of a query begins a word of a text, in their order.
+fn words_begin(query: &str, text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    query
+        .split_whitespace()
+        .all(|typed| words.any(|word| word.starts_with(typed)))
 }
 
 #[cfg(test)]
@@ -169,6 +184,19 @@ mod tests {
         assert_eq!(matches("segm", true)[0], Action::SegmentOrgans);
         assert!(matches("qqq", true).is_empty());
         assert!(score("so", "Segment organs") > score("so", "Show or hide labels"));
+        assert!(score("fh", "Fill holes") > score("fh", "Shift half"));
+    }
+
+    #[test]
+    fn what_begins_a_word_goes_before_letters_here_and_there() {
+        let found = matches("lab", true);
+        let place = |action| found.iter().position(|a| *a == action).expect("found");
+        let last = place(Action::LargerBrush);
+        for action in [Action::OpenLabels, Action::ToggleLabels] {
+            assert!(place(action) < last, "{action:?}");
+        }
+        assert!(score("lab", "New label layer of a long name") > score("lab", "Slab thicker"));
+        assert!(score("mod ch", "Choose a model: choose") > score("mod ch", "Modify each"));
     }
 
     #[test]

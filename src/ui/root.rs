@@ -24,7 +24,7 @@ pub fn show(
     texts::speak(state.spoken());
     ui.ctx().set_theme(state.theme);
     state.keys.tell(ui.ctx());
-    actions::read_keys(ui.ctx(), model.session.tools(), state, &mut out);
+    actions::read_keys(ui.ctx(), model.session, state, &mut out);
     bars(ui, model, canvas, state, &mut out);
     let left = side_panels(ui, model, canvas, state, &mut out);
     let intents = CentralPanel::no_frame()

@@ -8,12 +8,13 @@ use egui::{
     TextureHandle, TextureId, TextureOptions, Ui, pos2, vec2,
 };
 
-use crate::project::{Entry, Role, State};
+use crate::project::{Entry, Measure, Role, State};
 use crate::ui::texts::{self, tr};
 
 use super::input::Action;
 use super::model::{Thumbnail, UiModel, UiRequest, Worklist, WorklistRequest};
 use super::panel::action_button;
+use super::ranking;
 use super::state::UiState;
 use super::theme;
 use crate::util::short_debug;
@@ -48,16 +49,26 @@ enum Order {
     State,
     /// What took longest first.
     Time,
+    /// What is worth reading most first.
+    Ranked(Measure),
 }
 
 impl Order {
-    const ALL: [Self; 3] = [Self::Name, Self::State, Self::Time];
+    const ALL: [Self; 5] = [
+        Self::Name,
+        Self::State,
+        Self::Time,
+        Self::Ranked(Measure::Uncertainty),
+        Self::Ranked(Measure::Disagreement),
+    ];
 
     fn title(self) -> &'static str {
         match self {
             Self::Name => tr!("By name"),
             Self::State => tr!("By state"),
             Self::Time => tr!("By time spent"),
+            Self::Ranked(Measure::Uncertainty) => tr!("By uncertainty"),
+            Self::Ranked(Measure::Disagreement) => tr!("By disagreement"),
         }
     }
 
@@ -67,7 +78,23 @@ impl Order {
             Self::Name => {}
             Self::State => entries.sort_by_key(|e| e.state),
             Self::Time => entries.sort_by(|a, b| b.seconds.total_cmp(&a.seconds)),
+            Self::Ranked(measure) => measure.sort(entries, |e| &e.rank),
         }
+    }
+
+    /// What cases are ranked by, if they are.
+    fn measure(self) -> Option<Measure> {
+        match self {
+            Self::Ranked(measure) => Some(measure),
+            Self::Name | Self::State | Self::Time => None,
+        }
+    }
+}
+
+impl WorklistState {
+    /// What the user has cases ranked by; numbers are made only then.
+    pub fn ranked_by(&self) -> Option<Measure> {
+        self.order.measure()
     }
 }
 
@@ -173,6 +200,7 @@ fn list(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<UiR
         ui.label(RichText::new(tr!("No such case")).color(theme::of(ui.ctx()).text_weak));
     }
     let mut without: Option<&str> = None;
+    let measure = state.worklist.ranked_by();
     let pictures = &mut state.worklist.pictures;
     pictures.retain(|id, _| worklist.thumbnails.contains_key(id));
     ScrollArea::vertical()
@@ -187,7 +215,7 @@ fn list(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<UiR
                 }
                 let made = made.and_then(Option::as_ref);
                 let picture = made.map(|made| texture(ui, pictures, &entry.id, made));
-                if row(ui, entry, is_current, picture) {
+                if row(ui, entry, is_current, picture, measure) {
                     let id = entry.id.clone();
                     out.push(UiRequest::Worklist(WorklistRequest::Open(id)));
                 }
@@ -199,6 +227,8 @@ fn list(ui: &mut Ui, worklist: &Worklist, state: &mut UiState, out: &mut Vec<UiR
 /// Height of a line of the list, and side of its picture, in points.
 const ROW: f32 = 38.0;
 const PICTURE: f32 = 34.0;
+/// Width of what stands at the right of a line, in points: minutes or a number.
+const FIGURE: f32 = 44.0;
 
 /// The picture of a case on the device, brought there once.
 fn texture(
@@ -221,7 +251,13 @@ fn texture(
 }
 
 /// A line of the list; whether it was pressed.
-fn row(ui: &mut Ui, entry: &Entry, is_current: bool, picture: Option<TextureId>) -> bool {
+fn row(
+    ui: &mut Ui,
+    entry: &Entry,
+    is_current: bool,
+    picture: Option<TextureId>,
+    measure: Option<Measure>,
+) -> bool {
     let can_open = entry.role.is_some() && !is_current;
     let sense = if can_open {
         Sense::click()
@@ -237,12 +273,16 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, picture: Option<TextureId>)
         (Some(Role::Adjudicator), State::Done) => tr!("adjudicated"),
         (Some(Role::Adjudicator), State::Flagged) => tr!("flagged, not adjudicated"),
     };
+    let rank = measure.map(|measure| ranking::words(&entry.rank, measure));
     response.widget_info(|| {
-        let text = tr!(
+        let mut text = tr!(
             "Case {id}, {state}",
             id = entry.id,
             state = state.to_lowercase()
         );
+        if let Some(rank) = &rank {
+            text = format!("{text}, {rank}");
+        }
         egui::WidgetInfo::labeled(accesskit::Role::Row, can_open, text)
     });
     if is_current {
@@ -265,14 +305,6 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, picture: Option<TextureId>)
         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
         ui.painter().image(picture, at, whole, Color32::WHITE);
     }
-    text_at(
-        ui,
-        rect,
-        rect.left() + 28.0 + PICTURE,
-        Align2::LEFT_CENTER,
-        &entry.id,
-        colour,
-    );
     let minutes = match entry.seconds {
         seconds if seconds > 0.0 => tr!(
             "{minutes} min",
@@ -280,16 +312,31 @@ fn row(ui: &mut Ui, entry: &Entry, is_current: bool, picture: Option<TextureId>)
         ),
         _ => String::new(),
     };
+    // The number that the list is ordered by stands where else the minutes do: there is no room for both.
+    let at_right = match measure {
+        Some(measure) => ranking::figure(&entry.rank, measure),
+        None => minutes,
+    };
     let right = rect.right() - 6.0;
+    let mut of_name = rect;
+    of_name.max.x = right - if at_right.is_empty() { 0.0 } else { FIGURE };
+    text_at(
+        ui,
+        of_name,
+        rect.left() + 28.0 + PICTURE,
+        Align2::LEFT_CENTER,
+        &entry.id,
+        colour,
+    );
     text_at(
         ui,
         rect,
         right,
         Align2::RIGHT_CENTER,
-        &minutes,
+        &at_right,
         theme::of(ui.ctx()).text_weak,
     );
-    let told = [state, entry.note.as_str()];
+    let told = [state, rank.as_deref().unwrap_or_default(), &entry.note];
     let told: Vec<&str> = told.into_iter().filter(|t| !t.is_empty()).collect();
     response.on_hover_text(told.join("\n")).clicked()
 }

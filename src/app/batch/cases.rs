@@ -1,12 +1,14 @@
 //! The file of cases: which scans, with which truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::io::{LabelTarget, OpenOptions, open_scan};
+use crate::project::is_plain_name;
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, LabelTable, Modality};
 
@@ -15,9 +17,22 @@ use super::inputs::labels_on_grid;
 use super::words::plain;
 
 #[derive(Debug, Deserialize)]
-struct CaseFile {
-    #[serde(default)]
-    case: Vec<EvaluationCase>,
+struct CaseFile<T> {
+    #[serde(default = "Vec::new")]
+    case: Vec<T>,
+}
+
+/// One scan of a file of cases; its truth is no matter here.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ScanCase {
+    /// Its name.
+    pub(super) id: String,
+    /// The scan; made absolute by [`read_scans`].
+    pub(super) image: PathBuf,
+    /// The kind of scan, where the file does not say.
+    pub(super) modality: Option<Modality>,
+    /// The true label map, where there is one; made absolute too.
+    pub(super) truth: Option<PathBuf>,
 }
 
 /// One scan with its truth.
@@ -65,15 +80,8 @@ pub(super) struct OpenedCase {
 /// Reads a file of cases; paths in it are relative to the file.
 pub(super) fn read_cases(path: &Path) -> Result<Vec<EvaluationCase>, Refusal> {
     let refuse = |reason: String| Refusal::Other(format!("{}: {reason}", path.display()));
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| refuse(format!("the cases cannot be read: {e}; check the path")))?;
-    let file: CaseFile = toml::from_str(&text)
-        .map_err(|e| refuse(format!("is not a file of cases: {}", e.message())))?;
-    if file.case.is_empty() {
-        return Err(refuse("has no case: add a [[case]]".to_owned()));
-    }
+    let mut cases: Vec<EvaluationCase> = read_list(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut cases = file.case;
     for case in &mut cases {
         case.image = folder.join(&case.image);
         case.truth = folder.join(&case.truth);
@@ -89,6 +97,37 @@ pub(super) fn read_cases(path: &Path) -> Result<Vec<EvaluationCase>, Refusal> {
         }
     }
     Ok(cases)
+}
+
+/// Reads the scans of a file of cases; each has a name that no other has and that can be a file's.
+pub(super) fn read_scans(path: &Path) -> Result<Vec<ScanCase>, Refusal> {
+    let mut cases: Vec<ScanCase> = read_list(path)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut names = BTreeSet::new();
+    for case in &mut cases {
+        case.image = folder.join(&case.image);
+        case.truth = case.truth.take().map(|truth| folder.join(truth));
+        if !is_plain_name(&case.id) || !names.insert(case.id.to_lowercase()) {
+            return Err(Refusal::Other(format!(
+                "{}: case {:?}: results are files of the cases' names: give each another id, of letters, digits, _, - and .",
+                path.display(),
+                case.id
+            )));
+        }
+    }
+    Ok(cases)
+}
+
+fn read_list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Refusal> {
+    let refuse = |reason: String| Refusal::Other(format!("{}: {reason}", path.display()));
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| refuse(format!("the cases cannot be read: {e}; check the path")))?;
+    let file: CaseFile<T> = toml::from_str(&text)
+        .map_err(|e| refuse(format!("is not a file of cases: {}", e.message())))?;
+    match file.case.is_empty() {
+        true => Err(refuse("has no case: add a [[case]]".to_owned())),
+        false => Ok(file.case),
+    }
 }
 
 impl EvaluationCase {

@@ -7,6 +7,7 @@ mod about;
 mod anonymise;
 mod calibrate;
 mod cases;
+mod cohort;
 mod console;
 mod convert;
 mod demo;
@@ -26,6 +27,7 @@ mod recover;
 mod register;
 mod screenshot;
 mod segment;
+mod segment_cases;
 mod statistics;
 mod teach;
 mod train;
@@ -34,6 +36,7 @@ mod worklist;
 
 use std::process::ExitCode;
 
+use crate::app::ranking::RankError;
 use crate::cli::{Command, OpenArgs};
 use crate::io::IoError;
 use crate::models::ModelError;
@@ -70,6 +73,9 @@ enum Refusal {
     /// An annotation project does not allow it.
     #[error(transparent)]
     Project(#[from] ProjectError),
+    /// A case cannot be ranked.
+    #[error(transparent)]
+    Rank(#[from] RankError),
     /// An archive does not answer as it should.
     #[error(transparent)]
     Network(#[from] NetworkError),

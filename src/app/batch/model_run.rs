@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::{Engine, Event, JobId, Request};
+use crate::engine::{Engine, Event, JobId, Request, Task};
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter, open_model,
@@ -154,6 +154,15 @@ impl ModelRun {
         Ok(latest)
     }
 
+    /// Does a task with the model, after everything else that it is asked.
+    pub(super) fn do_task(&self, task: Task) -> Result<(), Refusal> {
+        let id = self.engine.submit(Request::Background { task });
+        match self.wait(id)? {
+            Event::FinishedTask { .. } => Ok(()),
+            other => Err(unfinished(other)),
+        }
+    }
+
     /// Forgets what is cached of scans.
     pub(super) fn drop_caches(&self) {
         self.engine.submit(Request::DropCaches);
@@ -170,6 +179,7 @@ impl ModelRun {
                 } if id == job => self.console.progress(fraction, &stage),
                 event @ (Event::FinishedAuto { id, .. }
                 | Event::FinishedPrompt { id, .. }
+                | Event::FinishedTask { id, .. }
                 | Event::Failed { id, .. }
                 | Event::Cancelled { id })
                     if id == job =>

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{ChannelArg, SegmentArgs};
 use crate::io::{save_image, save_labels, save_mask};
@@ -19,24 +19,25 @@ use super::console::Console;
 use super::inputs::{self, OpenedScan};
 use super::model_run::{ModelRun, Timed};
 use super::outputs::{check_results, export_doubts};
-use super::prompts;
+use super::{prompts, segment_cases};
 
 /// One command opens one scan.
 const SCAN: ScanKey = ScanKey(1);
 
 /// What `--json` prints.
-#[derive(Debug, Serialize)]
-struct Report {
-    labels: Vec<LabelReport>,
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Report {
+    #[serde(default)]
+    pub(super) labels: Vec<LabelReport>,
     predicted_dice: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     predicted_iou: Option<f32>,
     device: String,
-    seconds: f64,
-    warnings: Vec<String>,
+    pub(super) seconds: f64,
+    pub(super) warnings: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LabelReport {
     pub(super) value: u16,
     pub(super) name: String,
@@ -47,6 +48,9 @@ pub(super) struct LabelReport {
 
 pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
+    if segment_cases::is_meant(args) {
+        return segment_cases::run(args, console);
+    }
     let results: Vec<&Path> = [Some(&args.output), args.uncertainty.as_ref()]
         .into_iter()
         .flatten()
@@ -57,7 +61,8 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = *scan.image.grid();
     let mut report = if args.auto {
-        segment_auto(args, &scan, console)?
+        let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+        segment_auto(args, (&scan, SCAN), &args.output, &model, console)?
     } else {
         let prompts = prompts::on_grid(args, &grid)?;
         let (prior, doubts) = match &args.prior {
@@ -71,13 +76,17 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
         report.warnings.extend(doubts);
         report
     };
-    report
-        .warnings
-        .extend(inputs::one_map_for_frames(&scan.info));
-    report.warnings.extend(export_doubts(&grid));
+    report.warnings.extend(doubts_of(&scan));
     console.warnings(&report.warnings);
     console.result(&report, || describe(args, &report));
     Ok(())
+}
+
+/// What is to be said of results on a scan's grid.
+pub(super) fn doubts_of(scan: &OpenedScan) -> Vec<String> {
+    let of_frames = inputs::one_map_for_frames(&scan.info);
+    let of_grid = export_doubts(scan.image.grid());
+    of_frames.into_iter().chain(of_grid).collect()
 }
 
 /// The files that the command reads.
@@ -89,15 +98,17 @@ fn files_read(args: &SegmentArgs) -> Vec<&Path> {
     files
 }
 
-fn segment_auto(
+/// Finds the structures of a scan, and writes them to `output`.
+pub(super) fn segment_auto(
     args: &SegmentArgs,
-    scan: &OpenedScan,
+    (scan, key): (&OpenedScan, ScanKey),
+    output: &Path,
+    model: &ModelRun,
     console: Console,
 ) -> Result<Report, Refusal> {
-    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
     let (image, others) = images(args, scan, &model.card, console)?;
     let wanted = args.structures.clone();
-    let Timed { result, seconds } = model.auto(&image, others, SCAN, wanted)?;
+    let Timed { result, seconds } = model.auto(&image, others, key, wanted)?;
     let labels = report_labels(&result.labels, &result.table, scan.image.third_axis());
     let mut told = result.warnings;
     if labels.is_empty() {
@@ -109,7 +120,7 @@ fn segment_auto(
     let warnings = [scan.warnings.clone(), told].concat();
     let certainty = result.insight.as_ref().map(|i| &i.certainty);
     save_uncertainty(args, scan.image.grid(), certainty, &model.card)?;
-    save_labels(&args.output, &result.labels, &result.table)?;
+    save_labels(output, &result.labels, &result.table)?;
     Ok(Report {
         labels,
         predicted_dice: result.estimate.map(Estimate::dice),

@@ -162,7 +162,7 @@ pub(super) fn refused(error: IoError) -> FileOutcome {
 }
 
 /// Every scan that is opened gets a key of its own, so that no cache takes one for another.
-fn next_key() -> ScanKey {
+pub(in crate::app::desktop) fn next_key() -> ScanKey {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     ScanKey(NEXT.fetch_add(1, Ordering::Relaxed))
 }

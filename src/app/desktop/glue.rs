@@ -207,6 +207,7 @@ impl Window {
 
     fn job_ended(&mut self, id: JobId, failure: Option<String>) {
         self.looked_ahead(id);
+        self.judged(id);
         if self.jobs.find(|o| o == Owner::Lesson(id)).is_some() {
             self.jobs.remove(|o| o.is_engine(id));
             return self.lesson_ended(failure);

@@ -300,6 +300,7 @@ impl eframe::App for Window {
         self.drain_files();
         self.drain_ahead();
         self.drain_thumbnails();
+        self.drain_ranking();
         self.drain_archives();
         self.drain_dialogs();
         self.drain_journal();
@@ -346,6 +347,7 @@ impl eframe::App for Window {
         self.preview_click(ui.ctx());
         self.rehearse(ui.ctx());
         self.make_thumbnail();
+        self.rank_cases();
         let uploading = self.canvas.as_ref().is_some_and(Canvas::is_uploading);
         if asked || uploading {
             ui.ctx().request_repaint();

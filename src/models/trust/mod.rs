@@ -5,6 +5,7 @@
 
 pub mod anatomy;
 mod dice_curve;
+mod doubt;
 mod examples;
 mod familiarity;
 mod foretold;
@@ -16,6 +17,7 @@ mod traits;
 use super::Certainty;
 
 pub use dice_curve::{DiceCurve, JudgedAnswer};
+pub use doubt::{Doubt, Sought};
 pub use examples::{Example, Examples, StructureExample};
 pub use familiarity::Familiarity;
 pub use foretold::{Foretold, mean_absolute_error};

@@ -48,6 +48,46 @@ fn corners_are_clicked_and_enter_closes() {
 }
 
 #[test]
+fn undo_takes_the_last_corner_of_an_open_polygon_back() {
+    let (mut bench, _folder) = phantom();
+    bench.press("Polygon");
+    let [a, b, c, d] = square(&bench);
+    let draw = |bench: &mut Bench, corners: &[Pos2]| {
+        for &corner in corners {
+            bench.left_click(corner);
+        }
+    };
+    draw(&mut bench, &[a, b, c, d]);
+    bench.key(Modifiers::NONE, Key::Enter);
+    let whole = labelled(&bench);
+    bench.press("New label");
+    draw(&mut bench, &[a, b, c, d]);
+    // Of four corners three are left: half of the square.
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(labelled(&bench), whole, "the step before it stays");
+    bench.key(Modifiers::NONE, Key::Enter);
+    let count = |bench: &Bench, value: u16| bench.case().voxel_count(value);
+    let half = count(&bench, 2);
+    assert!(
+        half > whole / 3 && half < whole * 2 / 3,
+        "{half} of {whole}"
+    );
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(count(&bench, 2), 0, "closed, it is a step");
+    // With its first corner the outline is gone.
+    draw(&mut bench, &[a, b]);
+    bench.key(Modifiers::COMMAND, Key::Z);
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(labelled(&bench), whole);
+    // One on a slice that is not shown is nothing that the user sees.
+    draw(&mut bench, &[a, b]);
+    bench.key(Modifiers::NONE, Key::PageUp);
+    let steps = bench.case().history().undo_len();
+    bench.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!(bench.case().history().undo_len(), steps - 1);
+}
+
+#[test]
 fn the_first_corner_closes_and_shift_erases() {
     let (mut bench, _folder) = phantom();
     bench.key(Modifiers::NONE, Key::Num7);

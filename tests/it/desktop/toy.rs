@@ -19,6 +19,9 @@ const RADIUS: i64 = 6;
 /// What it says of every target.
 pub const WARNING: &str = "toys draw balls around the spinal_cord";
 
+/// The first voxel of scans that it is unsure of.
+pub const DOUBTED: f64 = -1000.0;
+
 /// How long the automatic path takes, in milliseconds.
 const TAKES_MS: u64 = 400;
 
@@ -50,6 +53,14 @@ impl Toy {
                 name: "an abacus".to_owned(),
             },
         }))
+    }
+}
+
+/// Toys are sure of what they draw, unless the first voxel is [`DOUBTED`].
+fn expected_dice(image: &ImageVolume) -> f32 {
+    match image.value(0) == DOUBTED {
+        true => 0.4,
+        false => 0.87,
     }
 }
 
@@ -100,7 +111,7 @@ impl Segmenter for Toy {
         Ok(AutoResult {
             labels,
             table,
-            estimate: Some(Estimate::Dice(0.87)),
+            estimate: Some(Estimate::Dice(expected_dice(image))),
             insight: None,
             nothing: None,
             warnings: Vec::new(),

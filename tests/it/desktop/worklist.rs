@@ -252,6 +252,105 @@ fn the_model_leaves_cases_alone_that_want_nothing_it_knows() {
     assert!(bench.case().proposal().is_none());
 }
 
+/// As [`project_of_organs`], of four cases: the model is surer of a than of b, whose labels lie elsewhere than where it finds
+/// them; c is no scan of its kind, and d is no scan.
+fn project_to_rank() -> TempDir {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let at = folder.path();
+    for (case, lowest) in [("a", -600), ("b", -1000), ("c", 0), ("d", -600)] {
+        let image = scan_from(lowest, 0);
+        save_image(&at.join(format!("{case}.nii.gz")), &image).expect("it can be written");
+    }
+    let mut table = LabelTable::default();
+    table.add(1, "spinal_cord");
+    let mut map = LabelMap::empty(*scan(0).grid());
+    map.voxels[..500].fill(1);
+    save_labels(&at.join("b_seg.nii.gz"), &map, &table).expect("it can be written");
+    worklist(at, "new study.toml --label spinal_cord --label tumour?");
+    worklist(at, "add study.toml .");
+    std::fs::write(at.join("d.nii.gz"), "no scan").expect("it can be written");
+    known_as(at, "ann");
+    folder
+}
+
+/// The cases of the list from top to bottom.
+fn listed(bench: &Bench) -> Vec<char> {
+    let rows = bench.harness.query_all_by_label_contains("Case ");
+    let mut rows: Vec<(f32, char)> = rows
+        .filter_map(|row| {
+            let label = row.accesskit_node().label()?;
+            // A button is called so too: "Case done, next".
+            let (id, _) = label.strip_prefix("Case ")?.split_once(", ")?;
+            let id = id.parse::<char>().ok()?;
+            Some((row.rect().top(), id))
+        })
+        .collect();
+    rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+    rows.into_iter().map(|(_, id)| id).collect()
+}
+
+#[test]
+fn the_list_is_ordered_by_what_the_model_doubts_and_where_labels_differ() {
+    let folder = project_to_rank();
+    let mut bench = open(&folder);
+    let ranks = folder.path().join("study.worklist/ranks");
+    assert_eq!(listed(&bench), ['a', 'b', 'c', 'd']);
+    assert!(
+        !ranks.exists(),
+        "nothing is found out that nobody asked for"
+    );
+    bench.press("Order of cases");
+    bench.press("By uncertainty");
+    assert_eq!(listed(&bench), ['b', 'a', 'c', 'd'], "{:?}", bench.texts());
+    let says = |bench: &Bench, text: &str| assert!(bench.shows(text), "{:?}", bench.texts());
+    says(
+        &bench,
+        "Case b, not started, uncertainty 0.60: the model expects Dice 0.40",
+    );
+    says(&bench, "Case a, not started, uncertainty 0.13");
+    says(
+        &bench,
+        "Case c, not started, no uncertainty: the model finds none",
+    );
+    says(
+        &bench,
+        "Case d, not started, no uncertainty: it could not be ranked",
+    );
+    bench.picture("ranked");
+    assert!(ranks.join("b.toml").exists() && !ranks.join("d.toml").exists());
+    // The next case is the one that stands first, and what comes after it is read ahead.
+    bench.press("Next case");
+    assert!(title(&bench).starts_with('b'), "{:?}", bench.messages());
+    bench.press("Case done, next");
+    assert!(title(&bench).starts_with('a'), "{:?}", bench.messages());
+    bench.press("Order of cases");
+    bench.press("By disagreement");
+    assert_eq!(listed(&bench)[0], 'b');
+    says(
+        &bench,
+        "Case b, done, disagreement 1.00 of the model and the reader",
+    );
+    says(
+        &bench,
+        "Case a, in progress, no disagreement: there are neither",
+    );
+    bench.press("Order of cases");
+    bench.press("By name");
+    assert_eq!(listed(&bench), ['a', 'b', 'c', 'd']);
+    bench.close();
+
+    // What is known stays known, to the command line too.
+    let mut bench = open(&folder);
+    bench.press("Order of cases");
+    bench.press("By uncertainty");
+    says(&bench, "uncertainty 0.60");
+    let next = worklist(
+        folder.path(),
+        "next study.toml --reader ben --by uncertainty",
+    );
+    assert_eq!(next["case"], "a", "b has its reader");
+}
+
 /// Greys of the small picture in a line of the list; none where no adapter draws.
 fn greys(bench: &mut Bench, line: &str) -> Option<usize> {
     let row = bench.rect(line);

@@ -25,22 +25,36 @@ pub(super) fn measure(
     let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
     let mut rows = Vec::new();
     let mut warnings = Vec::new();
-    for (n, case) in cases.iter().enumerate() {
-        let stage = format!("case {} ({} of {})", case.id, n + 1, cases.len());
-        console.progress(n as f32 / cases.len() as f32, &stage);
-        let run = CaseRun {
-            case,
-            key: ScanKey(n as u64 + 1),
-            model: &model,
-            args,
-        };
-        let (more_rows, more_warnings) = run.measure(protocol)?;
+    for number in 0..cases.len() {
+        let (more_rows, more_warnings) =
+            measure_case((cases, number), protocol, args, &model, console)?;
         rows.extend(more_rows);
-        let of_case = |w: String| format!("case {}: {w}", case.id);
-        warnings.extend(more_warnings.into_iter().map(of_case));
-        model.drop_caches();
+        warnings.extend(more_warnings);
     }
     Ok((rows, warnings))
+}
+
+/// Runs the protocol on the case of a number, from 0.
+pub(super) fn measure_case(
+    (cases, number): (&[EvaluationCase], usize),
+    protocol: Protocol,
+    args: &EvaluateArgs,
+    model: &ModelRun,
+    console: Console,
+) -> Result<Measured, Refusal> {
+    let case = &cases[number];
+    let stage = format!("case {} ({} of {})", case.id, number + 1, cases.len());
+    console.progress(number as f32 / cases.len() as f32, &stage);
+    let run = CaseRun {
+        case,
+        key: ScanKey(number as u64 + 1),
+        model,
+        args,
+    };
+    let (rows, warnings) = run.measure(protocol)?;
+    model.drop_caches();
+    let of_case = |w: String| format!("case {}: {w}", case.id);
+    Ok((rows, warnings.into_iter().map(of_case).collect()))
 }
 
 struct CaseRun<'a> {

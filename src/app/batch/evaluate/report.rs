@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::Grouping;
 use crate::volume::Modality;
 use crate::volume::metrics::Agreement;
 
 /// One label of one case.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Row {
     id: String,
     label: u16,
@@ -27,13 +27,14 @@ pub(super) struct Row {
     assd_mm: Option<f64>,
     volume_pred_ml: f64,
     volume_truth_ml: f64,
+    #[serde(default)]
     pub(super) steps: Vec<Step>,
     pub(super) dsc_auc: Option<f64>,
     pub(super) nsd_auc: Option<f64>,
 }
 
 /// One prompt of an interactive protocol; step 0 is the box.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Step {
     pub(super) step: u32,
     pub(super) dice: f64,

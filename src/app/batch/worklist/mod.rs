@@ -4,6 +4,7 @@ mod compare;
 mod consensus;
 mod export;
 mod progress;
+mod rank;
 mod reading;
 mod tables;
 mod whose;
@@ -26,6 +27,7 @@ pub(super) fn run(command: &WorklistCommand) -> Result<(), Refusal> {
         WorklistCommand::Add(args) => progress::add(args),
         WorklistCommand::Status(args) => progress::status(args),
         WorklistCommand::Next(args) => reading::next(args),
+        WorklistCommand::Rank(args) => rank::run(args),
         WorklistCommand::Save(args) => reading::save(args),
         WorklistCommand::Compare(args) => compare::run(args),
         WorklistCommand::Consensus(args) => consensus::run(args),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{WorklistNextArgs, WorklistSaveArgs};
-use crate::project::{LabelRule, Project, Role, Saved, State, missing_labels};
+use crate::project::{LabelRule, Measure, Project, Role, Saved, State, missing_labels};
 
 use super::super::Refusal;
 use super::super::console::Console;
@@ -24,7 +24,7 @@ struct Report {
 
 pub(super) fn next(args: &WorklistNextArgs) -> Result<(), Refusal> {
     let project = Project::open(&args.project)?;
-    let mut next = project.next(&args.reader)?;
+    let mut next = project.next(&args.reader, args.by.map(Measure::from))?;
     if let (true, Some((id, _))) = (args.start, &next.case) {
         if next.state == State::NotStarted {
             project.start(id, &args.reader, Role::Reader)?;

@@ -8,11 +8,11 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::app::desktop::window::Window;
 use crate::app::desktop::worker::WorkEvent;
+use crate::app::ranking::known_structures;
 use crate::engine::{JobId, Request, Task};
 use crate::models::{AutoResult, ModelCard, ModelError, ScanKey};
 use crate::project::Role;
 use crate::session::AiCommand;
-use crate::volume::title_of;
 
 use super::read::{self, CaseRead};
 
@@ -89,7 +89,8 @@ impl Window {
         let Some(open) = &mut self.worklist.open else {
             return;
         };
-        let Some(id) = open.next_case().map(str::to_owned) else {
+        let by = self.state.worklist.ranked_by();
+        let Some(id) = open.next_case(by).map(str::to_owned) else {
             return;
         };
         let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
@@ -112,6 +113,7 @@ impl Window {
 
     /// Another model is to look at the next case.
     pub(in crate::app::desktop) fn ask_ahead_anew(&mut self) {
+        self.rank_anew();
         self.worklist.found = FoundAhead::new();
         if let Some(open) = &mut self.worklist.open
             && let Ahead::Read(_, organs) = &mut open.ahead
@@ -201,16 +203,9 @@ impl Window {
 /// The structures of a model that a project wants and that are to be looked for in a case: none where somebody has drawn.
 fn wanted(card: &ModelCard, read: &CaseRead, names: &[String]) -> Vec<String> {
     let is_begun = !read.labels.layers.counts().is_empty();
-    if read.role != Role::Reader || is_begun || !card.automatic || card.channels.len() > 1 {
+    if read.role != Role::Reader || is_begun {
         return Vec::new();
     }
-    let modality = read.scan.image.modality();
-    let is_wanted = |name: &str| {
-        names
-            .iter()
-            .any(|wanted| title_of(wanted) == title_of(name))
-    };
-    let known = card.structures.iter();
-    let known = known.filter(|s| s.is_known_in(modality) && is_wanted(&s.name));
-    known.map(|s| s.name.clone()).collect()
+    let known = known_structures(card, read.scan.image.modality(), names);
+    known.iter().map(|s| s.name.clone()).collect()
 }

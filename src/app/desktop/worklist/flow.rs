@@ -49,6 +49,7 @@ impl Window {
     }
 
     pub(in crate::app::desktop) fn take_project(&mut self, read: ProjectRead) {
+        self.worklist.ranking.forget(None);
         self.worklist.open = Some(Open {
             project: Arc::new(read.project),
             shown: Shown {
@@ -207,7 +208,8 @@ impl Window {
         let Some(open) = &self.worklist.open else {
             return;
         };
-        match open.next_case().map(str::to_owned) {
+        let by = self.state.worklist.ranked_by();
+        match open.next_case(by).map(str::to_owned) {
             Some(id) => self.reach(Goal::OpenCase(id)),
             None => {
                 let done = open.shown.entries.iter().filter(|e| e.state.is_over());
@@ -327,6 +329,8 @@ impl Window {
         } = saved;
         self.apply(ScanCommand::MarkSaved { revision, path });
         if let Some(open) = &mut self.worklist.open {
+            // There may be a reading more to compare.
+            self.worklist.ranking.forget(open.shown.current.as_deref());
             open.shown.entries = entries;
             if let Some(current) = &mut open.current {
                 current.clock.written(seconds);

@@ -4,6 +4,7 @@
 mod ahead;
 mod clock;
 mod flow;
+mod ranking;
 mod read;
 mod thumbnails;
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::project::{Entry, Project, Role, is_plain_name};
+use crate::project::{Entry, Measure, Project, Role, is_plain_name};
 use crate::session::settings::Settings;
 use crate::ui::model::Worklist as Shown;
 use crate::util::short_debug;
@@ -22,6 +23,7 @@ pub use read::{CaseRead, CaseSaved, ProjectRead};
 
 use ahead::{Ahead, FoundAhead, Organs};
 use clock::Clock;
+use ranking::Ranking;
 use thumbnails::Thumbnails;
 
 /// The project that is open in the window, if one is.
@@ -30,6 +32,7 @@ pub struct Worklist {
     ahead: Worker<Option<Box<CaseRead>>>,
     found: FoundAhead,
     thumbnails: Thumbnails,
+    ranking: Ranking,
     open: Option<Open>,
 }
 
@@ -72,7 +75,8 @@ impl Worklist {
         Ok(Self {
             ahead: Worker::start("next case", waker.clone())?,
             found: FoundAhead::new(),
-            thumbnails: Thumbnails::new(waker)?,
+            thumbnails: Thumbnails::new(waker.clone())?,
+            ranking: Ranking::new(waker)?,
             open: None,
         })
     }
@@ -82,13 +86,14 @@ impl Worklist {
         self.open.as_ref().map(|open| &open.shown)
     }
 
-    /// Whether a case is being read or looked at ahead, or a picture of one is made.
+    /// Whether a case is being read or looked at ahead or ranked, or a picture of one is made.
     pub fn is_reading(&self) -> bool {
         let is_ahead = |open: &Open| {
             let looks = matches!(open.ahead, Ahead::Read(_, Organs::Asked(_)));
             looks || matches!(open.ahead, Ahead::Reading)
         };
-        self.thumbnails.is_running() || self.open.as_ref().is_some_and(is_ahead)
+        let is_looking = self.thumbnails.is_running() || self.ranking.is_running();
+        is_looking || self.open.as_ref().is_some_and(is_ahead)
     }
 
     /// The reader's label map of the case that is worked on.
@@ -143,15 +148,18 @@ impl Open {
         });
     }
 
-    /// The case that comes after the current one in the list, beginning anew at its end; `None` when nothing is left.
-    fn next_case(&self) -> Option<&str> {
-        let entries = &self.shown.entries;
-        let at = entries
-            .iter()
-            .position(|e| Some(&e.id) == self.shown.current.as_ref());
-        let from = at.map_or(0, |at| at + 1);
+    /// The case that comes after the current one in the list, beginning anew at its end, or the first one by a measure; `None`
+    /// when nothing is left.
+    fn next_case(&self, by: Option<Measure>) -> Option<&str> {
+        let mut entries: Vec<&Entry> = self.shown.entries.iter().collect();
+        if let Some(measure) = by {
+            measure.sort(&mut entries, |e| &e.rank);
+        }
+        let is_current = |e: &Entry| Some(&e.id) == self.shown.current.as_ref();
+        let at = entries.iter().position(|e| is_current(e));
+        let from = at.filter(|_| by.is_none()).map_or(0, |at| at + 1);
         let (before, after) = entries.split_at(from);
-        let is_next = |e: &&Entry| e.is_left() && Some(&e.id) != self.shown.current.as_ref();
+        let is_next = |e: &&&Entry| e.is_left() && !is_current(e);
         let next = after.iter().chain(before).find(is_next);
         next.map(|e| e.id.as_str())
     }
