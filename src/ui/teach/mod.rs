@@ -116,6 +116,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             }
             let shown = ScrollArea::vertical()
                 .max_height(OUTCOME_HEIGHT)
+                .min_scrolled_height(OUTCOME_HEIGHT)
                 .show(ui, |ui| {
                     course::show(ui, &view.course);
                     let result = view.result.as_ref();

@@ -56,8 +56,14 @@ pub(super) fn show(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
     ui.label(RichText::new(tr!("On cases left out: {words}", words)).strong());
     if !result.measured.is_empty() {
         table(ui, &result.measured);
-        pictures(ui, result);
     }
+    let asked = decision(ui, result);
+    pictures(ui, result);
+    asked
+}
+
+/// The buttons that decide.
+fn decision(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
     let mut asked = None;
     ui.horizontal(|ui| {
         if result.is_kept {
