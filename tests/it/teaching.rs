@@ -141,11 +141,13 @@ fn an_adapter_fits_no_other_base() {
 fn one_case_proves_nothing_and_is_kept_only_where_it_is_wanted() {
     let cases = cases(&[0]);
     let folder = cases.path();
-    let structure = ["--structure", "nodule"];
-    let refused = teach(folder, &structure);
+    let asked = ["--structure", "nodule", "--report", "page.html"];
+    let refused = teach(folder, &asked);
     assert_eq!(refused.status.code(), Some(1));
     assert!(said(&refused).contains("not proven"), "{}", said(&refused));
     assert!(!folder.join("nodule.safetensors").exists());
+    let page = std::fs::read_to_string(folder.join("page.html")).unwrap();
+    assert!(page.contains("one case alone proves nothing"), "{page}");
 
     let kept = teach(folder, &["--structure", "nodule", "--unproven", "--json"]);
     let report: Value = serde_json::from_str(&succeeded(&kept)).unwrap();
