@@ -343,7 +343,10 @@ fn the_list_is_ordered_by_what_the_model_doubts_and_where_labels_differ() {
     let project = Project::open(&folder.path().join("study.toml")).expect("it is a project");
     let of_b = project.rank("b").uncertainty;
     let value = of_b.value.expect("a number");
-    assert!((value - 0.6).abs() < 1e-6 && of_b.model == "toy", "{of_b:?}");
+    assert!(
+        (value - 0.6).abs() < 1e-6 && of_b.model == "toy",
+        "{of_b:?}"
+    );
 }
 
 /// Greys of the small picture in a line of the list; none where no adapter draws.
