@@ -2,7 +2,7 @@
 """What each kind of made-up target is worth: the model in the box trained for equal times, one kind left out at a time.
 
 Usage: pip install torch safetensors scipy nibabel numpy pynrrd, then
-       python3 benches/ablations.py OUT --minutes 10
+       python3 benches/ablations.py OUT --minutes 10        or --steps 300, which is the same where other work is done beside
        python3 benches/accuracy.py ../shared/data --half choosing --model OUT/all/model.toml --model OUT/no_lesions/model.toml
 
 Every row goes on from the shipped weights by the same recipe, with the PyTorch twin; the shares of the kind that is left
@@ -47,14 +47,21 @@ def with_absolute_paths(text):
     return re.sub(r'"((?:\.\./)+[^"]*)"', lambda found: f'"{absolute(found[1])}"', text)
 
 
+def of_steps(text, steps):
+    """The recipe of so many steps; a step costs the same whatever is left out."""
+    return re.sub(r"(?m)^steps = .*$", f"steps = {steps}", text) if steps else text
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="the folder for recipes and weights, outside the project")
-    parser.add_argument("--minutes", type=float, default=10.0, help="training time of each row")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, default=10.0, help="training time of each row")
+    length.add_argument("--steps", type=int, help="steps of each row instead")
     parser.add_argument("--binary", type=Path, default=PROJECT / "target" / "release" / "prosector")
     parser.add_argument("--initial", type=Path, default=PROJECT / "weights" / "prosector1.bpk")
     arguments = parser.parse_args()
-    recipe = with_absolute_paths(RECIPE.read_text())
+    recipe = of_steps(with_absolute_paths(RECIPE.read_text()), arguments.steps)
     rows = {"all": recipe} | {f"no_{name}": without(recipe, name) for name in LEFT_OUT}
     for row, text in rows.items():
         folder = arguments.out / row
@@ -62,7 +69,8 @@ def main():
         (folder / "recipe.toml").write_text(text)
         command = [sys.executable, PROJECT / "benches" / "peers" / "prosector1.py", "train", folder / "recipe.toml"]
         command += ["--binary", arguments.binary, "--initial", arguments.initial]
-        command += ["--out", folder, "--minutes", arguments.minutes]
+        command += ["--out", folder, "--bfloat16", "--times", 3]
+        command += [] if arguments.steps else ["--minutes", arguments.minutes]
         command = [str(part) for part in command]
         print(shlex.join(command), flush=True)
         subprocess.run(command, check=True)

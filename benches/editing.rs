@@ -123,6 +123,7 @@ fn found() -> Session {
             table,
             estimate: None,
             insight: None,
+            nothing: None,
             warnings: Vec::new(),
         },
     });

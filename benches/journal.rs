@@ -250,6 +250,7 @@ fn found(ticket: Ticket, rng: &mut ChaCha8Rng) -> AiCommand {
         table,
         estimate: None,
         insight: None,
+        nothing: None,
         warnings: Vec::new(),
     };
     AiCommand::AutoResult { ticket, result }

@@ -83,6 +83,7 @@ impl Bench {
         let options = WindowOptions {
             paths: vec![file],
             open_model: Arc::new(|_, _| open_model(None, DeviceChoice::Cpu)),
+            teach: Arc::new(prosector::train::teach::run),
             data_folder: Some(folder.to_path_buf()),
             connections_file: Some(folder.join("connections.toml")),
             dialogs: None,

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod desktop;
 pub mod journal;
+mod lesson;
 mod logging;
 mod ranking;
 mod uptake;
@@ -39,6 +40,7 @@ fn open_window(args: OpenArgs) -> ExitCode {
     let options = desktop::WindowOptions {
         paths: args.paths,
         open_model: Arc::new(move |id, instead| open_model(id, instead.unwrap_or(device))),
+        teach: Arc::new(crate::train::teach::run),
         data_folder: desktop::data_folder(),
         connections_file: None,
         dialogs: None,

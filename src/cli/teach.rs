@@ -2,16 +2,28 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::DeviceArgs;
 
 /// `prosector teach`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("given").args(["cases", "worklist"]).required(true))]
 pub struct TeachArgs {
     /// The corrected cases, 1 to 50: a file as `evaluate --cases` reads it.
     #[arg(long, value_name = "CASES.toml")]
-    pub cases: PathBuf,
+    pub cases: Option<PathBuf>,
+    /// An annotation project instead: its finished cases, 1 to 50.
+    #[arg(long, value_name = "PROJECT.toml")]
+    pub worklist: Option<PathBuf>,
+    /// Of a worklist, whose labels: `majority` or `staple` (see `worklist consensus`), `adjudicated`, or a reader's name; without it the one finished reading.
+    #[arg(
+        long,
+        visible_alias = "reader",
+        value_name = "WHOSE",
+        requires = "worklist"
+    )]
+    pub from: Option<String>,
     /// The model to teach; without it the one in the box.
     #[arg(long, value_name = "ID")]
     pub model: Option<String>,
@@ -21,6 +33,9 @@ pub struct TeachArgs {
     /// The adapter file to write; its name is that of the taught model.
     #[arg(short, long, value_name = "ADAPTER")]
     pub output: PathBuf,
+    /// Write a report too: a page with every case before and after, and slices of some of the scans.
+    #[arg(long, value_name = "REPORT.html")]
+    pub report: Option<PathBuf>,
     /// Which weights learn: norm, lora, adapter or head; without it chosen by the number of cases.
     #[arg(long, value_name = "NAME")]
     pub method: Option<String>,

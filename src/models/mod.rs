@@ -47,10 +47,12 @@ pub use import::{ImportOptions, folder_system, import_model, is_limited};
 pub(crate) use installed::{check_free, install_model, installed_tensors};
 pub use registry::{installed_models, open_model, open_uncalibrated, verify_model};
 pub(crate) use registry::{open_stored, stored_model};
-pub use segmenter::{AutoResult, Estimate, ModelError, PromptedResult, ScanKey, Segmenter};
+pub use segmenter::{
+    AutoResult, Estimate, ModelError, Nothing, PromptedResult, ScanKey, Segmenter,
+};
 pub use system::{
     FoldChoice, FolderSource, ImportSource, Imported, ImportedFolder, Importer, StoredModel,
     System, TrainingState, system_named, systems,
 };
-pub use taught::{Compared, Taught, TaughtStructure, Verdict};
+pub use taught::{Compared, Course, FoldDone, Taught, TaughtStructure, Verdict};
 pub use taught::{export_adapter, install_adapter};

@@ -59,36 +59,65 @@ pub struct AutoResult {
     pub estimate: Option<Estimate>,
     /// What else the model can say of its answer, when it can.
     pub insight: Option<Arc<AutoInsight>>,
-    /// What the user should know, one sentence each.
+    /// Why nothing was found, where nothing was and the model knows.
+    pub nothing: Option<Nothing>,
+    /// What else the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// What to say where none of them is found.
-pub(super) const NONE_FOUND: &str = "no structure that the model knows was found";
+/// Why a model found nothing without a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {
+    /// None of its structures is there.
+    NoneFound,
+    /// It has no structure in this kind of scan.
+    NoneKnown,
+    /// It has none of those that were chosen in this kind of scan.
+    NoneOfChosenKnown,
+    /// A rough look did not find where to look closely.
+    NothingAround,
+}
+
+impl Nothing {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NoneFound => "no structure that the model knows was found",
+            Self::NoneKnown => "the model knows no structure in this kind of scan",
+            Self::NoneOfChosenKnown => "the model knows no such structure in this kind of scan",
+            Self::NothingAround => {
+                "a first, rough look did not find where to look closely, so nothing was segmented"
+            }
+        }
+    }
+}
 
 impl AutoResult {
     /// Nothing found, and why.
-    pub(super) fn nothing(grid: &Grid, why: &str) -> Self {
+    pub(super) fn nothing(grid: &Grid, why: Nothing) -> Self {
         Self {
             labels: LabelMap::empty(*grid),
             table: LabelTable::default(),
             estimate: None,
             insight: None,
-            warnings: vec![why.to_owned()],
+            nothing: Some(why),
+            warnings: Vec::new(),
         }
+    }
+
+    /// All that the user should know, one sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let nothing = self.nothing.map(|why| why.words().to_owned());
+        nothing.into_iter().chain(self.warnings.clone()).collect()
     }
 
     /// Nothing to look for in this kind of scan, among all structures or those that were `chosen`.
     pub(super) fn none_known(grid: &Grid, chosen: bool) -> Self {
-        let which = if chosen {
-            "no such structure"
-        } else {
-            "no structure"
+        let why = match chosen {
+            true => Nothing::NoneOfChosenKnown,
+            false => Nothing::NoneKnown,
         };
-        Self::nothing(
-            grid,
-            &format!("the model knows {which} in this kind of scan"),
-        )
+        Self::nothing(grid, why)
     }
 
     /// What labels hold of the structures that were looked for, whose places on the card come first.
@@ -110,7 +139,8 @@ impl AutoResult {
             table,
             estimate: None,
             insight: None,
-            warnings: Vec::from_iter(is_empty.then(|| NONE_FOUND.to_owned())),
+            nothing: is_empty.then_some(Nothing::NoneFound),
+            warnings: Vec::new(),
         }
     }
 }

@@ -127,12 +127,12 @@ impl Case {
             out.refuse("the model's result does not fit the scan and was dropped: try again");
             return;
         }
-        warn_of(&result.warnings, out);
+        warn_of(&result.sentences(), out);
         let certainty = result.insight.map(|i| i.certainty.clone());
         let proposal =
             Proposal::structures(result.labels, result.table, result.estimate, certainty);
         if proposal.voxels() == 0 {
-            if !says_nothing_found(&result.warnings) {
+            if result.nothing.is_none() {
                 out.warn("the model found none of its structures in this scan");
             }
             return;

@@ -67,6 +67,7 @@ const CRATES: &[(&str, &[&str])] = &[
         &["render", "ui/view/paint_callback.rs", "app/desktop"],
     ),
     ("egui", &["ui", "app"]),
+    ("egui_plot", &["ui"]),
     ("egui_tiles", &["ui"]),
     ("eframe", &["ui", "app"]),
     ("winit", &["app"]),

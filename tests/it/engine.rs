@@ -72,6 +72,7 @@ impl Segmenter for Toy {
             table: LabelTable::default(),
             estimate: None,
             insight: None,
+            nothing: None,
             warnings: Vec::new(),
         })
     }

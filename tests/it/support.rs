@@ -1,7 +1,7 @@
 //! What several test modules need.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A file or folder of the shared data, which lies beside the project (or where `PROSECTOR_SHARED` says).
 ///
@@ -32,16 +32,31 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Runs the program in a folder, with its models in there too, and no display.
-pub fn program(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_prosector"))
+/// The program in a folder, with its models in there too, and no display.
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prosector"));
+    command
         .args(arguments)
         .current_dir(folder)
         .env("XDG_RUNTIME_DIR", folder)
         .env("PROSECTOR_MODELS", folder.join("models"))
         .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .output()
+        .env_remove("WAYLAND_DISPLAY");
+    command
+}
+
+/// Runs the program as [`command`] has it, to its end.
+pub fn program(folder: &Path, arguments: &[&str]) -> Output {
+    let output = command(folder, arguments).output();
+    output.expect("the program starts")
+}
+
+/// The same, under way; what it says on stderr can be read.
+pub fn started(folder: &Path, arguments: &[&str]) -> Child {
+    command(folder, arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the program starts")
 }
 

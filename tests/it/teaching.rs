@@ -1,6 +1,7 @@
 //! `prosector teach` and what comes of it: the gate, resuming, adapters that fit one base alone, and the way back.
 
 use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Output;
 
@@ -11,7 +12,7 @@ use prosector::volume::{LabelMap, LabelTable, Modality};
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
-use super::support::{assert_refused, program, said};
+use super::support::{assert_refused, program, said, started};
 
 /// A folder with the phantom as cases, whose label is the lesion moved by so many voxels.
 fn cases(moved: &[i64]) -> tempfile::TempDir {
@@ -51,7 +52,7 @@ fn succeeded(output: &Output) -> String {
 }
 
 /// Writes an adapter that finds a nodule and learnt nothing, upon weights of a checksum.
-fn write_adapter(path: &Path, base_sha256: &str) {
+pub fn write_adapter(path: &Path, base_sha256: &str) {
     let base = installed_models().remove(0);
     let mut structures = base.structures.clone();
     structures[0].value = 10;
@@ -185,4 +186,78 @@ fn contradicting_labels_are_refused_and_resuming_keeps_what_was_measured() {
         "{}",
         said(&kept)
     );
+}
+
+#[test]
+fn a_lesson_that_is_killed_goes_on_to_the_same_bytes() {
+    let fixed = "teach --cases cases.toml --structure nodule --steps 1 --device cpu --unproven -o nodule.safetensors";
+    let fixed: Vec<&str> = fixed.split(' ').collect();
+    let [whole, killed] = [cases(&[0, 2]), cases(&[0, 2])];
+    let (whole, killed) = (whole.path(), killed.path());
+    succeeded(&program(whole, &fixed));
+
+    let mut child = started(killed, &fixed);
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let is_fold = |line: &String| line.starts_with("fold 1 of 2: Dice");
+    assert!(lines.map_while(Result::ok).any(|line| is_fold(&line)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!killed.join("nodule.safetensors").exists());
+    assert!(
+        killed
+            .join("nodule.safetensors.teaching/fold_0.toml")
+            .exists()
+    );
+    let resumed = program(killed, &[&fixed[..], &["--resume"]].concat());
+    succeeded(&resumed);
+    assert!(
+        said(&resumed).contains("fold 2 of 2: Dice"),
+        "{}",
+        said(&resumed)
+    );
+    let bytes = |folder: &Path| std::fs::read(folder.join("nodule.safetensors")).unwrap();
+    assert!(bytes(whole) == bytes(killed), "the adapters differ");
+}
+
+#[test]
+fn a_worklist_teaches_and_the_report_says_what_it_holds() {
+    let cases = cases(&[0, 2]);
+    let folder = cases.path();
+    let worklist = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        succeeded(&program(folder, &[&["worklist"], &words[..]].concat()))
+    };
+    let list = "id,image\na,scan.nii.gz\nb,scan.nii.gz\nc,scan.nii.gz\n";
+    std::fs::write(folder.join("list.csv"), list).unwrap();
+    worklist("new study.toml --label nodule");
+    worklist("add study.toml list.csv");
+    let fixed = "teach --worklist study.toml --steps 1 --device cpu -o nodule.safetensors";
+    let fixed: Vec<&str> = fixed.split(' ').collect();
+    let teach = |more: &str| {
+        let more: Vec<&str> = more.split(' ').collect();
+        program(folder, &[&fixed[..], &more].concat())
+    };
+    assert_refused(&teach("--structure nodule"), "no case has such labels yet");
+    worklist("save study.toml a --reader ann --labels 0.nii.gz");
+    worklist("save study.toml b --reader ann --labels 1.nii.gz");
+    assert_refused(
+        &teach("--structure nodule --from bob"),
+        "no case has such labels yet",
+    );
+    assert_refused(
+        &teach("--structure nodule --report scan.nii.gz/page.html"),
+        "scan.nii.gz",
+    );
+    assert_eq!(teach("--report page.txt").status.code(), Some(2));
+
+    let refused = teach("--structure nodule --reader ann --report page.html");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("1 case(s) of the worklist have no such labels yet"));
+    assert!(!folder.join("nodule.safetensors").exists());
+    // Where nothing is kept it is read all the more.
+    let page = std::fs::read_to_string(folder.join("page.html")).unwrap();
+    assert!(page.contains("This file holds slices of the scans"));
+    assert!(page.contains("It was not kept"));
+    assert!(page.contains("<td>a</td>") && page.contains("<td>b</td>"));
+    assert_eq!(page.matches("data:image/png;base64,").count(), 4);
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{ChannelArg, SegmentArgs};
 use crate::io::{save_image, save_labels, save_mask};
-use crate::models::{Certainty, Estimate, ModelCard, ScanKey};
+use crate::models::{Certainty, Estimate, ModelCard, Nothing, ScanKey};
 use crate::prompt::PromptSet;
 use crate::volume::{
     Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, ThirdAxis, VoxelData,
@@ -112,12 +112,10 @@ pub(super) fn segment_auto(
     let labels = report_labels(&result.labels, &result.table, scan.image.third_axis());
     let mut told = result.warnings;
     if labels.is_empty() {
-        // The model's own sentence comes first, and one is enough.
-        let none = told
-            .first()
-            .map_or("no structure was found", String::as_str);
-        let none = format!("{none}: the label map is empty");
-        told.splice(..told.len().min(1), [none]);
+        let none = result
+            .nothing
+            .map_or("no structure was found", Nothing::words);
+        told.insert(0, format!("{none}: the label map is empty"));
     }
     let warnings = [scan.warnings.clone(), told].concat();
     let certainty = result.insight.as_ref().map(|i| &i.certainty);

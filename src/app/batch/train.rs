@@ -52,7 +52,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), Refusal> {
 }
 
 /// Shows progress on a terminal, else writes it a line at a time: training takes hours, and its log is read afterwards.
-pub(super) fn reporter(console: Console) -> impl Fn(f32, &str) + Send + Sync + 'static {
+fn reporter(console: Console) -> impl Fn(f32, &str) + Send + Sync + 'static {
     let (on_terminal, last) = (stderr().is_terminal(), Mutex::new(None::<Instant>));
     move |fraction, stage| {
         if on_terminal {

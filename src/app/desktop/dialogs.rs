@@ -38,6 +38,8 @@ pub enum PathPurpose {
     OpenChannel,
     /// The folder of a trained model.
     ImportModel,
+    /// Where to save the report of a lesson.
+    SaveReport,
 }
 
 /// The answer to a question for a path.
@@ -140,6 +142,7 @@ impl FileDialogs for NativeDialogs {
             PathPurpose::SaveLabels
             | PathPurpose::SaveOnScanGrid
             | PathPurpose::SaveTransform
+            | PathPurpose::SaveReport
             | PathPurpose::WriteLabelTable => {
                 let file = dialog.save_file();
                 self.runtime.spawn(async move { deliver(file.await).await });
@@ -182,6 +185,7 @@ pub fn title(purpose: PathPurpose) -> &'static str {
         PathPurpose::OpenProject => tr!("Open a worklist"),
         PathPurpose::OpenChannel => tr!("Open another image of the scan's grid"),
         PathPurpose::ImportModel => tr!("Open the folder of a trained model"),
+        PathPurpose::SaveReport => tr!("Save the report of the lesson"),
     }
 }
 
@@ -218,6 +222,7 @@ fn with_filters(dialog: AsyncFileDialog, purpose: PathPurpose) -> AsyncFileDialo
             .add_filter(tr!("3D Slicer colour table"), &["csv", "ctbl"])
             .add_filter(tr!("ITK-SNAP label description"), &["label", "txt"]),
         PathPurpose::OpenProject => dialog.add_filter(tr!("Annotation project"), &["toml"]),
+        PathPurpose::SaveReport => dialog.add_filter(tr!("Web page"), &["html"]),
         PathPurpose::OpenFolder | PathPurpose::ImportModel => dialog,
     }
 }

@@ -445,6 +445,10 @@ impl Window {
             Some(FileOutcome::LicenceToAccept { folder, licence }) => {
                 self.ask_licence(folder, licence);
             }
+            Some(FileOutcome::LessonCasesRead(cases, empty)) => {
+                self.take_finished_cases(cases, empty);
+            }
+            Some(FileOutcome::LessonReportSaved(path)) => self.lesson_report_saved(path),
             Some(FileOutcome::ProjectRead(read)) => self.take_project(*read),
             Some(FileOutcome::CasesListed(entries)) => self.take_list(entries),
             // The user may have gone on working on what was open.

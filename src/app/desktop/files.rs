@@ -21,6 +21,7 @@ use crate::volume::{Grid, ImageVolume, LabelLayers, LabelTable, Modality, phanto
 
 use super::compare_flow::Compared;
 use super::recovery_flow::Restoring;
+use super::teach_flow::GivenCase;
 use super::worklist::{CaseRead, CaseSaved, ProjectRead};
 
 /// What came of a file job.
@@ -106,6 +107,10 @@ pub enum FileOutcome {
     CaseRead(Box<CaseRead>),
     /// A case of it was saved and read back.
     CaseSaved(Box<CaseSaved>),
+    /// The cases of it that its reader has finished were read, to be learnt from; so many had no labels.
+    LessonCasesRead(Vec<GivenCase>, usize),
+    /// The report of a lesson was saved and read back.
+    LessonReportSaved(PathBuf),
     /// Something that the user is not told about was done.
     Done,
     /// Work of an earlier window was read.
@@ -138,6 +143,8 @@ short_debug! {
         FileOutcome::CasesListed(_) => "cases listed",
         FileOutcome::CaseRead(_) => "a case",
         FileOutcome::CaseSaved(_) => "case saved",
+        FileOutcome::LessonCasesRead(..) => "cases to learn from",
+        FileOutcome::LessonReportSaved(_) => "report saved",
         FileOutcome::Done => "done",
         FileOutcome::WorkRead(_) => "work read",
         FileOutcome::NotRemembered(_) => "not remembered",

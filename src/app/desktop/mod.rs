@@ -11,6 +11,7 @@ mod glue;
 mod grid_flow;
 mod import_flow;
 mod jobs;
+mod lesson_job;
 mod lost_device;
 mod measuring;
 mod memory;
@@ -43,6 +44,9 @@ use winit::platform::run_on_demand::EventLoopExtRunOnDemand;
 
 use crate::models::{DeviceChoice, ModelError, Segmenter};
 use crate::render::device_descriptor;
+use crate::train::TrainError;
+use crate::train::teach::{TeachReport, TeachRequest};
+use crate::util::JobContext;
 
 use lost_device::{Guarded, Held, Loss, Losses};
 use memory::WindowMemory;
@@ -60,12 +64,18 @@ pub type ModelOpener = Arc<
         + Sync,
 >;
 
+/// Teaches: what a lesson does with what is asked of it, on the engine's thread.
+pub type Teacher =
+    Arc<dyn Fn(&TeachRequest, &JobContext) -> Result<TeachReport, TrainError> + Send + Sync>;
+
 /// What a window starts with.
 pub struct WindowOptions {
     /// A scan to open, and label maps on it.
     pub paths: Vec<PathBuf>,
     /// Opens models.
     pub open_model: ModelOpener,
+    /// Teaches.
+    pub teach: Teacher,
     /// Where settings and unsaved work are kept; `None` keeps none.
     pub data_folder: Option<PathBuf>,
     /// Where connections with archives are kept; `None`: where the user's are.

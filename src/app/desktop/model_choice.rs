@@ -68,7 +68,7 @@ impl Window {
             .remove(|o| matches!(o, Owner::Lesson(_)))
             .is_some()
         {
-            self.lesson_ended(Some("another model was chosen".to_owned()));
+            self.lesson_gave_way();
         }
         let fresh = start_engine(&self.open_model, &self.settings, &self.waker);
         let old = std::mem::replace(&mut self.engine, fresh);

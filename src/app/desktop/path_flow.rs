@@ -1,5 +1,6 @@
 //! Saving, and everything that asks the user for a path.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use egui::Context;
@@ -39,9 +40,21 @@ fn saved_on(purpose: PathPurpose) -> Option<SaveGrid> {
         | PathPurpose::OpenChannel
         | PathPurpose::ImportModel
         | PathPurpose::SaveTransform
+        | PathPurpose::SaveReport
         | PathPurpose::ReadLabelTable
         | PathPurpose::WriteLabelTable => None,
     }
+}
+
+/// The path with the ending of a web page, by which browsers open it.
+fn as_page(path: PathBuf) -> PathBuf {
+    let is_page = |ending: &OsStr| ending.eq_ignore_ascii_case("html");
+    if path.extension().is_some_and(is_page) {
+        return path;
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".html");
+    path.with_file_name(name)
 }
 
 impl Window {
@@ -104,6 +117,9 @@ impl Window {
 
     /// What a file that is to be written may be called.
     fn suggested_name(&self, purpose: PathPurpose) -> Option<String> {
+        if purpose == PathPurpose::SaveReport {
+            return Some("lesson.html".to_owned());
+        }
         let case = self.session.case()?;
         match purpose {
             PathPurpose::SaveLabels | PathPurpose::SaveOnScanGrid => {
@@ -157,8 +173,16 @@ impl Window {
         let Some(purpose) = self.flow.typed_for.take() else {
             return;
         };
+        let path = match purpose {
+            PathPurpose::SaveReport => as_page(path),
+            _ => path,
+        };
         self.flow.typed = Some((purpose, path.clone()));
-        if purpose == PathPurpose::WriteLabelTable && path.exists() {
+        let is_replaced = matches!(
+            purpose,
+            PathPurpose::WriteLabelTable | PathPurpose::SaveReport
+        );
+        if is_replaced && path.exists() {
             // The desktop's dialog asks whether to replace it; what is typed is not replaced.
             let text = tr!(
                 "{path}: is there already: type another name",
@@ -200,6 +224,7 @@ impl Window {
             PathPurpose::OpenSecond => self.open_second(path),
             PathPurpose::OpenTransform => self.open_second_transform(path),
             PathPurpose::SaveTransform => self.save_second_transform(path),
+            PathPurpose::SaveReport => self.save_lesson_report(as_page(path)),
             PathPurpose::SaveLabels => {
                 self.save_to(files::with_extension(path), SaveGrid::Edited);
             }

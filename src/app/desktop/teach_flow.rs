@@ -2,48 +2,71 @@
 //! what came of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::engine::{JobId, Request, Task};
+use crate::engine::{JobId, Request};
+use crate::io::IoError;
 use crate::models::{
-    DeviceChoice, choose_model, chosen_model, install_adapter, installed_models, roll_back,
+    Course, DeviceChoice, choose_model, chosen_model, install_adapter, installed_models, roll_back,
 };
-use crate::train::TrainError;
-use crate::train::teach::{self, Resume, TeachCase, TeachReport};
-use crate::ui::teach::{LessonCase, LessonResult, TeachForm, TeachRequest, TeachView};
+use crate::train::teach::{self, Resume, TeachCase, Watcher};
+use crate::ui::teach::{LessonCase, LessonResult, Said, TeachForm, TeachRequest, TeachView};
 use crate::ui::texts::tr;
+use crate::util::short_debug;
 use crate::volume::{ImageVolume, LabelMap, LabelTable};
 
+use super::Teacher;
+use super::dialogs::PathPurpose;
+use super::file_flow::Purpose;
+use super::files::{self, FileOutcome};
 use super::jobs::Owner;
+use super::lesson_job::LessonJob;
 use super::window::Window;
 
 /// A case as it was when the user gave it.
 #[derive(Clone)]
-struct GivenCase {
-    image: Arc<ImageVolume>,
-    labels: Arc<LabelMap>,
-    table: LabelTable,
+pub struct GivenCase {
+    /// What it is called.
+    pub title: String,
+    /// The scan.
+    pub image: Arc<ImageVolume>,
+    /// Labels on its grid.
+    pub labels: Arc<LabelMap>,
+    /// Their names.
+    pub table: LabelTable,
+}
+
+short_debug! {
+    GivenCase: |case| format_args!("a case, {:?}", case.labels);
 }
 
 /// What the window knows of teaching.
-#[derive(Default)]
 pub struct Teaching {
+    /// Who teaches.
+    teacher: Teacher,
     cases: Vec<GivenCase>,
     view: TeachView,
     /// Where adapters are written; `None` where nothing is kept.
     folder: Option<PathBuf>,
     /// The adapter of the lesson under way, or of the last one.
     adapter: Option<PathBuf>,
-    /// What a lesson sends when it is done.
-    report: Arc<Mutex<Option<TeachReport>>>,
+    /// The lesson under way, or the last one.
+    job: Option<LessonJob>,
+    /// Lessons begun so far.
+    lessons: usize,
 }
 
 impl Teaching {
     /// Nothing is taught yet; adapters go to a folder of the program's own.
-    pub fn new(data_folder: Option<&Path>) -> Self {
+    pub fn new(data_folder: Option<&Path>, teacher: Teacher) -> Self {
         Self {
+            teacher,
+            cases: Vec::new(),
+            view: TeachView::default(),
             folder: data_folder.map(|f| f.join("taught")),
-            ..Self::default()
+            adapter: None,
+            job: None,
+            lessons: 0,
         }
     }
 
@@ -52,13 +75,34 @@ impl Teaching {
         &self.view
     }
 
-    fn give(&mut self, title: String, case: GivenCase) {
+    /// Learns from a case too, or from it as it is now: one scan given twice would be learnt from while it is left out.
+    fn give(&mut self, case: GivenCase) {
+        let is_same =
+            |given: &GivenCase| Arc::ptr_eq(&given.image, &case.image) || given.image == case.image;
+        if let Some(before) = self.cases.iter().position(is_same) {
+            self.forget(before);
+        }
         let names = case.table.labels().iter().map(|l| l.name.clone());
         self.view.cases.push(LessonCase {
-            title,
+            title: case.title.clone(),
             structures: names.collect(),
         });
         self.cases.push(case);
+    }
+
+    fn forget(&mut self, n: usize) {
+        if n < self.cases.len() {
+            self.cases.remove(n);
+            self.view.cases.remove(n);
+        }
+    }
+
+    fn say(&mut self, said: Said) {
+        self.view.said = Some(said);
+    }
+
+    fn fail(&mut self, error: &dyn std::error::Error) {
+        self.say(Said::Failed(error.to_string()));
     }
 
     fn request(&self, form: &TeachForm, out: PathBuf) -> teach::TeachRequest {
@@ -72,6 +116,7 @@ impl Teaching {
                     .filter(|l| wanted(&l.name))
                     .map(|l| l.value)
                     .collect(),
+                patient: None,
             }
         };
         teach::TeachRequest {
@@ -86,6 +131,7 @@ impl Teaching {
             unproven: form.unproven,
             device: DeviceChoice::Auto,
             date: crate::project::now().chars().take(10).collect(),
+            watcher: Watcher::default(),
         }
     }
 }
@@ -98,17 +144,15 @@ impl Window {
                     return;
                 };
                 let given = GivenCase {
+                    title: case.title(),
                     image: Arc::clone(case.image()),
                     labels: Arc::clone(case.labels()),
                     table: case.table().clone(),
                 };
-                self.teaching.give(case.title(), given);
+                self.teaching.give(given);
             }
-            TeachRequest::Forget(n) if n < self.teaching.cases.len() => {
-                self.teaching.cases.remove(n);
-                self.teaching.view.cases.remove(n);
-            }
-            TeachRequest::Forget(_) => {}
+            TeachRequest::UseWorklist => self.read_finished_cases(),
+            TeachRequest::Forget(n) => self.teaching.forget(n),
             TeachRequest::Teach(form) => self.begin_lesson(&form),
             TeachRequest::Accept => self.accept_lesson(),
             TeachRequest::Discard => {
@@ -117,38 +161,89 @@ impl Window {
                     let _ = std::fs::remove_file(adapter);
                 }
                 self.teaching.view.result = None;
-                self.teaching.view.said = "thrown away; the model is as it was".to_owned();
+                self.teaching.say(Said::ThrownAway);
             }
+            TeachRequest::Use(id) => match choose_model(&id) {
+                Ok(()) => self.use_from_now_on(Some(id)),
+                Err(error) => self.teaching.fail(&error),
+            },
             TeachRequest::RollBack => match roll_back() {
                 Ok(now) => self.use_from_now_on(now),
-                Err(error) => self.teaching.view.said = error.to_string(),
+                Err(error) => self.teaching.fail(&error),
             },
+            TeachRequest::SaveReport => self.ask_path(PathPurpose::SaveReport),
         }
+    }
+
+    /// Takes over cases that were read of the worklist; more than a lesson takes are left out.
+    pub(super) fn take_finished_cases(&mut self, cases: Vec<GivenCase>, empty: usize) {
+        let before = self.teaching.cases.len();
+        let room = teach::MOST_CASES.saturating_sub(before);
+        let left_out = empty + cases.len().saturating_sub(room);
+        let given = cases.len().min(room);
+        for case in cases.into_iter().take(room) {
+            self.teaching.give(case);
+        }
+        self.teaching.say(Said::OfWorklist { given, left_out });
+    }
+
+    /// Writes the report of the last lesson.
+    pub(super) fn save_lesson_report(&mut self, path: PathBuf) {
+        let Some(write) = self
+            .teaching
+            .job
+            .as_ref()
+            .and_then(LessonJob::report_writer)
+        else {
+            return;
+        };
+        self.run(
+            tr!("Writing the report"),
+            Purpose::Other,
+            false,
+            move |_| match write(&path) {
+                Ok(()) => FileOutcome::LessonReportSaved(path),
+                Err(error) => files::refused(error),
+            },
+        );
+    }
+
+    /// The report was written.
+    pub(super) fn lesson_report_saved(&mut self, path: PathBuf) {
+        self.teaching.say(Said::ReportSaved(path));
     }
 
     fn begin_lesson(&mut self, form: &TeachForm) {
         let Some(folder) = self.teaching.folder.clone() else {
-            self.teaching.view.said = "there is no folder to keep it in".to_owned();
-            return;
+            return self.teaching.say(Said::NoFolder);
         };
         if let Err(error) = std::fs::create_dir_all(&folder) {
-            self.teaching.view.said = format!("{}: {error}", folder.display());
-            return;
+            return self
+                .teaching
+                .fail(&IoError::output(&folder, error.to_string()));
         }
         let out = folder.join(format!("{}.safetensors", form.name));
         let request = self.teaching.request(form, out.clone());
-        let report = Arc::clone(&self.teaching.report);
-        let task = Task::without_model(move |ctx| {
-            let done = teach::run(&request, ctx)?;
-            *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
-            Ok::<(), TrainError>(())
-        });
+        let titles = self.teaching.cases.iter().map(|c| c.title.clone());
+        let waker = self.waker.clone();
+        let job = LessonJob::new(request, titles.collect(), move || waker.wake());
+        let task = job.task(&self.teaching.teacher);
         let id = self.engine.submit(Request::Training { task });
         self.jobs.add(Owner::Lesson(id), tr!("Teach"), true);
+        self.teaching.job = Some(job);
+        self.teaching.lessons += 1;
         self.teaching.adapter = Some(out);
         self.teaching.view.fraction = Some(0.0);
+        self.teaching.view.course = Course::default();
         self.teaching.view.result = None;
-        self.teaching.view.said.clear();
+        self.teaching.view.said = None;
+    }
+
+    /// Takes over the course of a lesson, where there is something new.
+    pub(super) fn watch_lesson(&mut self) {
+        if let Some(course) = self.teaching.job.as_ref().and_then(LessonJob::news) {
+            self.teaching.view.course = course;
+        }
     }
 
     /// Takes over how far a lesson is.
@@ -160,20 +255,33 @@ impl Window {
 
     /// A lesson is over: done, cancelled, or failed for a reason.
     pub(super) fn lesson_ended(&mut self, failure: Option<String>) {
-        let report = self.teaching.report.lock();
-        let report = report.unwrap_or_else(PoisonError::into_inner).take();
+        self.watch_lesson();
+        let number = self.teaching.lessons;
         let view = &mut self.teaching.view;
         view.fraction = None;
-        match (report, failure) {
-            (Some(report), _) => {
+        match (
+            self.teaching.job.as_ref().and_then(LessonJob::outcome),
+            failure,
+        ) {
+            (Some((report, pictures)), _) => {
                 view.result = Some(LessonResult {
+                    number,
                     verdict: report.verdict,
                     measured: report.measured,
+                    pictures: pictures.into(),
                     is_kept: report.bytes.is_some(),
                 });
             }
-            (None, Some(failure)) => view.said = failure,
-            (None, None) => view.said = "stopped; teach again under this name to go on".to_owned(),
+            (None, Some(failure)) => self.teaching.say(Said::Failed(failure)),
+            (None, None) => self.teaching.say(Said::Stopped),
+        }
+    }
+
+    /// A lesson is over, as the engine was restarted with another model.
+    pub(super) fn lesson_gave_way(&mut self) {
+        self.lesson_ended(None);
+        if self.teaching.view.result.is_none() {
+            self.teaching.say(Said::OtherModel);
         }
     }
 
@@ -191,7 +299,7 @@ impl Window {
                 self.teaching.view.result = None;
                 self.use_from_now_on(Some(id));
             }
-            Err(error) => self.teaching.view.said = error.to_string(),
+            Err(error) => self.teaching.fail(&error),
         }
     }
 
@@ -202,7 +310,7 @@ impl Window {
         let Some(id) = id.or_else(chosen_model).or(boxed) else {
             return;
         };
-        self.teaching.view.said = tr!("{id} is used from now on", id);
+        self.teaching.say(Said::Used(id.clone()));
         self.choose_model(id);
     }
 }

@@ -128,7 +128,7 @@ impl Window {
                 waking(),
             )?,
             flow: FileFlow::default(),
-            teaching: Teaching::new(options.data_folder.as_deref()),
+            teaching: Teaching::new(options.data_folder.as_deref(), options.teach),
             dialogs,
             jobs: Jobs::default(),
             preview: Preview::default(),
@@ -296,6 +296,7 @@ impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
         self.memory.follow(ctx, frame.winit_window());
         self.drain_engine();
+        self.watch_lesson();
         self.drain_files();
         self.drain_ahead();
         self.drain_thumbnails();

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 
 use crate::models::checkpoint::{CheckpointError, WeightMap};
 use crate::models::loaded::{Pipeline, Query};
-use crate::models::{AutoResult, ModelError, StoredModel, Structure, slices};
+use crate::models::{AutoResult, ModelError, Nothing, StoredModel, Structure, slices};
 use crate::volume::LabelMap;
 
 use super::arrays::postprocess::keep_largest_component;
@@ -329,7 +329,7 @@ impl Pipeline for NnunetModel {
             Some(task) => self.of_task(task, &scan, &is_wanted, progress)?,
         };
         let Some(mut voxels) = found else {
-            return Ok(AutoResult::nothing(grid, NOTHING_AROUND));
+            return Ok(AutoResult::nothing(grid, Nothing::NothingAround));
         };
         // What else was found has its place too until all is merged, as the authors have it.
         let unwanted = voxels.iter_mut().filter(|label| !is_wanted(**label));
@@ -341,7 +341,3 @@ impl Pipeline for NnunetModel {
         Ok(AutoResult::of_labels(labels, structures))
     }
 }
-
-/// What to say where a rough look found nothing.
-const NOTHING_AROUND: &str =
-    "a first, rough look did not find where to look closely, so nothing was segmented";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::models::loaded::Query;
-use crate::models::segmenter::NONE_FOUND;
+use crate::models::segmenter::Nothing;
 use crate::models::trust::{AutoInsight, Evidence, FoundStructure, anatomy};
 use crate::models::{AutoResult, Estimate, ModelError, Structure};
 use crate::volume::components::{Connectivity, connected_components};
@@ -43,12 +43,12 @@ pub(super) fn segment(
     let output = |(channel, structure)| Output { structure, channel };
     let structures: Vec<Output<'_>> = all.into_iter().map(output).collect();
     let Some(canvas) = search::search(model, query, spacing_mm, &structures)? else {
-        return Ok(AutoResult::nothing(image.grid(), NONE_FOUND));
+        return Ok(AutoResult::nothing(image.grid(), Nothing::NoneFound));
     };
     ctx.step(0.9, "writing the labels")?;
     let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
     let Some((part, mut labels)) = canvas.read(image.grid(), &values) else {
-        return Ok(AutoResult::nothing(image.grid(), NONE_FOUND));
+        return Ok(AutoResult::nothing(image.grid(), Nothing::NoneFound));
     };
     let mut table = clean(image, &mut labels, VoxelIndex(part.min), &structures);
     for Output { structure, .. } in structures.iter().filter(|o| !is_wanted(o)) {
@@ -71,6 +71,7 @@ pub(super) fn segment(
             certainty: canvas.certainty(|n| is_wanted(&structures[n])),
             structures: found,
         })),
+        nothing: kept.is_empty().then_some(Nothing::NoneFound),
         warnings: warnings(kept.is_empty(), &doubted),
     })
 }
@@ -118,8 +119,7 @@ fn remove(value: u16, labels: &mut LabelMap, table: &mut LabelTable) {
 /// That nothing was found is said once, whatever was doubted.
 fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
     match (is_nothing_left, doubted.is_empty()) {
-        (true, _) => vec![NONE_FOUND.to_owned()],
-        (false, true) => Vec::new(),
+        (true, _) | (false, true) => Vec::new(),
         (false, false) => vec![format!(
             "left out as unlikely, or unlike any that the model was trained on: {}",
             doubted.join(", ")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::models::segmenter::NONE_FOUND;
+use crate::models::segmenter::Nothing;
 use crate::models::trust::AutoInsight;
 use crate::models::{
     AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
@@ -136,20 +136,23 @@ fn together(base: AutoResult, half: AutoResult) -> AutoResult {
         .collect();
     let mean = dice.iter().sum::<f32>() / dice.len() as f32;
     let mut warnings = [base.warnings, half.warnings].concat();
-    // What only one of them says of a kind of scan that the other knows.
-    warnings.retain(|w| is_empty || w != NONE_FOUND && !w.starts_with(NOT_KNOWN));
     warnings.dedup();
+    // That one of them found nothing is not said where the other found something; that it looked, before that it knows none.
+    let why = [base.nothing, half.nothing];
+    let looked = why.contains(&Some(Nothing::NoneFound));
+    let why = match looked {
+        true => Some(Nothing::NoneFound),
+        false => base.nothing.or(half.nothing),
+    };
     AutoResult {
         labels,
         table,
         estimate: (!dice.is_empty()).then_some(Estimate::Dice(mean)),
         insight: both(base.insight, half.insight),
+        nothing: why.filter(|_| is_empty),
         warnings,
     }
 }
-
-/// How the sentence begins that a model knows nothing in a kind of scan.
-const NOT_KNOWN: &str = "the model knows no";
 
 /// What both say of their answers; how sure they are of each voxel, only of the larger half.
 fn both(
@@ -163,4 +166,177 @@ fn both(
         certainty: base.certainty.clone(),
         structures: [base.structures.as_slice(), &half.structures].concat(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::geometry::{Affine, VoxelIndex};
+    use crate::prompt::{Click, Polarity};
+    use crate::volume::phantom::phantom;
+    use crate::volume::{Grid, LabelMap, LabelTable, Modality};
+
+    /// Notes down what it is asked.
+    struct Noting {
+        card: ModelCard,
+        device: ComputeDevice,
+        asked: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    impl Noting {
+        fn note(&self, what: &'static str) {
+            self.asked.lock().unwrap().push(what);
+        }
+    }
+
+    impl Segmenter for Noting {
+        fn card(&self) -> &ModelCard {
+            &self.card
+        }
+
+        fn device(&self) -> &ComputeDevice {
+            &self.device
+        }
+
+        fn segment_auto(
+            &self,
+            image: &ImageVolume,
+            _key: ScanKey,
+            _structures: Option<&[String]>,
+            _ctx: &JobContext,
+        ) -> Result<AutoResult, ModelError> {
+            self.note("auto");
+            Ok(AutoResult::none_known(image.grid(), false))
+        }
+
+        fn segment_prompted(
+            &self,
+            image: &ImageVolume,
+            _key: ScanKey,
+            _prompts: &PromptSet,
+            _prior: Option<&Mask>,
+            _ctx: &JobContext,
+        ) -> Result<PromptedResult, ModelError> {
+            self.note("prompted");
+            Ok(PromptedResult::of_mask(Mask::empty(*image.grid())))
+        }
+
+        fn segment_asked(
+            &self,
+            image: &ImageVolume,
+            _key: ScanKey,
+            _asked: &Asked,
+            _ctx: &JobContext,
+        ) -> Result<PromptedResult, ModelError> {
+            self.note("asked");
+            Ok(PromptedResult::of_mask(Mask::empty(*image.grid())))
+        }
+
+        fn preview(
+            &self,
+            image: &ImageVolume,
+            _key: ScanKey,
+            _asked: &Asked,
+            _ctx: &JobContext,
+        ) -> Result<Mask, ModelError> {
+            self.note("preview");
+            Ok(Mask::empty(*image.grid()))
+        }
+
+        fn drop_caches(&self) {
+            self.note("drop");
+        }
+    }
+
+    type Notes = Arc<Mutex<Vec<&'static str>>>;
+
+    fn taught(structure: Option<TaughtStructure>) -> (BesideBase, Notes, Notes) {
+        let card = crate::models::installed_models().remove(0);
+        let (of_base, of_half) = (Notes::default(), Notes::default());
+        let noting = |asked: &Notes| {
+            Box::new(Noting {
+                card: card.clone(),
+                device: ComputeDevice {
+                    kind: "cpu",
+                    name: "paper".to_owned(),
+                },
+                asked: Arc::clone(asked),
+            })
+        };
+        let model = BesideBase {
+            base: noting(&of_base),
+            half: noting(&of_half),
+            structure,
+            card: card.clone(),
+        };
+        (model, of_base, of_half)
+    }
+
+    fn ask_all(model: &BesideBase) {
+        let image = phantom().image;
+        let asked = Asked {
+            prompts: PromptSet {
+                clicks: vec![Click {
+                    voxel: VoxelIndex([1, 2, 3]),
+                    polarity: Polarity::Positive,
+                }],
+                ..PromptSet::default()
+            },
+            prior: None,
+            others: None,
+            alike: None,
+        };
+        let (key, ctx) = (ScanKey(1), JobContext::silent());
+        model.segment_asked(&image, key, &asked, &ctx).unwrap();
+        model.preview(&image, key, &asked, &ctx).unwrap();
+        model
+            .segment_prompted(&image, key, &asked.prompts, None, &ctx)
+            .unwrap();
+    }
+
+    #[test]
+    fn prompts_beside_other_labels_and_previews_go_to_the_base_of_what_learnt_a_structure() {
+        let structure = TaughtStructure {
+            name: "nodule".to_owned(),
+            modality: Modality::Ct,
+            spacing_mm: [2.0; 3],
+            known_to_base: false,
+        };
+        let (model, base, half) = taught(Some(structure));
+        ask_all(&model);
+        assert_eq!(*base.lock().unwrap(), ["asked", "preview", "prompted"]);
+        assert!(half.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_learnt_from_prompts_answers_them_itself() {
+        let (model, base, half) = taught(None);
+        ask_all(&model);
+        assert_eq!(*half.lock().unwrap(), ["asked", "preview", "prompted"]);
+        assert!(base.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn that_one_of_the_two_found_nothing_is_said_only_where_both_did() {
+        let grid = Grid::new([2; 3], Affine::from_spacing([1.0; 3], [0.0; 3]));
+        let none = |why| AutoResult::nothing(&grid, why);
+        let mut labels = LabelMap::empty(grid);
+        labels.voxels[3] = 7;
+        let mut table = LabelTable::default();
+        table.add(7, "nodule");
+        let found = AutoResult {
+            labels,
+            table,
+            nothing: None,
+            ..none(Nothing::NoneFound)
+        };
+        let both = together(none(Nothing::NoneKnown), found);
+        assert_eq!((both.nothing, both.labels.voxels[3]), (None, 7));
+        let neither = together(none(Nothing::NoneKnown), none(Nothing::NoneFound));
+        assert_eq!(neither.nothing, Some(Nothing::NoneFound));
+        let unknown = together(none(Nothing::NoneKnown), none(Nothing::NoneKnown));
+        assert_eq!(unknown.nothing, Some(Nothing::NoneKnown));
+    }
 }

@@ -2,6 +2,7 @@
 
 mod beside_base;
 mod card;
+mod course;
 mod file;
 pub(crate) mod forms;
 mod increments;
@@ -13,6 +14,7 @@ use super::{DeviceChoice, ModelError, Segmenter, StoredModel, system_named};
 use beside_base::BesideBase;
 
 pub use card::{Compared, Taught, TaughtStructure, Verdict};
+pub use course::{Course, FoldDone};
 pub(crate) use file::{read_adapter, write_adapter};
 pub(crate) use increments::{factor_name, merged};
 pub use install::{export_adapter, install_adapter};

@@ -4,25 +4,49 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::{Compared, Verdict};
 
+use super::pictured::Pictured;
+
 /// What a case that was left out showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct CaseScores {
+pub struct CaseScores {
     /// Its place among the cases.
     pub case: usize,
     /// Of the base, or of the mean shape where the base does not know the structure.
     pub before: Vec<Score>,
-    /// Of what the other cases taught.
+    /// Of what the other cases taught; the same was given, in the same order.
     pub after: Vec<Score>,
+    /// The answers to what is given first; of prompts, those to the largest label.
+    pub pictured: Pictured,
+}
+
+impl CaseScores {
+    /// Mean Dice before and after, over all that was given.
+    pub fn mean_dice(&self) -> [f64; 2] {
+        [&self.before, &self.after].map(|scores| mean(scores.iter().map(|s| s.dice)))
+    }
 }
 
 /// A measure of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Score {
+pub struct Score {
     /// What was given to the model.
     pub given: String,
+    /// Dice coefficient.
     pub dice: f64,
     /// Normalised surface Dice at 2 mm.
     pub nsd: f64,
+    /// Mean distance of the surfaces in mm; `None` where one of the two is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assd_mm: Option<f64>,
+}
+
+/// How much better it is than before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gain {
+    /// Mean difference in Dice over the cases, each the mean of what was given.
+    pub dice: f64,
+    /// Half the width of its 90 % interval; `None` of one case.
+    pub noise: Option<f64>,
 }
 
 /// 95th percentiles of Student's t by degrees of freedom, from 1.
@@ -32,17 +56,27 @@ const T95: [f64; 12] = [
 /// Of more degrees of freedom.
 const T95_MANY: f64 = 1.75;
 
-/// The verdict over the cases' differences in Dice, each the mean of what was given.
-pub(super) fn verdict(cases: &[CaseScores]) -> Verdict {
-    let mean_dice = |scores: &[Score]| mean(scores.iter().map(|s| s.dice));
+/// The gain over the cases; `None` of none.
+pub(super) fn gain(cases: &[CaseScores]) -> Option<Gain> {
     let differences: Vec<f64> = cases
         .iter()
-        .map(|c| mean_dice(&c.after) - mean_dice(&c.before))
+        .map(|case| {
+            let [before, after] = case.mean_dice();
+            after - before
+        })
         .collect();
-    let Some(noise) = noise(&differences) else {
+    (!differences.is_empty()).then(|| Gain {
+        dice: mean(differences.iter().copied()),
+        noise: noise(&differences),
+    })
+}
+
+/// The verdict over the cases' differences in Dice.
+pub(super) fn verdict(cases: &[CaseScores]) -> Verdict {
+    let Some((dice, noise)) = gain(cases).and_then(|g| Some((g.dice, g.noise?))) else {
         return Verdict::NotProven;
     };
-    match mean(differences.iter().copied()) {
+    match dice {
         difference if difference > noise => Verdict::Better,
         difference if difference < -noise => Verdict::Worse,
         _ => Verdict::NotProven,
@@ -94,6 +128,7 @@ mod tests {
                 given: "nothing".to_owned(),
                 dice,
                 nsd: dice,
+                assd_mm: None,
             }]
         };
         differences
@@ -103,6 +138,7 @@ mod tests {
                 case,
                 before: score(0.5),
                 after: score(0.5 + d),
+                pictured: Pictured::default(),
             })
             .collect()
     }

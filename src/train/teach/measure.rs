@@ -9,7 +9,10 @@ use crate::volume::metrics::Agreement;
 use super::super::TrainError;
 use super::TeachCase;
 use super::gate::Score;
+use super::pictured::Shape;
 
+/// What is given where nothing is.
+pub(super) const WITHOUT_PROMPT: &str = "no prompt";
 /// Surfaces nearer than this agree.
 const TOLERANCE_MM: f64 = 2.0;
 /// Labels of a case that are pointed at, the largest.
@@ -25,21 +28,42 @@ pub(super) struct Measurement<'a> {
     pub ctx: &'a JobContext,
 }
 
+/// How well a model answered on a case.
+pub(super) struct Measured {
+    /// In the same order for each case.
+    pub scores: Vec<Score>,
+    /// What a picture shows of it: the answer to what was given first, of prompts that about the largest label.
+    pub answer: Shape,
+    /// What that answer should be.
+    pub truth: Shape,
+}
+
+impl Measured {
+    /// Of one answer.
+    pub fn of(given: &str, answer: &Mask, truth: &Mask) -> Self {
+        Self {
+            scores: vec![score(given, answer, truth)],
+            answer: Shape::of(answer),
+            truth: Shape::of(truth),
+        }
+    }
+}
+
 impl Measurement<'_> {
-    /// The scores on a case, in the same order for each case.
+    /// What the model does on a case.
     ///
     /// # Errors
     /// A scan that the model does not take, a job asked to stop.
-    pub fn of(&self, case: &TeachCase) -> Result<Vec<Score>, TrainError> {
-        let scores = match self.structure {
-            Some(taught) => vec![self.found(case, taught)?],
+    pub fn of(&self, case: &TeachCase) -> Result<Measured, TrainError> {
+        let measured = match self.structure {
+            Some(taught) => self.found(case, taught)?,
             None => self.pointed_at(case)?,
         };
         self.model.drop_caches();
-        Ok(scores)
+        Ok(measured)
     }
 
-    fn found(&self, case: &TeachCase, taught: &TaughtStructure) -> Result<Score, TrainError> {
+    fn found(&self, case: &TeachCase, taught: &TaughtStructure) -> Result<Measured, TrainError> {
         let wanted = [taught.name.clone()];
         let ctx = self.ctx.unreported();
         let found = self
@@ -50,42 +74,55 @@ impl Measurement<'_> {
             Some(value) => found.labels.mask_of(value),
             None => Mask::empty(*case.image.grid()),
         };
-        Ok(score("no prompt", &mask, &case.target()))
+        Ok(Measured::of(WITHOUT_PROMPT, &mask, &case.target()))
     }
 
-    fn pointed_at(&self, case: &TeachCase) -> Result<Vec<Score>, TrainError> {
+    fn pointed_at(&self, case: &TeachCase) -> Result<Measured, TrainError> {
         let mut counts = case.truth.counts();
         counts.retain(|(value, _)| case.values.contains(value));
         counts.sort_by_key(|&(value, count)| (std::cmp::Reverse(count), value));
         counts.truncate(MOST_LABELS);
         let mut sums: Vec<Score> = Vec::new();
+        let (mut answer, mut truth) = (Shape::default(), Shape::default());
         for &(value, _) in &counts {
             let mut target = case.truth.mask_of(value);
             target.grid = *case.image.grid();
-            let scores = self.dialogue(case, &target)?;
+            let (scores, boxed) = self.dialogue(case, &target)?;
             match sums.is_empty() {
-                true => sums = scores,
+                true => {
+                    sums = scores;
+                    (answer, truth) = (Shape::of(&boxed), Shape::of(&target));
+                }
                 false => sums.iter_mut().zip(scores).for_each(|(sum, score)| {
                     sum.dice += score.dice;
                     sum.nsd += score.nsd;
+                    // A label without a surface leaves the mean without one.
+                    sum.assd_mm = sum.assd_mm.zip(score.assd_mm).map(|(a, b)| a + b);
                 }),
             }
         }
+        let count = counts.len() as f64;
         for sum in &mut sums {
-            sum.dice /= counts.len() as f64;
-            sum.nsd /= counts.len() as f64;
+            sum.dice /= count;
+            sum.nsd /= count;
+            sum.assd_mm = sum.assd_mm.map(|mm| mm / count);
         }
-        Ok(sums)
+        Ok(Measured {
+            scores: sums,
+            answer,
+            truth,
+        })
     }
 
-    /// A tight box, and, from nothing, clicks where the error is largest.
-    fn dialogue(&self, case: &TeachCase, target: &Mask) -> Result<Vec<Score>, TrainError> {
+    /// A tight box, and, from nothing, clicks where the error is largest; the answer to the box too.
+    fn dialogue(&self, case: &TeachCase, target: &Mask) -> Result<(Vec<Score>, Mask), TrainError> {
         let grid = case.image.grid();
         let boxed = PromptSet {
             target_box: target.bounds().map(|b| loosened_box(b, 0.0, grid)),
             ..PromptSet::default()
         };
-        let mut scores = vec![score("box", &self.answer(case, &boxed, None)?, target)];
+        let boxed = self.answer(case, &boxed, None)?;
+        let mut scores = vec![score("box", &boxed, target)];
         let mut prompts = PromptSet::default();
         let mut current = Mask::empty(*grid);
         for count in 1..=MEASURED_CLICKS[1] {
@@ -98,7 +135,7 @@ impl Measurement<'_> {
                 scores.push(score(&format!("click {count}"), &current, target));
             }
         }
-        Ok(scores)
+        Ok((scores, boxed))
     }
 
     fn answer(
@@ -116,11 +153,12 @@ impl Measurement<'_> {
 }
 
 /// How well a mask agrees with the truth.
-pub(super) fn score(given: &str, mask: &Mask, truth: &Mask) -> Score {
+fn score(given: &str, mask: &Mask, truth: &Mask) -> Score {
     let agreement = Agreement::between(mask, truth, TOLERANCE_MM);
     Score {
         given: given.to_owned(),
         dice: agreement.dice,
         nsd: agreement.nsd,
+        assd_mm: agreement.assd_mm,
     }
 }

@@ -6,9 +6,11 @@ mod increments;
 mod lesson;
 mod measure;
 mod methods;
+mod pictured;
 mod state;
 mod structure;
 mod task;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,15 +29,17 @@ use crate::volume::{ImageVolume, LabelMap, Mask};
 
 use super::TrainError;
 use blind::mean_shape;
-use gate::CaseScores;
 use increments::Plan;
 use lesson::Lesson;
-use measure::{Measurement, score};
+use measure::{Measured, Measurement, WITHOUT_PROMPT};
 use methods::{Method, method_for, method_named, method_names};
 use state::{Identity, State, digest};
 use task::{Base, taught};
 
+pub use gate::{CaseScores, Gain, Score};
+pub use pictured::{Pictured, Shape};
 pub use state::Resume;
+pub use watch::{Seen, Watcher};
 
 /// Seed of every random choice.
 const SEED: u64 = 20_261_129;
@@ -44,7 +48,7 @@ const STEPS: usize = 160;
 /// Parts that cases are divided into for cross-validation, unless told.
 const FOLDS: usize = 3;
 /// Most cases of one lesson; more are for `prosector train`.
-const MOST_CASES: usize = 50;
+pub const MOST_CASES: usize = 50;
 
 /// A scan and what its user drew in it.
 pub struct TeachCase {
@@ -54,6 +58,8 @@ pub struct TeachCase {
     pub truth: LabelMap,
     /// The values that count; together they are the structure, where one is taught.
     pub values: Vec<u16>,
+    /// Whose scan it is, where several may be of one patient: these are left out together.
+    pub patient: Option<String>,
 }
 
 impl TeachCase {
@@ -96,6 +102,8 @@ pub struct TeachRequest {
     pub device: DeviceChoice,
     /// The day, for the card.
     pub date: String,
+    /// Who sees how it goes on.
+    pub watcher: Watcher,
 }
 
 /// What teaching came to.
@@ -105,6 +113,12 @@ pub struct TeachReport {
     pub verdict: Verdict,
     /// Before and after, on cases left out.
     pub measured: Vec<Compared>,
+    /// The same of each case, in the order in which they were left out.
+    pub held_out: Vec<CaseScores>,
+    /// How much better it is; `None` where nothing was left out.
+    pub gain: Option<Gain>,
+    /// The card of what was taught, whether it was kept or not.
+    pub card: ModelCard,
     /// Which weights learnt.
     pub method: &'static str,
     /// Number of values that learnt.
@@ -125,11 +139,19 @@ pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, Trai
     let began = Instant::now();
     let lesson = Teaching::prepared(request, ctx)?;
     let state = State::open(&request.out, &lesson.identity(), request.resume)?;
+    request.watcher.tell(Seen::Begun {
+        folds: lesson.folds.len(),
+        steps: lesson.steps(),
+    });
     let scores = lesson.cross_validated(&state)?;
     let verdict = gate::verdict(&scores);
+    let measured = gate::compared(&scores);
     let mut report = TeachReport {
         verdict,
-        measured: gate::compared(&scores),
+        card: lesson.card(verdict, measured.clone()),
+        gain: gate::gain(&scores),
+        measured,
+        held_out: scores,
         method: lesson.method.name,
         parameters: lesson.plan.parameters(),
         bytes: None,
@@ -143,8 +165,7 @@ pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, Trai
     if is_kept {
         let all: Vec<usize> = (0..request.cases.len()).collect();
         let weights = lesson.learnt(&all, (&state, "all"), lesson.folds.len())?;
-        let card = lesson.card(verdict, report.measured.clone());
-        report.bytes = Some(write_adapter(&request.out, &card, &weights)?);
+        report.bytes = Some(write_adapter(&request.out, &report.card, &weights)?);
     }
     if is_kept || verdict == Verdict::Worse {
         state.remove();
@@ -205,7 +226,7 @@ impl<'a> Teaching<'a> {
         Ok(Self {
             request,
             plan: Plan::new(method, &start, finds),
-            folds: folds(count, request.folds.unwrap_or(FOLDS)),
+            folds: folds(&patients(&request.cases), request.folds.unwrap_or(FOLDS)),
             base,
             start,
             structure,
@@ -233,12 +254,16 @@ impl<'a> Teaching<'a> {
             });
             [target, scan]
         };
+        let left_out = self.folds.iter().flat_map(|fold| {
+            let cases = fold.iter().map(|&case| case as u64);
+            cases.chain([u64::MAX])
+        });
         Identity {
             base_sha256: self.base.card.sha256.clone(),
             method: self.method.name.to_owned(),
             steps: self.steps(),
             folds: self.folds.len(),
-            cases_sha256: digest(self.request.cases.iter().flat_map(of_case)),
+            cases_sha256: digest(self.request.cases.iter().flat_map(of_case).chain(left_out)),
         }
     }
 
@@ -254,6 +279,8 @@ impl<'a> Teaching<'a> {
                     done
                 }
             };
+            let cases = done.clone();
+            self.request.watcher.tell(Seen::Fold { fold, cases });
             scores.extend(done);
         }
         Ok(scores)
@@ -287,14 +314,20 @@ impl<'a> Teaching<'a> {
                 true => {
                     let masks = others.iter().map(|&o| self.request.cases[o].target());
                     let shape = mean_shape(given.image.grid(), &masks.collect::<Vec<_>>());
-                    vec![score("no prompt", &shape, &given.target())]
+                    Measured::of(WITHOUT_PROMPT, &shape, &given.target())
                 }
                 false => of(before.as_ref())?,
             };
+            let after = of(after.as_ref())?;
             Ok(CaseScores {
                 case,
-                before,
-                after: of(after.as_ref())?,
+                before: before.scores,
+                after: after.scores,
+                pictured: Pictured {
+                    truth: after.truth,
+                    before: before.answer,
+                    after: after.answer,
+                },
             })
         };
         left_out.iter().map(|&case| measured(case)).collect()
@@ -328,13 +361,17 @@ impl<'a> Teaching<'a> {
         let share = place as f32 / runs..(place + 1) as f32 / runs;
         let folder = state.run(name);
         let resumed = (folder.as_path(), self.request.resume != Resume::Never);
+        let told = |step: usize, loss: f64| {
+            let run = place;
+            self.request.watcher.tell(Seen::Step { run, step, loss });
+        };
         taught(
             &base,
             &self.plan,
             (&config, &samples),
             resumed,
             share,
-            self.ctx,
+            (self.ctx, &told),
         )
     }
 
@@ -379,13 +416,51 @@ impl<'a> Teaching<'a> {
     }
 }
 
-/// Which cases each of so many parts leaves out; none of a single case.
-fn folds(cases: usize, parts: usize) -> Vec<Vec<usize>> {
-    let parts = parts.clamp(2, cases.max(2));
-    if cases < 2 {
+/// Of each case the number of its patient, in the order in which they come; who is not named is nobody else.
+fn patients(cases: &[TeachCase]) -> Vec<usize> {
+    let mut known: Vec<Option<&str>> = Vec::new();
+    let mut numbers = Vec::new();
+    for case in cases {
+        let name = case.patient.as_deref();
+        let before = known
+            .iter()
+            .position(|other| name.is_some() && *other == name);
+        numbers.push(before.unwrap_or(known.len()));
+        if before.is_none() {
+            known.push(name);
+        }
+    }
+    numbers
+}
+
+/// Which cases each of so many parts leaves out, by whose they are; none where all are of one patient.
+fn folds(patients: &[usize], parts: usize) -> Vec<Vec<usize>> {
+    let count = patients.iter().max().map_or(0, |last| last + 1);
+    if count < 2 {
         return Vec::new();
     }
-    (0..parts)
-        .map(|part| (part..cases).step_by(parts).collect())
-        .collect()
+    let parts = parts.clamp(2, count);
+    let of_part = |part: usize| {
+        let cases = patients.iter().enumerate();
+        let own = cases.filter(|(_, patient)| *patient % parts == part);
+        own.map(|(case, _)| case).collect()
+    };
+    (0..parts).map(of_part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_of_one_patient_are_left_out_together() {
+        assert_eq!(folds(&[0, 1, 2, 3], 3), [vec![0, 3], vec![1], vec![2]]);
+        assert_eq!(
+            folds(&[0, 0, 1, 2, 1], 3),
+            [vec![0, 1], vec![2, 4], vec![3]]
+        );
+        assert_eq!(folds(&[0, 1], 5), [[0], [1]]);
+        assert!(folds(&[0, 0, 0], 3).is_empty());
+        assert!(folds(&[], 3).is_empty());
+    }
 }

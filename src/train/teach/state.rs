@@ -20,7 +20,7 @@ pub(super) struct Identity {
     pub method: String,
     pub steps: usize,
     pub folds: usize,
-    /// Of scans and labels.
+    /// Of scans and labels, and of which are left out together.
     pub cases_sha256: String,
 }
 

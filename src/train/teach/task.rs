@@ -37,6 +37,9 @@ pub(super) struct Base<'a> {
     pub device: &'a Device,
 }
 
+/// Hears of each step, counted from 1, and its loss.
+type Told<'a> = &'a (dyn Fn(usize, f64) + Sync);
+
 /// Teaches from the start, or from the last checkpoint in `folder` where there is one and `resume` asks for it; gives the
 /// tensors of the adapter.
 ///
@@ -48,7 +51,7 @@ pub(super) fn taught(
     (config, cases): (&TrainConfig, &Cases),
     (folder, resume): (&Path, bool),
     share: std::ops::Range<f32>,
-    ctx: &JobContext,
+    (ctx, told): (&JobContext, Told<'_>),
 ) -> Result<WeightMap, TrainError> {
     let device = base.device.clone().autodiff();
     let net = ProsectorNet::new(&NetConfig::new(base.structures), &device);
@@ -60,6 +63,7 @@ pub(super) fn taught(
         cases,
         at_once: samples_at_once(base.compute),
         ctx,
+        told,
     };
     let run = TrainingRun {
         seed: config.schedule.seed,
@@ -91,6 +95,7 @@ struct TeachTask<'a> {
     cases: &'a Cases,
     at_once: usize,
     ctx: &'a JobContext,
+    told: Told<'a>,
 }
 
 impl TrainingTask<Increments> for TeachTask<'_> {
@@ -126,6 +131,7 @@ impl TrainingTask<Increments> for TeachTask<'_> {
             gradients.accumulate(increments, learnt.gradients);
             loss += learnt.loss;
         }
+        (self.told)(*step + 1, loss);
         Ok(Learnt {
             gradients: gradients.grads(),
             loss,

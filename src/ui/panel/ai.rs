@@ -120,7 +120,9 @@ fn model_choice(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
                     out.push(UiRequest::ChooseModel(card.id.clone()));
                 }
             }
-        });
+        })
+        .response
+        .accessible_name(tr!("The model that computes"));
 }
 
 /// The structures that the model knows in scans of this modality.

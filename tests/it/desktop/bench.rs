@@ -9,7 +9,9 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Vec2, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use prosector::app::desktop::{FileDialogs, PathAnswer, PathPurpose, Window, WindowOptions};
+use prosector::app::desktop::{
+    FileDialogs, PathAnswer, PathPurpose, Teacher, Window, WindowOptions,
+};
 use prosector::geometry::{Plane, SliceView, VoxelPoint};
 use prosector::models::{ModelError, Segmenter};
 use prosector::render::Offscreen;
@@ -108,6 +110,12 @@ impl Bench {
         Self::open_as(open, folder, Vec::new(), SIZE, 1.0)
     }
 
+    /// As [`Bench::open`], with a teacher of one's own, and paths on the command line.
+    pub fn open_with_teacher(folder: &Path, paths: Vec<PathBuf>, teach: Teacher) -> Self {
+        Self::read_notice(folder);
+        Self::open_taught_by(teach, Toy::open, folder, paths, SIZE, 1.0)
+    }
+
     fn open_with(folder: &Path, paths: Vec<PathBuf>, size: Vec2, pixels_per_point: f32) -> Self {
         Self::open_as(Toy::open, folder, paths, size, pixels_per_point)
     }
@@ -119,10 +127,23 @@ impl Bench {
         size: Vec2,
         pixels_per_point: f32,
     ) -> Self {
+        let teach: Teacher = Arc::new(prosector::train::teach::run);
+        Self::open_taught_by(teach, open, folder, paths, size, pixels_per_point)
+    }
+
+    fn open_taught_by(
+        teach: Teacher,
+        open: Opener,
+        folder: &Path,
+        paths: Vec<PathBuf>,
+        size: Vec2,
+        pixels_per_point: f32,
+    ) -> Self {
         let script = Script::default();
         let options = WindowOptions {
             paths,
             open_model: Arc::new(move |_, _| open()),
+            teach,
             data_folder: Some(folder.to_path_buf()),
             connections_file: Some(folder.join("connections.toml")),
             dialogs: Some(Box::new(ScriptedDialogs {

@@ -113,6 +113,7 @@ impl Segmenter for Toy {
             table,
             estimate: Some(Estimate::Dice(expected_dice(image))),
             insight: None,
+            nothing: None,
             warnings: Vec::new(),
         })
     }

@@ -509,3 +509,40 @@ fn two_readers_carry_thirty_cases_to_the_end() {
         );
     }
 }
+
+#[test]
+fn the_finished_cases_of_the_reader_are_given_for_teaching_at_once() {
+    let folder = project("ann");
+    let mut bench = open(&folder);
+    bench.choose("Edit", "Teach from cases");
+    let button = "Use my finished cases of the worklist";
+    let is_disabled = |bench: &Bench| {
+        let node = bench.harness.get_by_label(button);
+        node.accesskit_node().is_disabled()
+    };
+    assert!(is_disabled(&bench), "none is finished yet");
+    drop(bench);
+    let at = folder.path();
+    let mut labels = LabelMap::empty(*scan(0).grid());
+    labels.voxels[1234] = 1;
+    let mut table = LabelTable::default();
+    table.add(1, "tumour");
+    save_labels(&at.join("own.nii.gz"), &labels, &table).expect("it can be written");
+    worklist(at, "save study.toml a --reader ann --labels own.nii.gz");
+    worklist(at, "save study.toml b --reader ann --labels own.nii.gz");
+    worklist(at, "save study.toml c --reader bob --labels own.nii.gz");
+
+    let mut bench = open(&folder);
+    bench.choose("Edit", "Teach from cases");
+    for _ in 0..2 {
+        bench.press(button);
+        assert!(
+            bench.shows("2 finished cases of the worklist are used"),
+            "{:?} {:?}",
+            bench.messages(),
+            bench.texts()
+        );
+        let given = bench.harness.query_all_by_label("Leave out").count();
+        assert_eq!(given, 2, "given again they are not there twice");
+    }
+}

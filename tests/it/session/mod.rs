@@ -99,6 +99,7 @@ impl Desk {
             table,
             estimate: None,
             insight: None,
+            nothing: None,
             warnings: Vec::new(),
         };
         self.apply(AiCommand::AutoResult { ticket, result })

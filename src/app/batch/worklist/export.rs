@@ -1,23 +1,23 @@
 //! `worklist export`: the cohort for other programs. The folder appears when all of it is written.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{ExportForm, WorklistExportArgs};
 use crate::io::{
-    Approval, DicomObject, Export, IoError, Labels, Space, atomic, export_labels, save_image,
-    save_labels,
+    DicomObject, Export, IoError, Labels, Space, atomic, export_labels, save_image, save_labels,
 };
-use crate::project::{Method, Project, Reading, State};
+use crate::project::Project;
 use crate::util::JobContext;
-use crate::volume::{LabelMap, LabelTable, Modality};
+use crate::volume::{LabelTable, Modality};
 
 use super::super::Refusal;
 use super::super::console::Console;
 use super::super::inputs::OpenedScan;
+use super::whose::{Made, Whose, numbered};
 use super::{consensus, open_labels, open_scan, tables};
 
 #[derive(Serialize)]
@@ -45,38 +45,11 @@ struct Case {
     made: Made,
 }
 
-/// Where the labels of a case are, and whose they are.
-struct Made {
-    path: PathBuf,
-    /// Who read the case; nobody for a consensus.
-    author: Option<String>,
-    approval: Option<Approval>,
-}
-
-impl Made {
-    /// What a reader made of a case; `None` without labels.
-    fn by(reading: Reading) -> Option<Self> {
-        Some(Self {
-            path: reading.labels?,
-            author: Some(reading.reader),
-            approval: None,
-        })
-    }
-
-    /// What somebody decided between the readings of others, who approves it with that.
-    fn decided(reading: Reading) -> Option<Self> {
-        let last = reading.file.events.last();
-        let approval = last.and_then(|event| Approval::of(&reading.reader, &event.when));
-        Some(Self {
-            approval,
-            ..Self::by(reading)?
-        })
-    }
-}
-
 pub(super) fn run(args: &WorklistExportArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    if args.ignore_unsure && (args.form != ExportForm::Nnunet || method(args).is_none()) {
+    if args.ignore_unsure
+        && (args.form != ExportForm::Nnunet || Whose(args.from.as_deref()).method().is_none())
+    {
         return Err(Refusal::Usage(
             "--ignore-unsure is for --as nnunet of a consensus (--from majority or staple)"
                 .to_owned(),
@@ -122,16 +95,6 @@ pub(super) fn run(args: &WorklistExportArgs) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Asks for what an adjudicator decided.
-const ADJUDICATED: &str = "adjudicated";
-
-/// The consensus that is asked for, if one is.
-fn method(args: &WorklistExportArgs) -> Option<Method> {
-    [Method::Majority, Method::Staple]
-        .into_iter()
-        .find(|m| args.from.as_deref() == Some(m.word()))
-}
-
 impl Cohort<'_> {
     /// Opens each case that has the labels asked for, one after the other.
     fn each(
@@ -142,7 +105,7 @@ impl Cohort<'_> {
         let ids = self.project.cases()?;
         for (n, id) in ids.iter().enumerate() {
             console.progress(n as f32 / ids.len() as f32, "exporting");
-            let Some(made) = self.made(id)? else {
+            let Some(made) = self.whose().made(self.project, id)? else {
                 self.warnings
                     .push(format!("{id}: has no such labels yet, left out"));
                 continue;
@@ -162,50 +125,8 @@ impl Cohort<'_> {
         Ok(())
     }
 
-    /// The label map of a case that is asked for.
-    fn made(&self, id: &str) -> Result<Option<Made>, Refusal> {
-        if let Some(method) = method(self.args) {
-            let path = self.project.consensus_path(id, method);
-            return Ok(path.is_file().then_some(Made {
-                path,
-                author: None,
-                approval: None,
-            }));
-        }
-        if self.args.from.as_deref() == Some(ADJUDICATED) {
-            let adjudication = self.project.adjudication(id)?;
-            let done = adjudication.filter(|a| a.file.state == State::Done);
-            return Ok(done.and_then(Made::decided));
-        }
-        let mut readings = self.project.finished(id)?;
-        if let Some(reader) = &self.args.from {
-            readings.retain(|r| r.reader == *reader);
-        }
-        match readings.len() {
-            0 | 1 => Ok(readings.pop().and_then(Made::by)),
-            _ => Err(Refusal::Other(format!(
-                "{id}: has several finished readings; choose with --from majority, staple, adjudicated or a reader's name"
-            ))),
-        }
-    }
-
-    /// The labels as values from 1 on in the project's order, and nothing else.
-    fn numbered(&self, labels: &Labels) -> LabelMap {
-        let mut map = LabelMap::empty(*labels.layers.grid());
-        for (n, name) in self.project.label_names().iter().enumerate() {
-            let Some(label) = labels.table.by_name(name) else {
-                continue;
-            };
-            let Some(layer) = labels.layers.get(label.layer) else {
-                continue;
-            };
-            for (to, &from) in map.voxels.iter_mut().zip(&layer.voxels) {
-                if from == label.value {
-                    *to = n as u16 + 1;
-                }
-            }
-        }
-        map
+    fn whose(&self) -> Whose<'_> {
+        Whose(self.args.from.as_deref())
     }
 
     fn table(&self) -> LabelTable {
@@ -233,8 +154,8 @@ impl Cohort<'_> {
         let table = self.table();
         let mut channel = None;
         self.each(console, |cohort, case| {
-            let mut map = cohort.numbered(&case.labels);
-            if let (true, Some(method)) = (cohort.args.ignore_unsure, method(cohort.args)) {
+            let mut map = numbered(cohort.project, &case.labels);
+            if let (true, Some(method)) = (cohort.args.ignore_unsure, cohort.whose().method()) {
                 let ctx = cohort.ctx;
                 let (_, found) = consensus::of_case(cohort.project, &case.id, method, &case.scan, ctx)?;
                 for (value, unsure) in map.voxels.iter_mut().zip(&found.undecided) {
@@ -302,7 +223,7 @@ impl Cohort<'_> {
             let folder = cohort.folder.join(format!("sub-{subject}/{kind}"));
             cohort.make(&folder)?;
             let stem = format!("sub-{subject}_desc-prosector_dseg");
-            let map = cohort.numbered(&case.labels);
+            let map = numbered(cohort.project, &case.labels);
             save_labels(&folder.join(format!("{stem}.nii.gz")), &map, &table)?;
             cohort.text(&folder.join(format!("{stem}.tsv")), &text)?;
             subjects.push(subject);

@@ -7,6 +7,7 @@ mod progress;
 mod rank;
 mod reading;
 mod tables;
+mod whose;
 
 use std::path::Path;
 
@@ -17,6 +18,8 @@ use crate::util::JobContext;
 
 use super::Refusal;
 use super::inputs::{self, OpenedScan, labels_of_scan};
+
+pub(super) use whose::{Whose, numbered};
 
 pub(super) fn run(command: &WorklistCommand) -> Result<(), Refusal> {
     match command {
@@ -33,7 +36,11 @@ pub(super) fn run(command: &WorklistCommand) -> Result<(), Refusal> {
 }
 
 /// The scan of a case.
-fn open_scan(project: &Project, case: &CaseFile, ctx: &JobContext) -> Result<OpenedScan, Refusal> {
+pub(super) fn open_scan(
+    project: &Project,
+    case: &CaseFile,
+    ctx: &JobContext,
+) -> Result<OpenedScan, Refusal> {
     let scan = ScanArgs {
         path: project.resolved(&case.image),
         series: case.series.clone(),
@@ -44,7 +51,11 @@ fn open_scan(project: &Project, case: &CaseFile, ctx: &JobContext) -> Result<Ope
 }
 
 /// A label map of a case, on the grid of its scan.
-fn open_labels(path: &Path, scan: &OpenedScan, ctx: &JobContext) -> Result<Labels, Refusal> {
+pub(super) fn open_labels(
+    path: &Path,
+    scan: &OpenedScan,
+    ctx: &JobContext,
+) -> Result<Labels, Refusal> {
     Ok(labels_of_scan(path, &scan.target(), ctx)?.0)
 }
 

@@ -88,6 +88,23 @@ impl Window {
         });
     }
 
+    /// Reads the cases that the reader has finished, to learn from them. What others made of a case is not looked at.
+    pub(in crate::app::desktop) fn read_finished_cases(&mut self) {
+        let Some(open) = &self.worklist.open else {
+            return;
+        };
+        let entries = open.shown.entries.iter();
+        let done = entries.filter(|e| e.role.is_some() && e.state == State::Done);
+        let ids: Vec<String> = done.map(|e| e.id.clone()).collect();
+        let (project, reader) = (Arc::clone(&open.project), open.shown.reader.clone());
+        self.run(
+            tr!("Reading the finished cases"),
+            Purpose::Other,
+            true,
+            move |ctx| read::to_learn_from(&project, &ids, &reader, ctx),
+        );
+    }
+
     /// Shows no worklist any more.
     pub(in crate::app::desktop) fn close_project(&mut self) {
         self.close_case();

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::app::desktop::compare_flow::{Compared, ComparedOn, compared};
 use crate::app::desktop::files::{self, FileOutcome};
+use crate::app::desktop::teach_flow::GivenCase;
 use crate::io::{self, LabelTarget, OpenOptions, Warning};
 use crate::project::{Entry, Project, ProjectError, Reading, Role, Saved, State, missing_labels};
 use crate::session::{ComparedReading, OpenedLabels, OpenedScan, agreed};
@@ -283,6 +284,38 @@ fn read_all(
         warnings.extend(told);
     }
     Ok((readings, warnings))
+}
+
+/// The labels that a reader handed in of these cases, with their scans.
+pub fn to_learn_from(
+    project: &Project,
+    ids: &[String],
+    reader: &str,
+    ctx: &JobContext,
+) -> FileOutcome {
+    let (mut cases, mut empty) = (Vec::new(), 0);
+    for (n, id) in ids.iter().enumerate() {
+        if ctx.step(n as f32 / ids.len() as f32, id).is_err() {
+            return FileOutcome::Cancelled;
+        }
+        match read(project, id, reader, &ctx.unreported()) {
+            Ok(CaseRead { scan, labels, .. }) => {
+                let (map, _) = labels.layers.flattened();
+                if map.voxels.iter().all(|&v| v == 0) {
+                    empty += 1;
+                    continue;
+                }
+                cases.push(GivenCase {
+                    title: id.clone(),
+                    image: scan.image,
+                    labels: map,
+                    table: labels.table,
+                });
+            }
+            Err(outcome) => return outcome,
+        }
+    }
+    FileOutcome::LessonCasesRead(cases, empty)
 }
 
 /// Keeps what a reader made of a case. Where labels are missing, it is not done.

@@ -1,12 +1,24 @@
-//! The window of teaching: which cases the model learns from, what came of it, and the way back.
+//! The window of teaching: which cases the model learns from, how the lesson goes and what came of it, which versions there
+//! are, and the way back.
 
-use egui::{Button, ComboBox, Context, Grid, ProgressBar, RichText, TextEdit, Ui, Window};
+mod course;
+mod outcome;
+mod said;
+mod versions;
+
+use egui::{
+    Button, ComboBox, Context, Grid, ProgressBar, RichText, ScrollArea, TextEdit, Ui, Window,
+};
 
 use super::model::{UiModel, UiRequest};
 use super::state::UiState;
-use super::texts::{self, tr};
+use super::texts::tr;
 use super::theme;
-use crate::models::{Compared, Verdict};
+use crate::models::Course;
+use crate::project::State;
+
+pub use outcome::{LessonPicture, LessonResult, PictureSide};
+pub use said::Said;
 
 /// A case that the user gave for teaching.
 #[derive(Debug, Clone)]
@@ -17,17 +29,6 @@ pub struct LessonCase {
     pub structures: Vec<String>,
 }
 
-/// What came of a lesson, until the user has decided on it.
-#[derive(Debug, Clone)]
-pub struct LessonResult {
-    /// What cross-validation showed.
-    pub verdict: Verdict,
-    /// Before and after, on cases left out.
-    pub measured: Vec<Compared>,
-    /// Whether there is something to accept.
-    pub is_kept: bool,
-}
-
 /// What is known of teaching.
 #[derive(Debug, Default)]
 pub struct TeachView {
@@ -35,10 +36,12 @@ pub struct TeachView {
     pub cases: Vec<LessonCase>,
     /// How far a lesson under way is, 0 to 1.
     pub fraction: Option<f32>,
+    /// How the lesson under way goes, or the last one went.
+    pub course: Course,
     /// What came of the last lesson.
     pub result: Option<LessonResult>,
     /// What is to be said, in one line.
-    pub said: String,
+    pub said: Option<Said>,
 }
 
 impl TeachView {
@@ -68,6 +71,8 @@ pub struct TeachForm {
 pub enum TeachRequest {
     /// Learn from the case that is open, as it is now.
     UseThisCase,
+    /// Learn from all cases of the worklist that its reader has finished.
+    UseWorklist,
     /// Leave this case out.
     Forget(usize),
     /// Begin.
@@ -76,11 +81,17 @@ pub enum TeachRequest {
     Accept,
     /// Throw away what was taught.
     Discard,
+    /// Use this version from now on.
+    Use(String),
     /// Use the model that was used before.
     RollBack,
+    /// Write the report of the last lesson.
+    SaveReport,
 }
 
 const FIELD_WIDTH: f32 = 220.0;
+/// Of curves, table and pictures together; more is scrolled.
+const OUTCOME_HEIGHT: f32 = 420.0;
 
 /// Draws the window, while it is open.
 pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut Vec<UiRequest>) {
@@ -99,28 +110,39 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
             asked = cases(ui, model);
             ui.separator();
             asked = what(ui, view, form).or(asked.take());
+            asked = way_back(ui, view).or(asked.take());
             if let Some(fraction) = view.fraction {
                 ui.add(ProgressBar::new(fraction).show_percentage());
             }
-            if let Some(result) = &view.result {
-                ui.separator();
-                asked = outcome(ui, result).or(asked.take());
-            }
-            ui.separator();
-            ui.horizontal(|ui| {
-                let back = ui.button(tr!("Back to the model before"));
-                if back.clicked() {
-                    asked = Some(TeachRequest::RollBack);
-                }
-                ui.label(
-                    RichText::new(texts::worded(&view.said)).color(theme::of(ui.ctx()).text_weak),
-                );
-            });
+            let shown = ScrollArea::vertical()
+                .max_height(OUTCOME_HEIGHT)
+                .show(ui, |ui| {
+                    course::show(ui, &view.course);
+                    let result = view.result.as_ref();
+                    let of_outcome = result.and_then(|result| {
+                        ui.separator();
+                        outcome::show(ui, result)
+                    });
+                    versions::show(ui, model).or(of_outcome)
+                });
+            asked = shown.inner.or(asked.take());
         });
     out.extend(asked.map(UiRequest::Teach));
     if !open {
         state.teach = None;
     }
+}
+
+/// The button that goes back, and what is to be said.
+fn way_back(ui: &mut Ui, view: &TeachView) -> Option<TeachRequest> {
+    let row = ui.horizontal(|ui| {
+        let back = ui.button(tr!("Back to the model before"));
+        if let Some(said) = &view.said {
+            ui.label(RichText::new(said.text()).color(theme::of(ui.ctx()).text_weak));
+        }
+        back.clicked()
+    });
+    row.inner.then_some(TeachRequest::RollBack)
 }
 
 /// The cases that are learnt from. Nothing is taken that the user did not give.
@@ -154,6 +176,20 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
         .on_disabled_hover_text(tr!("Open a scan and draw or correct its labels first"));
     if this.clicked() {
         asked = Some(TeachRequest::UseThisCase);
+    }
+    if let Some(worklist) = model.worklist {
+        let done = worklist.entries.iter();
+        let done = done.filter(|e| e.role.is_some() && e.state == State::Done);
+        let button = Button::new(tr!("Use my finished cases of the worklist"));
+        let all = ui
+            .add_enabled(done.count() > 0, button)
+            .on_hover_text(tr!(
+                "The labels that you handed in of each case, read from their files"
+            ))
+            .on_disabled_hover_text(tr!("You have finished no case of the worklist yet"));
+        if all.clicked() {
+            asked = Some(TeachRequest::UseWorklist);
+        }
     }
     asked
 }
@@ -200,50 +236,4 @@ fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequ
             "Use a case, and give a name of letters, digits, '-' and '_'"
         ));
     button.clicked().then(|| TeachRequest::Teach(form.clone()))
-}
-
-/// Before and after, and the decision.
-fn outcome(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
-    let words = texts::worded(result.verdict.words());
-    ui.label(RichText::new(tr!("On cases left out: {words}", words)).strong());
-    if !result.measured.is_empty() {
-        Grid::new("before and after").striped(true).show(ui, |ui| {
-            for head in [
-                tr!("Given"),
-                tr!("Dice before"),
-                tr!("after"),
-                tr!("noise"),
-                tr!("NSD before"),
-                tr!("after"),
-            ] {
-                ui.label(RichText::new(head).color(theme::of(ui.ctx()).text_weak));
-            }
-            ui.end_row();
-            for row in &result.measured {
-                ui.label(&row.given);
-                for value in [row.dice_before, row.dice_after] {
-                    ui.label(format!("{value:.3}"));
-                }
-                ui.label(row.dice_noise.map_or("-".to_owned(), |n| format!("{n:.3}")));
-                for value in [row.nsd_before, row.nsd_after] {
-                    ui.label(format!("{value:.3}"));
-                }
-                ui.end_row();
-            }
-        });
-    }
-    if !result.is_kept {
-        ui.label(tr!("Nothing was kept: the model is as it was."));
-        return None;
-    }
-    let mut asked = None;
-    ui.horizontal(|ui| {
-        if ui.button(tr!("Use it from now on")).clicked() {
-            asked = Some(TeachRequest::Accept);
-        }
-        if ui.button(tr!("Throw it away")).clicked() {
-            asked = Some(TeachRequest::Discard);
-        }
-    });
-    asked
 }

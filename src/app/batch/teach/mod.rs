@@ -1,31 +1,35 @@
 //! `prosector teach`: a model learns from a few corrected cases, and shows that it got better.
 
+mod given;
+mod told;
+
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
+use crate::app::lesson::{Lesson, write_report};
 use crate::cli::TeachArgs;
 use crate::engine::{Request, Task};
-use crate::io::check_keeps;
+use crate::io::{atomic, check_distinct, check_keeps};
 use crate::models::{Compared, Verdict};
-use crate::train::teach::{Resume, TeachCase, TeachReport, TeachRequest};
+use crate::train::teach::{Resume, TeachReport, TeachRequest};
 use crate::util::peak_memory_mb;
 
 use super::Refusal;
-use super::cases::{EvaluationCase, OpenedCase, read_cases};
 use super::console::Console;
 use super::model_run::run_alone;
-use super::train::reporter;
+use given::{Given, Read};
 
 pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    let cases = read_cases(&args.cases)?;
-    let files = cases.iter().flat_map(|c| [c.image.as_path(), &c.truth]);
-    let files: Vec<_> = files.chain([args.cases.as_path()]).collect();
-    check_keeps(&args.output, &files)?;
-    let request = TeachRequest {
-        cases: opened(&cases, args, console)?,
+    let given = Given::of(args)?;
+    check_results(args, &given)?;
+    let Read { titles, cases } = given.read(args.structure.as_deref(), console)?;
+    let course = Arc::default();
+    let request = Arc::new(TeachRequest {
+        cases,
         base: args.model.clone(),
         structure: args.structure.clone(),
         out: args.output.clone(),
@@ -40,61 +44,63 @@ pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
         },
         device: args.device.device,
         date: crate::project::now().chars().take(10).collect(),
-    };
+        watcher: told::watcher(&course, console),
+    });
+    let report = taught(&request)?;
+    if let Some(path) = &args.report {
+        let lesson = Lesson {
+            titles: &titles,
+            cases: &request.cases,
+            report: &report,
+            course: &course.lock().unwrap_or_else(PoisonError::into_inner),
+        };
+        write_report(path, &lesson)?;
+    }
+    let cases = titles.len();
+    console.result(&Printed::of(&report, cases, args), || {
+        words(&report, cases, args)
+    });
+    outcome(&report)
+}
+
+/// Whether adapter and report can be written without losing what is read, asked before anything is read.
+fn check_results(args: &TeachArgs, given: &Given) -> Result<(), Refusal> {
+    let mut results = vec![args.output.as_path()];
+    if let Some(report) = &args.report {
+        let is_page = report
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("html") || e.eq_ignore_ascii_case("htm"));
+        if !is_page {
+            return Err(Refusal::Usage(format!(
+                "{}: the report is one HTML file: give a name that ends in .html",
+                report.display()
+            )));
+        }
+        atomic::check_target(report)?;
+        results.push(report);
+    }
+    let files = given.files()?;
+    for result in &results {
+        check_keeps(result, &files)?;
+    }
+    Ok(check_distinct(&results)?)
+}
+
+/// Teaches as a job of the engine.
+fn taught(request: &Arc<TeachRequest>) -> Result<TeachReport, Refusal> {
     let report = Arc::new(Mutex::new(None));
     let task = {
-        let report = report.clone();
+        let (report, request) = (Arc::clone(&report), Arc::clone(request));
         Task::without_model(move |ctx| {
             let done = crate::train::teach::run(&request, ctx)?;
             *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
             Ok::<(), crate::train::TrainError>(())
         })
     };
-    run_alone(Request::Training { task }, reporter(console))?;
+    // The lesson's own watcher tells how far it is.
+    run_alone(Request::Training { task }, |_, _| {})?;
     let report = report.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let report = report.ok_or_else(|| Refusal::Other("the job was cancelled".to_owned()))?;
-    let cases = cases.len();
-    console.result(&Printed::of(&report, cases), || words(&report, cases, args));
-    outcome(&report)
-}
-
-/// The scans and what counts in them: the label that is named, or all.
-fn opened(
-    cases: &[EvaluationCase],
-    args: &TeachArgs,
-    console: Console,
-) -> Result<Vec<TeachCase>, Refusal> {
-    let mut taught = Vec::new();
-    for case in cases {
-        let OpenedCase {
-            image,
-            truth,
-            labels,
-            warnings,
-        } = case.open()?;
-        let of_case = |w: &String| format!("case {}: {w}", case.id);
-        console.warnings(&warnings.iter().map(of_case).collect::<Vec<_>>());
-        let is_wanted = |name: Option<&str>| match &args.structure {
-            Some(wanted) => name == Some(wanted.as_str()),
-            None => true,
-        };
-        let wanted = labels.iter().filter(|l| is_wanted(l.name.as_deref()));
-        let values: Vec<u16> = wanted.map(|l| l.value).collect();
-        let is_shown = truth.voxels.iter().any(|v| values.contains(v));
-        if !is_shown && (case.absent_is_unknown || args.structure.is_none()) {
-            console.warnings(&[format!(
-                "case {}: shows nothing to learn from: left out",
-                case.id
-            )]);
-            continue;
-        }
-        taught.push(TeachCase {
-            image,
-            truth,
-            values,
-        });
-    }
-    Ok(taught)
+    report.ok_or_else(|| Refusal::Other("the job was cancelled".to_owned()))
 }
 
 /// A report as JSON.
@@ -106,13 +112,15 @@ struct Printed<'a> {
     parameters: usize,
     cases: usize,
     bytes: Option<usize>,
+    report: Option<&'a Path>,
     seconds: f64,
     peak_memory_mb: Option<u64>,
 }
 
 impl<'a> Printed<'a> {
-    fn of(report: &'a TeachReport, cases: usize) -> Self {
+    fn of(report: &'a TeachReport, cases: usize, args: &'a TeachArgs) -> Self {
         Self {
+            report: args.report.as_deref(),
             verdict: report.verdict,
             measured: &report.measured,
             method: report.method,
@@ -152,6 +160,10 @@ fn words(report: &TeachReport, cases: usize, args: &TeachArgs) -> String {
             "{out}: {:.1} MB; `prosector models use {out}` installs and uses it",
             bytes as f64 / 1e6
         );
+    }
+    if let Some(path) = &args.report {
+        let path = path.display();
+        let _ = writeln!(text, "{path}: the report; it holds slices of the scans");
     }
     text
 }

@@ -1,0 +1,58 @@
+//! What the window says of teaching, in one line.
+
+use std::path::PathBuf;
+
+use crate::ui::texts::{self, tr};
+
+/// What is to be said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// This model is used from now on.
+    Used(String),
+    /// What was taught was thrown away.
+    ThrownAway,
+    /// Nothing is kept, so what is taught cannot be either.
+    NoFolder,
+    /// The user stopped the lesson.
+    Stopped,
+    /// The engine was restarted with another model, and the lesson with it.
+    OtherModel,
+    /// So many cases of the worklist were given; so many more are than a lesson takes, or hold nothing.
+    OfWorklist {
+        /// Given now.
+        given: usize,
+        /// Left out.
+        left_out: usize,
+    },
+    /// The report was written.
+    ReportSaved(PathBuf),
+    /// The sentence of a layer below.
+    Failed(String),
+}
+
+impl Said {
+    /// In the language of the window.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Used(id) => tr!("{id} is used from now on", id),
+            Self::ThrownAway => tr!("thrown away; the model is as it was").to_owned(),
+            Self::NoFolder => tr!("there is no folder to keep it in").to_owned(),
+            Self::Stopped => tr!("stopped; teach again under this name to go on").to_owned(),
+            Self::OtherModel => {
+                tr!("another model was chosen; teach again under this name to go on").to_owned()
+            }
+            Self::OfWorklist { given, left_out: 0 } => {
+                tr!("{given} finished cases of the worklist are used", given)
+            }
+            Self::OfWorklist { given, left_out } => tr!(
+                "{given} finished cases of the worklist are used, {left_out} were left out",
+                given,
+                left_out
+            ),
+            Self::ReportSaved(path) => {
+                tr!("Saved and read back: {path}", path = path.display())
+            }
+            Self::Failed(text) => texts::worded(text),
+        }
+    }
+}
