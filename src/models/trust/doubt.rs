@@ -145,6 +145,7 @@ mod tests {
                 certainty: Certainty::of_logits(grid, &logits),
                 structures: vec![found],
             })),
+            nothing: None,
             warnings: Vec::new(),
         }
     }
