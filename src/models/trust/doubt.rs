@@ -119,12 +119,12 @@ mod tests {
         let grid = Grid::new([SIDE; 3], Affine::from_spacing([1.0; 3], [0.0; 3]));
         let mut labels = LabelMap::empty(grid);
         let mut logits = vec![0.0; grid.len()];
-        for offset in 0..grid.len() {
+        for (offset, logit) in logits.iter_mut().enumerate() {
             let VoxelIndex([i, _, k]) = grid.voxel_at(offset);
             labels.voxels[offset] = u16::from(i <= 5);
             let sign = if i <= 5 { 1.0 } else { -1.0 };
             let is_unsure = k < 6 && (5..=6).contains(&i);
-            logits[offset] = sign * if is_unsure { 0.2 } else { 8.0 };
+            *logit = sign * if is_unsure { 0.2 } else { 8.0 };
         }
         let mut table = LabelTable::default();
         table.add(1, "liver");
@@ -145,6 +145,7 @@ mod tests {
                 certainty: Certainty::of_logits(grid, &logits),
                 structures: vec![found],
             })),
+            nothing: None,
             warnings: Vec::new(),
         }
     }

@@ -339,16 +339,14 @@ fn the_list_is_ordered_by_what_the_model_doubts_and_where_labels_differ() {
     assert_eq!(listed(&bench), ['a', 'b', 'c', 'd']);
     bench.close();
 
-    // What is known stays known, to the command line too.
-    let mut bench = open(&folder);
-    bench.press("Order of cases");
-    bench.press("By uncertainty");
-    says(&bench, "uncertainty 0.60");
-    let next = worklist(
-        folder.path(),
-        "next study.toml --reader ben --by uncertainty",
+    // What the window found out is the project's.
+    let project = Project::open(&folder.path().join("study.toml")).expect("it is a project");
+    let of_b = project.rank("b").uncertainty;
+    let value = of_b.value.expect("a number");
+    assert!(
+        (value - 0.6).abs() < 1e-6 && of_b.model == "toy",
+        "{of_b:?}"
     );
-    assert_eq!(next["case"], "a", "b has its reader");
 }
 
 /// Greys of the small picture in a line of the list; none where no adapter draws.

@@ -38,9 +38,9 @@ struct UnderWay {
 /// What the thread for files has done.
 enum Step {
     /// What is to be judged; nothing where all is known.
-    Read(Result<Option<CaseToRank>, RankError>),
+    Read(Result<Option<Box<CaseToRank>>, RankError>),
     /// What this reader may know of the case now.
-    Kept(String, Option<Rank>),
+    Kept(String, Option<Box<Rank>>),
 }
 
 impl Ranking {
@@ -99,7 +99,8 @@ impl Window {
         let key = next_key();
         ranking.worker.submit(move |ctx| {
             let asked = (key, false);
-            Step::Read(ranking::read(&project, &id, &card, asked, ctx))
+            let read = ranking::read(&project, &id, &card, asked, ctx);
+            Step::Read(read.map(|case| case.map(Box::new)))
         });
     }
 
@@ -113,7 +114,7 @@ impl Window {
                 Some(Step::Read(Ok(Some(case)))) if case.asked.is_some() => self.judge(case),
                 Some(Step::Read(Ok(Some(case)))) => self.keep_rank(case.rank),
                 Some(Step::Read(Ok(None))) => self.worklist.ranking.under_way = None,
-                Some(Step::Kept(reader, Some(rank))) => self.show_rank(Some(&reader), rank),
+                Some(Step::Kept(reader, Some(rank))) => self.show_rank(Some(&reader), *rank),
                 // What is wrong with it is told when the user comes to it.
                 Some(Step::Read(Err(_)) | Step::Kept(_, None)) | None => {
                     self.show_rank(None, Rank::none(WhyNot::Failed));
@@ -122,7 +123,7 @@ impl Window {
         }
     }
 
-    fn judge(&mut self, case: CaseToRank) {
+    fn judge(&mut self, case: Box<CaseToRank>) {
         let judged = self.worklist.ranking.sender.clone();
         let task = Task::new(move |model, ctx| {
             // Nobody waits any more where the window is gone.
@@ -170,7 +171,7 @@ impl Window {
         ranking.worker.submit(move |_| {
             let kept = project.save_rank(&id, &rank);
             let shown = kept.and_then(|()| project.rank_for(&id, &reader));
-            Step::Kept(reader, shown.ok())
+            Step::Kept(reader, shown.ok().map(Box::new))
         });
     }
 
