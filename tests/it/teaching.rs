@@ -194,7 +194,7 @@ fn contradicting_labels_are_refused_and_resuming_keeps_what_was_measured() {
 fn a_lesson_that_is_killed_goes_on_to_the_same_bytes() {
     let fixed = "teach --cases cases.toml --structure nodule --steps 1 --device cpu --unproven -o nodule.safetensors";
     let fixed: Vec<&str> = fixed.split(' ').collect();
-    let [whole, killed] = [cases(&[0, 2]), cases(&[0, 2])];
+    let [whole, killed] = [cases(&[0, 12]), cases(&[0, 12])];
     let (whole, killed) = (whole.path(), killed.path());
     succeeded(&program(whole, &fixed));
 

@@ -20,7 +20,7 @@ use super::region::SIDE;
 /// Regions kept: about 12 MB each at 48³.
 const REGIONS: usize = 12;
 /// Regions of previews kept: as many as one click looks at.
-const GLIMPSED: usize = 8;
+const GLIMPSED: usize = 4;
 
 /// The model in the box, ready to segment.
 pub struct Prosector1 {

@@ -34,10 +34,6 @@ const MOST_LOOKS: usize = 4;
 const MOST_WIDENINGS: usize = 2;
 /// Length of a widened region relative to the part of the target that was seen.
 const WIDENING: f64 = 2.0;
-/// Side of the first region of the close look as a part of the wide one's.
-const CLOSE: f64 = 0.35;
-/// Dice expected of a wide look's answer above which no close one is needed.
-const SURE: f64 = 0.85;
 /// Share of a region's border voxels that a target may hold before a wider region is looked at.
 const TOUCHING: f64 = 0.03;
 /// What to tell where nothing was found.
@@ -193,32 +189,8 @@ impl TargetSearch<'_> {
         Ok(answer)
     }
 
-    /// Finds the size of what lone clicks point at: from a wide look on, in which small things are lost, and where that is
-    /// not sure from a close one as well.
+    /// Finds the size of what lone clicks point at: wider while the target leaves the region, then closer.
     fn explore(&self, ctx: &JobContext) -> Result<Answer, ModelError> {
-        let first_mm = self.extents_mm.first;
-        let wide = self.explore_from(first_mm, ctx)?;
-        // Only calibrated expectations can be compared between regions of different sizes.
-        let is_known = self.examples.is_some();
-        let Some(trust) = self.regions.model.trust.as_ref().filter(|_| !is_known) else {
-            return Ok(wide);
-        };
-        let expected = |answer: &Answer| -> Result<f64, ModelError> {
-            Ok(trust.expected_dice(&self.insight(answer)?.evidence))
-        };
-        let of_wide = expected(&wide)?;
-        if of_wide > SURE {
-            return Ok(wide);
-        }
-        let close = self.explore_from(CLOSE * first_mm, ctx)?;
-        match expected(&close)? > of_wide {
-            true => Ok(close),
-            false => Ok(wide),
-        }
-    }
-
-    /// From a region of a size on: wider while the target leaves it, then closer.
-    fn explore_from(&self, first_mm: f64, ctx: &JobContext) -> Result<Answer, ModelError> {
         let clicked = self
             .positive_points()
             .fold(None, |span: Option<Span>, p| {
@@ -232,7 +204,7 @@ impl TargetSearch<'_> {
             })?;
         let mut grid = match &self.examples {
             Some(examples) => clicked.region_of(examples.extent_mm, self.extents_mm.least),
-            None => clicked.region(CONTEXT, first_mm),
+            None => clicked.region(CONTEXT, self.extents_mm.first),
         };
         let mut previous: Option<(Grid, Vec<f32>)> = None;
         for look in 0..MOST_LOOKS {
