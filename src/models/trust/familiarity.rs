@@ -15,15 +15,14 @@ pub struct Familiarity {
 
 /// Share of the targets of known kinds by which the limit is set.
 const WITHIN_LIMIT: f64 = 0.99;
-/// How much further than these something may be before it counts as strange: few patients do not show all there are.
-const LIMIT_SLACK: f64 = 1.15;
 /// Looks of the usual spread that each channel is thought to have shown besides: a few looks say little of one channel.
 const PRIOR_LOOKS: f64 = 10.0;
 
 impl Familiarity {
     /// From looks at `known` targets, all of one length, with the limit that looks at `alike`, other targets of the
-    /// same kinds, stay within; `None` without either.
-    pub fn learn(known: &[Vec<f32>], alike: &[Vec<f32>]) -> Option<Self> {
+    /// same kinds, stay within; `None` without either. Few patients do not show all there are: something may be `slack`
+    /// times as far before it counts as strange.
+    pub fn learn(known: &[Vec<f32>], alike: &[Vec<f32>], slack: f64) -> Option<Self> {
         let channels = 0..known.first()?.len();
         let (mean, variance): (Vec<f64>, Vec<f64>) = channels.map(|c| moments(known, c)).unzip();
         let usual = variance.iter().sum::<f64>() / variance.len() as f64;
@@ -41,7 +40,7 @@ impl Familiarity {
         distances.sort_by(f64::total_cmp);
         let last = distances.len().checked_sub(1)?;
         let at = ((distances.len() as f64 * WITHIN_LIMIT) as usize).min(last);
-        learnt.limit = rounded(distances[at] * LIMIT_SLACK);
+        learnt.limit = rounded(distances[at] * slack);
         Some(learnt)
     }
 

@@ -11,6 +11,11 @@ use super::{Evidence, FoundStructure, Traits};
 
 /// By which factor a structure may be smaller or larger than any that was known.
 const VOLUME_SLACK: f64 = 1.5;
+/// How much further than known ones the look of a prompted target may be before the user is warned.
+const TARGET_SLACK: f64 = 1.15;
+/// The same of a structure before it is left out. Ten patients show so little that more than one in ten of the next would
+/// be, were it less; size, density and place are held against what is known as well.
+const STRUCTURE_SLACK: f64 = 1.6;
 
 /// What a model knows of its own answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +52,7 @@ impl Trust {
         let targets = Familiarity::learn(
             &looks(&examples.known_targets),
             &looks(&examples.new_targets),
+            TARGET_SLACK,
         )?;
         let judged: Vec<JudgedAnswer> = examples
             .new_targets
@@ -95,6 +101,7 @@ pub fn judged_targets(examples: &Examples) -> Option<Vec<JudgedAnswer>> {
     let known = Familiarity::learn(
         &looks(&examples.known_targets),
         &looks(&examples.new_targets),
+        TARGET_SLACK,
     )?;
     Some(
         examples
@@ -162,7 +169,7 @@ impl KnownStructure {
         };
         Some(Self {
             volume_ml: [rounded(low), rounded(high)],
-            looks: Familiarity::learn(&looks_of(&old), &looks_of(&new))?,
+            looks: Familiarity::learn(&looks_of(&old), &looks_of(&new), STRUCTURE_SLACK)?,
         })
     }
 
