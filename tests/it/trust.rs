@@ -95,7 +95,7 @@ fn what_is_unlike_the_known_is_strange() {
         (0..count).map(|_| look(&mut rng, middle)).collect()
     };
     let (known, alike, strange) = (looks(200, 0.1), looks(100, 0.1), looks(20, 0.3));
-    let familiarity = Familiarity::learn(&known, &alike).expect("looks");
+    let familiarity = Familiarity::learn(&known, &alike, 1.15).expect("looks");
     let strangers = |looks: &[Vec<f32>]| looks.iter().filter(|l| familiarity.is_strange(l)).count();
     assert!(strangers(&alike) <= 1, "{}", strangers(&alike));
     assert_eq!(strangers(&strange), strange.len());
@@ -103,7 +103,7 @@ fn what_is_unlike_the_known_is_strange() {
         !familiarity.is_strange(&[0.0; 7]),
         "a look of another network cannot be judged"
     );
-    assert!(Familiarity::learn(&known, &[]).is_none());
+    assert!(Familiarity::learn(&known, &[], 1.15).is_none());
 }
 
 fn examples() -> Examples {
