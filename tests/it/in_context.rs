@@ -66,6 +66,6 @@ fn a_small_lesion_is_found_by_one_click_after_others_like_it() {
     };
     let (alone, after_two) = (dice(&[]), dice(&[1, 2]));
     assert!(after_two > 0.6, "{after_two}");
-    assert!(after_two > alone, "{alone} {after_two}");
+    assert!(after_two > alone + 0.1, "{alone} {after_two}");
     assert_eq!(dice(&[7]), alone, "a label without voxels teaches nothing");
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
 use prosector::io::{OpenOptions, open_labels, open_scan, save_image, save_labels};
 use prosector::project::{Measure, Project, WhyNot, disagreement};
@@ -14,20 +13,10 @@ use serde_json::Value;
 
 use crate::nnunet_folder::Place;
 use crate::support::{program, said, shared};
+use crate::worklist::{json, run};
 
 /// A small nnU-Net, which does not say how good its answers are.
 const MODEL: &str = "models/Dataset904_Casc/nnUNetTrainerNoMirroring__nnUNetPlans__3d_lowres";
-
-fn run(folder: &Path, line: &str) -> Output {
-    let words: Vec<&str> = line.split(' ').collect();
-    program(folder, &[&["worklist"], words.as_slice()].concat())
-}
-
-fn json(folder: &Path, line: &str) -> Value {
-    let done = run(folder, &format!("{line} --json"));
-    assert!(done.status.success(), "{line}: {}", said(&done));
-    serde_json::from_slice(&done.stdout).unwrap()
-}
 
 fn rank(folder: &Path, more: &str) -> Value {
     let line = format!("rank study.toml --model small --device cpu{more}");

@@ -77,12 +77,14 @@ fn desk() -> TempDir {
     folder
 }
 
-fn run(folder: &Path, line: &str) -> Output {
+/// Runs a command of `worklist` in a folder.
+pub fn run(folder: &Path, line: &str) -> Output {
     let words: Vec<&str> = line.split(' ').collect();
     program(folder, &[&["worklist"], words.as_slice()].concat())
 }
 
-fn json(folder: &Path, line: &str) -> Value {
+/// What such a command that succeeds prints as JSON.
+pub fn json(folder: &Path, line: &str) -> Value {
     let done = run(folder, &format!("{line} --json"));
     assert!(done.status.success(), "{line}: {}", said(&done));
     serde_json::from_slice(&done.stdout).unwrap()

@@ -222,18 +222,12 @@ fn expected_of(result: &AutoResult, label: &TruthLabel) -> Option<f32> {
 
 /// The values of `labels` that are of the same kind as `of`.
 fn earlier_alike(labels: &[TruthLabel], of: &TruthLabel) -> Vec<u16> {
-    let kind = |label: &TruthLabel| {
-        label
-            .name
-            .as_deref()
-            .and_then(kind_of_numbered)
-            .map(str::to_owned)
-    };
-    let Some(wanted) = kind(of) else {
-        return Vec::new();
-    };
+    fn kind(label: &TruthLabel) -> Option<&str> {
+        label.name.as_deref().and_then(kind_of_numbered)
+    }
+    let wanted = kind(of);
     let alike = labels
         .iter()
-        .filter(|label| kind(label).as_ref() == Some(&wanted));
+        .filter(|l| wanted.is_some() && kind(l) == wanted);
     alike.map(|label| label.value).collect()
 }
