@@ -67,6 +67,7 @@ impl Selection {
             grid,
             bounds: self.within,
             voxels: &self.voxels,
+            scan: Some(grid),
         }
     }
 
