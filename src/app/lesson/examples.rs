@@ -49,6 +49,7 @@ mod tests {
             before: scores.clone(),
             after: scores,
             pictured: Pictured::default(),
+            again: None,
         }
     }
 

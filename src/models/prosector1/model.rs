@@ -73,7 +73,18 @@ impl Pipeline for Prosector1 {
         query: Query<'_>,
         structures: &[(usize, &Structure)],
     ) -> Result<AutoResult, ModelError> {
-        super::automatic::segment(self, query, structures)
+        let found = super::automatic::segment(self, query, structures)?;
+        match query
+            .card
+            .taught
+            .as_ref()
+            .and_then(|t| t.structure.as_ref())
+        {
+            Some(taught) if taught.prompts_itself => {
+                super::self_prompted::answered(self, query, found)
+            }
+            _ => Ok(found),
+        }
     }
 
     fn prompted(

@@ -39,6 +39,9 @@ pub struct TaughtStructure {
     pub spacing_mm: [f64; 3],
     /// Whether the base finds it too: what is taught goes on from there.
     pub known_to_base: bool,
+    /// Whether what is found without a prompt becomes the box of one, whose answer stands.
+    #[serde(default)]
+    pub prompts_itself: bool,
 }
 
 /// What cross-validation showed.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::models::{Compared, Verdict};
 
-use super::pictured::Pictured;
+use super::pictured::{Pictured, Shape};
 
 /// What a case that was left out showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,18 @@ pub struct CaseScores {
     pub after: Vec<Score>,
     /// The answers to what is given first; of prompts, those to the largest label.
     pub pictured: Pictured,
+    /// What is found where it becomes the box of a prompt; `None` where prompts are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// The answer to what was found without a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// As after teaching.
+    pub scores: Vec<Score>,
+    /// As in the picture.
+    pub shape: Shape,
 }
 
 impl CaseScores {
@@ -55,6 +67,25 @@ const T95: [f64; 12] = [
 ];
 /// Of more degrees of freedom.
 const T95_MANY: f64 = 1.75;
+
+/// Whether what is found had better become the box of a prompt, by the mean over the cases, which then are those of that.
+/// One choice of two on the cases that report it: it flatters little.
+pub(super) fn chosen(cases: Vec<CaseScores>) -> (Vec<CaseScores>, bool) {
+    let dice = |scores: &[Score]| mean(scores.iter().map(|s| s.dice));
+    let gains: Option<Vec<f64>> = cases
+        .iter()
+        .map(|c| Some(dice(&c.again.as_ref()?.scores) - dice(&c.after)))
+        .collect();
+    let is_better = gains.is_some_and(|gains| mean(gains.into_iter()) > 0.0);
+    let chosen = cases.into_iter().map(|mut case| {
+        if let Some(again) = case.again.take().filter(|_| is_better) {
+            case.after = again.scores;
+            case.pictured.after = again.shape;
+        }
+        case
+    });
+    (chosen.collect(), is_better)
+}
 
 /// The gain over the cases; `None` of none.
 pub(super) fn gain(cases: &[CaseScores]) -> Option<Gain> {
@@ -139,6 +170,7 @@ mod tests {
                 before: score(0.5),
                 after: score(0.5 + d),
                 pictured: Pictured::default(),
+                again: None,
             })
             .collect()
     }

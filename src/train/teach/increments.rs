@@ -33,19 +33,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What a method has for the weights that the taught path uses: the one without prompts, or the one with them.
+    /// What a method has for the weights that the taught path uses: the one with prompts, and, where a structure is found,
+    /// the one without.
     pub fn new(method: &Method, weights: &WeightMap, finds: bool) -> Self {
-        let used = [
-            "encoder.",
-            "decoder.",
-            if finds {
-                "generator."
-            } else {
-                "prompt_encoder."
-            },
-        ];
+        let used = ["encoder.", "decoder.", "prompt_encoder."];
         let part = |name: &str| {
-            let is_used = used.iter().any(|part| name.starts_with(part));
+            let is_used = used.iter().any(|part| name.starts_with(part))
+                || (finds && name.starts_with("generator."));
             let shape = weights.shape(name).filter(|_| is_used)?;
             let (form, rank) = (method.form)(name, shape)?;
             Some(Part {
@@ -189,6 +183,7 @@ mod tests {
             modality: Modality::Mr,
             spacing_mm: [1.0; 3],
             known_to_base: false,
+            prompts_itself: false,
         };
         let base = stored_model(None).unwrap();
         let start = starting_weights(&base, Some(&structure)).unwrap();

@@ -19,6 +19,8 @@ use super::TeachCase;
 const BATCH: usize = 4;
 /// Share of prompted samples on shapes that are made up in the user's scans, so that what the model could before stays.
 const MADE: f64 = 0.2;
+/// Share of samples of a structure that show it to a prompt: what is found becomes the box of one.
+const PROMPTED: f64 = 0.4;
 /// Value of the taught structure in the label maps that are learnt from.
 const VALUE: u16 = 1;
 
@@ -88,7 +90,9 @@ impl Lesson<'_> {
             made: BTreeMap::new(),
         };
         if self.structure.is_some() {
-            mix.automatic = all.map(|name| (name, each(1.0))).collect();
+            let of_all = |share: f64| all.clone().map(move |name| (name, each(share))).collect();
+            mix.automatic = of_all(1.0 - PROMPTED);
+            mix.prompted = of_all(PROMPTED);
         } else {
             mix.prompted = all.map(|name| (name, each(1.0 - MADE))).collect();
         }

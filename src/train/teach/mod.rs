@@ -36,6 +36,7 @@ use methods::{Method, method_for, method_named, method_names};
 use state::{Identity, State, digest};
 use task::{Base, taught};
 
+use gate::Again;
 pub use gate::{CaseScores, Gain, Score};
 pub use pictured::{Pictured, Shape};
 pub use state::Resume;
@@ -143,12 +144,12 @@ pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, Trai
         folds: lesson.folds.len(),
         steps: lesson.steps(),
     });
-    let scores = lesson.cross_validated(&state)?;
+    let (scores, prompts_itself) = gate::chosen(lesson.cross_validated(&state)?);
     let verdict = gate::verdict(&scores);
     let measured = gate::compared(&scores);
     let mut report = TeachReport {
         verdict,
-        card: lesson.card(verdict, measured.clone()),
+        card: lesson.card(prompts_itself, verdict, measured.clone()),
         gain: gate::gain(&scores),
         measured,
         held_out: scores,
@@ -295,9 +296,13 @@ impl<'a> Teaching<'a> {
         let all = 0..self.request.cases.len();
         let others: Vec<usize> = all.filter(|case| !left_out.contains(case)).collect();
         let weights = self.learnt(&others, (state, &format!("run_{fold}")), fold)?;
-        let card = self.card(Verdict::NotProven, Vec::new());
         let device = self.request.device;
-        let after = open_stored(StoredModel::new(card, weights), device)?;
+        let taught = |prompts_itself: bool| {
+            let card = self.card(prompts_itself, Verdict::NotProven, Vec::new());
+            open_stored(StoredModel::new(card, weights.clone()), device)
+        };
+        let after = taught(false)?;
+        let again = self.structure.as_ref().map(|_| taught(true)).transpose()?;
         let before = open_model(Some(&self.base.card.id), device)?;
         let measured = |case: usize| -> Result<CaseScores, TrainError> {
             let given = &self.request.cases[case];
@@ -319,6 +324,7 @@ impl<'a> Teaching<'a> {
                 false => of(before.as_ref())?,
             };
             let after = of(after.as_ref())?;
+            let again = again.as_deref().map(of).transpose()?;
             Ok(CaseScores {
                 case,
                 before: before.scores,
@@ -328,6 +334,10 @@ impl<'a> Teaching<'a> {
                     before: before.answer,
                     after: after.answer,
                 },
+                again: again.map(|again| Again {
+                    scores: again.scores,
+                    shape: again.answer,
+                }),
             })
         };
         left_out.iter().map(|&case| measured(case)).collect()
@@ -376,7 +386,7 @@ impl<'a> Teaching<'a> {
     }
 
     /// The card of what is taught.
-    fn card(&self, verdict: Verdict, measured: Vec<Compared>) -> ModelCard {
+    fn card(&self, prompts_itself: bool, verdict: Verdict, measured: Vec<Compared>) -> ModelCard {
         let id = self.request.out.file_stem().unwrap_or_default();
         let id = id.to_string_lossy().into_owned();
         let base = &self.base.card;
@@ -404,7 +414,10 @@ impl<'a> Teaching<'a> {
                 cases,
                 date: self.request.date.clone(),
                 verdict,
-                structure: self.structure.clone(),
+                structure: self.structure.clone().map(|s| TaughtStructure {
+                    prompts_itself,
+                    ..s
+                }),
                 measured,
             }),
             ..base.clone()

@@ -98,6 +98,7 @@ fn scores(case: usize, given: &TeachCase) -> CaseScores {
             before: Shape::default(),
             after: Shape::of(&drawn),
         },
+        again: None,
     }
 }
 
@@ -176,6 +177,7 @@ fn the_curve_and_the_folds_are_seen_as_they_come() {
         before: score(0.25),
         after: score(0.875),
         pictured: Pictured::default(),
+        again: None,
     }];
     see(Seen::Fold { fold: 0, cases });
     wait_for(
