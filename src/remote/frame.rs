@@ -40,7 +40,7 @@ impl Frame {
     /// It is none of this kind.
     pub(super) fn opened<M: DeserializeOwned>(self) -> Result<(M, Vec<Vec<u8>>), Broken> {
         let message = serde_json::from_slice(&self.header);
-        let message = message.map_err(|_| Broken::Nonsense("an unknown message"))?;
+        let message = message.ok().ok_or(Broken::Nonsense("an unknown message"))?;
         Ok((message, self.parts))
     }
 

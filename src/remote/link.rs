@@ -67,8 +67,8 @@ impl Link {
         let mut stream = connected(address).map_err(|e| failed(&Broken::from(e)))?;
         greet(&mut stream, token).map_err(|unfit: Unfit| failed(&unfit))?;
         let welcome = welcomed(&mut stream).map_err(|e| failed(&e))?;
-        let card: ModelCard = toml::from_str(&welcome.card)
-            .map_err(|_| failed(&"what it says of its model cannot be understood"))?;
+        let card: Option<ModelCard> = toml::from_str(&welcome.card).ok();
+        let card = card.ok_or_else(|| failed(&"what it says of its model cannot be understood"))?;
         let open = if address.is_loopback() {
             ""
         } else {

@@ -83,7 +83,9 @@ impl GridForm {
         }
         let rows = self.rows.map(|row| row.map(|v| v.0));
         let affine = Affine::from_rows(&rows);
-        let affine = affine.map_err(|_| Broken::Nonsense("a grid without a place"))?;
+        let affine = affine
+            .ok()
+            .ok_or(Broken::Nonsense("a grid without a place"))?;
         Ok(Grid::new(self.dims, affine).with_sides_assumed(self.sides_assumed))
     }
 }

@@ -1,6 +1,7 @@
-//! Label maps and masks as runs: of each how many voxels it lies behind the one before, its length and its value, packed.
+//! Label maps and masks as runs: how many there are, and of each how many voxels it lies behind the one before, its length
+//! and its value, packed.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use flate2::read::ZlibDecoder;
 
@@ -20,6 +21,7 @@ pub(in super::super) fn coded<T: Copy + Into<u16>>(voxels: &[T]) -> Vec<u8> {
 pub(in super::super) fn of_runs(runs: &Runs<u16>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut end = 0;
+    put(&mut bytes, runs.iter().len() as u64);
     for run in runs.iter() {
         put(&mut bytes, (run.start - end) as u64);
         put(&mut bytes, u64::from(run.len));
@@ -40,7 +42,7 @@ pub(in super::super) fn decoded<T: Copy + Default + TryFrom<u16>>(
     let mut from = BufReader::new(ZlibDecoder::new(coded));
     let mut voxels = vec![T::default(); count];
     let mut end = 0usize;
-    while !from.fill_buf().map_err(|_| DAMAGED)?.is_empty() {
+    for _ in 0..take(&mut from)? {
         let gap = take(&mut from)?;
         let length = take(&mut from)?;
         let value = u16::try_from(take(&mut from)?).ok();
@@ -69,10 +71,10 @@ fn take(from: &mut impl Read) -> Result<usize, Broken> {
     let mut value = 0u64;
     for shift in (0..63).step_by(7) {
         let mut byte = [0];
-        from.read_exact(&mut byte).map_err(|_| DAMAGED)?;
+        from.read_exact(&mut byte).ok().ok_or(DAMAGED)?;
         value |= u64::from(byte[0] & 0x7f) << shift;
         if byte[0] < 0x80 {
-            return usize::try_from(value).map_err(|_| DAMAGED);
+            return usize::try_from(value).ok().ok_or(DAMAGED);
         }
     }
     Err(DAMAGED)
@@ -99,7 +101,7 @@ mod tests {
         let mut endless = Vec::new();
         (0..3).for_each(|_| put(&mut endless, u64::MAX >> 1));
         assert!(decoded::<u16>(&packed(&endless), 5000).is_err());
-        let nothing = packed(&[1, 0, 1]);
+        let nothing = packed(&[1, 1, 0, 1]);
         assert!(decoded::<u16>(&nothing, 5000).is_err(), "a run of no voxel");
     }
 }

@@ -160,9 +160,7 @@ impl Voxels {
             Self::Numbers(voxels) => {
                 with_voxels!(voxels, v => append(v, bytes));
             }
-            Self::Colours(colours) => {
-                colours.extend(bytemuck::pod_collect_to_vec::<u8, Rgb>(bytes))
-            }
+            Self::Colours(colours) => append(colours, bytes),
         }
     }
 }

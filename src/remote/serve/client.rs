@@ -51,7 +51,8 @@ pub(super) fn attend(mut stream: TcpStream, desk: &Arc<Desk>, token: &Token) -> 
 
 fn welcome(stream: &mut TcpStream, desk: &Desk) -> Result<(), Unfit> {
     let (card, device) = (desk.card(), desk.device());
-    let card = toml::to_string(card).map_err(|_| Broken::Nonsense("a card that is no text"))?;
+    let card = toml::to_string(card).ok();
+    let card = card.ok_or(Broken::Nonsense("a card that is no text"))?;
     let welcome = Welcome {
         card,
         device: format!("{} ({})", device.kind, device.name),
