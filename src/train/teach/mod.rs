@@ -93,7 +93,7 @@ pub struct TeachRequest {
     pub method: Option<String>,
     /// Optimiser steps; `None`: as usual.
     pub steps: Option<usize>,
-    /// Parts for cross-validation; `None`: as usual.
+    /// Parts for cross-validation, none: without it, which proves nothing; `None`: as usual.
     pub folds: Option<usize>,
     /// Whether it is kept when it is not proven to be better.
     pub unproven: bool,
@@ -446,10 +446,10 @@ fn patients(cases: &[TeachCase]) -> Vec<usize> {
     numbers
 }
 
-/// Which cases each of so many parts leaves out, by whose they are; none where all are of one patient.
+/// Which cases each of so many parts leaves out, by whose they are; none of no parts, and where all are of one patient.
 fn folds(patients: &[usize], parts: usize) -> Vec<Vec<usize>> {
     let count = patients.iter().max().map_or(0, |last| last + 1);
-    if count < 2 {
+    if count < 2 || parts == 0 {
         return Vec::new();
     }
     let parts = parts.clamp(2, count);
@@ -474,6 +474,7 @@ mod tests {
         );
         assert_eq!(folds(&[0, 1], 5), [[0], [1]]);
         assert!(folds(&[0, 0, 0], 3).is_empty());
+        assert!(folds(&[0, 1, 2], 0).is_empty());
         assert!(folds(&[], 3).is_empty());
     }
 }
