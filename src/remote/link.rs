@@ -64,9 +64,17 @@ impl Link {
         let failed = |reason: &dyn std::fmt::Display| {
             ModelError::Remote(format!("no model can be had at {address}: {reason}"))
         };
-        let mut stream = connected(address).map_err(|e| failed(&Broken::from(e)))?;
-        greet(&mut stream, token).map_err(|unfit: Unfit| failed(&unfit))?;
-        let welcome = welcomed(&mut stream).map_err(|e| failed(&e))?;
+        let unreachable = |broken: Broken| {
+            failed(&format_args!(
+                "{broken}; is `prosector serve` running there, and the tunnel open?"
+            ))
+        };
+        let mut stream = connected(address).map_err(|e| unreachable(e.into()))?;
+        greet(&mut stream, token).map_err(|unfit| match unfit {
+            Unfit::Broken(broken) => unreachable(broken),
+            other => failed(&other),
+        })?;
+        let welcome = welcomed(&mut stream).map_err(unreachable)?;
         let card: Option<ModelCard> = toml::from_str(&welcome.card).ok();
         let card = card.ok_or_else(|| failed(&"what it says of its model cannot be understood"))?;
         let open = if address.is_loopback() {
