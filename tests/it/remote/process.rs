@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use prosector::geometry::VoxelBox;
 use prosector::io::save_image;
 use prosector::models::{DeviceChoice, Segmenter, open_model};
 use prosector::prompt::{Asked, PromptSet};
@@ -63,8 +64,8 @@ fn a_server_that_is_killed_is_an_error_and_started_again_it_answers_as_the_own_c
     assert!(boxed[0].mask.count() > 100);
     assert_same(&boxed[0], &boxed[1]);
 
-    let middle = lesion.bounds;
-    let at = [0, 1, 2].map(|d| (middle.min[d] + middle.max[d]) / 2);
+    let VoxelBox { min, max } = lesion.bounds;
+    let at = [0, 1, 2].map(|d| (min[d] + max[d]) / 2);
     let clicked = Asked {
         prompts: PromptSet {
             clicks: vec![super::echo::click(at)],
@@ -80,7 +81,17 @@ fn a_server_that_is_killed_is_an_error_and_started_again_it_answers_as_the_own_c
             .unwrap()
     });
     assert_same(&refined[0], &refined[1]);
+}
 
+#[test]
+fn what_is_found_by_itself_there_is_what_the_own_cpu_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = phantom();
+    let server = Process::start(folder.path(), 0, TOKEN);
+    let address = loopback(server.port);
+    let there = RemoteSegmenter::connect(&address, None, Token::new(TOKEN)).unwrap();
+    let here = open_model(None, DeviceChoice::Cpu).unwrap();
+    let both = [&*here, &there as &dyn Segmenter];
     let found = both.map(|model| model.segment_auto(&made.image, KEY, None, &ctx()).unwrap());
     assert!(!found[0].table.labels().is_empty());
     assert!(found[0].labels == found[1].labels, "voxel for voxel");
