@@ -75,6 +75,7 @@ pub fn write_adapter(path: &Path, base_sha256: &str) {
                 known_to_base: false,
                 prompts_itself: false,
             }),
+            teacher: None,
             measured: Vec::new(),
         }),
         ..base
