@@ -1,5 +1,5 @@
 //! `prosector teach --teacher`: an installed model answers on the user's scans, and its answers are learnt beside labels, or
-//! where there are none. The teacher here is the model in the box, which finds the larynx of the phantom.
+//! where there are none. The teacher here is the model in the box, which finds the mandible of the phantom.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -57,7 +57,7 @@ fn teach(folder: &Path, more: &str) -> Output {
     program(folder, &words.collect::<Vec<_>>())
 }
 
-const TEACHER: &str = "--teacher prosector1 --teacher-structure larynx";
+const TEACHER: &str = "--teacher prosector1 --teacher-structure mandible";
 
 /// The adapter that such cases teach.
 fn taught(folder: &Path, more: &str) -> Vec<u8> {
@@ -102,7 +102,7 @@ fn with_lambda_1_nothing_of_the_labels_is_learnt_and_between_both_are() {
     assert!(tensors(&half) != tensors(&of("1.nii.gz", "0.5")));
     assert!(tensors(&half) != tensors(&one));
     let card = String::from_utf8_lossy(&half);
-    for told in ["prosector1", "larynx", "lambda = 0.5", "labelled = 1"] {
+    for told in ["prosector1", "mandible", "lambda = 0.5", "labelled = 1"] {
         assert!(card.contains(told), "the card does not tell {told}");
     }
 }
@@ -161,17 +161,17 @@ fn a_resumed_lesson_does_not_ask_again() {
 fn the_student_is_seen_beside_its_teacher() {
     let folder = scans(&[]);
     let folder = folder.path();
-    let answer = "segment scan.nii.gz -o larynx.nii.gz --auto --structures larynx --device cpu";
+    let answer = "segment scan.nii.gz -o mandible.nii.gz --auto --structures mandible --device cpu";
     let answer: Vec<&str> = answer.split(' ').collect();
     let answered = program(folder, &answer);
     assert!(answered.status.success(), "{}", said(&answered));
-    let larynx = prosector::models::installed_models().remove(0);
-    let larynx = larynx.structures.iter().find(|s| s.name == "larynx");
-    let value = larynx.unwrap().value;
+    let mandible = prosector::models::installed_models().remove(0);
+    let mandible = mandible.structures.iter().find(|s| s.name == "mandible");
+    let value = mandible.unwrap().value;
     let case = |id: &str, truth: &str| {
         format!("[[case]]\nid = \"{id}\"\nimage = \"scan.nii.gz\"\nmodality = \"ct\"\n{truth}\n")
     };
-    let truth = format!("truth = \"larynx.nii.gz\"\nlabels = {{ {value} = \"nodule\" }}");
+    let truth = format!("truth = \"mandible.nii.gz\"\nlabels = {{ {value} = \"nodule\" }}");
     let text = [case("a", &truth), case("b", &truth), case("c", "")].concat();
     std::fs::write(folder.join("cases.toml"), text).unwrap();
     let output = teach(

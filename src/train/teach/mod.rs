@@ -224,33 +224,25 @@ impl<'a> Teaching<'a> {
         ctx: &'a JobContext,
     ) -> Result<(Self, State), TrainError> {
         crate::io::atomic::check_target(&request.out)?;
-        let refuse = |reason: String| Err(TrainError::Teach(reason));
         let distillation = teacher::checked(request)?;
         let cases = request.cases.iter().enumerate();
         let learnt = cases.filter(|(_, case)| case.is_labelled || distillation.is_some());
         let given: Vec<usize> = learnt.map(|(case, _)| case).collect();
         let count = given.len();
         if count == 0 || count > MOST_CASES {
-            return refuse(format!(
+            return Err(TrainError::Teach(format!(
                 "{count} cases are given: a lesson takes 1 to {MOST_CASES}; learn from more with `prosector train`"
-            ));
+            )));
         }
-        let base = stored_model(request.base.as_deref())?;
-        if base.card.system != TEACHABLE || base.card.taught.is_some() {
-            return refuse(format!(
-                "'{}' cannot be taught yet: give the model in the box, or one that was trained like it",
-                base.card.id
-            ));
-        }
+        let base = teachable(request)?;
         let name = request.structure.as_deref();
         let method = chosen_method(request, count)?;
-        let mut teacher = None;
-        if let Some((asked, name)) = distillation.zip(name) {
-            let scans = request.cases.iter().map(|case| case.image.as_ref());
-            teacher = Some(Teacher::new(asked, name, structure::modality(scans)?)?);
-        }
+        let mut teacher = distillation
+            .zip(name)
+            .map(|(asked, name)| Teacher::new(asked, name, &request.cases))
+            .transpose()?;
         let folds = folds(&patients(&request.cases), request.folds.unwrap_or(FOLDS));
-        let told = teacher.as_ref().map(|t| t.told(labelled(request)));
+        let told = teacher.as_ref().map(Teacher::told);
         let identity = identity(request, &base.card, (method, &folds, told));
         let state = State::open(&request.out, &identity, request.resume)?;
         if let Some(teacher) = &mut teacher {
@@ -444,7 +436,7 @@ impl<'a> Teaching<'a> {
         };
         let cases = self.given.len();
         let teacher = self.teacher.as_ref();
-        let teacher = teacher.map(|t| (t.told(labelled(self.request)), t.notices()));
+        let teacher = teacher.map(|t| (t.told(), t.notices()));
         let by = teacher.as_ref().map_or_else(String::new, |(told, _)| {
             format!(
                 " ({} of them labelled) and by the answers of '{}' (lambda {})",
@@ -496,9 +488,16 @@ fn steps(request: &TeachRequest) -> usize {
     request.steps.unwrap_or(STEPS).max(1)
 }
 
-/// How many of the cases are labelled.
-fn labelled(request: &TeachRequest) -> usize {
-    request.cases.iter().filter(|c| c.is_labelled).count()
+/// The model that is taught upon.
+fn teachable(request: &TeachRequest) -> Result<StoredModel, TrainError> {
+    let base = stored_model(request.base.as_deref())?;
+    if base.card.system == TEACHABLE && base.card.taught.is_none() {
+        return Ok(base);
+    }
+    Err(TrainError::Teach(format!(
+        "'{}' cannot be taught yet: give the model in the box, or one that was trained like it",
+        base.card.id
+    )))
 }
 
 /// A case with what a teacher answered there, where one teaches.

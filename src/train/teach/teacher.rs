@@ -18,6 +18,7 @@ use crate::volume::{Mask, Modality};
 use super::super::TrainError;
 use super::super::answered::Answered;
 use super::state::State;
+use super::structure::modality;
 use super::watch::Seen;
 use super::{TeachCase, TeachRequest};
 
@@ -65,6 +66,8 @@ pub(super) struct Teacher<'a> {
     card: ModelCard,
     /// What it calls the structure.
     structure: &'a str,
+    /// How many of the cases are labelled.
+    labelled: usize,
     /// How sure it is of each voxel of each case, in percent.
     answers: Vec<Arc<[u8]>>,
 }
@@ -73,12 +76,13 @@ impl<'a> Teacher<'a> {
     /// A teacher that was asked nothing yet.
     ///
     /// # Errors
-    /// No such model, one that does not find the structure by itself in such a scan.
+    /// Scans of several modalities, no such model, one that does not find the structure by itself in such scans.
     pub fn new(
         asked: &'a Distillation,
         structure: &'a str,
-        modality: Modality,
+        cases: &[TeachCase],
     ) -> Result<Self, TrainError> {
+        let modality = modality(cases.iter().map(|case| case.image.as_ref()))?;
         let card = stored_model(Some(&asked.teacher))?.card;
         let structure = asked.structure.as_deref().unwrap_or(structure);
         check(&card, structure, modality)?;
@@ -86,6 +90,7 @@ impl<'a> Teacher<'a> {
             asked,
             card,
             structure,
+            labelled: cases.iter().filter(|case| case.is_labelled).count(),
             answers: Vec::new(),
         })
     }
@@ -168,14 +173,14 @@ impl<'a> Teacher<'a> {
         (!cases.is_empty()).then(|| sum / cases.len() as f64)
     }
 
-    /// What the taught model's card says of it, where so many cases are labelled.
-    pub fn told(&self, labelled: usize) -> TaughtBy {
+    /// What the taught model's card says of it.
+    pub fn told(&self) -> TaughtBy {
         TaughtBy {
             id: self.card.id.clone(),
             sha256: self.card.sha256.clone(),
             structure: self.structure.to_owned(),
             lambda: self.asked.lambda,
-            labelled,
+            labelled: self.labelled,
         }
     }
 
