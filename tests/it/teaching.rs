@@ -73,6 +73,7 @@ pub fn write_adapter(path: &Path, base_sha256: &str) {
                 modality: Modality::Ct,
                 spacing_mm: [3.0; 3],
                 known_to_base: false,
+                begins_as_target: false,
                 prompts_itself: false,
             }),
             teacher: None,

@@ -1,31 +1,28 @@
-//! The network's weights with one output of the automatic path: one that it has, or a new one that says nothing yet.
+//! The network's weights with one output of the automatic path: one that it has, or a new one.
 
 use crate::models::checkpoint::{CheckpointError, HostTensor, WeightMap};
 
 use super::config::IMAGE_CHANNELS;
 use super::config::NetConfig;
 
-/// Weights whose outputs are the prompted target and, of `structures`, that of `channel`; zeros where there is none.
+/// Weights whose outputs are the prompted target and one structure, which begins as the `output` of that number: 0 the
+/// prompted target, from 1 those of the `structures`, or with zeros where there is none. The refiner knows structures alone.
 ///
 /// # Errors
 /// Weights that are not the network's.
 pub(crate) fn with_one_structure(
     weights: &WeightMap,
     structures: usize,
-    channel: Option<usize>,
+    output: Option<usize>,
 ) -> Result<WeightMap, CheckpointError> {
     let fine = NetConfig::new(structures).fine_width;
     let outputs = 1 + structures;
     // Eight places of the block that an output answers for, each with all outputs.
     let decoder: Vec<Option<usize>> = (0..8)
-        .flat_map(|place| {
-            [
-                Some(place * outputs),
-                channel.map(|c| place * outputs + 1 + c),
-            ]
-        })
+        .flat_map(|place| [Some(0), output].map(|o| o.map(|o| place * outputs + o)))
         .collect();
-    let refinement = [Some(0), channel.map(|c| 1 + c)];
+    let refinement = [Some(0), output];
+    let channel = output.and_then(|o| o.checked_sub(1));
     let seen = IMAGE_CHANNELS + fine;
     let refiner_in: Vec<Option<usize>> = (0..seen)
         .map(Some)

@@ -303,6 +303,7 @@ mod tests {
             modality: Modality::Ct,
             spacing_mm: [2.0; 3],
             known_to_base: false,
+            begins_as_target: false,
             prompts_itself: false,
         };
         let (model, base, half) = taught(Some(structure));

@@ -57,6 +57,10 @@ pub struct TaughtStructure {
     pub spacing_mm: [f64; 3],
     /// Whether the base finds it too: what is taught goes on from there.
     pub known_to_base: bool,
+    /// Whether its output began as that of the prompted target: both read the same features of a target, one of some target.
+    /// Those of adapters of before began with zeros.
+    #[serde(default)]
+    pub begins_as_target: bool,
     /// Whether what is found without a prompt becomes the box of one, whose answer stands.
     #[serde(default)]
     pub prompts_itself: bool,

@@ -58,9 +58,13 @@ pub(crate) fn starting_weights(
     };
     let own = |s: &super::Structure| s.name == taught.name;
     let known = base.card.structures.iter().position(own);
-    let channel = known.filter(|_| taught.known_to_base);
+    let target = taught.begins_as_target.then_some(0);
+    let output = known
+        .filter(|_| taught.known_to_base)
+        .map(|c| 1 + c)
+        .or(target);
     let count = base.card.structures.len();
-    Ok(with_one_structure(&base.weights, count, channel)?)
+    Ok(with_one_structure(&base.weights, count, output)?)
 }
 
 fn check_base(stored: &StoredModel, taught: &Taught, base: &StoredModel) -> Result<(), ModelError> {

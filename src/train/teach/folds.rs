@@ -28,10 +28,11 @@ pub(super) fn patients(cases: &[TeachCase]) -> Vec<Option<usize>> {
     numbers
 }
 
-/// Which cases each of so many parts leaves out, by whose they are; none where all that is labelled is of one patient.
+/// Which cases each of so many parts leaves out, by whose they are; none of no parts, and where all that is labelled is of
+/// one patient.
 pub(super) fn folds(patients: &[Option<usize>], parts: usize) -> Vec<Vec<usize>> {
     let count = patients.iter().flatten().max().map_or(0, |last| last + 1);
-    if count < 2 {
+    if count < 2 || parts == 0 {
         return Vec::new();
     }
     let parts = parts.clamp(2, count);
@@ -64,6 +65,7 @@ mod tests {
         );
         assert_eq!(folds(&[0, 1], 5), [[0], [1]]);
         assert!(folds(&[0, 0, 0], 3).is_empty());
+        assert!(folds(&[0, 1, 2], 0).is_empty());
         assert!(folds(&[], 3).is_empty());
     }
 

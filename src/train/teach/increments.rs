@@ -183,6 +183,7 @@ mod tests {
             modality: Modality::Mr,
             spacing_mm: [1.0; 3],
             known_to_base: false,
+            begins_as_target: true,
             prompts_itself: false,
         };
         let base = stored_model(None).unwrap();

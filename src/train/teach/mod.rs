@@ -102,7 +102,7 @@ pub struct TeachRequest {
     pub method: Option<String>,
     /// Optimiser steps; `None`: as usual.
     pub steps: Option<usize>,
-    /// Parts for cross-validation; `None`: as usual.
+    /// Parts for cross-validation, none: without it, which proves nothing; `None`: as usual.
     pub folds: Option<usize>,
     /// Whether it is kept when it is not proven to be better.
     pub unproven: bool,

@@ -47,6 +47,7 @@ pub(super) fn of_cases(
         modality,
         spacing_mm,
         known_to_base,
+        begins_as_target: !known_to_base,
         // Only the cases that are left out can tell.
         prompts_itself: false,
     })

@@ -1,26 +1,33 @@
-//! Time from a click to its result, while nothing else is under way and during an automatic run.
+//! Time from a click to its result, while nothing else is under way, during an automatic run and during a lesson.
 //!
-//! `cargo bench --bench click_during_auto -- [SCAN I,J,K [ct|mr|pet]]`: by default the built-in phantom and a click on its
-//! lesion. Each click comes with an engine that has nothing cached, at another moment of the run.
+//! `cargo bench --bench click_during_work -- [SCAN I,J,K [ct|mr|pet]]`: by default the built-in phantom and a click on its
+//! lesion. Each click comes with an engine that has nothing cached, at another moment of the run. The lesson teaches the
+//! structure of a box around the click, from this one scan.
 
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use prosector::engine::{Engine, Event, JobId, Request};
+use prosector::engine::{Engine, Event, JobId, Request, Task};
 use prosector::geometry::VoxelIndex;
 use prosector::io::{OpenOptions, open_scan};
 use prosector::models::{DeviceChoice, ScanKey, open_model};
 use prosector::prompt::{Asked, Click, Polarity, PromptSet};
+use prosector::train::teach::{self, Resume, TeachCase, TeachRequest, Watcher};
 use prosector::util::{JobContext, peak_memory_mb};
 use prosector::volume::phantom::phantom;
-use prosector::volume::{ImageVolume, Modality};
+use prosector::volume::{ImageVolume, LabelMap, Modality};
 
 type Failure = Box<dyn Error>;
 
 /// When the clicks come, as shares of the time that the automatic run takes undisturbed.
 const MOMENTS: [f64; 4] = [0.05, 0.25, 0.5, 0.75];
+
+/// Seconds into a lesson at which clicks come.
+const INTO_LESSON: [u64; 4] = [6, 9, 13, 18];
+/// Half the side of what is taught, in voxels.
+const TAUGHT: i64 = 6;
 
 struct Bench {
     engine: Engine,
@@ -45,6 +52,40 @@ impl Bench {
             others: Vec::new(),
             structures: None,
         })
+    }
+
+    /// Begins a lesson that goes on for longer than anyone here waits.
+    fn start_lesson(&self, out: &Path) {
+        let grid = *self.image.grid();
+        let is_near = |v: usize| {
+            let at = grid.voxel_at(v).0;
+            (0..3).all(|d| (at[d] - self.click.0[d]).abs() <= TAUGHT)
+        };
+        let truth = LabelMap {
+            grid,
+            voxels: (0..grid.len()).map(|v| u16::from(is_near(v))).collect(),
+        };
+        let request = TeachRequest {
+            cases: vec![TeachCase {
+                image: Arc::clone(&self.image),
+                truth,
+                values: vec![1],
+                patient: None,
+            }],
+            base: None,
+            structure: Some("box".to_owned()),
+            out: out.to_owned(),
+            method: None,
+            steps: None,
+            folds: None,
+            unproven: true,
+            resume: Resume::Never,
+            device: DeviceChoice::Cpu,
+            date: String::new(),
+            watcher: Watcher::default(),
+        };
+        let task = Task::without_model(move |ctx| teach::run(&request, ctx).map(|_report| ()));
+        self.engine.submit(Request::Training { task });
     }
 
     fn start_click(&self) -> JobId {
@@ -145,6 +186,17 @@ fn main() -> Result<(), Failure> {
             100.0 * moment,
             clicked.as_secs_f64(),
             (before + rest.max(clicked)).as_secs_f64()
+        );
+    }
+    let folder = tempfile::tempdir()?;
+    for seconds in INTO_LESSON {
+        let bench = bench()?;
+        bench.start_lesson(&folder.path().join("box.safetensors"));
+        std::thread::sleep(Duration::from_secs(seconds));
+        let [clicked] = bench.wait([bench.start_click()])?;
+        println!(
+            "click {seconds} s into a lesson: {:.2} s",
+            clicked.as_secs_f64()
         );
     }
     if let Some(peak) = peak_memory_mb() {
