@@ -206,6 +206,10 @@ fn what_does_not_go_together_is_refused_in_a_line() {
         &format!("{TEACHER} --lambda 0"),
         "with lambda 0 labels alone teach",
     );
+    let other = "[[case]]\nid = \"a\"\nimage = \"scan.nii.gz\"\nmodality = \"ct\"\n\
+        truth = \"0.nii.gz\"\nlabels = { 1 = \"cyst\" }\n";
+    std::fs::write(folder.join("cases.toml"), other).unwrap();
+    refused(TEACHER, "no labelled case shows the structure");
     for usage in ["--lambda 0.5", "--teacher prosector1 --lambda 1.5"] {
         assert_eq!(teach(folder, usage).status.code(), Some(2), "{usage}");
     }

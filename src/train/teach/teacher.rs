@@ -34,7 +34,7 @@ pub struct Distillation {
     pub lambda: f64,
 }
 
-/// What a lesson learns from by whom; `None` where labels alone teach.
+/// Which teacher a lesson asks, and how; `None` where labels alone teach.
 ///
 /// # Errors
 /// What does not go together, in words.
@@ -56,6 +56,11 @@ pub(super) fn checked(request: &TeachRequest) -> Result<Option<&Distillation>, T
         Some(asked) if asked.lambda == 0.0 && !has_labels => refuse(
             "with lambda 0 labels alone teach, and no case has any: give a higher lambda, or cases with labels",
         ),
+        Some(_) if has_labels && !request.cases.iter().any(|c| c.targets().contains(&true)) => {
+            refuse(
+                "no labelled case shows the structure: name one of their labels, or give the label values in the file of cases",
+            )
+        }
         Some(asked) => Ok(Some(asked).filter(|asked| asked.lambda > 0.0)),
     }
 }
