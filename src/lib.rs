@@ -1,7 +1,7 @@
 //! Prosector: interactive 3D segmentation of medical scans.
 //!
 //! The layers, from the bottom: [`util`], [`geometry`], [`volume`], [`prompt`], [`registration`], [`io`], [`models`],
-//! [`train`], [`engine`], [`session`], [`render`], [`ui`], [`app`]. Who may use whom is stated in
+//! [`train`], [`engine`], [`remote`], [`session`], [`render`], [`ui`], [`app`]. Who may use whom is stated in
 //! `ARCHITECTURE.md` and enforced by `tests/it/architecture.rs`.
 
 pub mod app;
@@ -14,6 +14,7 @@ pub mod network;
 pub mod project;
 pub mod prompt;
 pub mod registration;
+pub mod remote;
 pub mod render;
 pub mod session;
 pub mod train;

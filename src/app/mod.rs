@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::{Cli, Command, OpenArgs};
-use crate::models::open_model;
+use crate::remote::{Processor, open_model};
 
 use batch::AndThen;
 
@@ -39,7 +39,10 @@ fn open_window(args: OpenArgs) -> ExitCode {
     let device = args.device.device;
     let options = desktop::WindowOptions {
         paths: args.paths,
-        open_model: Arc::new(move |id, instead| open_model(id, instead.unwrap_or(device))),
+        open_model: Arc::new(move |id, instead| match instead {
+            Some(own) => open_model(id, &Processor::Here(own)),
+            None => open_model(id, &device),
+        }),
         teach: Arc::new(crate::train::teach::run),
         data_folder: desktop::data_folder(),
         connections_file: None,

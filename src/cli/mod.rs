@@ -2,6 +2,7 @@
 
 mod labels;
 mod pacs;
+mod serve;
 mod teach;
 mod values;
 mod worklist;
@@ -11,11 +12,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-use crate::models::{DeviceChoice, FoldChoice, TrainingState};
+use crate::models::{FoldChoice, TrainingState};
+use crate::remote::Processor;
 use crate::volume::{ColourMap, Modality};
 
 pub use labels::*;
 pub use pacs::*;
+pub use serve::ServeArgs;
 pub use teach::TeachArgs;
 pub use values::{
     BoxArg, ChannelArg, ClickArg, GridArg, LayersArg, LineArg, ShardArg, SizeArg, ValuePair,
@@ -74,6 +77,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Let a model learn from a few corrected cases, and show that it got better.
     Teach(TeachArgs),
+    /// Let a model compute here for colleagues (`--device remote:HOST:PORT` there), until it is stopped.
+    Serve(ServeArgs),
     /// Compare our networks with recordings of the authors' code.
     Parity(ParityArgs),
     /// List the unsaved work that windows left behind, or write its labels to a file.
@@ -98,11 +103,16 @@ pub struct OpenArgs {
 }
 
 /// Which processor computes.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct DeviceArgs {
-    /// auto: a real GPU or else the CPU; gpu: any adapter, a software one too.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub device: DeviceChoice,
+    /// auto: a real GPU or else the CPU; cpu; gpu: any adapter, a software one too; remote:HOST:PORT: the machine where
+    /// `prosector serve` runs, to which the scan is sent.
+    #[arg(
+        long,
+        value_name = "auto|cpu|gpu|remote:HOST:PORT",
+        default_value = "auto"
+    )]
+    pub device: Processor,
 }
 
 /// Which part of a file or folder is meant.

@@ -22,7 +22,7 @@ use crossbeam_channel::Receiver;
 use crate::models::{ModelError, Segmenter};
 
 pub use message::{Event, JobId, Request, Task};
-pub use queue::{CancelOutcome, Priority, Queue, Superseded};
+pub use queue::{Asker, CancelOutcome, Priority, Queue, Superseded};
 use worker::{OpenedModel, Opener, Outbox, Shared, Worker};
 
 /// How long closing waits for a job that does not stop at once.
@@ -106,8 +106,13 @@ impl Engine {
     /// Queues a request. A new [`Request::Prompt`] supersedes those that wait and stops the one that runs:
     /// they end as [`Event::Cancelled`].
     pub fn submit(&self, request: Request) -> JobId {
+        self.submit_of(Asker::default(), request)
+    }
+
+    /// As [`Self::submit`], for one of several who share the engine: what others asked is not superseded.
+    pub fn submit_of(&self, asker: Asker, request: Request) -> JobId {
         let id = JobId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let superseded = self.shared.push(id, request);
+        let superseded = self.shared.push(asker, id, request);
         for id in superseded.dropped {
             self.outbox.send(Event::Cancelled { id });
         }

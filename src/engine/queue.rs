@@ -7,6 +7,10 @@ use crate::util::CancelToken;
 
 use super::{JobId, Request};
 
+/// Who asks, where several share an engine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Asker(pub u64);
+
 /// Which jobs go before which, the last first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
@@ -69,8 +73,15 @@ pub enum CancelOutcome {
     Unknown,
 }
 
+struct Waiting {
+    id: JobId,
+    asker: Asker,
+    request: Request,
+}
+
 struct Running {
     id: JobId,
+    asker: Asker,
     priority: Priority,
     cancel: CancelToken,
 }
@@ -78,11 +89,11 @@ struct Running {
 /// Jobs that wait, the one that runs, and those that give way to it in the middle of their work.
 ///
 /// Rules: a new prompt supersedes prompts that wait or run (the latest wins), and previews; a new preview supersedes
-/// previews. Jobs of a higher [`Priority`] run before others, those under way included; within a priority the order is
+/// previews; neither supersedes what another asked. Jobs of a higher [`Priority`] run before others, those under way included; within a priority the order is
 /// kept.
 #[derive(Default)]
 pub struct Queue {
-    waiting: VecDeque<(JobId, Request)>,
+    waiting: VecDeque<Waiting>,
     /// In the order in which they began: the last one runs, and each of the others gives way to the next.
     running: Vec<Running>,
 }
@@ -90,37 +101,44 @@ pub struct Queue {
 impl Queue {
     /// Adds a job and applies the rules.
     pub fn push(&mut self, id: JobId, request: Request) -> Superseded {
+        self.push_of(Asker::default(), id, request)
+    }
+
+    /// As [`Self::push`], for one of several who ask.
+    pub fn push_of(&mut self, asker: Asker, id: JobId, request: Request) -> Superseded {
         let mut superseded = Superseded::default();
         let priority = request.priority();
-        self.waiting.retain(|(waiting, other)| {
-            let keeps = !priority.supersedes(other.priority());
+        self.waiting.retain(|waiting| {
+            let is_own = waiting.asker == asker;
+            let keeps = !is_own || !priority.supersedes(waiting.request.priority());
             if !keeps {
-                superseded.dropped.push(*waiting);
+                superseded.dropped.push(waiting.id);
             }
             keeps
         });
-        let running = self.running.iter();
-        for pointless in running.filter(|r| priority.supersedes(r.priority)) {
+        let own = self.running.iter().filter(|r| r.asker == asker);
+        for pointless in own.filter(|r| priority.supersedes(r.priority)) {
             pointless.cancel.cancel();
             superseded.stopping = Some(pointless.id);
         }
-        self.waiting.push_back((id, request));
+        self.waiting.push_back(Waiting { id, asker, request });
         superseded
     }
 
     /// Takes the next job to run, with the token that stops it; `None` where none waits that goes before the one that
     /// runs. The one that runs gives way until the job is [finished](Self::finish).
     pub fn take(&mut self) -> Option<(JobId, Request, CancelToken)> {
-        let priority_of = |at: usize| self.waiting[at].1.priority();
+        let priority_of = |at: usize| self.waiting[at].request.priority();
         let at = (0..self.waiting.len()).max_by_key(|&at| (priority_of(at), Reverse(at)))?;
         let priority = priority_of(at);
         if self.running.last().is_some_and(|r| r.priority >= priority) {
             return None;
         }
-        let (id, request) = self.waiting.remove(at)?;
+        let Waiting { id, asker, request } = self.waiting.remove(at)?;
         let cancel = CancelToken::default();
         self.running.push(Running {
             id,
+            asker,
             priority,
             cancel: cancel.clone(),
         });
@@ -134,7 +152,7 @@ impl Queue {
 
     /// Takes a waiting job out, or tells one that has begun to stop.
     pub fn cancel(&mut self, id: JobId) -> CancelOutcome {
-        if let Some(at) = self.waiting.iter().position(|(waiting, _)| *waiting == id) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting.id == id) {
             self.waiting.remove(at);
             return CancelOutcome::Removed;
         }

@@ -13,7 +13,7 @@ use crate::util::{CancelToken, JobContext};
 use crate::volume::morphology::Crop;
 
 use super::message::Failure;
-use super::queue::{CancelOutcome, Queue, Superseded};
+use super::queue::{Asker, CancelOutcome, Queue, Superseded};
 use super::{Event, JobId, Request};
 
 /// Progress is not reported more often than this.
@@ -33,8 +33,8 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn push(&self, id: JobId, request: Request) -> Superseded {
-        let superseded = self.lock().queue.push(id, request);
+    pub(super) fn push(&self, asker: Asker, id: JobId, request: Request) -> Superseded {
+        let superseded = self.lock().queue.push_of(asker, id, request);
         self.changed.notify_one();
         superseded
     }

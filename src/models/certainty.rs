@@ -33,6 +33,23 @@ impl Certainty {
         Self { grid, logits }
     }
 
+    /// From what [`Self::grid`] and [`Self::logits`] give; `None` where there is not a logit for each voxel.
+    pub fn of_parts(grid: Grid, logits: Vec<i8>) -> Option<Self> {
+        let fits = grid.len() == logits.len();
+        let logits = logits.into();
+        fits.then_some(Self { grid, logits })
+    }
+
+    /// The region that was looked at.
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
+    /// Logits of its voxels, in sixteenths.
+    pub fn logits(&self) -> &[i8] {
+        &self.logits
+    }
+
     /// The uncertainty on a scan's own grid, `400 p (1 - p)` percent, where the region was; `None` where the two do not
     /// meet.
     pub fn on(&self, scan: &Grid) -> Option<UncertainPart> {

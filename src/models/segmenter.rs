@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::prompt::{Asked, PromptError, PromptSet};
 use crate::util::{Cancelled, JobContext, short_debug};
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask};
@@ -66,7 +68,7 @@ pub struct AutoResult {
 }
 
 /// Why a model found nothing without a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Nothing {
     /// None of its structures is there.
     NoneFound,
@@ -291,6 +293,9 @@ pub enum ModelError {
     /// The device cannot be had.
     #[error("{0}")]
     Device(String),
+    /// Another machine that was to compute cannot be reached, or could not finish.
+    #[error("{0}")]
+    Remote(String),
     /// The weights or the card cannot be read or do not fit.
     #[error("model file {path}: {reason}")]
     Weights {

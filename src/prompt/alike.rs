@@ -23,6 +23,22 @@ impl Alike {
         (!values.is_empty()).then_some(Self { labels, values })
     }
 
+    /// Their values, the latest last.
+    pub fn values(&self) -> &[u16] {
+        &self.values
+    }
+
+    /// The labels without all others, on the scan's grid.
+    pub fn alone(&self) -> LabelMap {
+        let mut alone = self.labels.as_ref().clone();
+        for voxel in &mut alone.voxels {
+            if *voxel != 0 && !self.values.contains(voxel) {
+                *voxel = 0;
+            }
+        }
+        alone
+    }
+
     /// The latest `most` of them; those without a voxel are left out.
     pub fn latest(&self, most: usize) -> Vec<Crop> {
         let latest = &self.values[self.values.len().saturating_sub(most)..];

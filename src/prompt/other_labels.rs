@@ -40,6 +40,13 @@ impl OtherLabels {
         self.held.get(usize::from(value)).copied().unwrap_or(false)
     }
 
+    /// The voxels that other labels have.
+    pub fn mask(&self) -> Mask {
+        let is_held = |value: u16| self.held.get(usize::from(value)).copied();
+        self.labels
+            .mask_where(|value| is_held(value).unwrap_or(false))
+    }
+
     /// Takes out of a mask on the same grid what other labels have.
     pub fn clear(&self, mask: &mut Mask) {
         for (voxel, &value) in mask.voxels.iter_mut().zip(&self.labels.voxels) {

@@ -48,6 +48,11 @@ impl EngineStatus {
             _ => None,
         }
     }
+
+    /// Whether a model can be used, and another machine computes.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Self::Ready { device, .. } if device.is_remote())
+    }
 }
 
 /// Names a running job in the window, whoever does it.

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use prosector::engine::{CancelOutcome, Engine, Event, JobId, Priority, Queue, Request, Task};
+use prosector::engine::{
+    Asker, CancelOutcome, Engine, Event, JobId, Priority, Queue, Request, Task,
+};
 use prosector::geometry::{Affine, VoxelIndex};
 use prosector::models::{
     AutoResult, ComputeDevice, Estimate, ModelCard, ModelError, PromptedResult, ScanKey, Segmenter,
@@ -825,4 +827,24 @@ fn a_prompt_is_answered_while_a_preview_is_made() {
     assert_eq!(bench.told_many(2), ["started 4", "preview 4 of 1"]);
     bench.engine.submit(preview(DO_FAIL));
     assert_eq!(bench.told_many(2), ["started 5", "failed 5: not this scan"]);
+}
+
+#[test]
+fn a_prompt_supersedes_only_what_the_same_one_asked() {
+    let mut queue = Queue::default();
+    let dropped = |queue: &mut Queue, asker, id| {
+        let superseded = queue.push_of(Asker(asker), JobId(id), prompt(DO_ANSWER));
+        assert_eq!(superseded.stopping, None);
+        superseded.dropped
+    };
+    assert_eq!(dropped(&mut queue, 1, 1), []);
+    assert_eq!(dropped(&mut queue, 2, 2), []);
+    assert_eq!(dropped(&mut queue, 1, 3), [JobId(1)]);
+    let (running, _, cancel) = queue.take().expect("one waits");
+    assert_eq!(running, JobId(2), "in the order in which they came");
+    assert_eq!(dropped(&mut queue, 1, 4), [JobId(3)]);
+    assert!(!cancel.is_cancelled());
+    let superseded = queue.push_of(Asker(2), JobId(5), prompt(DO_ANSWER));
+    assert_eq!(superseded.stopping, Some(JobId(2)));
+    assert!(cancel.is_cancelled());
 }

@@ -61,6 +61,7 @@ mod prompt_scale;
 mod provenance;
 mod ranking;
 mod registration;
+mod remote;
 mod render;
 mod sam_models;
 mod second_image;

@@ -39,7 +39,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Option<OpenArgs>, Refusal> {
     let console = Console::new(false);
     let files = Files::in_folder(&args.output)?;
     let made = phantom();
-    let model = ModelRun::open(None, args.device.device, console)?;
+    let model = ModelRun::open(None, &args.device.device, console)?;
     console.line(&format!(
         "The built-in phantom, a head and neck CT, with {} on {}. Not for clinical use.",
         model.card.title,
@@ -91,7 +91,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<Option<OpenArgs>, Refusal> {
     let opens = !args.headless && has_display();
     Ok(opens.then(|| OpenArgs {
         paths: vec![files.scan],
-        device: args.device,
+        device: args.device.clone(),
     }))
 }
 

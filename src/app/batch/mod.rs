@@ -28,6 +28,7 @@ mod register;
 mod screenshot;
 mod segment;
 mod segment_cases;
+mod serve;
 mod statistics;
 mod teach;
 mod train;
@@ -43,6 +44,7 @@ use crate::models::ModelError;
 use crate::network::NetworkError;
 use crate::project::ProjectError;
 use crate::prompt::PromptError;
+use crate::remote::ServeError;
 use crate::session::operations::OperationError;
 use crate::train::TrainError;
 use crate::train::parity::ParityError;
@@ -76,6 +78,9 @@ enum Refusal {
     /// A case cannot be ranked.
     #[error(transparent)]
     Rank(#[from] RankError),
+    /// A model cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// An archive does not answer as it should.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -129,6 +134,7 @@ pub fn run(command: Command) -> AndThen {
         Command::Models(command) => models::run(&command),
         Command::Train(args) => train::run(&args),
         Command::Teach(args) => teach::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Register(args) => register::run(&args),
         Command::Recover(args) => recover::run(&args),

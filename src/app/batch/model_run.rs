@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::cli::DeviceArgs;
 use crate::engine::{Engine, Event, JobId, Request, Task};
 use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
-    Segmenter, open_model,
+    Segmenter,
 };
 use crate::prompt::{Alike, Asked, PromptSet};
+use crate::remote::{Processor, open_model};
 use crate::volume::{ImageVolume, Mask};
 
 use super::Refusal;
@@ -30,14 +32,19 @@ pub(super) struct Timed<T> {
 }
 
 impl ModelRun {
-    /// Opens a model (`None`: the one in the box) and waits until it is ready.
+    /// Opens a model (`None`: the one in the box, or the one that is served) and waits until it is ready.
     pub(super) fn open(
         model: Option<&str>,
-        device: DeviceChoice,
+        device: &Processor,
         console: Console,
     ) -> Result<Self, Refusal> {
-        let id = model.map(str::to_owned);
-        Self::start(move || open_model(id.as_deref(), device), console)
+        let (id, of_opener) = (model.map(str::to_owned), device.clone());
+        let run = Self::start(move || open_model(id.as_deref(), &of_opener), console)?;
+        if let Processor::There(address) = device {
+            // Before anything is sent.
+            console.warnings(address.warning().as_slice());
+        }
+        Ok(run)
     }
 
     /// Starts the engine on whatever `opener` opens, and waits until it is ready.
@@ -189,6 +196,16 @@ impl ModelRun {
                 _ => {}
             }
         }
+    }
+}
+
+/// The processor of this machine that was asked for, for `work` that is not done on another.
+pub(super) fn own_device(args: &DeviceArgs, work: &str) -> Result<DeviceChoice, Refusal> {
+    match &args.device {
+        Processor::Here(device) => Ok(*device),
+        Processor::There(address) => Err(Refusal::Other(format!(
+            "{work} is not done on another machine, and {address} only segments: run the command there, or choose --device auto, cpu or gpu"
+        ))),
     }
 }
 

@@ -7,10 +7,12 @@ use crate::train::parity::{FixtureReport, ParityReport, run_folder};
 
 use super::Refusal;
 use super::console::Console;
+use super::model_run::own_device;
 
 pub(super) fn run(args: &ParityArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    let report = run_folder(&args.folder, args.device.device, &console.context())?;
+    let device = own_device(&args.device, "comparing networks")?;
+    let report = run_folder(&args.folder, device, &console.context())?;
     console.result(&report, || describe(&report));
     if report.failed == 0 && report.not_understood == 0 {
         return Ok(());

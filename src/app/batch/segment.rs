@@ -61,7 +61,7 @@ pub(super) fn run(args: &SegmentArgs) -> Result<(), Refusal> {
     let scan = inputs::open(&args.scan, args.modality.modality, &ctx)?;
     let grid = *scan.image.grid();
     let mut report = if args.auto {
-        let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+        let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
         segment_auto(args, (&scan, SCAN), &args.output, &model, console)?
     } else {
         let prompts = prompts::on_grid(args, &grid)?;
@@ -192,7 +192,7 @@ fn segment_prompted(
     prior: Option<Mask>,
     console: Console,
 ) -> Result<Report, Refusal> {
-    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let Timed { result, seconds } = match prior {
         Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
         None => model.one_by_one(&scan.image, SCAN, prompts)?,

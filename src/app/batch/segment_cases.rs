@@ -83,7 +83,7 @@ pub(super) fn run(args: &SegmentArgs, console: Console) -> Result<(), Refusal> {
         check_keeps(&place.output, &read)?;
         check_keeps(&place.record, &read)?;
     }
-    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     claim(args, &model)?;
     let (mut failed, mut cohort) = (Vec::new(), Vec::new());
     let (mut segmented, mut warnings) = (0, Vec::new());

@@ -11,7 +11,7 @@ use crate::util::{CancelToken, JobContext};
 
 use super::Refusal;
 use super::console::Console;
-use super::model_run::run_alone;
+use super::model_run::{own_device, run_alone};
 
 /// How often a line is written where stderr is no terminal.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ pub(super) fn run(args: &TrainArgs) -> Result<(), Refusal> {
     let request = TrainRequest {
         recipe: args.config.clone(),
         cache: args.cache.clone(),
-        device: args.device.device,
+        device: own_device(&args.device, "training")?,
         resume: args.resume,
     };
     let task = Task::without_model(move |ctx| crate::train::run(&request, ctx));

@@ -252,6 +252,9 @@ impl Window {
     }
 
     fn begin_lesson(&mut self, form: &TeachForm) {
+        if self.engine_status.is_remote() {
+            return self.teaching.say(Said::Elsewhere);
+        }
         let Some(folder) = self.teaching.folder.clone() else {
             return self.teaching.say(Said::NoFolder);
         };

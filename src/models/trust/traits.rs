@@ -1,16 +1,17 @@
 //! What can be measured of an answer without knowing the truth.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Named measures of one answer. What an answer cannot have (the fill of a box that was not drawn) is left out.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Traits(BTreeMap<&'static str, f64>);
+pub struct Traits(BTreeMap<Cow<'static, str>, f64>);
 
 impl Traits {
     /// Adds a measure; values that are not finite are left out.
-    pub fn add(&mut self, name: &'static str, value: f64) {
+    pub fn add(&mut self, name: impl Into<Cow<'static, str>>, value: f64) {
         if value.is_finite() {
-            self.0.insert(name, value);
+            self.0.insert(name.into(), value);
         }
     }
 
@@ -20,8 +21,13 @@ impl Traits {
     }
 
     /// The names of the measures that the answer has, in alphabetical order.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.0.keys().copied()
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(AsRef::as_ref)
+    }
+
+    /// The measures with their names, in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, &value)| (name.as_ref(), value))
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Said {
     ThrownAway,
     /// Nothing is kept, so what is taught cannot be either.
     NoFolder,
+    /// Another machine computes, and nothing is taught there.
+    Elsewhere,
     /// The user stopped the lesson.
     Stopped,
     /// The engine was restarted with another model, and the lesson with it.
@@ -43,6 +45,10 @@ impl Said {
         match self {
             Self::Used(id) => tr!("{id} is used from now on", id),
             Self::ThrownAway => tr!("thrown away; the model is as it was").to_owned(),
+            Self::Elsewhere => tr!(
+                "another machine computes: teach on that machine, or start without --device remote"
+            )
+            .to_owned(),
             Self::NoFolder => tr!("there is no folder to keep it in").to_owned(),
             Self::Stopped => tr!("stopped; teach again under this name to go on").to_owned(),
             Self::OtherModel => {

@@ -53,7 +53,7 @@ impl FileDialogs for ScriptedDialogs {
 }
 
 /// Opens a model, whichever is asked for.
-type Opener = fn() -> Result<Box<dyn Segmenter>, ModelError>;
+type Opener = Arc<dyn Fn() -> Result<Box<dyn Segmenter>, ModelError> + Send + Sync>;
 
 /// A small workstation's window, in points.
 const SIZE: Vec2 = Vec2::new(1360.0, 860.0);
@@ -105,19 +105,22 @@ impl Bench {
     }
 
     /// As [`Bench::open`], with a model of one's own.
-    pub fn open_with_model(folder: &Path, open: Opener) -> Self {
+    pub fn open_with_model(
+        folder: &Path,
+        open: impl Fn() -> Result<Box<dyn Segmenter>, ModelError> + Send + Sync + 'static,
+    ) -> Self {
         Self::read_notice(folder);
-        Self::open_as(open, folder, Vec::new(), SIZE, 1.0)
+        Self::open_as(Arc::new(open), folder, Vec::new(), SIZE, 1.0)
     }
 
     /// As [`Bench::open`], with a teacher of one's own, and paths on the command line.
     pub fn open_with_teacher(folder: &Path, paths: Vec<PathBuf>, teach: Teacher) -> Self {
         Self::read_notice(folder);
-        Self::open_taught_by(teach, Toy::open, folder, paths, SIZE, 1.0)
+        Self::open_taught_by(teach, Arc::new(Toy::open), folder, paths, SIZE, 1.0)
     }
 
     fn open_with(folder: &Path, paths: Vec<PathBuf>, size: Vec2, pixels_per_point: f32) -> Self {
-        Self::open_as(Toy::open, folder, paths, size, pixels_per_point)
+        Self::open_as(Arc::new(Toy::open), folder, paths, size, pixels_per_point)
     }
 
     fn open_as(

@@ -18,6 +18,7 @@ mod panel;
 mod panes;
 mod pictures;
 mod prompting;
+mod remote;
 mod review;
 mod second_image;
 mod statistics;

@@ -14,12 +14,13 @@ use crate::models::{ModelCard, open_uncalibrated};
 use super::Refusal;
 use super::cases::{EvaluationCase, read_cases};
 use super::console::Console;
-use super::model_run::ModelRun;
+use super::model_run::{ModelRun, own_device};
 use answers::{Asked, CaseRun};
 
 pub(super) fn run(args: &CalibrateArgs) -> Result<(), Refusal> {
     let console = Console::new(false);
-    let (card_path, device) = (args.card.clone(), args.device.device);
+    let device = own_device(&args.device, "calibrating")?;
+    let card_path = args.card.clone();
     let model = ModelRun::start(move || open_uncalibrated(&card_path, device), console)?;
     let (new, known) = (cases_of(&args.cases)?, cases_of(&args.known)?);
     let learnt_path = Trust::path_beside(&args.card, &model.card);

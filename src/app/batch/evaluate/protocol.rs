@@ -22,7 +22,7 @@ pub(super) fn measure(
     args: &EvaluateArgs,
     console: Console,
 ) -> Result<Measured, Refusal> {
-    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let mut rows = Vec::new();
     let mut warnings = Vec::new();
     for number in 0..cases.len() {

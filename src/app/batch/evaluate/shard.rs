@@ -110,7 +110,7 @@ pub(super) fn measure(
     check_target(output)?;
     let read = cases.iter().flat_map(EvaluationCase::files);
     check_keeps(output, &read.chain([path]).collect::<Vec<_>>())?;
-    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let mut file = opened(&begun(shard, path, &cases, protocol, args, &model)?, output)?;
     for number in file.left() {
         let start = Instant::now();

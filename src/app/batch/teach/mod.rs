@@ -19,11 +19,12 @@ use crate::util::peak_memory_mb;
 
 use super::Refusal;
 use super::console::Console;
-use super::model_run::run_alone;
+use super::model_run::{own_device, run_alone};
 use given::{Given, Read};
 
 pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
+    let device = own_device(&args.device, "teaching")?;
     let given = Given::of(args)?;
     check_results(args, &given)?;
     let Read { titles, cases } = given.read(args.structure.as_deref(), console)?;
@@ -47,7 +48,7 @@ pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
         } else {
             Resume::Never
         },
-        device: args.device.device,
+        device,
         date: crate::project::now().chars().take(10).collect(),
         watcher: told::watcher(&course, console),
     });

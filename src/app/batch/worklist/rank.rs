@@ -58,7 +58,7 @@ pub(super) fn run(args: &WorklistRankArgs) -> Result<(), Refusal> {
     let ctx = console.context().unreported();
     let project = Project::open(&args.project)?;
     let ids = asked_cases(&project, args.cases.as_deref())?;
-    let model = ModelRun::open(args.model.as_deref(), args.device.device, console)?;
+    let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let mut report = Report {
         cases: Vec::new(),
         ranked: 0,

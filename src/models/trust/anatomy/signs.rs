@@ -97,7 +97,7 @@ impl Place {
         let mut traits = Traits::default();
         traits.add(VOLUME, self.offsets.len() as f64 * voxel_ml);
         for (name, extent) in EXTENTS.iter().zip(extent_mm.to_array()) {
-            traits.add(name, extent);
+            traits.add(*name, extent);
         }
         let orientation = Orientation::of(&self.grid.affine);
         let is_cut = [0, 1, 2].map(|ras| {
