@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
 
-use super::DeviceArgs;
+use super::{DeviceArgs, values};
 
 /// `prosector teach`
 #[derive(Debug, Args)]
@@ -30,6 +30,21 @@ pub struct TeachArgs {
     /// The label of the cases that is to be found without a prompt; without it answers to boxes and clicks are taught.
     #[arg(long, value_name = "NAME")]
     pub structure: Option<String>,
+    /// An installed model whose answers are learnt too, on cases without a truth alone: it finds the structure by itself.
+    #[arg(long, value_name = "ID", requires = "structure")]
+    pub teacher: Option<String>,
+    /// What the teacher calls the structure, where that is something else.
+    #[arg(long, value_name = "NAME", requires = "teacher")]
+    pub teacher_structure: Option<String>,
+    /// The teacher's share in the loss of cases that have labels, 0 (labels alone teach) to 1 (its answers alone).
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value = "0.5",
+        requires = "teacher",
+        value_parser = values::share
+    )]
+    pub lambda: f64,
     /// The adapter file to write; its name is that of the taught model.
     #[arg(short, long, value_name = "ADAPTER")]
     pub output: PathBuf,

@@ -293,6 +293,12 @@ pub(super) fn part(text: &str) -> Result<f32, String> {
     part.ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
 }
 
+/// A share, 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    number_within(text, 0.0..=1.0)
+        .ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
+}
+
 /// The name of a modality.
 pub(super) fn modality() -> impl TypedValueParser<Value = Modality> {
     PossibleValuesParser::new(["ct", "mr", "pet"]).map(|name| match name.as_str() {

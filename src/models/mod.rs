@@ -54,5 +54,7 @@ pub use system::{
     FoldChoice, FolderSource, ImportSource, Imported, ImportedFolder, Importer, StoredModel,
     System, TrainingState, system_named, systems,
 };
-pub use taught::{Compared, Course, FoldDone, Taught, TaughtStructure, Verdict};
+pub use taught::{
+    Compared, Course, FoldDone, Taught, TaughtBy, TaughtStructure, TeacherAnswers, Verdict,
+};
 pub use taught::{export_adapter, install_adapter};

@@ -10,6 +10,7 @@ use crate::models::prosector1::RegionImage;
 use crate::models::prosector1::region::{SIDE, Span, anatomical_axes, on_voxels_of, region_grid};
 use crate::volume::resample;
 
+use super::answered::AnsweredSample;
 use super::augment::{jitter, log_uniform, rotated, vary_values};
 use super::cases::{Dataset, TrainingCase};
 
@@ -23,6 +24,8 @@ pub(super) struct AutomaticSample {
     pub truth: Vec<f32>,
     /// Whether a channel's truth is known.
     pub known: Vec<bool>,
+    /// What a teacher answered there, where one teaches the one structure.
+    pub answered: Option<AnsweredSample>,
 }
 
 impl AutomaticSample {
@@ -92,6 +95,7 @@ pub(super) fn sample(
         trust: dataset.config.refined.then(|| trust(rng)),
         truth: channels_last(&truth, region.len()),
         known: truth.iter().map(Option::is_some).collect(),
+        answered: case.answered.as_ref().map(|a| a.on(case.grid(), &region)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, LabelMap, Mask, Modality};
 
 use super::TrainError;
+use super::answered::Answered;
 use super::config::{DatasetConfig, LabelMapsConfig, TrainConfig};
 use super::giving_way::meanwhile;
 use super::source::{LabelledScan, Source};
@@ -50,6 +51,8 @@ pub(super) struct TrainingCase {
     pub labels: LabelMap,
     /// What is labelled.
     pub targets: Vec<Target>,
+    /// What a teacher answered, where one teaches the one structure of the recipe.
+    pub answered: Option<Answered>,
 }
 
 /// One label of a case.
@@ -177,6 +180,7 @@ impl Dataset {
             targets: targets(&scan.labels, channel),
             image: scan.image.into_image(dataset.modality),
             labels: scan.labels,
+            answered: scan.answered,
         };
         let cases: Vec<TrainingCase> = scans.into_par_iter().map(case).collect();
         Self {

@@ -11,6 +11,7 @@ use crate::models::prosector1::region::SIDE;
 use crate::models::prosector1::{ImageEmbedding, ProsectorNet};
 use crate::util::{Cancelled, JobContext};
 
+use super::answered::AnsweredSample;
 use super::automatic::AutomaticSample;
 use super::batch::{Batch, random};
 use super::config::{Learner, TrainConfig};
@@ -102,8 +103,8 @@ fn automatic_losses(
     let device = net.devices().remove(0);
     let inputs = || samples.iter().map(|(_, sample)| sample);
     let (image, inside) = image_tensors(inputs().map(|s| &s.image), &device);
-    let truth = region_tensor(inputs().map(|s| s.truth.as_slice()), &device);
-    let loss = |logits| mask_losses(logits, truth.clone(), inside.clone(), config.structure_loss);
+    let targets = Targets::of(inputs(), &device);
+    let loss = |logits| targets.losses(logits, &inside, config.structure_loss);
     let embedding = net.encode(image);
     let first = net.first_answer(&embedding);
     let trust: Option<Vec<f32>> = inputs().map(|s| s.trust).collect();
@@ -124,6 +125,52 @@ fn automatic_losses(
     let seen = samples.iter().zip(shown.iter::<f32>());
     let seen = seen.map(|((dataset, _), loss)| Seen::Automatic(dataset.clone(), loss));
     (losses, seen.collect())
+}
+
+/// What answers to samples are held against.
+struct Targets {
+    truth: Tensor<5>,
+    /// A teacher's answers, and `[samples, 1]` their shares in the loss.
+    answered: Option<(Tensor<5>, Tensor<2>)>,
+}
+
+impl Targets {
+    fn of<'a>(samples: impl Iterator<Item = &'a AutomaticSample> + Clone, device: &Device) -> Self {
+        let answered: Option<Vec<&AnsweredSample>> =
+            samples.clone().map(|s| s.answered.as_ref()).collect();
+        let answered = answered.map(|answered| {
+            let shares: Vec<f32> = answered.iter().map(|a| a.share).collect();
+            let shares = TensorData::new(shares, [answered.len(), 1]);
+            (
+                region_tensor(answered.iter().map(|a| a.coverage.as_slice()), device),
+                Tensor::from_data(shares, device),
+            )
+        });
+        Self {
+            truth: region_tensor(samples.map(|s| s.truth.as_slice()), device),
+            answered,
+        }
+    }
+
+    /// Of each sample and structure, as [`mask_losses`]; where a teacher answered, the truth's loss and the answer's by
+    /// their shares.
+    fn losses(
+        &self,
+        logits: Tensor<5>,
+        inside: &Tensor<5>,
+        cross_entropy: CrossEntropy,
+    ) -> Tensor<2> {
+        let of = |logits, target: &Tensor<5>| {
+            mask_losses(logits, target.clone(), inside.clone(), cross_entropy)
+        };
+        match &self.answered {
+            None => of(logits, &self.truth),
+            Some((answer, share)) => {
+                let drawn = of(logits.clone(), &self.truth) * (-share.clone() + 1.0);
+                drawn + of(logits, answer) * share.clone()
+            }
+        }
+    }
 }
 
 /// Logits of the structures, refined with each sample's own trust in the first answer.
@@ -217,5 +264,36 @@ impl<'a> Dialogue<'a> {
             .zip(probability.chunks_exact(SIDE.pow(3)))
             .map(|((s, prompts), answer)| user::correct(rng, &s.truth, prompts, answer))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_teacher_answered_both_losses_count_by_their_shares() {
+        let device = Device::flex();
+        let voxels = SIDE.pow(3);
+        let of_three = |value: &dyn Fn(usize) -> f32| {
+            let one: Vec<f32> = (0..voxels).map(value).collect();
+            region_tensor([one.as_slice(); 3], &device)
+        };
+        let truth = of_three(&|v| f32::from(u8::from(v < voxels / 2)));
+        let answer = of_three(&|v| if v < voxels / 4 { 0.0 } else { 0.75 });
+        let logits = of_three(&|v| (v % 7) as f32 - 3.0);
+        let inside = of_three(&|_| 1.0);
+        let shares = Tensor::from_data(TensorData::new(vec![0.0f32, 0.5, 1.0], [3, 1]), &device);
+        let targets = Targets {
+            truth: truth.clone(),
+            answered: Some((answer.clone(), shares)),
+        };
+        let values = |losses: Tensor<2>| losses.into_data().iter::<f32>().collect::<Vec<_>>();
+        let of = |target| values(mask_losses(logits.clone(), target, inside.clone(), TARGET));
+        let (drawn, answered) = (of(truth), of(answer));
+        assert!((drawn[0] - answered[0]).abs() > 0.01);
+        let mixed = values(targets.losses(logits.clone(), &inside, TARGET));
+        assert_eq!((mixed[0], mixed[2]), (drawn[0], answered[2]));
+        assert!((mixed[1] - (drawn[1] + answered[1]) / 2.0).abs() < 1e-6);
     }
 }

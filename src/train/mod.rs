@@ -1,5 +1,6 @@
 //! Training: from labelled scans and a recipe to weights.
 
+mod answered;
 mod augment;
 mod automatic;
 mod batch;

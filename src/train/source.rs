@@ -12,6 +12,7 @@ use crate::util::JobContext;
 use crate::volume::LabelMap;
 
 use super::TrainError;
+use super::answered::Answered;
 use super::cache::Cache;
 use super::condense::Condensed;
 use super::config::{DatasetConfig, LabelMapsConfig, TrainConfig};
@@ -24,6 +25,8 @@ pub(super) struct LabelledScan {
     pub image: Condensed,
     /// On the scan's grid.
     pub labels: LabelMap,
+    /// What a teacher answered there; recipes on disk have none.
+    pub answered: Option<Answered>,
 }
 
 /// Where training cases come from. Validation patients come from neither.
@@ -175,5 +178,6 @@ fn read_scan(dataset: &DatasetConfig, name: String) -> Result<LabelledScan, Trai
         name,
         image: Condensed::from_image(&image),
         labels,
+        answered: None,
     })
 }

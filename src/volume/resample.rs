@@ -137,6 +137,13 @@ pub fn resample_mask(mask: &Mask, target: &Grid) -> Vec<f32> {
     })
 }
 
+/// The same where a value per voxel of `from` says in percent how much of it counts.
+pub fn resample_percent(percent: &[u8], from: &Grid, target: &Grid) -> Vec<f32> {
+    resample(from, target, 0.0, |offset| {
+        f32::from(percent[offset]) / 100.0
+    })
+}
+
 /// How much of each target voxel one label covers, 0..=1.
 pub fn resample_label(labels: &LabelMap, value: u16, target: &Grid) -> Vec<f32> {
     resample_label_where(labels, target, |v| v == value)

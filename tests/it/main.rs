@@ -73,6 +73,7 @@ mod statistics;
 mod support;
 mod surfaces;
 mod teaching;
+mod teaching_by_teacher;
 mod texts;
 mod tools;
 mod training;

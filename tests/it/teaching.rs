@@ -76,6 +76,7 @@ pub fn write_adapter(path: &Path, base_sha256: &str) {
                 begins_as_target: false,
                 prompts_itself: false,
             }),
+            teacher: None,
             measured: Vec::new(),
         }),
         ..base

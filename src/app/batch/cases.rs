@@ -35,15 +35,15 @@ pub(super) struct ScanCase {
     pub(super) truth: Option<PathBuf>,
 }
 
-/// One scan with its truth.
+/// One scan with its truth, or a lesson's scan that may have none.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct EvaluationCase {
     /// Name in the report.
     pub(super) id: String,
     /// The scan; made absolute by [`read_cases`].
     pub(super) image: PathBuf,
-    /// The true label map; made absolute too.
-    pub(super) truth: PathBuf,
+    /// The true label map; made absolute too. [`read_cases`] refuses a case without.
+    pub(super) truth: Option<PathBuf>,
     /// The kind of scan, where the file does not say.
     pub(super) modality: Option<Modality>,
     /// Where the scan comes from, for groups.
@@ -77,14 +77,27 @@ pub(super) struct OpenedCase {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads a file of cases; paths in it are relative to the file.
+/// Reads a file of cases, each with its truth; paths in it are relative to the file.
 pub(super) fn read_cases(path: &Path) -> Result<Vec<EvaluationCase>, Refusal> {
+    let cases = read_some_labelled(path)?;
+    match cases.iter().find(|case| case.truth.is_none()) {
+        None => Ok(cases),
+        Some(case) => Err(Refusal::Other(format!(
+            "{}: case {}: it has no truth: give the path of its label map",
+            path.display(),
+            case.id
+        ))),
+    }
+}
+
+/// The same of cases that may have no truth.
+pub(super) fn read_some_labelled(path: &Path) -> Result<Vec<EvaluationCase>, Refusal> {
     let refuse = |reason: String| Refusal::Other(format!("{}: {reason}", path.display()));
     let mut cases: Vec<EvaluationCase> = read_list(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     for case in &mut cases {
         case.image = folder.join(&case.image);
-        case.truth = folder.join(&case.truth);
+        case.truth = case.truth.take().map(|truth| folder.join(truth));
         let bad = case.labels.iter().flat_map(BTreeMap::keys).find(|v| {
             let value = v.parse::<u16>();
             value.is_err() || value == Ok(0)
@@ -131,7 +144,12 @@ fn read_list<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Refusal> {
 }
 
 impl EvaluationCase {
-    /// Reads the scan and its truth.
+    /// Its files.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.image.as_path()).chain(self.truth.as_deref())
+    }
+
+    /// Reads the scan and its truth; without one nothing is labelled.
     pub(super) fn open(&self) -> Result<OpenedCase, Refusal> {
         let ctx = JobContext::silent();
         let options = OpenOptions {
@@ -143,9 +161,16 @@ impl EvaluationCase {
             grid: *scan.image.grid(),
             source: scan.info.provenance.as_deref(),
         };
-        let (truth, table, doubts) = labels_on_grid(&self.truth, &target, &ctx)?;
+        let (truth, labels, doubts) = match &self.truth {
+            Some(path) => {
+                let (truth, table, doubts) = labels_on_grid(path, &target, &ctx)?;
+                let labels = self.labels(&truth, &table);
+                (truth, labels, doubts)
+            }
+            None => (LabelMap::empty(target.grid), Vec::new(), Vec::new()),
+        };
         Ok(OpenedCase {
-            labels: self.labels(&truth, &table),
+            labels,
             image: Arc::new(scan.image),
             truth,
             warnings: [plain(&scan.info.warnings), doubts].concat(),

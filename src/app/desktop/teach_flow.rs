@@ -9,7 +9,7 @@ use crate::io::IoError;
 use crate::models::{
     Course, DeviceChoice, choose_model, chosen_model, install_adapter, installed_models, roll_back,
 };
-use crate::train::teach::{self, Resume, TeachCase, Watcher};
+use crate::train::teach::{self, Distillation, Resume, TeachCase, Watcher};
 use crate::ui::teach::{LessonCase, LessonResult, Said, TeachForm, TeachRequest, TeachView};
 use crate::ui::texts::tr;
 use crate::util::short_debug;
@@ -34,6 +34,21 @@ pub struct GivenCase {
     pub labels: Arc<LabelMap>,
     /// Their names.
     pub table: LabelTable,
+    /// Whether somebody labelled it; where nobody did a teacher answers.
+    pub is_labelled: bool,
+}
+
+impl GivenCase {
+    /// A scan that nobody labelled.
+    pub fn unlabelled(title: String, image: Arc<ImageVolume>) -> Self {
+        Self {
+            title,
+            labels: Arc::new(LabelMap::empty(*image.grid())),
+            image,
+            table: LabelTable::default(),
+            is_labelled: false,
+        }
+    }
 }
 
 short_debug! {
@@ -86,6 +101,7 @@ impl Teaching {
         self.view.cases.push(LessonCase {
             title: case.title.clone(),
             structures: names.collect(),
+            is_labelled: case.is_labelled,
         });
         self.cases.push(case);
     }
@@ -117,12 +133,19 @@ impl Teaching {
                     .map(|l| l.value)
                     .collect(),
                 patient: None,
+                is_labelled: given.is_labelled,
             }
         };
+        let teacher = form.teacher.clone().filter(|_| form.structure.is_some());
         teach::TeachRequest {
             cases: self.cases.iter().map(case).collect(),
             base: None,
             structure: form.structure.clone(),
+            distillation: teacher.map(|teacher| Distillation {
+                teacher,
+                structure: form.teacher_structure.clone(),
+                lambda: form.lambda,
+            }),
             out,
             resume: Resume::WherePossible,
             method: None,
@@ -148,10 +171,21 @@ impl Window {
                     image: Arc::clone(case.image()),
                     labels: Arc::clone(case.labels()),
                     table: case.table().clone(),
+                    is_labelled: true,
                 };
                 self.teaching.give(given);
             }
+            TeachRequest::UseThisScan => {
+                if let Some(case) = self.session.case() {
+                    let scan = GivenCase::unlabelled(case.title(), Arc::clone(case.image()));
+                    self.teaching.give(scan);
+                }
+            }
             TeachRequest::UseWorklist => self.read_finished_cases(),
+            TeachRequest::UseWorklistScans => {
+                let room = teach::MOST_CASES.saturating_sub(self.teaching.cases.len());
+                self.read_scans_to_learn_from(room);
+            }
             TeachRequest::Forget(n) => self.teaching.forget(n),
             TeachRequest::Teach(form) => self.begin_lesson(&form),
             TeachRequest::Accept => self.accept_lesson(),
@@ -181,10 +215,14 @@ impl Window {
         let room = teach::MOST_CASES.saturating_sub(before);
         let left_out = empty + cases.len().saturating_sub(room);
         let given = cases.len().min(room);
+        let are_labelled = cases.iter().all(|case| case.is_labelled);
         for case in cases.into_iter().take(room) {
             self.teaching.give(case);
         }
-        self.teaching.say(Said::OfWorklist { given, left_out });
+        self.teaching.say(match are_labelled {
+            true => Said::OfWorklist { given, left_out },
+            false => Said::ScansOfWorklist { given, left_out },
+        });
     }
 
     /// Writes the report of the last lesson.
@@ -270,6 +308,7 @@ impl Window {
                 view.result = Some(LessonResult {
                     number,
                     verdict: report.verdict,
+                    unmeasured: report.unmeasured(),
                     measured: report.measured,
                     pictures: pictures.into(),
                     is_kept: report.bytes.is_some(),

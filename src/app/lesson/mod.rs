@@ -29,6 +29,7 @@ pub(super) fn follow(course: &mut Course, seen: &Seen) {
         Seen::Begun { folds, steps } => {
             (course.folds, course.steps) = (*folds, *steps);
         }
+        Seen::Answered(answers) => course.answers = Some(*answers),
         Seen::Step { run, step, loss } => course.step(*run, *step, *loss),
         Seen::Fold { fold, cases } => course.done.push(done(*fold, cases)),
     }

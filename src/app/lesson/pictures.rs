@@ -185,6 +185,7 @@ mod tests {
             truth,
             values: vec![1],
             patient: None,
+            is_labelled: true,
         };
         let pictured = Pictured {
             truth: drawn.clone(),

@@ -69,10 +69,7 @@ fn page(lesson: &Lesson<'_>) -> Result<String, image::ImageError> {
 fn decision(report: &TeachReport) -> String {
     let count = report.held_out.len();
     let told = match report.gain {
-        None => {
-            "No case could be left out, so nothing was measured: one case alone proves nothing."
-                .to_owned()
-        }
+        None => report.unmeasured().unwrap_or_default().to_owned(),
         Some(gain) => {
             let interval = gain.noise.map_or_else(String::new, |noise| {
                 format!(
@@ -132,6 +129,15 @@ fn card(report: &TeachReport) -> String {
             ),
             ("Date", taught.date.clone()),
         ]);
+        if let Some(teacher) = &taught.teacher {
+            rows.push((
+                "Teacher",
+                format!(
+                    "{} (its {}), lambda {}; {} of the cases have labels",
+                    teacher.id, teacher.structure, teacher.lambda, teacher.labelled
+                ),
+            ));
+        }
     }
     let adapter = report.bytes.map_or_else(
         || "not written".to_owned(),
@@ -205,6 +211,13 @@ fn table(lesson: &Lesson<'_>) -> String {
         );
     }
     text.push_str("</table>\n");
+    if let Some(dice) = report.measured.first().and_then(|row| row.dice_teacher) {
+        // Writing into a string cannot fail.
+        let _ = writeln!(
+            text,
+            "<p>The teacher itself: mean Dice {dice:.3} on these cases.</p>"
+        );
+    }
     text
 }
 

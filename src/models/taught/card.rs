@@ -23,9 +23,27 @@ pub struct Taught {
     /// What it finds without a prompt; `None` where the answers to prompts were taught.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub structure: Option<TaughtStructure>,
+    /// The model whose answers were learnt too; `None` where labels alone taught.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TaughtBy>,
     /// Measures on cases that were left out, before and after.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measured: Vec<Compared>,
+}
+
+/// A model that taught another by its answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaughtBy {
+    /// Its id where it was asked.
+    pub id: String,
+    /// Its weights' SHA-256.
+    pub sha256: String,
+    /// What it calls the structure.
+    pub structure: String,
+    /// Share of its answers in the loss of cases that were labelled, 0 to 1; of the others they are all.
+    pub lambda: f64,
+    /// How many of the cases were labelled.
+    pub labelled: usize,
 }
 
 /// A structure that was taught.
@@ -87,6 +105,9 @@ pub struct Compared {
     pub nsd_before: f64,
     /// The same after.
     pub nsd_after: f64,
+    /// Dice of the teacher's own answers; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dice_teacher: Option<f64>,
 }
 
 impl Taught {

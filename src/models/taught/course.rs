@@ -15,6 +15,19 @@ pub struct Course {
     pub losses: Vec<Vec<[f64; 2]>>,
     /// The folds that are over.
     pub done: Vec<FoldDone>,
+    /// What a teacher answered before the first of them, where there is one.
+    pub answers: Option<TeacherAnswers>,
+}
+
+/// What a teacher answered so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TeacherAnswers {
+    /// Scans that it is asked about.
+    pub cases: usize,
+    /// Those of them that it has answered on.
+    pub asked: usize,
+    /// In how many of these it found the structure.
+    pub found: usize,
 }
 
 /// A fold that is over.

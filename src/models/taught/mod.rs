@@ -13,8 +13,8 @@ use super::{DeviceChoice, ModelError, Segmenter, StoredModel, system_named};
 
 use beside_base::BesideBase;
 
-pub use card::{Compared, Taught, TaughtStructure, Verdict};
-pub use course::{Course, FoldDone};
+pub use card::{Compared, Taught, TaughtBy, TaughtStructure, Verdict};
+pub use course::{Course, FoldDone, TeacherAnswers};
 pub(crate) use file::{read_adapter, write_adapter};
 pub(crate) use increments::{factor_name, merged};
 pub use install::{export_adapter, install_adapter};

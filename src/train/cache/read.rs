@@ -136,6 +136,7 @@ impl Cache {
                 grid,
                 voxels: labels,
             },
+            answered: None,
         })
     }
 

@@ -103,6 +103,7 @@ fn packed_scan(scan: LabelledScan) -> (PackedScan, Vec<u8>, Vec<u8>) {
         name,
         image,
         labels,
+        answered: _,
     } = scan;
     let dims = image.grid.dims;
     let (values, ranks) = ranked(&image.stored);

@@ -129,6 +129,7 @@ pub(super) fn compared(cases: &[CaseScores]) -> Vec<Compared> {
             dice_noise: noise(&differences),
             nsd_before: mean(before.iter().map(|s| s.nsd)),
             nsd_after: mean(after.iter().map(|s| s.nsd)),
+            dice_teacher: None,
         }
     };
     given.iter().enumerate().map(row).collect()

@@ -13,7 +13,7 @@ use super::super::config::{
 };
 use super::super::losses::CrossEntropy;
 use super::super::source::LabelledScan;
-use super::TeachCase;
+use super::teacher::Learned;
 
 /// Samples of a step.
 const BATCH: usize = 4;
@@ -38,13 +38,13 @@ pub(super) struct Lesson<'a> {
 
 impl Lesson<'_> {
     /// The recipe and the samples for some of the user's cases.
-    pub fn prepared(&self, cases: &[&TeachCase]) -> (TrainConfig, Cases) {
+    pub fn prepared(&self, cases: &[Learned<'_>]) -> (TrainConfig, Cases) {
         let datasets = self.datasets(cases);
         let config = self.recipe(&datasets);
         let assembled = datasets.into_iter().map(|dataset| {
             let own = cases
                 .iter()
-                .filter(|c| c.image.modality() == dataset.modality);
+                .filter(|c| c.case.image.modality() == dataset.modality);
             let scans = own.map(|case| self.scan(case)).collect();
             Dataset::assembled(&dataset, &config.structures, scans)
         });
@@ -52,9 +52,9 @@ impl Lesson<'_> {
         (config, cases)
     }
 
-    fn datasets(&self, cases: &[&TeachCase]) -> Vec<DatasetConfig> {
+    fn datasets(&self, cases: &[Learned<'_>]) -> Vec<DatasetConfig> {
         let modalities = [Modality::Ct, Modality::Mr, Modality::Pet];
-        let occurs = |m: &Modality| cases.iter().any(|c| c.image.modality() == *m);
+        let occurs = |m: &Modality| cases.iter().any(|c| c.case.image.modality() == *m);
         let dataset = |modality: Modality| DatasetConfig {
             name: modality.name().to_owned(),
             folder: PathBuf::new(),
@@ -134,10 +134,11 @@ impl Lesson<'_> {
         }
     }
 
-    fn scan(&self, case: &TeachCase) -> LabelledScan {
+    fn scan(&self, learned: &Learned<'_>) -> LabelledScan {
+        let case = learned.case;
         let labels = match self.structure {
             Some(_) => {
-                let target = case.targets();
+                let target = learned.targets();
                 let voxels = target.iter().map(|&t| if t { VALUE } else { 0 });
                 LabelMap {
                     grid: *case.image.grid(),
@@ -156,6 +157,7 @@ impl Lesson<'_> {
             name: String::new(),
             image: Condensed::from_image(&case.image),
             labels,
+            answered: learned.answer.clone(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Teaching: a model learns from a few of its user's cases, and shows on cases left out that it got better.
 
 mod blind;
+mod folds;
 mod gate;
 mod increments;
 mod lesson;
@@ -10,6 +11,7 @@ mod pictured;
 mod state;
 mod structure;
 mod task;
+mod teacher;
 mod watch;
 
 use std::path::PathBuf;
@@ -21,7 +23,7 @@ use burn::tensor::Device;
 use crate::models::checkpoint::WeightMap;
 use crate::models::taught::{TEACHABLE, starting_weights, write_adapter};
 use crate::models::{
-    Compared, ComputeDevice, DeviceChoice, ModelCard, Segmenter, StoredModel, Taught,
+    Compared, ComputeDevice, DeviceChoice, ModelCard, Segmenter, StoredModel, Taught, TaughtBy,
     TaughtStructure, Verdict, compute, open_model, open_stored, stored_model,
 };
 use crate::util::JobContext;
@@ -29,17 +31,20 @@ use crate::volume::{ImageVolume, LabelMap, Mask};
 
 use super::TrainError;
 use blind::mean_shape;
+use folds::{folds, patients};
 use increments::Plan;
 use lesson::Lesson;
 use measure::{Measured, Measurement, WITHOUT_PROMPT};
 use methods::{Method, method_for, method_named, method_names};
 use state::{Identity, State, digest};
 use task::{Base, taught};
+use teacher::{Learned, Teacher};
 
 use gate::Again;
 pub use gate::{CaseScores, Gain, Score};
 pub use pictured::{Pictured, Shape};
 pub use state::Resume;
+pub use teacher::Distillation;
 pub use watch::{Seen, Watcher};
 
 /// Seed of every random choice.
@@ -61,6 +66,8 @@ pub struct TeachCase {
     pub values: Vec<u16>,
     /// Whose scan it is, where several may be of one patient: these are left out together.
     pub patient: Option<String>,
+    /// Whether somebody labelled it. Of a scan that nobody did nothing is known, and a teacher's answer is learnt.
+    pub is_labelled: bool,
 }
 
 impl TeachCase {
@@ -87,6 +94,8 @@ pub struct TeachRequest {
     pub base: Option<String>,
     /// What is to be found without a prompt; `None`: answers to prompts are taught.
     pub structure: Option<String>,
+    /// A model whose answers are learnt too; `None`: labels alone teach.
+    pub distillation: Option<Distillation>,
     /// The adapter's file.
     pub out: PathBuf,
     /// Which weights learn, by name; `None`: chosen by the number of cases.
@@ -130,6 +139,22 @@ pub struct TeachReport {
     pub seconds: f64,
 }
 
+impl TeachReport {
+    /// Why nothing was measured, where nothing was.
+    pub fn unmeasured(&self) -> Option<&'static str> {
+        let teacher = self.card.taught.as_ref().and_then(|t| t.teacher.as_ref());
+        match (self.gain, teacher) {
+            (Some(_), _) => None,
+            (None, Some(teacher)) if teacher.labelled == 0 => Some(
+                "No case has labels, so nothing was measured: a teacher's answers are no proof.",
+            ),
+            (None, _) => Some(
+                "No case could be left out, so nothing was measured: one case alone proves nothing.",
+            ),
+        }
+    }
+}
+
 /// Teaches, measures, and writes the adapter where it may be kept: better beyond noise, or not proven and wanted all the
 /// same. What is worse is never written.
 ///
@@ -138,15 +163,14 @@ pub struct TeachReport {
 /// stop.
 pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, TrainError> {
     let began = Instant::now();
-    let lesson = Teaching::prepared(request, ctx)?;
-    let state = State::open(&request.out, &lesson.identity(), request.resume)?;
+    let (lesson, state) = Teaching::prepared(request, ctx)?;
     request.watcher.tell(Seen::Begun {
         folds: lesson.folds.len(),
         steps: lesson.steps(),
     });
     let (scores, prompts_itself) = gate::chosen(lesson.cross_validated(&state)?);
     let verdict = gate::verdict(&scores);
-    let measured = gate::compared(&scores);
+    let measured = lesson.compared(&scores);
     let mut report = TeachReport {
         verdict,
         card: lesson.card(prompts_itself, verdict, measured.clone()),
@@ -164,8 +188,7 @@ pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, Trai
         Verdict::Worse => false,
     };
     if is_kept {
-        let all: Vec<usize> = (0..request.cases.len()).collect();
-        let weights = lesson.learnt(&all, (&state, "all"), lesson.folds.len())?;
+        let weights = lesson.learnt(&lesson.given, (&state, "all"), lesson.folds.len())?;
         report.bytes = Some(write_adapter(&request.out, &report.card, &weights)?);
     }
     if is_kept || verdict == Verdict::Worse {
@@ -178,6 +201,9 @@ pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, Trai
 /// A lesson with all that it takes.
 struct Teaching<'a> {
     request: &'a TeachRequest,
+    /// The cases that are learnt from.
+    given: Vec<usize>,
+    teacher: Option<Teacher<'a>>,
     base: StoredModel,
     /// The base's weights, narrowed to the structure where one is taught.
     start: WeightMap,
@@ -192,42 +218,57 @@ struct Teaching<'a> {
 }
 
 impl<'a> Teaching<'a> {
-    fn prepared(request: &'a TeachRequest, ctx: &'a JobContext) -> Result<Self, TrainError> {
+    /// A lesson, and where its state is kept. A teacher has answered.
+    fn prepared(
+        request: &'a TeachRequest,
+        ctx: &'a JobContext,
+    ) -> Result<(Self, State), TrainError> {
         crate::io::atomic::check_target(&request.out)?;
-        let count = request.cases.len();
-        let refuse = |reason: String| Err(TrainError::Teach(reason));
+        let distillation = teacher::checked(request)?;
+        let cases = request.cases.iter().enumerate();
+        let learnt = cases.filter(|(_, case)| case.is_labelled || distillation.is_some());
+        let given: Vec<usize> = learnt.map(|(case, _)| case).collect();
+        let count = given.len();
         if count == 0 || count > MOST_CASES {
-            return refuse(format!(
+            return Err(TrainError::Teach(format!(
                 "{count} cases are given: a lesson takes 1 to {MOST_CASES}; learn from more with `prosector train`"
-            ));
+            )));
         }
-        let base = stored_model(request.base.as_deref())?;
-        if base.card.system != TEACHABLE || base.card.taught.is_some() {
-            return refuse(format!(
-                "'{}' cannot be taught yet: give the model in the box, or one that was trained like it",
-                base.card.id
-            ));
-        }
-        let structure = request.structure.as_deref();
-        let structure = structure
-            .map(|name| structure::of_cases(name, &request.cases, &base.card))
+        let base = teachable(request)?;
+        let name = request.structure.as_deref();
+        let method = chosen_method(request, count)?;
+        let mut teacher = distillation
+            .zip(name)
+            .map(|(asked, name)| Teacher::new(asked, name, &request.cases))
             .transpose()?;
-        let finds = structure.is_some();
-        let method = match &request.method {
-            None => method_for(count, finds),
-            Some(name) => method_named(name).ok_or_else(|| {
-                let known = method_names().join(", ");
-                TrainError::Teach(format!(
-                    "there is no method '{name}': choose one of {known}"
-                ))
-            })?,
+        let folds = folds(&patients(&request.cases), request.folds.unwrap_or(FOLDS));
+        let told = teacher.as_ref().map(Teacher::told);
+        let identity = identity(request, &base.card, (method, &folds, told));
+        let state = State::open(&request.out, &identity, request.resume)?;
+        if let Some(teacher) = &mut teacher {
+            teacher.ask(request, &state, ctx)?;
+        }
+        let learned: Vec<Learned<'_>> = given
+            .iter()
+            .map(|&case| learned(request, teacher.as_ref(), case))
+            .collect();
+        let structure = name.map(|name| structure::of_cases(name, &learned, &base.card));
+        let structure = match structure.transpose() {
+            Ok(structure) => structure,
+            Err(error) => {
+                state.remove();
+                return Err(error);
+            }
         };
+        let finds = structure.is_some();
         let start = starting_weights(&base, structure.as_ref())?;
         let (compute, device) = compute::open(request.device)?;
-        Ok(Self {
+        let lesson = Self {
             request,
+            given,
+            teacher,
             plan: Plan::new(method, &start, finds),
-            folds: folds(&patients(&request.cases), request.folds.unwrap_or(FOLDS)),
+            folds,
             base,
             start,
             structure,
@@ -235,37 +276,12 @@ impl<'a> Teaching<'a> {
             compute,
             device,
             ctx,
-        })
+        };
+        Ok((lesson, state))
     }
 
     fn steps(&self) -> usize {
-        self.request.steps.unwrap_or(STEPS).max(1)
-    }
-
-    fn identity(&self) -> Identity {
-        let of_case = |c: &TeachCase| {
-            let places = (0..).zip(c.targets()).filter(|(_, is_target)| *is_target);
-            let target = places.fold(0u64, |sum, (place, _): (u64, bool)| {
-                sum.rotate_left(5) ^ place
-            });
-            let step = (c.image.grid().len() / 4096).max(1);
-            let values = (0..c.image.grid().len()).step_by(step);
-            let scan = values.fold(0u64, |sum, v| {
-                sum.rotate_left(5) ^ c.image.value(v).to_bits()
-            });
-            [target, scan]
-        };
-        let left_out = self.folds.iter().flat_map(|fold| {
-            let cases = fold.iter().map(|&case| case as u64);
-            cases.chain([u64::MAX])
-        });
-        Identity {
-            base_sha256: self.base.card.sha256.clone(),
-            method: self.method.name.to_owned(),
-            steps: self.steps(),
-            folds: self.folds.len(),
-            cases_sha256: digest(self.request.cases.iter().flat_map(of_case).chain(left_out)),
-        }
+        steps(self.request)
     }
 
     /// What the folds show of the cases that they leave out.
@@ -293,8 +309,8 @@ impl<'a> Teaching<'a> {
         left_out: &[usize],
         state: &State,
     ) -> Result<Vec<CaseScores>, TrainError> {
-        let all = 0..self.request.cases.len();
-        let others: Vec<usize> = all.filter(|case| !left_out.contains(case)).collect();
+        let given = self.given.iter().copied();
+        let others: Vec<usize> = given.filter(|case| !left_out.contains(case)).collect();
         let weights = self.learnt(&others, (state, &format!("run_{fold}")), fold)?;
         let device = self.request.device;
         let taught = |prompts_itself: bool| {
@@ -317,7 +333,7 @@ impl<'a> Teaching<'a> {
             let is_new = self.structure.as_ref().is_some_and(|s| !s.known_to_base);
             let before = match is_new {
                 true => {
-                    let masks = others.iter().map(|&o| self.request.cases[o].target());
+                    let masks = self.labelled(&others).map(|(_, case)| case.target());
                     let shape = mean_shape(given.image.grid(), &masks.collect::<Vec<_>>());
                     Measured::of(WITHOUT_PROMPT, &shape, &given.target())
                 }
@@ -340,7 +356,28 @@ impl<'a> Teaching<'a> {
                 }),
             })
         };
-        left_out.iter().map(|&case| measured(case)).collect()
+        let labelled = self.labelled(left_out);
+        labelled.map(|(case, _)| measured(case)).collect()
+    }
+
+    /// Those of some cases that are labelled.
+    fn labelled<'b>(
+        &'b self,
+        cases: &'b [usize],
+    ) -> impl Iterator<Item = (usize, &'b TeachCase)> + 'b {
+        let cases = cases.iter().map(|&n| (n, &self.request.cases[n]));
+        cases.filter(|(_, case)| case.is_labelled)
+    }
+
+    /// Before and after, and how a teacher itself answers on these cases.
+    fn compared(&self, scores: &[CaseScores]) -> Vec<Compared> {
+        let mut rows = gate::compared(scores);
+        if let Some(teacher) = &self.teacher {
+            let cases: Vec<usize> = scores.iter().map(|s| s.case).collect();
+            let dice = teacher.dice(&self.labelled(&cases).collect::<Vec<_>>());
+            rows.iter_mut().for_each(|row| row.dice_teacher = dice);
+        }
+        rows
     }
 
     /// Learns from some of the cases, as the `place`th of the job's runs.
@@ -350,7 +387,10 @@ impl<'a> Teaching<'a> {
         (state, name): (&State, &str),
         place: usize,
     ) -> Result<WeightMap, TrainError> {
-        let chosen: Vec<&TeachCase> = cases.iter().map(|&c| &self.request.cases[c]).collect();
+        let chosen: Vec<Learned<'_>> = cases
+            .iter()
+            .map(|&case| learned(self.request, self.teacher.as_ref(), case))
+            .collect();
         let lesson = Lesson {
             structure: self.structure.as_ref(),
             steps: self.steps(),
@@ -394,11 +434,19 @@ impl<'a> Teaching<'a> {
             Some(s) => format!("finds {} without a prompt", s.name),
             None => "answers boxes and clicks as in these cases".to_owned(),
         };
-        let cases = self.request.cases.len();
+        let cases = self.given.len();
+        let teacher = self.teacher.as_ref();
+        let teacher = teacher.map(|t| (t.told(), t.notices()));
+        let by = teacher.as_ref().map_or_else(String::new, |(told, _)| {
+            format!(
+                " ({} of them labelled) and by the answers of '{}' (lambda {})",
+                told.labelled, told.id, told.lambda
+            )
+        });
         let mut card = ModelCard {
             title: format!("{} taught: {id}", base.title),
             description: format!(
-                "{}, taught on {cases} cases of its user: {what}; {}. Not for clinical use.",
+                "{}, taught on {cases} cases of its user{by}: {what}; {}. Not for clinical use.",
                 base.title,
                 verdict.words()
             ),
@@ -418,10 +466,16 @@ impl<'a> Teaching<'a> {
                     prompts_itself,
                     ..s
                 }),
+                teacher: teacher.as_ref().map(|(told, _)| told.clone()),
                 measured,
             }),
             ..base.clone()
         };
+        for notice in teacher.into_iter().flat_map(|(_, notices)| notices) {
+            if !card.notices.contains(&notice) {
+                card.notices.push(notice);
+            }
+        }
         if let Some(taught) = &self.structure {
             structure::add(taught, &mut card);
         }
@@ -429,52 +483,77 @@ impl<'a> Teaching<'a> {
     }
 }
 
-/// Of each case the number of its patient, in the order in which they come; who is not named is nobody else.
-fn patients(cases: &[TeachCase]) -> Vec<usize> {
-    let mut known: Vec<Option<&str>> = Vec::new();
-    let mut numbers = Vec::new();
-    for case in cases {
-        let name = case.patient.as_deref();
-        let before = known
-            .iter()
-            .position(|other| name.is_some() && *other == name);
-        numbers.push(before.unwrap_or(known.len()));
-        if before.is_none() {
-            known.push(name);
-        }
-    }
-    numbers
+/// Optimiser steps of each run.
+fn steps(request: &TeachRequest) -> usize {
+    request.steps.unwrap_or(STEPS).max(1)
 }
 
-/// Which cases each of so many parts leaves out, by whose they are; none of no parts, and where all are of one patient.
-fn folds(patients: &[usize], parts: usize) -> Vec<Vec<usize>> {
-    let count = patients.iter().max().map_or(0, |last| last + 1);
-    if count < 2 || parts == 0 {
-        return Vec::new();
+/// The model that is taught upon.
+fn teachable(request: &TeachRequest) -> Result<StoredModel, TrainError> {
+    let base = stored_model(request.base.as_deref())?;
+    if base.card.system == TEACHABLE && base.card.taught.is_none() {
+        return Ok(base);
     }
-    let parts = parts.clamp(2, count);
-    let of_part = |part: usize| {
-        let cases = patients.iter().enumerate();
-        let own = cases.filter(|(_, patient)| *patient % parts == part);
-        own.map(|(case, _)| case).collect()
+    Err(TrainError::Teach(format!(
+        "'{}' cannot be taught yet: give the model in the box, or one that was trained like it",
+        base.card.id
+    )))
+}
+
+/// A case with what a teacher answered there, where one teaches.
+fn learned<'a>(
+    request: &'a TeachRequest,
+    teacher: Option<&Teacher<'_>>,
+    case: usize,
+) -> Learned<'a> {
+    let given = &request.cases[case];
+    match teacher {
+        Some(teacher) => teacher.beside(case, given),
+        None => Learned::labelled(given),
+    }
+}
+
+/// The method that is asked for, or that suits so many cases.
+fn chosen_method(request: &TeachRequest, cases: usize) -> Result<&'static Method, TrainError> {
+    let Some(name) = &request.method else {
+        return Ok(method_for(cases, request.structure.is_some()));
     };
-    (0..parts).map(of_part).collect()
+    method_named(name).ok_or_else(|| {
+        let known = method_names().join(", ");
+        TrainError::Teach(format!(
+            "there is no method '{name}': choose one of {known}"
+        ))
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scans_of_one_patient_are_left_out_together() {
-        assert_eq!(folds(&[0, 1, 2, 3], 3), [vec![0, 3], vec![1], vec![2]]);
-        assert_eq!(
-            folds(&[0, 0, 1, 2, 1], 3),
-            [vec![0, 1], vec![2, 4], vec![3]]
-        );
-        assert_eq!(folds(&[0, 1], 5), [[0], [1]]);
-        assert!(folds(&[0, 0, 0], 3).is_empty());
-        assert!(folds(&[0, 1, 2], 0).is_empty());
-        assert!(folds(&[], 3).is_empty());
+/// What tells this run from others.
+fn identity(
+    request: &TeachRequest,
+    base: &ModelCard,
+    (method, folds, teacher): (&Method, &[Vec<usize>], Option<TaughtBy>),
+) -> Identity {
+    let of_case = |c: &TeachCase| {
+        let places = (0..).zip(c.targets()).filter(|(_, is_target)| *is_target);
+        let target = places.fold(0u64, |sum, (place, _): (u64, bool)| {
+            sum.rotate_left(5) ^ place
+        });
+        let step = (c.image.grid().len() / 4096).max(1);
+        let values = (0..c.image.grid().len()).step_by(step);
+        let scan = values.fold(0u64, |sum, v| {
+            sum.rotate_left(5) ^ c.image.value(v).to_bits()
+        });
+        [target, scan, u64::from(c.is_labelled)]
+    };
+    let left_out = folds.iter().flat_map(|fold| {
+        let cases = fold.iter().map(|&case| case as u64);
+        cases.chain([u64::MAX])
+    });
+    Identity {
+        base_sha256: base.sha256.clone(),
+        method: method.name.to_owned(),
+        steps: steps(request),
+        folds: folds.len(),
+        cases_sha256: digest(request.cases.iter().flat_map(of_case).chain(left_out)),
+        teacher,
     }
 }

@@ -1,10 +1,16 @@
 //! What a run of teaching leaves beside its output until it is done, so that it can go on after a kill: checkpoints of
-//! increments, and the scores of the folds. No pixels.
+//! increments, the scores of the folds, and what a teacher answered. No pixels.
 
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
+use crate::io::atomic::replace_file;
+use crate::models::TaughtBy;
 use crate::models::checksum::checksum;
 
 use super::super::TrainError;
@@ -22,6 +28,9 @@ pub(super) struct Identity {
     pub folds: usize,
     /// Of scans and labels, and of which are left out together.
     pub cases_sha256: String,
+    /// Whose answers are learnt too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TaughtBy>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -89,6 +98,36 @@ impl State {
         write_text(&path, &text)
     }
 
+    /// What a teacher answered on a case in an earlier run, where that is of so many voxels.
+    pub fn answer(&self, case: usize, voxels: usize) -> Option<Vec<u8>> {
+        let file = std::fs::File::open(self.answer_path(case)).ok()?;
+        let mut percent = Vec::with_capacity(voxels);
+        // One more than there may be, so that a longer one is noticed.
+        let most = voxels as u64 + 1;
+        GzDecoder::new(file)
+            .take(most)
+            .read_to_end(&mut percent)
+            .ok()?;
+        Some(percent).filter(|p| p.len() == voxels && p.iter().all(|&p| p <= 100))
+    }
+
+    /// Keeps what a teacher answered on a case, in percent of each voxel.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn keep_answer(&self, case: usize, percent: &[u8]) -> Result<(), TrainError> {
+        let write = |file: &mut std::fs::File| {
+            let mut packed = GzEncoder::new(file, Compression::fast());
+            packed.write_all(percent)?;
+            packed.finish().map(|_| ())
+        };
+        Ok(replace_file(&self.answer_path(case), write, |_| Ok(()))?)
+    }
+
+    fn answer_path(&self, case: usize) -> PathBuf {
+        self.folder.join(format!("answer_{case}.gz"))
+    }
+
     fn scores_path(&self, fold: usize) -> PathBuf {
         self.folder.join(format!("fold_{fold}.toml"))
     }
@@ -116,7 +155,7 @@ fn found(path: &Path, identity: &Identity) -> Result<(), String> {
     if found == *identity {
         return Ok(());
     }
-    Err("it is of other cases, another model or another method; start without --resume".to_owned())
+    Err("it is of other cases, another model, another method or another teacher; start without --resume".to_owned())
 }
 
 /// A checksum of numbers.

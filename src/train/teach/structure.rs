@@ -3,9 +3,10 @@
 use crate::geometry::Orientation;
 use crate::models::prosector1::region::{SIDE, Span, balanced};
 use crate::models::{ModelCard, Structure, TaughtStructure};
+use crate::volume::{ImageVolume, Modality};
 
 use super::super::TrainError;
-use super::TeachCase;
+use super::teacher::Learned;
 
 /// Length of a region as a multiple of the structure's.
 const CONTEXT: f64 = 2.0;
@@ -18,16 +19,10 @@ const COARSEST_MM: f64 = 6.0;
 /// No case that shows it, scans of several modalities.
 pub(super) fn of_cases(
     name: &str,
-    cases: &[TeachCase],
+    cases: &[Learned<'_>],
     base: &ModelCard,
 ) -> Result<TaughtStructure, TrainError> {
-    let modality = cases[0].image.modality();
-    if cases.iter().any(|c| c.image.modality() != modality) {
-        return Err(TrainError::Teach(
-            "the cases are of several modalities: teach a structure in one of them at a time"
-                .to_owned(),
-        ));
-    }
+    let modality = modality(cases.iter().map(|c| c.case.image.as_ref()))?;
     let sizes: Vec<[f64; 3]> = cases.iter().filter_map(size_mm).collect();
     if sizes.is_empty() {
         return Err(TrainError::Teach(format!(
@@ -58,6 +53,24 @@ pub(super) fn of_cases(
     })
 }
 
+/// The kind of scan that it is taught in; there is at least one.
+///
+/// # Errors
+/// Scans of several modalities.
+pub(super) fn modality<'a>(
+    scans: impl IntoIterator<Item = &'a ImageVolume>,
+) -> Result<Modality, TrainError> {
+    let mut all = scans.into_iter().map(ImageVolume::modality);
+    let first = all.next().unwrap_or(Modality::Ct);
+    match all.all(|other| other == first) {
+        true => Ok(first),
+        false => Err(TrainError::Teach(
+            "the cases are of several modalities: teach a structure in one of them at a time"
+                .to_owned(),
+        )),
+    }
+}
+
 /// Puts the structure on the card of the taught model, under its name or with a value of its own.
 pub(super) fn add(taught: &TaughtStructure, card: &mut ModelCard) {
     card.automatic = true;
@@ -79,14 +92,14 @@ pub(super) fn add(taught: &TaughtStructure, card: &mut ModelCard) {
 }
 
 /// Lengths of what counts along the patient's axes.
-fn size_mm(case: &TeachCase) -> Option<[f64; 3]> {
-    let bounds = case.target().bounds()?;
-    Some(Span::of_voxels(case.image.grid(), bounds).size_mm())
+fn size_mm(learned: &Learned<'_>) -> Option<[f64; 3]> {
+    let bounds = learned.target().bounds()?;
+    Some(Span::of_voxels(learned.case.image.grid(), bounds).size_mm())
 }
 
 /// Spacing along the patient's axes.
-fn voxel_mm(case: &TeachCase) -> [f64; 3] {
-    let grid = case.image.grid();
+fn voxel_mm(learned: &Learned<'_>) -> [f64; 3] {
+    let grid = learned.case.image.grid();
     let orientation = Orientation::of(&grid.affine);
     let spacing_mm = grid.spacing_mm();
     [0, 1, 2].map(|ras| spacing_mm[orientation.voxel_axis_of(ras)])

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::models::TeacherAnswers;
+
 use super::gate::CaseScores;
 
 /// Something new to see.
 #[derive(Debug, Clone)]
 pub enum Seen {
+    /// A teacher answered on one more scan; before the lesson begins.
+    Answered(TeacherAnswers),
     /// It begins: it learns once for each fold, and a last time from all cases where that may be kept.
     Begun {
         /// Parts that are left out in turn; none of a single case.

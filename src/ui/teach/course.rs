@@ -12,6 +12,14 @@ const HEIGHT: f32 = 110.0;
 
 /// Draws what there is of it.
 pub(super) fn show(ui: &mut Ui, course: &Course) {
+    if let Some(answers) = course.answers {
+        ui.label(tr!(
+            "The teacher answered on {asked} of {cases} scans and found it in {found}",
+            asked = answers.asked,
+            cases = answers.cases,
+            found = answers.found
+        ));
+    }
     if let Some((run, step)) = course.at() {
         let curve = course.smoothed(run);
         let loss = curve.last().map_or(0.0, |[_, loss]| *loss);

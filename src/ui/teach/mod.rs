@@ -4,6 +4,7 @@
 mod course;
 mod outcome;
 mod said;
+mod teacher;
 mod versions;
 
 use egui::{
@@ -27,6 +28,8 @@ pub struct LessonCase {
     pub title: String,
     /// The names of what is drawn in it.
     pub structures: Vec<String>,
+    /// Whether it is labelled; where it is not a teacher answers.
+    pub is_labelled: bool,
 }
 
 /// What is known of teaching.
@@ -56,14 +59,34 @@ impl TeachView {
 }
 
 /// What was entered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct TeachForm {
     /// What the taught model is to be called.
     pub name: String,
     /// What is to be found without a prompt; `None`: better answers to prompts.
     pub structure: Option<String>,
+    /// The model whose answers are learnt too, by its id; `None`: labels alone teach.
+    pub teacher: Option<String>,
+    /// What the teacher calls the structure; `None`: the same.
+    pub teacher_structure: Option<String>,
+    /// The teacher's share in the loss of labelled cases, 0 to 1.
+    pub lambda: f64,
     /// Whether it may be kept where it is not proven to be better.
     pub unproven: bool,
+}
+
+impl Default for TeachForm {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            structure: None,
+            teacher: None,
+            teacher_structure: None,
+            // What AutoProSAM's authors found best.
+            lambda: 0.5,
+            unproven: false,
+        }
+    }
 }
 
 /// What is asked of teaching.
@@ -71,8 +94,12 @@ pub struct TeachForm {
 pub enum TeachRequest {
     /// Learn from the case that is open, as it is now.
     UseThisCase,
+    /// Learn from what a teacher answers on the scan that is open.
+    UseThisScan,
     /// Learn from all cases of the worklist that its reader has finished.
     UseWorklist,
+    /// Learn from what a teacher answers on the scans of the worklist that its reader has not begun.
+    UseWorklistScans,
     /// Leave this case out.
     Forget(usize),
     /// Begin.
@@ -108,8 +135,11 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
         .show(ctx, |ui| {
             let view = model.teaching;
             asked = cases(ui, model);
+            if teacher::is_chosen(form) {
+                asked = teacher::scans(ui, model).or(asked.take());
+            }
             ui.separator();
-            asked = what(ui, view, form).or(asked.take());
+            asked = what(ui, model, form).or(asked.take());
             asked = way_back(ui, view).or(asked.take());
             if let Some(fraction) = view.fraction {
                 ui.add(ProgressBar::new(fraction).show_percentage());
@@ -161,7 +191,10 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
                 asked = Some(TeachRequest::Forget(n));
             }
             ui.label(&case.title);
-            let names = case.structures.join(", ");
+            let names = match case.is_labelled {
+                true => case.structures.join(", "),
+                false => tr!("no labels: the teacher answers").to_owned(),
+            };
             ui.label(RichText::new(names).color(theme::of(ui.ctx()).text_weak));
         });
     }
@@ -196,7 +229,8 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
 }
 
 /// What is learnt, and the button that begins.
-fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequest> {
+fn what(ui: &mut Ui, model: &UiModel<'_>, form: &mut TeachForm) -> Option<TeachRequest> {
+    let view = model.teaching;
     let prompts = tr!("answers to clicks and boxes");
     Grid::new("lesson").num_columns(2).show(ui, |ui| {
         let label = ui.label(tr!("What to learn"));
@@ -213,6 +247,7 @@ fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequ
             .response
             .labelled_by(label.id);
         ui.end_row();
+        teacher::rows(ui, model.models, form);
         let label = ui.label(tr!("Call it"));
         let field = TextEdit::singleline(&mut form.name).desired_width(FIELD_WIDTH);
         ui.add(field).labelled_by(label.id);
@@ -227,7 +262,10 @@ fn what(ui: &mut Ui, view: &TeachView, form: &mut TeachForm) -> Option<TeachRequ
             .name
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    let ready = is_named && !view.cases.is_empty() && view.fraction.is_none();
+    let ready = is_named
+        && !view.cases.is_empty()
+        && view.fraction.is_none()
+        && teacher::is_ready(model.models, form);
     let button = ui
         .add_enabled(ready, Button::new(tr!("Teach")))
         .on_hover_text(tr!(

@@ -17,6 +17,8 @@ pub struct LessonResult {
     pub number: usize,
     /// What cross-validation showed.
     pub verdict: Verdict,
+    /// Why nothing was measured, where nothing was.
+    pub unmeasured: Option<&'static str>,
     /// Before and after, on cases left out.
     pub measured: Vec<Compared>,
     /// The best, the median and the worst case.
@@ -54,8 +56,15 @@ const SIDE: f32 = 190.0;
 pub(super) fn show(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
     let words = texts::worded(result.verdict.words());
     ui.label(RichText::new(tr!("On cases left out: {words}", words)).strong());
-    if !result.measured.is_empty() {
+    if let Some(why) = result.unmeasured {
+        ui.label(texts::worded(why));
+    }
+    if let Some(first) = result.measured.first() {
         table(ui, &result.measured);
+        if let Some(dice) = first.dice_teacher {
+            let dice = format_args!("{dice:.3}");
+            ui.label(tr!("The teacher itself: Dice {dice}", dice));
+        }
     }
     let asked = decision(ui, result);
     pictures(ui, result);

@@ -26,6 +26,13 @@ pub enum Said {
         /// Left out.
         left_out: usize,
     },
+    /// So many scans of the worklist that have no labels were given; so many more are than a lesson takes.
+    ScansOfWorklist {
+        /// Given now.
+        given: usize,
+        /// Left out.
+        left_out: usize,
+    },
     /// The report was written.
     ReportSaved(PathBuf),
     /// The sentence of a layer below.
@@ -52,6 +59,11 @@ impl Said {
             }
             Self::OfWorklist { given, left_out } => tr!(
                 "{given} finished cases of the worklist are used, {left_out} were left out",
+                given,
+                left_out
+            ),
+            Self::ScansOfWorklist { given, left_out } => tr!(
+                "{given} scans of the worklist are used, {left_out} were left out",
                 given,
                 left_out
             ),

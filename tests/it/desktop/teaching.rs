@@ -6,11 +6,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use prosector::app::desktop::Teacher;
-use prosector::models::{Compared, Verdict, chosen_model, installed_models};
+use prosector::models::{
+    Compared, ModelCard, Taught, TaughtBy, Verdict, chosen_model, installed_models,
+};
 use prosector::train::teach::{
-    CaseScores, Gain, Pictured, Score, Seen, Shape, TeachCase, TeachReport, TeachRequest,
+    CaseScores, Distillation, Gain, Pictured, Score, Seen, Shape, TeachCase, TeachReport,
+    TeachRequest,
 };
 use prosector::util::JobContext;
 use prosector::volume::Mask;
@@ -48,6 +52,90 @@ fn cases_are_given_one_by_one_and_left_out_again() {
     bench.press("Leave out");
     assert!(bench.shows("No case is used yet"));
     assert!(!is_enabled(&bench, "Teach"));
+}
+
+#[test]
+fn a_model_that_finds_the_structure_teaches_scans_without_labels_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&asked);
+    let teach: Teacher = Arc::new(move |request: &TeachRequest, _: &JobContext| {
+        let labelled: Vec<bool> = request.cases.iter().map(|c| c.is_labelled).collect();
+        *kept.lock().unwrap() = Some((request.distillation.clone(), labelled));
+        Ok(TeachReport {
+            gain: None,
+            measured: Vec::new(),
+            held_out: Vec::new(),
+            card: taught_alone(),
+            ..report(&request.cases, Verdict::NotProven)
+        })
+    });
+    let mut bench = Bench::open_with_teacher(folder.path(), Vec::new(), teach);
+    bench.choose("File", "Open sample");
+    bench.press("Segment organs");
+    bench.press("Accept all");
+    bench.choose("Edit", "Teach from cases");
+    bench.press("Use this case for teaching");
+    bench.press_field("Call it");
+    bench.type_text("larynx-here");
+    assert!(!bench.shows("Teacher"), "answers to prompts have none");
+    choose_in_list(&mut bench, "What to learn", "to find larynx");
+    assert!(!bench.shows("Its share") && !bench.shows("Use this scan without labels"));
+    choose_in_list(&mut bench, "Teacher", "prosector1");
+    assert!(bench.shows("Its share"), "{:?}", bench.texts());
+    bench.press("Use this scan without labels");
+    assert!(bench.shows("no labels: the teacher answers"));
+    bench.picture("teaching_teacher");
+    bench.press("Teach");
+    let expected = Distillation {
+        teacher: "prosector1".to_owned(),
+        structure: None,
+        lambda: 0.5,
+    };
+    assert_eq!(
+        *asked.lock().unwrap(),
+        Some((Some(expected), vec![false])),
+        "the scan is learnt from as it was given last"
+    );
+    assert!(
+        bench.shows("a teacher's answers are no proof"),
+        "{:?}",
+        bench.texts()
+    );
+}
+
+/// The card of what a teacher alone taught.
+fn taught_alone() -> ModelCard {
+    let base = installed_models().remove(0);
+    ModelCard {
+        taught: Some(Taught {
+            base: base.id.clone(),
+            base_sha256: base.sha256.clone(),
+            method: "norm".to_owned(),
+            cases: 1,
+            date: "2026-11-29".to_owned(),
+            verdict: Verdict::NotProven,
+            structure: None,
+            teacher: Some(TaughtBy {
+                id: base.id.clone(),
+                sha256: base.sha256.clone(),
+                structure: "larynx".to_owned(),
+                lambda: 0.5,
+                labelled: 0,
+            }),
+            measured: Vec::new(),
+        }),
+        ..base
+    }
+}
+
+/// Opens the list of this name and chooses an entry.
+fn choose_in_list(bench: &mut Bench, list: &str, entry: &str) {
+    let is_list = |node: &egui_kittest::Node<'_>| node.accesskit_node().role() == Role::ComboBox;
+    let found = bench.harness.query_all_by_label(list).find(is_list);
+    found.expect(list).click();
+    bench.settle();
+    bench.press(entry);
 }
 
 /// What a toy that teaches does next.
@@ -113,6 +201,7 @@ fn report(cases: &[TeachCase], verdict: Verdict) -> TeachReport {
             dice_noise: Some(0.125),
             nsd_before: 0.25,
             nsd_after: 0.875,
+            dice_teacher: None,
         }],
         held_out: held_out.map(|(n, case)| scores(n, case)).collect(),
         gain: Some(Gain {

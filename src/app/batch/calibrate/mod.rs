@@ -4,7 +4,7 @@
 mod answers;
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::CalibrateArgs;
 use crate::io::check_keeps;
@@ -59,7 +59,7 @@ fn files_read(
     known: &[EvaluationCase],
 ) -> Vec<PathBuf> {
     let cases = new.iter().chain(known);
-    let scans = cases.flat_map(|case| [case.image.clone(), case.truth.clone()]);
+    let scans = cases.flat_map(EvaluationCase::files).map(Path::to_path_buf);
     let lists = args.cases.iter().chain(&args.known).cloned();
     let model = [args.card.clone(), args.card.with_file_name(&card.weights)];
     model.into_iter().chain(lists).chain(scans).collect()

@@ -108,7 +108,7 @@ pub(super) fn measure(
     };
     let cases = read_cases(path)?;
     check_target(output)?;
-    let read = cases.iter().flat_map(|c| [c.image.as_path(), &c.truth]);
+    let read = cases.iter().flat_map(EvaluationCase::files);
     check_keeps(output, &read.chain([path]).collect::<Vec<_>>())?;
     let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let mut file = opened(&begun(shard, path, &cases, protocol, args, &model)?, output)?;

@@ -1,23 +1,26 @@
 //! The cases that a lesson is given: of a file of cases, or of a worklist.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::app::batch::Refusal;
-use crate::app::batch::cases::{EvaluationCase, OpenedCase, read_cases};
+use crate::app::batch::cases::{EvaluationCase, OpenedCase, read_some_labelled};
 use crate::app::batch::console::Console;
 use crate::app::batch::worklist::{Whose, numbered, open_labels, open_scan};
 use crate::cli::TeachArgs;
 use crate::project::Project;
-use crate::train::teach::TeachCase;
+use crate::train::teach::{MOST_CASES, TeachCase};
 use crate::util::JobContext;
+use crate::volume::LabelMap;
 
 /// Cases, found but not read yet.
 pub(super) struct Given {
     /// The file that names them.
     list: PathBuf,
     of: Of,
-    /// How many more of its cases have no labels yet.
+    /// How many more of its cases have no labels yet, and are left out.
     without: usize,
+    /// Whether a teacher answers where there are no labels.
+    is_taught: bool,
 }
 
 enum Of {
@@ -28,7 +31,8 @@ enum Of {
 /// A case of a worklist.
 struct Entry {
     id: String,
-    labels: PathBuf,
+    /// `None` where nobody labelled it.
+    labels: Option<PathBuf>,
 }
 
 /// Cases that were read, and what they are called.
@@ -44,26 +48,42 @@ impl Given {
     /// # Errors
     /// A list that cannot be read, or has none.
     pub fn of(args: &TeachArgs) -> Result<Self, Refusal> {
+        let is_taught = args.teacher.is_some();
         if let Some(list) = &args.cases {
+            let cases = read_some_labelled(list)?;
+            if let Some(case) = cases.iter().find(|c| c.truth.is_none() && !is_taught) {
+                return Err(Refusal::Other(format!(
+                    "{}: case {}: it has no truth: give the path of its label map, or a --teacher that answers instead",
+                    list.display(),
+                    case.id
+                )));
+            }
             return Ok(Self {
-                of: Of::File(read_cases(list)?),
+                of: Of::File(cases),
                 list: list.clone(),
                 without: 0,
+                is_taught,
             });
         }
         let list = args.worklist.clone().unwrap_or_default();
         let project = Project::open(&list)?;
         let whose = Whose(args.from.as_deref());
-        let (mut entries, mut without) = (Vec::new(), 0);
+        let (mut entries, mut unlabelled) = (Vec::new(), Vec::new());
         for id in project.cases()? {
-            match whose.made(&project, &id)? {
-                Some(made) => entries.push(Entry {
-                    id,
-                    labels: made.path,
-                }),
-                None => without += 1,
-            }
+            let made = whose.made(&project, &id)?;
+            let labels = made.map(|made| made.path);
+            let kind = match labels {
+                Some(_) => &mut entries,
+                None => &mut unlabelled,
+            };
+            kind.push(Entry { id, labels });
         }
+        let room = match is_taught {
+            true => MOST_CASES.saturating_sub(entries.len()),
+            false => 0,
+        };
+        let without = unlabelled.len().saturating_sub(room);
+        entries.extend(unlabelled.into_iter().take(room));
         if entries.is_empty() {
             return Err(Refusal::Other(format!(
                 "{}: no case has such labels yet; see `prosector worklist status`",
@@ -73,6 +93,7 @@ impl Given {
         Ok(Self {
             list,
             without,
+            is_taught,
             of: Of::Worklist(Box::new(project), entries),
         })
     }
@@ -85,31 +106,33 @@ impl Given {
         let mut files = vec![self.list.clone()];
         match &self.of {
             Of::File(cases) => {
-                files.extend(
-                    cases
-                        .iter()
-                        .flat_map(|c| [c.image.clone(), c.truth.clone()]),
-                );
+                let all = cases.iter().flat_map(EvaluationCase::files);
+                files.extend(all.map(Path::to_path_buf));
             }
             Of::Worklist(project, entries) => {
                 for entry in entries {
                     files.push(project.resolved(&project.case(&entry.id)?.image));
-                    files.push(entry.labels.clone());
+                    files.extend(entry.labels.clone());
                 }
             }
         }
         Ok(files)
     }
 
-    /// Reads the scans and what counts in them: the label that is named, or all.
+    /// Reads the scans and what counts in them: the label that is named, or all. Where nothing is labelled a teacher, if one
+    /// is asked, answers.
     ///
     /// # Errors
     /// A scan or label map that cannot be read.
     pub fn read(&self, structure: Option<&str>, console: Console) -> Result<Read, Refusal> {
         let mut read = Read::default();
         if self.without > 0 {
+            let why = match self.is_taught {
+                true => format!(", and a lesson takes {MOST_CASES} scans"),
+                false => String::new(),
+            };
             console.warnings(&[format!(
-                "{} case(s) of the worklist have no such labels yet: left out",
+                "{} case(s) of the worklist have no such labels yet{why}: left out",
                 self.without
             )]);
         }
@@ -120,34 +143,33 @@ impl Given {
                     let (taught, warnings) = of_file(case, wanted)?;
                     // What is missing may be there, and not drawn.
                     let counts = structure.is_some() && !case.absent_is_unknown;
-                    read.take(&case.id, taught, (counts, warnings), console);
+                    self.take(&mut read, &case.id, (taught, counts), (warnings, console));
                 }
             }
             Of::Worklist(project, entries) => {
                 for entry in entries {
                     let (taught, warnings) = of_worklist(project, entry, wanted)?;
                     let counts = structure.is_some();
-                    read.take(&entry.id, taught, (counts, warnings), console);
+                    self.take(&mut read, &entry.id, (taught, counts), (warnings, console));
                 }
             }
         }
         Ok(read)
     }
-}
 
-impl Read {
-    /// Takes a case, unless it shows nothing and that does not count.
+    /// Takes a case, unless it shows nothing, that does not count, and no teacher answers there.
     fn take(
-        &mut self,
+        &self,
+        read: &mut Read,
         id: &str,
-        case: TeachCase,
-        (absence_counts, mut warnings): (bool, Vec<String>),
-        console: Console,
+        (mut case, absence_counts): (TeachCase, bool),
+        (mut warnings, console): (Vec<String>, Console),
     ) {
         let is_shown = case.truth.voxels.iter().any(|v| case.values.contains(v));
-        if is_shown || absence_counts {
-            self.titles.push(id.to_owned());
-            self.cases.push(case);
+        case.is_labelled &= is_shown || absence_counts;
+        if case.is_labelled || self.is_taught {
+            read.titles.push(id.to_owned());
+            read.cases.push(case);
         } else {
             warnings.push("shows nothing to learn from: left out".to_owned());
         }
@@ -172,6 +194,7 @@ fn of_file(
         image,
         truth,
         patient: Some(case.patient().to_owned()),
+        is_labelled: case.truth.is_some(),
     };
     Ok((taught, warnings))
 }
@@ -184,17 +207,21 @@ fn of_worklist(
 ) -> Result<(TeachCase, Vec<String>), Refusal> {
     let ctx = JobContext::silent();
     let scan = open_scan(project, &project.case(&entry.id)?, &ctx)?;
-    let labels = open_labels(&entry.labels, &scan, &ctx)?;
+    let truth = match &entry.labels {
+        Some(path) => numbered(project, &open_labels(path, &scan, &ctx)?),
+        None => LabelMap::empty(*scan.image.grid()),
+    };
     let names = project.label_names();
     let named = names.iter().zip(1u16..);
     let taught = TeachCase {
-        truth: numbered(project, &labels),
+        truth,
         values: named
             .filter(|(name, _)| is_wanted(Some(name)))
             .map(|(_, value)| value)
             .collect(),
         image: scan.image,
         patient: None,
+        is_labelled: entry.labels.is_some(),
     };
     Ok((taught, scan.warnings))
 }

@@ -14,7 +14,7 @@ use crate::cli::TeachArgs;
 use crate::engine::{Request, Task};
 use crate::io::{atomic, check_distinct, check_keeps};
 use crate::models::{Compared, Verdict};
-use crate::train::teach::{Resume, TeachReport, TeachRequest};
+use crate::train::teach::{Distillation, Resume, TeachReport, TeachRequest};
 use crate::util::peak_memory_mb;
 
 use super::Refusal;
@@ -33,6 +33,11 @@ pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
         cases,
         base: args.model.clone(),
         structure: args.structure.clone(),
+        distillation: args.teacher.clone().map(|teacher| Distillation {
+            teacher,
+            structure: args.teacher_structure.clone(),
+            lambda: args.lambda,
+        }),
         out: args.output.clone(),
         method: args.method.clone(),
         steps: args.steps,
@@ -57,7 +62,8 @@ pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
         };
         write_report(path, &lesson)?;
     }
-    let cases = titles.len();
+    let taught = report.card.taught.as_ref();
+    let cases = taught.map_or(titles.len(), |taught| taught.cases);
     console.result(&Printed::of(&report, cases, args), || {
         words(&report, cases, args)
     });
@@ -153,7 +159,16 @@ fn words(report: &TeachReport, cases: usize, args: &TeachArgs) -> String {
             row.given, row.dice_before, row.dice_after, noise, row.nsd_before, row.nsd_after
         );
     }
+    if let Some(dice) = report.measured.first().and_then(|row| row.dice_teacher) {
+        let _ = writeln!(
+            text,
+            "    the teacher itself: Dice {dice:.3} on these cases"
+        );
+    }
     let _ = writeln!(text, "{}", report.verdict.words());
+    if let Some(why) = report.unmeasured() {
+        let _ = writeln!(text, "{why}");
+    }
     if let Some(bytes) = report.bytes {
         let out = args.output.display();
         let _ = writeln!(
@@ -177,9 +192,20 @@ fn outcome(report: &TeachReport) -> Result<(), Refusal> {
             "what was taught is worse than before on cases left out, and was not kept: look for cases that are labelled wrongly"
                 .to_owned(),
         )),
+        (None, _) if is_unlabelled(report) => Err(Refusal::Other(
+            "what was taught is not proven to be better, as no case has labels to measure it with, and was not kept: label cases of two patients, or keep it all the same with --unproven --resume"
+                .to_owned(),
+        )),
         (None, _) => Err(Refusal::Other(
             "what was taught is not proven to be better on cases left out, and was not kept: add cases, look for wrong labels, or keep it all the same with --unproven --resume"
                 .to_owned(),
         )),
     }
+}
+
+/// Whether a teacher alone taught.
+fn is_unlabelled(report: &TeachReport) -> bool {
+    let taught = report.card.taught.as_ref();
+    let teacher = taught.and_then(|taught| taught.teacher.as_ref());
+    teacher.is_some_and(|teacher| teacher.labelled == 0)
 }

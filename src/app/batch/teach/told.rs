@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::app::batch::console::Console;
 use crate::app::lesson::follow;
-use crate::models::{Course, FoldDone};
+use crate::models::{Course, FoldDone, TeacherAnswers};
 use crate::train::teach::{Seen, Watcher};
 
 /// How often a line is written where stderr is no terminal.
@@ -26,6 +26,10 @@ pub(super) fn watcher(course: &Arc<Mutex<Course>>, console: Console) -> Watcher 
         follow(&mut course, &seen);
         match seen {
             Seen::Begun { .. } => {}
+            Seen::Answered(answers) if on_terminal && answers.asked < answers.cases => {
+                console.progress(0.0, &answers_line(answers));
+            }
+            Seen::Answered(answers) => console.notes(&[answers_line(answers)]),
             Seen::Fold { .. } => console.notes(
                 &course
                     .done
@@ -45,6 +49,14 @@ pub(super) fn watcher(course: &Arc<Mutex<Course>>, console: Console) -> Watcher 
             }
         }
     })
+}
+
+/// What a teacher answered so far.
+fn answers_line(answers: TeacherAnswers) -> String {
+    format!(
+        "the teacher answered on {} of {} scans, and found it in {}",
+        answers.asked, answers.cases, answers.found
+    )
 }
 
 /// Where it is, its loss, and the curve of the run's losses.

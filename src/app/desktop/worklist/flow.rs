@@ -105,6 +105,23 @@ impl Window {
         );
     }
 
+    /// Reads the scans of the cases that the reader has not begun, for a teacher to answer on.
+    pub(in crate::app::desktop) fn read_scans_to_learn_from(&mut self, most: usize) {
+        let Some(open) = &self.worklist.open else {
+            return;
+        };
+        let entries = open.shown.entries.iter();
+        let new = entries.filter(|e| e.state == State::NotStarted);
+        let ids: Vec<String> = new.map(|e| e.id.clone()).collect();
+        let project = Arc::clone(&open.project);
+        self.run(
+            tr!("Reading the scans without labels"),
+            Purpose::Other,
+            true,
+            move |ctx| read::scans_to_learn_from(&project, &ids, most, ctx),
+        );
+    }
+
     /// Shows no worklist any more.
     pub(in crate::app::desktop) fn close_project(&mut self) {
         self.close_case();

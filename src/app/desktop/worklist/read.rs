@@ -6,7 +6,9 @@ use crate::app::desktop::compare_flow::{Compared, ComparedOn, compared};
 use crate::app::desktop::files::{self, FileOutcome};
 use crate::app::desktop::teach_flow::GivenCase;
 use crate::io::{self, LabelTarget, OpenOptions, Warning};
-use crate::project::{Entry, Project, ProjectError, Reading, Role, Saved, State, missing_labels};
+use crate::project::{
+    CaseFile, Entry, Project, ProjectError, Reading, Role, Saved, State, missing_labels,
+};
 use crate::session::{ComparedReading, OpenedLabels, OpenedScan, agreed};
 use crate::ui::texts::tr;
 use crate::util::{JobContext, short_debug};
@@ -167,21 +169,7 @@ pub fn read(
     ctx: &JobContext,
 ) -> Result<CaseRead, FileOutcome> {
     let case = project.case(id).map_err(|e| refused(&e))?;
-    let options = OpenOptions {
-        series: case.series.clone(),
-        ..OpenOptions::default()
-    };
-    let scan = match files::open_scan(project.resolved(&case.image), options, ctx) {
-        FileOutcome::Opened(scan) => scan,
-        FileOutcome::SeriesToChoose { .. } => {
-            let text = tr!(
-                "{id}: its folder has several series; name one in the project",
-                id
-            );
-            return Err(FileOutcome::Refused(text));
-        }
-        other => return Err(other),
-    };
+    let scan = scan_of(project, id, &case, ctx)?;
     let role = project.role_of(id, reader).map_err(|e| refused(&e))?;
     let role = role.unwrap_or(Role::Reader);
     let path = project.labels_path(id, reader, role);
@@ -226,6 +214,27 @@ pub fn read(
         }),
         warnings,
     })
+}
+
+/// The scan of a case.
+fn scan_of(
+    project: &Project,
+    id: &str,
+    case: &CaseFile,
+    ctx: &JobContext,
+) -> Result<Box<OpenedScan>, FileOutcome> {
+    let options = OpenOptions {
+        series: case.series.clone(),
+        ..OpenOptions::default()
+    };
+    match files::open_scan(project.resolved(&case.image), options, ctx) {
+        FileOutcome::Opened(scan) => Ok(scan),
+        FileOutcome::SeriesToChoose { .. } => Err(FileOutcome::Refused(tr!(
+            "{id}: its folder has several series; name one in the project",
+            id
+        ))),
+        other => Err(other),
+    }
 }
 
 /// The finished readings between which an adjudicator decides.
@@ -310,12 +319,37 @@ pub fn to_learn_from(
                     image: scan.image,
                     labels: map,
                     table: labels.table,
+                    is_labelled: true,
                 });
             }
             Err(outcome) => return outcome,
         }
     }
     FileOutcome::LessonCasesRead(cases, empty)
+}
+
+/// The scans of these cases alone, for a teacher to answer on; at most so many.
+pub fn scans_to_learn_from(
+    project: &Project,
+    ids: &[String],
+    most: usize,
+    ctx: &JobContext,
+) -> FileOutcome {
+    let read = |id: &String| {
+        let case = project.case(id).map_err(|e| refused(&e))?;
+        scan_of(project, id, &case, &ctx.unreported())
+    };
+    let mut cases = Vec::new();
+    for (n, id) in ids.iter().take(most).enumerate() {
+        if ctx.step(n as f32 / ids.len() as f32, id).is_err() {
+            return FileOutcome::Cancelled;
+        }
+        match read(id) {
+            Ok(scan) => cases.push(GivenCase::unlabelled(id.clone(), scan.image)),
+            Err(outcome) => return outcome,
+        }
+    }
+    FileOutcome::LessonCasesRead(cases, ids.len().saturating_sub(most))
 }
 
 /// Keeps what a reader made of a case. Where labels are missing, it is not done.
