@@ -20,7 +20,7 @@ const LEAST_VOXELS: [f64; 2] = [2.0, 40.0];
 
 /// Sides of regions in mm.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Extents {
+pub(super) struct Extents {
     /// Of the first region around lone clicks.
     pub first: f64,
     /// Of the smallest region.
@@ -28,8 +28,7 @@ pub struct Extents {
 }
 
 impl Extents {
-    /// What suits a scan.
-    pub fn of(scan: &Grid) -> Self {
+    pub(super) fn of(scan: &Grid) -> Self {
         let spacing_mm = scan.spacing_mm();
         let voxel_mm = spacing_mm.iter().product::<f64>().cbrt();
         let longest_mm = scan.size_mm().into_iter().fold(0.0, f64::max);

@@ -8,7 +8,7 @@ mod config;
 mod drawn;
 mod encoded_region;
 mod examples;
-pub mod extents;
+mod extents;
 mod field_of_view;
 mod image_encoder;
 mod intensity;

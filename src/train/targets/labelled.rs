@@ -67,7 +67,6 @@ impl Selection {
             grid,
             bounds: self.within,
             voxels: &self.voxels,
-            scan: Some(grid),
         }
     }
 

@@ -42,7 +42,6 @@ fn scene(rng: &mut ChaCha8Rng, cases: &Cases, first: &FirstMove) -> Option<Scene
         grid,
         bounds: around(grid, centre, size_mm),
         voxels: &[offset],
-        scan: Some(grid),
     };
     let region = place.region(rng, first);
     let mut values = resample::resample_image(&case.image, &region, 0.0);

@@ -6,7 +6,6 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::geometry::{VoxelBox, VoxelPoint, WorldPoint};
-use crate::models::prosector1::extents::Extents;
 use crate::models::prosector1::region::{anatomical_axes, balanced, region_grid};
 use crate::train::augment::{jitter, log_uniform, rotated};
 use crate::train::user::FirstMove;
@@ -23,8 +22,6 @@ pub(super) struct Place<'a> {
     pub bounds: VoxelBox,
     /// Array offsets of some of its voxels.
     pub voxels: &'a [u32],
-    /// The scan where it is something that a lone click may mean in a body; `None` where its size is any.
-    pub scan: Option<&'a Grid>,
 }
 
 impl Place<'_> {
@@ -33,7 +30,8 @@ impl Place<'_> {
         let axes = anatomical_axes(self.grid);
         let size_mm = self.size_along_mm(axes);
         let (centre, extent_mm) = if first.looks_at_mark() {
-            let length = self.length_mm(rng, first, size_mm);
+            let mean = size_mm.iter().product::<f64>().cbrt();
+            let length = (mean * first.relative).clamp(EXTENT_MM.0, EXTENT_MM.1);
             let centre = self.mark(rng).0 + jitter(rng, 0.06 * length);
             let sides = std::array::from_fn(|_| length * log_uniform(rng, 0.85, 1.18));
             (centre, sides)
@@ -43,15 +41,6 @@ impl Place<'_> {
             (self.middle().0 + axes * shift, extent)
         };
         region_grid(rotated(rng, axes, 6.0), WorldPoint(centre), extent_mm)
-    }
-
-    /// Length of a region around a mark.
-    fn length_mm(&self, rng: &mut ChaCha8Rng, first: &FirstMove, size_mm: [f64; 3]) -> f64 {
-        if let Some(scan) = self.scan.filter(|_| first.is_first_look) {
-            return Extents::of(scan).first * log_uniform(rng, 0.9, 1.1);
-        }
-        let mean = size_mm.iter().product::<f64>().cbrt();
-        (mean * first.relative).clamp(EXTENT_MM.0, EXTENT_MM.1)
     }
 
     /// What a click marks: a voxel of the target as often as its middle.

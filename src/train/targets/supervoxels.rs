@@ -46,7 +46,6 @@ fn scene(rng: &mut ChaCha8Rng, cases: &Cases, first: &FirstMove) -> Option<Scene
         grid: &found_in,
         bounds: bounds(&found_in, &voxels)?,
         voxels: &voxels,
-        scan: None,
     };
     let region = place.region(rng, first);
     let mut values = resample::resample_image(&case.image, &region, 0.0);

@@ -24,8 +24,6 @@ pub(super) struct FirstMove {
     kind: Kind,
     /// Length of the region relative to the target's.
     pub relative: f64,
-    /// Whether the region is as long as the program's first around a lone click, where that is known, and not `relative`.
-    pub is_first_look: bool,
 }
 
 enum Kind {
@@ -47,19 +45,11 @@ impl FirstMove {
         let relative = match &kind {
             Kind::Box(style) => rng.random_range(1.45..1.8) * style.length(),
             // Nothing is known of the target's size yet: it may fill the region or be a small part of it.
-            Kind::Click | Kind::Scribble if rng.random_bool(0.25) => log_uniform(rng, 0.45, 1.4),
-            Kind::Click | Kind::Scribble => log_uniform(rng, 1.3, 9.0),
+            Kind::Click | Kind::Scribble if rng.random_bool(0.25) => log_uniform(rng, 0.6, 1.4),
+            Kind::Click | Kind::Scribble => log_uniform(rng, 1.3, 6.0),
             Kind::Correction => rng.random_range(1.3..2.2),
         };
-        // The program's first look is of one length: there the network learns what a click means in a body, be it a lesion
-        // of some voxels or an organ that fills it.
-        let is_mark = matches!(kind, Kind::Click | Kind::Scribble);
-        let is_first_look = is_mark && rng.random_bool(0.5);
-        Self {
-            kind,
-            relative,
-            is_first_look,
-        }
+        Self { kind, relative }
     }
 
     /// Whether the region lies around what was marked, and not around the target's box.
