@@ -149,7 +149,7 @@ impl TeachReport {
                 "No case has labels, so nothing was measured: a teacher's answers are no proof.",
             ),
             (None, _) => Some(
-                "No case could be left out, so nothing was measured: one case alone proves nothing.",
+                "No case was left out, so nothing was measured, and nothing is proven.",
             ),
         }
     }
