@@ -57,7 +57,7 @@ pub struct TeachArgs {
     /// Optimiser steps of each run.
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Parts that the cases are divided into for cross-validation.
+    /// Parts that the cases are divided into for cross-validation; 0: none, which proves nothing
     #[arg(long, value_name = "N")]
     pub folds: Option<usize>,
     /// Keep it also where it is not proven to be better than before (of one case nothing can be). What is worse is never
