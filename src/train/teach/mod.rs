@@ -148,9 +148,9 @@ impl TeachReport {
             (None, Some(teacher)) if teacher.labelled == 0 => Some(
                 "No case has labels, so nothing was measured: a teacher's answers are no proof.",
             ),
-            (None, _) => Some(
-                "No case was left out, so nothing was measured, and nothing is proven.",
-            ),
+            (None, _) => {
+                Some("No case was left out, so nothing was measured, and nothing is proven.")
+            }
         }
     }
 }
