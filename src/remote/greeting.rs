@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::failure::Broken;
-use super::token::{PROOF, Token, is_same};
+use super::token::{PROOF, Token};
 
 /// The version of the protocol; programs of different ones do not speak with each other.
 pub(super) const VERSION: u8 = 1;
@@ -57,7 +57,7 @@ pub(super) fn greet(stream: &mut TcpStream, token: &Token) -> Result<(), Unfit> 
         let other = hear(stream)?;
         let mut proof = [0; PROOF];
         stream.read_exact(&mut proof)?;
-        if !is_same(&proof, &token.proof(&[b"serves", &own, &other])) {
+        if !token.is_proof(&proof, &[b"serves", &own, &other]) {
             return Err(Unfit::Token);
         }
         Ok(stream.write_all(&token.proof(&[b"asks", &own, &other]))?)
@@ -85,7 +85,7 @@ pub(super) fn answer(stream: &mut TcpStream, token: &Token) -> Result<(), Unfit>
         };
         let mut proof = [0; PROOF];
         stream.read_exact(&mut proof)?;
-        match is_same(&proof, &token.proof(&[b"asks", &own.0, &own.1])) {
+        match token.is_proof(&proof, &[b"asks", &own.0, &own.1]) {
             true => Ok(()),
             false => Err(Unfit::Token),
         }

@@ -2,15 +2,13 @@
 
 use std::env;
 
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::util::short_debug;
 
 /// The environment variable with the token. It is not taken from the command line, which every user of a machine can read.
 pub const TOKEN_VARIABLE: &str = "PROSECTOR_REMOTE_TOKEN";
-
-/// Bytes of a block of SHA-256.
-const BLOCK: usize = 64;
 
 /// Bytes of a proof.
 pub(super) const PROOF: usize = 32;
@@ -41,20 +39,38 @@ impl Token {
 
     /// What only who knows the token can say of `parts`, which are of fixed lengths: HMAC-SHA-256 (RFC 2104).
     pub(super) fn proof(&self, parts: &[&[u8]]) -> [u8; PROOF] {
-        let key: [u8; PROOF] = Sha256::digest(self.0.as_bytes()).into();
-        let padded = |with: u8| {
-            let mut block = [with; BLOCK];
-            block.iter_mut().zip(key).for_each(|(to, from)| *to ^= from);
-            block
-        };
-        let mut inner = Sha256::new_with_prefix(padded(0x36));
-        parts.iter().for_each(|part| inner.update(part));
-        let outer = Sha256::new_with_prefix(padded(0x5c)).chain_update(inner.finalize());
-        outer.finalize().into()
+        self.mac(parts).finalize().into_bytes().into()
+    }
+
+    /// Whether that is what was said, in a time that does not tell where it differs.
+    pub(super) fn is_proof(&self, said: &[u8; PROOF], parts: &[&[u8]]) -> bool {
+        self.mac(parts).verify_slice(said).is_ok()
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+        let key = Sha256::digest(self.0.as_bytes());
+        let mac = Hmac::new_from_slice(&key).expect("HMAC takes keys of any length");
+        parts.iter().fold(mac, |mac, part| mac.chain_update(*part))
     }
 }
 
-/// Whether two proofs are the same, in a time that does not tell where they differ.
-pub(super) fn is_same(a: &[u8; PROOF], b: &[u8; PROOF]) -> bool {
-    a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected by Python's `hmac` and `hashlib`.
+    #[test]
+    fn who_knows_the_token_proves_it() {
+        let parts: [&[u8]; 3] = [b"serves", &[1; 16], &[2; 16]];
+        let token = Token::new("a secret");
+        let proof = token.proof(&parts);
+        let hex: String = proof.iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(
+            hex,
+            "1645257979411685aa32ac81a01dba01a736a4ad0f54bdf20fe80e1d7faabb67"
+        );
+        assert!(token.is_proof(&proof, &parts));
+        assert!(!token.is_proof(&proof, &[b"asks", &[1; 16], &[2; 16]]));
+        assert!(!Token::default().is_proof(&proof, &parts));
+    }
 }
