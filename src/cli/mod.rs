@@ -532,7 +532,7 @@ pub struct ScreenshotArgs {
     #[arg(long, value_name = "MAP", requires = "second", value_parser = values::colour_map())]
     pub second_map: Option<ColourMap>,
     /// How much the second image hides, 0 to 1.
-    #[arg(long, value_name = "PART", default_value_t = 0.5, value_parser = values::part)]
+    #[arg(long, value_name = "PART", default_value_t = 0.5, value_parser = values::part::<f32>)]
     pub second_opacity: f32,
     /// The voxel where the planes meet; without it the middle of the labels or of the scan.
     #[arg(long, value_name = "I,J,K", allow_hyphen_values = true)]

@@ -42,7 +42,7 @@ pub struct TeachArgs {
         value_name = "SHARE",
         default_value = "0.5",
         requires = "teacher",
-        value_parser = values::share
+        value_parser = values::part::<f64>
     )]
     pub lambda: f64,
     /// The adapter file to write; its name is that of the taught model.
@@ -57,7 +57,7 @@ pub struct TeachArgs {
     /// Optimiser steps of each run.
     #[arg(long, value_name = "N")]
     pub steps: Option<usize>,
-    /// Parts that the cases are divided into for cross-validation; 0: none, which proves nothing
+    /// Parts that the cases are divided into for cross-validation; 0: none, which proves nothing.
     #[arg(long, value_name = "N")]
     pub folds: Option<usize>,
     /// Keep it also where it is not proven to be better than before (of one case nothing can be). What is worse is never

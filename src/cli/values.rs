@@ -288,15 +288,10 @@ pub(super) fn colour_map() -> impl TypedValueParser<Value = ColourMap> {
 }
 
 /// A part of one, 0 to 1.
-pub(super) fn part(text: &str) -> Result<f32, String> {
-    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+pub(super) fn part<T: FromStr + PartialOrd + From<u8>>(text: &str) -> Result<T, String> {
+    let within = T::from(0)..=T::from(1);
+    let part = text.parse().ok().filter(|part| within.contains(part));
     part.ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
-}
-
-/// A share, 0 to 1.
-pub(super) fn share(text: &str) -> Result<f64, String> {
-    number_within(text, 0.0..=1.0)
-        .ok_or_else(|| "give a number from 0 to 1, such as 0.5".to_owned())
 }
 
 /// The name of a modality.
