@@ -87,6 +87,17 @@ pub struct Asked {
     pub alike: Option<Alike>,
 }
 
+impl Asked {
+    /// What prompts and the target so far ask, beside nothing else.
+    pub fn of(prompts: &PromptSet, prior: Option<&Mask>) -> Self {
+        Self {
+            prompts: prompts.clone(),
+            prior: prior.cloned().map(Arc::new),
+            ..Self::default()
+        }
+    }
+}
+
 /// Why prompts cannot be used on a scan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PromptError {

@@ -209,12 +209,7 @@ impl Segmenter for RemoteSegmenter {
         prior: Option<&Mask>,
         ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        let asked = Asked {
-            prompts: prompts.clone(),
-            prior: prior.cloned().map(Arc::new),
-            ..Asked::default()
-        };
-        self.segment_asked(image, key, &asked, ctx)
+        self.segment_asked(image, key, &Asked::of(prompts, prior), ctx)
     }
 
     fn segment_asked(

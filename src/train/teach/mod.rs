@@ -319,7 +319,11 @@ impl<'a> Teaching<'a> {
         };
         let after = taught(false)?;
         let again = self.structure.as_ref().map(|_| taught(true)).transpose()?;
-        let before = open_model(Some(&self.base.card.id), device)?;
+        let is_new = self.structure.as_ref().is_some_and(|s| !s.known_to_base);
+        let before = match is_new {
+            true => None,
+            false => Some(open_model(Some(&self.base.card.id), device)?),
+        };
         let measured = |case: usize| -> Result<CaseScores, TrainError> {
             let given = &self.request.cases[case];
             let of = |model: &dyn Segmenter| {
@@ -330,14 +334,13 @@ impl<'a> Teaching<'a> {
                 };
                 measurement.of(given)
             };
-            let is_new = self.structure.as_ref().is_some_and(|s| !s.known_to_base);
-            let before = match is_new {
-                true => {
+            let before = match &before {
+                None => {
                     let masks = self.labelled(&others).map(|(_, case)| case.target());
                     let shape = mean_shape(given.image.grid(), &masks.collect::<Vec<_>>());
                     Measured::of(WITHOUT_PROMPT, &shape, &given.target())
                 }
-                false => of(before.as_ref())?,
+                Some(base) => of(base.as_ref())?,
             };
             let after = of(after.as_ref())?;
             let again = again.as_deref().map(of).transpose()?;

@@ -181,12 +181,7 @@ impl Segmenter for Echo {
         prior: Option<&Mask>,
         ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        let asked = Asked {
-            prompts: prompts.clone(),
-            prior: prior.cloned().map(Arc::new),
-            ..Asked::default()
-        };
-        self.segment_asked(image, key, &asked, ctx)
+        self.segment_asked(image, key, &Asked::of(prompts, prior), ctx)
     }
 
     fn segment_asked(
