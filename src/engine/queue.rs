@@ -89,8 +89,8 @@ struct Running {
 /// Jobs that wait, the one that runs, and those that give way to it in the middle of their work.
 ///
 /// Rules: a new prompt supersedes prompts that wait or run (the latest wins), and previews; a new preview supersedes
-/// previews; neither supersedes what another asked. Jobs of a higher [`Priority`] run before others, those under way included; within a priority the order is
-/// kept.
+/// previews; neither supersedes what another asked. Jobs of a higher [`Priority`] run before others, those under way
+/// included; within a priority the order is kept.
 #[derive(Default)]
 pub struct Queue {
     waiting: VecDeque<Waiting>,
