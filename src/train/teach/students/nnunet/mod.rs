@@ -62,7 +62,7 @@ fn role(name: &str, all: &WeightMap, _finds: bool) -> Option<Role> {
     })
 }
 
-fn pupil<'a>(setup: Setup<'a>) -> Result<Box<dyn Pupil + 'a>, TrainError> {
+fn pupil(setup: Setup<'_>) -> Result<Box<dyn Pupil + '_>, TrainError> {
     let structure = setup.structure.ok_or(TrainError::NothingToLearn)?;
     let narrowed = narrowed(setup.base, structure, 1)?;
     let mut scans = Vec::new();

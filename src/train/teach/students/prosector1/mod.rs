@@ -67,7 +67,7 @@ fn role(name: &str, _all: &WeightMap, finds: bool) -> Option<Role> {
     })
 }
 
-fn pupil<'a>(setup: Setup<'a>) -> Result<Box<dyn Pupil + 'a>, TrainError> {
+fn pupil(setup: Setup<'_>) -> Result<Box<dyn Pupil + '_>, TrainError> {
     let structures = setup.structure.map_or(setup.base.structures.len(), |_| 1);
     let net = ProsectorNet::new(&NetConfig::new(structures), setup.device);
     let net = fill(net, setup.start, Missing::Refused, "the model in the box");
