@@ -57,15 +57,13 @@ fn imported(place: &Place, model: &str, id: &str, options: &[&str]) {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Noise with a bright ball, the nodule, and a dark one, elsewhere in each.
+/// Noise with a bright ball, the nodule, and a dark one, elsewhere in each of the first four.
 fn scan(n: usize, modality: Modality) -> (ImageVolume, LabelMap) {
-    let grid = Grid::new(
-        [36, 34, 20],
-        Affine::from_spacing([1.1, 1.2, 2.0], [0.0; 3]),
-    );
-    let shift = n as f64;
-    let bright = [12.0 + 2.0 * shift, 26.0 - 2.0 * shift, 14.0 + shift];
-    let dark = [28.0 - 2.0 * shift, 12.0 + shift, 26.0 - 2.0 * shift];
+    let affine = Affine::from_spacing([1.1, 1.2, 2.0], [0.0; 3]);
+    let grid = Grid::new([24, 22, 12], affine);
+    let far = |is_far: bool| if is_far { 18.0 } else { 8.0 };
+    let bright = [far(n % 2 == 1), far(n > 1), far(n % 2 == 1) - 1.0];
+    let dark = bright.map(|mm| 25.0 - mm);
     let mut nodule = LabelMap::empty(grid);
     let mut noise = n as u32 + 1;
     let mut values = Vec::new();
@@ -74,7 +72,7 @@ fn scan(n: usize, modality: Modality) -> (ImageVolume, LabelMap) {
         let spacing_mm = grid.spacing_mm();
         let is_in = |ball: [f64; 3]| {
             let squares = (0..3).map(|d| (at[d] as f64 * spacing_mm[d] - ball[d]).powi(2));
-            squares.sum::<f64>() < 36.0
+            squares.sum::<f64>() < 25.0
         };
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let tissue = match (is_in(bright), is_in(dark)) {
