@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::checkpoint::{CheckpointError, TensorFile, WeightMap};
+use super::taught::Teachable;
 use super::trust::Trust;
 use super::{DeviceChoice, ModelCard, ModelError, Segmenter, Structure};
 
@@ -117,6 +118,8 @@ pub struct System {
     pub import: Option<Importer>,
     /// Opens a model.
     pub open: Opener,
+    /// What teaching its models takes; `None` where they cannot be taught.
+    pub(crate) teachable: Option<Teachable>,
 }
 
 /// Makes a model of what its authors' code wrote.

@@ -57,7 +57,12 @@ pub(super) fn draw(config: &TrainConfig, cases: &Cases, step: usize) -> Result<B
 
 /// Random numbers that depend on the recipe's seed and on `stream` alone.
 pub(super) fn random(config: &TrainConfig, stream: u64) -> ChaCha8Rng {
-    let mut rng = ChaCha8Rng::seed_from_u64(config.schedule.seed);
+    random_of(config.schedule.seed, stream)
+}
+
+/// Random numbers that depend on these two alone.
+pub(super) fn random_of(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stream);
     rng
 }

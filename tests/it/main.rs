@@ -74,6 +74,7 @@ mod support;
 mod surfaces;
 mod teaching;
 mod teaching_by_teacher;
+mod teaching_nnunet;
 mod texts;
 mod tools;
 mod training;

@@ -3,7 +3,7 @@
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::module::{conv_transpose3d, conv3d as burn_conv3d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Device, Distribution, Tensor, Tolerance};
+use burn::tensor::{Device, Distribution, Tensor, Tolerance, s};
 use prosector::models::ops::{
     Activation, ScoreTerms, add, add_act, add_row, attend, attend_with, conv3d, convolve3d,
     depth_to_space, depthwise3d, gelu, instance_norm_last, join_windows, mean_pool3d_last,
@@ -59,6 +59,58 @@ fn convolution_and_its_gradients_equal_burns() {
         let gradient = |g| weight.grad(g).expect("tracked");
         close(gradient(&ours), gradient(&theirs), "weight gradient");
     }
+}
+
+/// What networks that are taught learn through: gradients of maps beside each other, of strides and of steps up.
+#[test]
+fn gradients_of_convolutions_beside_and_of_steps_equal_burns() {
+    let device = Device::flex().autodiff();
+    let (first, second) = (
+        random([1, 4, 6, 5, 3], &device),
+        random([1, 4, 6, 5, 2], &device),
+    );
+    let weight = random([27, 5, 7], &device);
+    let upstream = noise([1, 4, 6, 5, 7], &device);
+    let maps = vec![first.clone(), second.clone()];
+    let ours = convolve3d(maps.clone(), weight.clone(), ([3; 3], [1; 3]));
+    let theirs = reference_conv(Tensor::cat(maps.clone(), 4), weight.clone());
+    let ours = (ours * upstream.clone()).sum().backward();
+    let theirs = (theirs * upstream).sum().backward();
+    for map in &maps {
+        let [ours, theirs] = [&ours, &theirs].map(|g| map.grad(g).expect("tracked"));
+        close(ours, theirs, "gradient of a map");
+    }
+    let [ours, theirs] = [&ours, &theirs].map(|g| weight.grad(g).expect("tracked"));
+    close(ours, theirs, "weight gradient");
+
+    // A stride leaves out voxels of the result.
+    let strided = convolve3d(maps, weight.clone(), ([3; 3], [2, 2, 1]))
+        .sum()
+        .backward();
+    let whole = reference_conv(Tensor::cat(vec![first.clone(), second], 4), weight.clone());
+    let kept = whole
+        .slice([s![..], s![0..4;2], s![0..6;2]])
+        .sum()
+        .backward();
+    let [ours, theirs] = [&strided, &kept].map(|g| weight.grad(g).expect("tracked"));
+    close(ours, theirs, "weight gradient with a stride");
+
+    let (blocks, bias) = (random([8, 3, 4], &device), random([4], &device));
+    let stepped = step_up(first.clone(), blocks.clone(), bias.clone(), [2; 3]);
+    let gradients = stepped.sum().backward();
+    // Of a sum, each weight's gradient is the sum of what it is multiplied with.
+    let sums = first
+        .clone()
+        .inner()
+        .reshape([4 * 6 * 5, 3])
+        .sum_dim(0)
+        .reshape([1, 3, 1]);
+    let expected: Tensor<3> = sums.expand([8, 3, 4]);
+    close(
+        blocks.grad(&gradients).expect("tracked"),
+        expected,
+        "gradient of a step",
+    );
 }
 
 /// Kernels of any odd sides and any stride, few voxels and many, whole multiples of the tiles and not, and maps beside each

@@ -139,7 +139,7 @@ impl Teaching {
         let teacher = form.teacher.clone().filter(|_| form.structure.is_some());
         teach::TeachRequest {
             cases: self.cases.iter().map(case).collect(),
-            base: None,
+            base: form.base.clone().filter(|_| form.structure.is_some()),
             structure: form.structure.clone(),
             distillation: teacher.map(|teacher| Distillation {
                 teacher,

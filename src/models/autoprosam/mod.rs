@@ -26,4 +26,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Files(import)),
     open: open::<WindowModel<AutoProSamNet>>,
+    teachable: None,
 };

@@ -35,4 +35,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<AutoSamModel>,
+    teachable: None,
 };

@@ -1,7 +1,7 @@
 //! Hands a checkpoint's tensors to modules, by the authors' names, and keeps account.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -54,6 +54,7 @@ pub struct Loader {
     device: Device,
     trainable: Box<dyn Fn(&str) -> bool>,
     fresh: Option<Fresh>,
+    increments: HashMap<String, Tensor<2>>,
     account: RefCell<Account>,
 }
 
@@ -66,6 +67,7 @@ impl Loader {
             device: device.clone(),
             trainable: Box::new(|_| true),
             fresh: None,
+            increments: HashMap::new(),
             account: RefCell::default(),
         }
     }
@@ -84,6 +86,13 @@ impl Loader {
             allowed: Box::new(allowed),
             rng: RefCell::new(ChaCha8Rng::seed_from_u64(seed)),
         });
+        self
+    }
+
+    /// These are added to the buffers of their names, which hold as many values.
+    #[must_use]
+    pub fn with_increments(mut self, increments: HashMap<String, Tensor<2>>) -> Self {
+        self.increments = increments;
         self
     }
 
@@ -248,10 +257,18 @@ impl<'a> Scope<'a> {
         self.register(name, tensor, true, loaded)
     }
 
-    /// A tensor that is never trained; it is not tracked, and not part of the module's record.
+    /// A tensor that is never trained itself; it is not tracked, and not part of the module's record.
     pub fn buffer<const D: usize>(&self, name: &str, shape: [usize; D], init: Init) -> Tensor<D> {
         let (tensor, _) = self.take(name, &shape, init);
-        Tensor::from_data(TensorData::new(tensor.data, shape), self.device())
+        let tensor = Tensor::from_data(TensorData::new(tensor.data, shape), self.device());
+        match self
+            .loader
+            .increments
+            .get(&format!("{}{name}", self.prefix))
+        {
+            Some(increment) => tensor + increment.clone().reshape(shape),
+            None => tensor,
+        }
     }
 
     /// Notes that a tensor of the checkpoint is known and not used.

@@ -41,4 +41,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<DeSamModel>,
+    teachable: None,
 };

@@ -36,4 +36,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<MasamModel>,
+    teachable: None,
 };

@@ -32,4 +32,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Folder(folder::import)),
     open: open::<model::NninteractiveModel>,
+    teachable: None,
 };

@@ -10,10 +10,12 @@ pub mod network;
 pub mod pipeline;
 mod settings;
 pub mod stage;
+mod taught;
 pub mod totalseg;
 
 pub use import::import;
 pub use settings::{Part, Settings, TaskSettings};
+pub(crate) use taught::{Narrowed, narrowed, shown, spacing_of};
 
 use crate::models::loaded::open;
 use crate::models::{Importer, System};
@@ -25,4 +27,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Folder(import)),
     open: open::<model::NnunetModel>,
+    teachable: Some(taught::TEACHABLE),
 };

@@ -1,5 +1,5 @@
-//! Convolutions of any odd kernel and stride of channels-last maps, for networks that are not trained here: Burn's on the
-//! GPU, ours on the CPU.
+//! Convolutions of any odd kernel and stride of channels-last maps: Burn's on the GPU, ours on the CPU. Gradients are ours for
+//! 3×3×3 with stride 1, which is most of what networks compute, else Burn's.
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::ConvOptions;
@@ -8,7 +8,7 @@ use burn::backend::{Autodiff, Backend, Cube, Dispatch, Flex, TensorMetadata, bac
 use burn::tensor::{Shape, Tensor};
 
 use super::conv3d_kernel::{self, ConvShape};
-use super::volume_ops::{channels_first, channels_last, tensor, values};
+use super::volume_ops::{VolumeKernels, VolumeOps, channels_first, channels_last, tensor, values};
 use super::winograd_kernel;
 
 /// Sides of a kernel, odd, and voxels from one output to the next.
@@ -73,7 +73,27 @@ impl ConvolutionOps for Flex {
 
 impl ConvolutionOps for Cube {}
 
-impl<B: Backend, C: CheckpointStrategy> ConvolutionOps for Autodiff<B, C> {}
+impl<B: Backend + VolumeKernels, C: CheckpointStrategy> ConvolutionOps for Autodiff<B, C> {
+    fn convolve_last(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        kernel: KernelAndStride,
+    ) -> FloatTensor<Self> {
+        match kernel {
+            ([3, 3, 3], [1, 1, 1]) => <Self as VolumeOps>::conv3d_last(x, weight),
+            _ => by_burn::<Self>(x, weight, kernel),
+        }
+    }
+
+    fn convolve_beside_last(
+        x: FloatTensor<Self>,
+        beside: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        kernel: KernelAndStride,
+    ) -> FloatTensor<Self> {
+        Self::convolve_last(joined::<Self>(vec![x, beside]), weight, kernel)
+    }
+}
 
 /// Maps beside each other as one.
 fn joined<B: Backend>(maps: Vec<FloatTensor<B>>) -> FloatTensor<B> {

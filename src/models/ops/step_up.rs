@@ -1,5 +1,5 @@
-//! The transposed convolution whose kernel is its stride, of channels-last maps, for networks that are not trained here: a
-//! product in Burn's operations on the GPU, a kernel of ours on the CPU.
+//! The transposed convolution whose kernel is its stride, of channels-last maps: a product in Burn's operations on the GPU and
+//! where gradients are wanted, else a kernel of ours on the CPU.
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;

@@ -29,6 +29,7 @@ mod search;
 mod self_prompted;
 mod sketch;
 mod structure_refiner;
+mod taught;
 pub(crate) mod weights;
 mod windows;
 
@@ -36,7 +37,6 @@ pub use config::{IMAGE_CHANNELS, NetConfig, PROMPT_CHANNELS, REGION_MULTIPLE};
 pub use image_encoder::ImageEmbedding;
 pub use intensity::RegionImage;
 pub use net::ProsectorNet;
-pub(crate) use one_structure::with_one_structure;
 
 use crate::models::System;
 use crate::models::loaded::open;
@@ -51,4 +51,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: None,
     open: open::<model::Prosector1>,
+    teachable: Some(taught::TEACHABLE),
 };

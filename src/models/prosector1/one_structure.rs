@@ -10,7 +10,7 @@ use super::config::NetConfig;
 ///
 /// # Errors
 /// Weights that are not the network's.
-pub(crate) fn with_one_structure(
+pub(super) fn with_one_structure(
     weights: &WeightMap,
     structures: usize,
     output: Option<usize>,

@@ -38,4 +38,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<SamModel>,
+    teachable: None,
 };

@@ -27,4 +27,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Files(import)),
     open: open::<WindowModel<SwinUnetr>>,
+    teachable: None,
 };

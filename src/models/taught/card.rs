@@ -112,7 +112,7 @@ pub struct Compared {
 
 impl Taught {
     /// The card of the taught half alone: of the network that the adapter makes, for which the base has been read away.
-    pub(super) fn half(&self, card: &ModelCard) -> ModelCard {
+    pub(in crate::models) fn half(&self, card: &ModelCard) -> ModelCard {
         let Some(taught) = &self.structure else {
             return ModelCard {
                 automatic: false,

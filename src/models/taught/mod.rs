@@ -7,8 +7,8 @@ mod file;
 pub(crate) mod forms;
 mod increments;
 mod install;
+mod teachable;
 
-use super::prosector1::with_one_structure;
 use super::{DeviceChoice, ModelError, Segmenter, StoredModel, system_named};
 
 use beside_base::BesideBase;
@@ -18,9 +18,7 @@ pub use course::{Course, FoldDone, TeacherAnswers};
 pub(crate) use file::{read_adapter, write_adapter};
 pub(crate) use increments::{factor_name, merged};
 pub use install::{export_adapter, install_adapter};
-
-/// The systems that can be taught.
-pub(crate) const TEACHABLE: &str = "prosector1";
+pub(crate) use teachable::{Teachable, teachable};
 
 /// Opens a taught model upon its base.
 ///
@@ -32,9 +30,13 @@ pub(super) fn open(
     base: StoredModel,
     device: DeviceChoice,
 ) -> Result<Box<dyn Segmenter>, ModelError> {
-    check_base(&stored, taught, &base)?;
-    let start = starting_weights(&base, taught.structure.as_ref())?;
-    let half = StoredModel::new(taught.half(&stored.card), merged(&start, &stored.weights)?);
+    let Teachable { start, half, .. } = teachable(&base.card)?;
+    check_weights(&stored, taught, &base)?;
+    let start = start(&base, taught.structure.as_ref())?;
+    let half = StoredModel::new(
+        half(&stored.card, taught, &base.card)?,
+        merged(&start, &stored.weights)?,
+    );
     let system =
         system_named(&base.card.system).ok_or_else(|| ModelError::Unknown(base.card.id.clone()))?;
     Ok(Box::new(BesideBase {
@@ -45,35 +47,11 @@ pub(super) fn open(
     }))
 }
 
-/// The weights of the base that increments are added to: narrowed to the structure that is taught.
-///
-/// # Errors
-/// Weights that are not the base's network's.
-pub(crate) fn starting_weights(
+fn check_weights(
+    stored: &StoredModel,
+    taught: &Taught,
     base: &StoredModel,
-    structure: Option<&TaughtStructure>,
-) -> Result<super::checkpoint::WeightMap, ModelError> {
-    let Some(taught) = structure else {
-        return Ok(base.weights.clone());
-    };
-    let own = |s: &super::Structure| s.name == taught.name;
-    let known = base.card.structures.iter().position(own);
-    let target = taught.begins_as_target.then_some(0);
-    let output = known
-        .filter(|_| taught.known_to_base)
-        .map(|c| 1 + c)
-        .or(target);
-    let count = base.card.structures.len();
-    Ok(with_one_structure(&base.weights, count, output)?)
-}
-
-fn check_base(stored: &StoredModel, taught: &Taught, base: &StoredModel) -> Result<(), ModelError> {
-    if base.card.system != TEACHABLE || base.card.taught.is_some() {
-        return Err(ModelError::Unsupported(format!(
-            "'{}' cannot be a base of what was taught: only the model in the box, or one trained like it, can",
-            base.card.id
-        )));
-    }
+) -> Result<(), ModelError> {
     if base.card.sha256 == taught.base_sha256 {
         return Ok(());
     }

@@ -46,4 +46,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Files(import)),
     open: open::<ThreedsamModel>,
+    teachable: None,
 };

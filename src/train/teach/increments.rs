@@ -8,11 +8,10 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 
 use crate::models::checkpoint::{ParamEntry, WeightMap, normal};
-use crate::models::prosector1::ProsectorNet;
 use crate::models::taught::factor_name;
 use crate::models::taught::forms::Form;
 
-use super::methods::Method;
+use super::methods::{Method, Role};
 
 /// The factors of all increments, in the order of the plan.
 #[derive(Module, Debug)]
@@ -43,21 +42,17 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What a method has for the weights that the taught path uses: the one with prompts, and, where a structure is found,
-    /// the one without.
-    pub fn new(method: &Method, weights: &WeightMap, finds: bool) -> Self {
-        let used = ["encoder.", "decoder.", "prompt_encoder."];
+    /// What a method has for the weights that have a role in what is taught.
+    pub fn new(method: &Method, weights: &WeightMap, role: impl Fn(&str) -> Option<Role>) -> Self {
         let mut plan = Self {
             parts: Vec::new(),
             factors: Vec::new(),
         };
         for name in weights.names() {
-            let is_used = used.iter().any(|part| name.starts_with(part))
-                || (finds && name.starts_with("generator."));
-            let Some(shape) = weights.shape(name).filter(|_| is_used) else {
+            let Some((role, shape)) = role(name).zip(weights.shape(name)) else {
                 continue;
             };
-            if let Some((form, rank)) = (method.form)(name, shape) {
+            if let Some((form, rank)) = (method.form)(role, shape) {
                 plan.add(name, form, &(form.factors)(shape, rank));
             }
         }
@@ -126,16 +121,20 @@ impl Plan {
             .collect()
     }
 
-    /// The base with the increments added, through which they learn.
-    pub fn network(&self, base: ProsectorNet, increments: &Increments) -> ProsectorNet {
+    /// The increments of whole weights, `[rows, columns]` by the weights' names.
+    pub fn of_weights(&self, increments: &Increments) -> HashMap<String, Tensor<2>> {
         let of_weight = self.parts.iter().map(|part| {
             let own = part.factors.iter().map(|&n| increments.factors[n].val());
             let own: Vec<Tensor<2>> = own.collect();
             (part.weight.clone(), (part.form.increment)(&own))
         });
-        let increments = of_weight.collect();
+        of_weight.collect()
+    }
+
+    /// A base whose parameters' paths are the weights' names, with the increments added, through which they learn.
+    pub fn network<M: Module>(&self, base: M, increments: &Increments) -> M {
         base.map(&mut Adder {
-            increments,
+            increments: self.of_weights(increments),
             path: Vec::new(),
         })
     }
@@ -172,9 +171,10 @@ mod tests {
     use super::super::methods::{method_named, method_names};
     use super::*;
     use crate::models::checkpoint::{HostTensor, Missing, export, fill};
-    use crate::models::prosector1::NetConfig;
-    use crate::models::taught::{merged, starting_weights};
+    use crate::models::prosector1::{NetConfig, ProsectorNet};
+    use crate::models::taught::merged;
     use crate::models::{TaughtStructure, stored_model};
+    use crate::train::teach::students::student_of;
     use crate::volume::Modality;
 
     struct ByPath {
@@ -209,12 +209,14 @@ mod tests {
             prompts_itself: false,
         };
         let base = stored_model(None).unwrap();
-        let start = starting_weights(&base, Some(&structure)).unwrap();
+        let (student, opened) = student_of(&base, Some("prostate")).unwrap();
+        let start = (opened.start)(&base, Some(&structure)).unwrap();
         let device = Device::flex().autodiff();
         let net = ProsectorNet::new(&NetConfig::new(1), &device);
         let net = fill(net, &start, Missing::Refused, "the base").unwrap();
         for name in method_names() {
-            let plan = Plan::new(method_named(name).unwrap(), &start, true);
+            let role = |name: &str| (student.role)(name, &start, true);
+            let plan = Plan::new(method_named(name).unwrap(), &start, role);
             let mut increments = plan.start(7, &device);
             for factor in &mut increments.factors {
                 *factor = factor.clone().map(|f| (f + 0.01).detach());

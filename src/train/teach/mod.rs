@@ -4,12 +4,12 @@ mod blind;
 mod folds;
 mod gate;
 mod increments;
-mod lesson;
 mod measure;
 mod methods;
 mod pictured;
 mod state;
 mod structure;
+mod students;
 mod task;
 mod teacher;
 mod watch;
@@ -21,7 +21,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 
 use crate::models::checkpoint::WeightMap;
-use crate::models::taught::{TEACHABLE, starting_weights, write_adapter};
+use crate::models::taught::write_adapter;
 use crate::models::{
     Compared, ComputeDevice, DeviceChoice, ModelCard, Segmenter, StoredModel, Taught, TaughtBy,
     TaughtStructure, Verdict, compute, open_model, open_stored, stored_model,
@@ -30,14 +30,15 @@ use crate::util::JobContext;
 use crate::volume::{ImageVolume, LabelMap, Mask};
 
 use super::TrainError;
+use super::config::Schedule;
 use blind::mean_shape;
 use folds::{folds, patients};
 use increments::Plan;
-use lesson::Lesson;
 use measure::{Measured, Measurement, WITHOUT_PROMPT};
 use methods::{Method, method_for, method_named, method_names};
 use state::{Identity, State, digest};
-use task::{Base, taught};
+use students::{Setup, Student, student_of};
+use task::Run;
 use teacher::{Learned, Teacher};
 
 use gate::Again;
@@ -205,6 +206,7 @@ struct Teaching<'a> {
     given: Vec<usize>,
     teacher: Option<Teacher<'a>>,
     base: StoredModel,
+    student: &'static Student,
     /// The base's weights, narrowed to the structure where one is taught.
     start: WeightMap,
     structure: Option<TaughtStructure>,
@@ -213,6 +215,7 @@ struct Teaching<'a> {
     /// The cases that each fold leaves out.
     folds: Vec<Vec<usize>>,
     compute: ComputeDevice,
+    /// One that tracks gradients.
     device: Device,
     ctx: &'a JobContext,
 }
@@ -234,8 +237,9 @@ impl<'a> Teaching<'a> {
                 "{count} cases are given: a lesson takes 1 to {MOST_CASES}; learn from more with `prosector train`"
             )));
         }
-        let base = teachable(request)?;
+        let base = stored_model(request.base.as_deref())?;
         let name = request.structure.as_deref();
+        let (student, opened) = student_of(&base, name)?;
         let method = chosen_method(request, count)?;
         let mut teacher = distillation
             .zip(name)
@@ -252,7 +256,8 @@ impl<'a> Teaching<'a> {
             .iter()
             .map(|&case| learned(request, teacher.as_ref(), case))
             .collect();
-        let structure = name.map(|name| structure::of_cases(name, &learned, &base.card));
+        let known = (&base.card, student);
+        let structure = name.map(|name| structure::of_cases(name, &learned, known));
         let structure = match structure.transpose() {
             Ok(structure) => structure,
             Err(error) => {
@@ -261,20 +266,21 @@ impl<'a> Teaching<'a> {
             }
         };
         let finds = structure.is_some();
-        let start = starting_weights(&base, structure.as_ref())?;
+        let start = (opened.start)(&base, structure.as_ref())?;
         let (compute, device) = compute::open(request.device)?;
         let lesson = Self {
             request,
             given,
             teacher,
-            plan: Plan::new(method, &start, finds),
+            plan: Plan::new(method, &start, |name| (student.role)(name, &start, finds)),
             folds,
             base,
+            student,
             start,
             structure,
             method,
             compute,
-            device,
+            device: device.autodiff(),
             ctx,
         };
         Ok((lesson, state))
@@ -318,7 +324,9 @@ impl<'a> Teaching<'a> {
             open_stored(StoredModel::new(card, weights.clone()), device)
         };
         let after = taught(false)?;
-        let again = self.structure.as_ref().map(|_| taught(true)).transpose()?;
+        let finds = self.structure.is_some();
+        let again = (finds && self.student.takes_prompts).then(|| taught(true));
+        let again = again.transpose()?;
         let is_new = self.structure.as_ref().is_some_and(|s| !s.known_to_base);
         let before = match is_new {
             true => None,
@@ -394,38 +402,48 @@ impl<'a> Teaching<'a> {
             .iter()
             .map(|&case| learned(self.request, self.teacher.as_ref(), case))
             .collect();
-        let lesson = Lesson {
+        let schedule = self.schedule();
+        let pupil = (self.student.pupil)(Setup {
+            base: &self.base.card,
+            start: &self.start,
             structure: self.structure.as_ref(),
-            steps: self.steps(),
-            rate: self.method.rate,
-            seed: SEED,
-        };
-        let (config, samples) = lesson.prepared(&chosen);
-        let base = Base {
-            weights: &self.start,
-            structures: self
-                .structure
-                .as_ref()
-                .map_or(self.base.card.structures.len(), |_| 1),
+            cases: &chosen,
+            plan: &self.plan,
+            schedule: &schedule,
             compute: &self.compute,
             device: &self.device,
-        };
+            ctx: self.ctx,
+        })?;
         let runs = (self.folds.len() + 1) as f32;
-        let share = place as f32 / runs..(place + 1) as f32 / runs;
-        let folder = state.run(name);
-        let resumed = (folder.as_path(), self.request.resume != Resume::Never);
-        let told = |step: usize, loss: f64| {
-            let run = place;
-            self.request.watcher.tell(Seen::Step { run, step, loss });
+        let run = Run {
+            pupil: pupil.as_ref(),
+            plan: &self.plan,
+            schedule: &schedule,
+            device: &self.device,
+            folder: &state.run(name),
+            resume: self.request.resume != Resume::Never,
+            share: place as f32 / runs..(place + 1) as f32 / runs,
+            ctx: self.ctx,
+            told: &|step, loss| {
+                let run = place;
+                self.request.watcher.tell(Seen::Step { run, step, loss });
+            },
         };
-        taught(
-            &base,
-            &self.plan,
-            (&config, &samples),
-            resumed,
-            share,
-            (self.ctx, &told),
-        )
+        run.taught()
+    }
+
+    fn schedule(&self) -> Schedule {
+        let steps = self.steps();
+        Schedule {
+            seed: SEED,
+            steps,
+            batch: self.student.batch,
+            learning_rate: self.method.rate,
+            warmup: (steps / 10).max(1),
+            weight_decay: 0.0,
+            average: 0.0,
+            checkpoint_every: 10,
+        }
     }
 
     /// The card of what is taught.
@@ -489,18 +507,6 @@ impl<'a> Teaching<'a> {
 /// Optimiser steps of each run.
 fn steps(request: &TeachRequest) -> usize {
     request.steps.unwrap_or(STEPS).max(1)
-}
-
-/// The model that is taught upon.
-fn teachable(request: &TeachRequest) -> Result<StoredModel, TrainError> {
-    let base = stored_model(request.base.as_deref())?;
-    if base.card.system == TEACHABLE && base.card.taught.is_none() {
-        return Ok(base);
-    }
-    Err(TrainError::Teach(format!(
-        "'{}' cannot be taught yet: give the model in the box, or one that was trained like it",
-        base.card.id
-    )))
 }
 
 /// A case with what a teacher answered there, where one teaches.

@@ -1,17 +1,25 @@
 //! The structure that is taught: in which scans, and how closely it is looked for.
 
 use crate::geometry::Orientation;
-use crate::models::prosector1::region::{SIDE, Span, balanced};
+use crate::models::prosector1::region::Span;
 use crate::models::{ModelCard, Structure, TaughtStructure};
 use crate::volume::{ImageVolume, Modality};
 
 use super::super::TrainError;
+use super::students::Student;
 use super::teacher::Learned;
 
-/// Length of a region as a multiple of the structure's.
-const CONTEXT: f64 = 2.0;
-/// No structure is looked for more coarsely.
-const COARSEST_MM: f64 = 6.0;
+/// What the cases show of a structure.
+pub(super) struct Shown {
+    /// In which kind of scan.
+    pub modality: Modality,
+    /// Whether the base finds it there too.
+    pub known_to_base: bool,
+    /// Its median lengths, in mm along right, anterior, superior.
+    pub size_mm: [f64; 3],
+    /// The scans' median spacing, likewise.
+    pub voxel_mm: [f64; 3],
+}
 
 /// The structure of a name as the cases show it.
 ///
@@ -20,7 +28,7 @@ const COARSEST_MM: f64 = 6.0;
 pub(super) fn of_cases(
     name: &str,
     cases: &[Learned<'_>],
-    base: &ModelCard,
+    (base, student): (&ModelCard, &Student),
 ) -> Result<TaughtStructure, TrainError> {
     let modality = modality(cases.iter().map(|c| c.case.image.as_ref()))?;
     let sizes: Vec<[f64; 3]> = cases.iter().filter_map(size_mm).collect();
@@ -33,21 +41,18 @@ pub(super) fn of_cases(
     let known_to_base = known
         .clone()
         .any(|s| s.name == name && s.is_known_in(modality));
-    let spacing_mm = match base.automatic_spacing_mm(modality) {
-        Some(spacing_mm) if known_to_base => spacing_mm,
-        _ => {
-            let wanted = balanced(median(&sizes)).map(|mm| mm * CONTEXT / SIDE as f64);
-            let finest = median(&cases.iter().map(voxel_mm).collect::<Vec<_>>());
-            let within = |d: usize| wanted[d].clamp(finest[d].min(COARSEST_MM), COARSEST_MM);
-            [0, 1, 2].map(|d| (within(d) * 100.0).round() / 100.0)
-        }
+    let shown = Shown {
+        modality,
+        known_to_base,
+        size_mm: median(&sizes),
+        voxel_mm: median(&cases.iter().map(voxel_mm).collect::<Vec<_>>()),
     };
     Ok(TaughtStructure {
         name: name.to_owned(),
         modality,
-        spacing_mm,
+        spacing_mm: (student.spacing_mm)(base, &shown),
         known_to_base,
-        begins_as_target: !known_to_base,
+        begins_as_target: student.takes_prompts && !known_to_base,
         // Only the cases that are left out can tell.
         prompts_itself: false,
     })

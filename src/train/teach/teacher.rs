@@ -238,7 +238,18 @@ impl<'a> Learned<'a> {
         }
     }
 
-    /// The same as a mask on the scan's grid.
+    /// What is learnt beside that: a teacher's answer as a mask and its share in the loss, where labels are learnt too.
+    pub fn beside(&self) -> Option<(Mask, f32)> {
+        let answer = self.answer.as_ref().filter(|answer| answer.share < 1.0)?;
+        let inside = answer.percent.iter().map(|&p| u8::from(is_inside(p)));
+        let mask = Mask {
+            grid: *self.case.image.grid(),
+            voxels: inside.collect(),
+        };
+        Some((mask, answer.share))
+    }
+
+    /// The same as [`Self::targets`] as a mask on the scan's grid.
     pub fn target(&self) -> Mask {
         Mask {
             grid: *self.case.image.grid(),

@@ -1,6 +1,7 @@
 //! The window of teaching: which cases the model learns from, how the lesson goes and what came of it, which versions there
 //! are, and the way back.
 
+mod base;
 mod course;
 mod outcome;
 mod said;
@@ -65,6 +66,8 @@ pub struct TeachForm {
     pub name: String,
     /// What is to be found without a prompt; `None`: better answers to prompts.
     pub structure: Option<String>,
+    /// The model that learns to find it, by its id; `None`: the one in the box.
+    pub base: Option<String>,
     /// The model whose answers are learnt too, by its id; `None`: labels alone teach.
     pub teacher: Option<String>,
     /// What the teacher calls the structure; `None`: the same.
@@ -80,6 +83,7 @@ impl Default for TeachForm {
         Self {
             name: String::new(),
             structure: None,
+            base: None,
             teacher: None,
             teacher_structure: None,
             // What AutoProSAM's authors found best.
@@ -247,6 +251,7 @@ fn what(ui: &mut Ui, model: &UiModel<'_>, form: &mut TeachForm) -> Option<TeachR
             .response
             .labelled_by(label.id);
         ui.end_row();
+        base::row(ui, model.models, form);
         teacher::rows(ui, model.models, form);
         let label = ui.label(tr!("Call it"));
         let field = TextEdit::singleline(&mut form.name).desired_width(FIELD_WIDTH);

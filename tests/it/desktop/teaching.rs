@@ -21,6 +21,7 @@ use prosector::volume::Mask;
 
 use super::bench::Bench;
 use super::phantom;
+use crate::nnunet_folder::Place;
 use crate::support::{program, said};
 use crate::teaching::write_adapter;
 
@@ -365,6 +366,47 @@ fn the_window_with_versions() {
 }
 
 #[test]
+#[ignore = "another test runs it in a process whose models are its own"]
+fn the_window_with_another_model_to_teach() {
+    if std::env::var_os("PROSECTOR_MODELS").is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let asked = Arc::new(Mutex::new(None));
+    let kept = Arc::clone(&asked);
+    let teach: Teacher = Arc::new(move |request: &TeachRequest, _: &JobContext| {
+        *kept.lock().unwrap() = Some(request.base.clone());
+        Ok(report(&request.cases, Verdict::Better))
+    });
+    let mut bench = Bench::open_with_teacher(folder.path(), Vec::new(), teach);
+    bench.choose("File", "Open sample");
+    bench.press("Segment organs");
+    bench.press("Accept all");
+    bench.choose("Edit", "Teach from cases");
+    bench.press("Use this case for teaching");
+    bench.press_field("Call it");
+    bench.type_text("larynx-here");
+    assert!(
+        !bench.shows("Model to teach"),
+        "only that in the box answers prompts"
+    );
+    choose_in_list(&mut bench, "What to learn", "to find larynx");
+    choose_in_list(&mut bench, "Model to teach", "abdomen");
+    bench.picture("teaching_another_model");
+    bench.press("Teach");
+    assert_eq!(*asked.lock().unwrap(), Some(Some("abdomen".to_owned())));
+}
+
+#[test]
+fn an_imported_nnunet_can_be_chosen_to_learn() {
+    let Some(place) = Place::new() else { return };
+    let model = "models/Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres";
+    let imported = place.import(&place.golden.join(model), &["--as", "abdomen"]);
+    assert!(imported.status.success(), "{}", said(&imported));
+    in_a_window_of_its_own("the_window_with_another_model_to_teach", place.path());
+}
+
+#[test]
 fn versions_are_listed_and_each_is_used_by_one_click() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
@@ -374,9 +416,14 @@ fn versions_are_listed_and_each_is_used_by_one_click() {
         let used = program(folder, &["models", "use", "nodule.safetensors"]);
         assert!(used.status.success(), "{}", said(&used));
     }
+    in_a_window_of_its_own("the_window_with_versions", folder);
+}
+
+/// Runs a test of this file that is ignored otherwise, in a process whose models are those of a folder.
+fn in_a_window_of_its_own(test: &str, folder: &Path) {
     let own = std::env::current_exe().unwrap();
     let shown = std::process::Command::new(own)
-        .args(["--exact", "desktop::teaching::the_window_with_versions"])
+        .args(["--exact", &format!("desktop::teaching::{test}")])
         .args(["--ignored", "--nocapture"])
         .env("PROSECTOR_MODELS", folder.join("models"))
         .output()

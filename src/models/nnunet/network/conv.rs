@@ -19,25 +19,21 @@ pub(super) enum Conv {
 }
 
 impl Conv {
-    /// Takes `weight [out, in, kd, kh, kw]`, without `kd` where `flat`.
+    /// Takes `weight` as [`weight`] does.
     pub(super) fn load(
         scope: &Scope<'_>,
         [from, to]: [usize; 2],
         (kernel, stride): ([usize; 3], [usize; 3]),
         flat: bool,
     ) -> Self {
-        let weight = weight(scope, [to, from], kernel, flat);
+        let weight = weight(scope, [from, to], kernel, (flat, false));
         match (kernel, stride) {
-            ([1, 1, 1], [1, 1, 1]) => Self::Point(weight.reshape([to, from]).transpose()),
-            _ => {
-                let taps = kernel.iter().product::<usize>();
-                let weight = weight.permute([2, 3, 4, 1, 0]).reshape([taps, from, to]);
-                Self::Other {
-                    weight,
-                    kernel,
-                    stride,
-                }
-            }
+            ([1, 1, 1], [1, 1, 1]) => Self::Point(weight.reshape([from, to])),
+            _ => Self::Other {
+                weight,
+                kernel,
+                stride,
+            },
         }
     }
 
@@ -69,17 +65,15 @@ pub(super) struct StepUp {
 }
 
 impl StepUp {
-    /// Takes `weight [in, out, kd, kh, kw]`, without `kd` where `flat`, and with `bias`, `bias [out]`.
+    /// Takes `weight` as [`weight`] does, and with `bias`, `bias [out]`.
     pub(super) fn load(
         scope: &Scope<'_>,
         [from, to]: [usize; 2],
         block: [usize; 3],
         (bias, flat): (bool, bool),
     ) -> Self {
-        let voxels = block.iter().product::<usize>();
-        let weight = weight(scope, [from, to], block, flat).permute([2, 3, 4, 0, 1]);
         Self {
-            weight: weight.reshape([voxels, from, to]),
+            weight: weight(scope, [from, to], block, (flat, true)),
             bias: if bias {
                 scope.buffer("bias", [to], Init::Zeros)
             } else {
@@ -95,17 +89,28 @@ impl StepUp {
     }
 }
 
-/// `weight` of a kernel; a 2D kernel becomes one of depth 1.
-fn weight(
+/// The weight `[taps, in, out]` of a kernel. Checkpoints have `weight [out, in, kd, kh, kw]`, of a transposed convolution
+/// (`up`) `[in, out, kd, kh, kw]`, without `kd` where `flat`; a network that is taught has it as it is used.
+pub(super) fn weight(
     scope: &Scope<'_>,
-    [first, second]: [usize; 2],
+    [from, to]: [usize; 2],
     [d, h, w]: [usize; 3],
-    flat: bool,
-) -> Tensor<5> {
-    let init = Init::Uniform(1.0 / ((second * d * h * w) as f32).sqrt());
-    if flat {
-        let weight = scope.buffer::<4>("weight", [first, second, h, w], init);
-        return weight.unsqueeze_dim(2);
+    (flat, up): (bool, bool),
+) -> Tensor<3> {
+    let taps = d * h * w;
+    let ([first, second], axes) = match up {
+        true => ([from, to], [2, 3, 4, 0, 1]),
+        false => ([to, from], [2, 3, 4, 1, 0]),
+    };
+    let init = Init::Uniform(1.0 / ((second * taps) as f32).sqrt());
+    if scope.shape("weight").is_some_and(|shape| shape.len() == 3) {
+        return scope.buffer("weight", [taps, from, to], init);
     }
-    scope.buffer("weight", [first, second, d, h, w], init)
+    let weight = if flat {
+        let weight = scope.buffer::<4>("weight", [first, second, h, w], init);
+        weight.unsqueeze_dim(2)
+    } else {
+        scope.buffer::<5>("weight", [first, second, d, h, w], init)
+    };
+    weight.permute(axes).reshape([taps, from, to])
 }

@@ -1,5 +1,7 @@
 //! Encoder, decoder and heads.
 
+use std::collections::HashMap;
+
 use burn::tensor::{Device, Tensor};
 
 use crate::models::checkpoint::{CheckpointError, Init, Loader, Scope, WeightMap};
@@ -7,7 +9,7 @@ use crate::models::layers::multiply_rows;
 use crate::models::trace::Trace;
 
 use super::architecture::{Architecture, EncoderKind};
-use super::conv::StepUp;
+use super::conv::{StepUp, weight};
 use super::residual::{BlockShape, ResidualBlock};
 use super::seen::Seen;
 use super::unit::{Unit, UnitShape};
@@ -50,10 +52,23 @@ impl UNet {
         architecture: &Architecture,
         device: &Device,
     ) -> Result<Self, CheckpointError> {
+        Self::with_increments(weights, architecture, device, HashMap::new())
+    }
+
+    /// The same with increments added, by the names of weights that hold as many values: through it they learn.
+    ///
+    /// # Errors
+    /// As [`Self::from_weights`].
+    pub(crate) fn with_increments(
+        weights: WeightMap,
+        architecture: &Architecture,
+        device: &Device,
+        increments: HashMap<String, Tensor<2>>,
+    ) -> Result<Self, CheckpointError> {
         architecture
             .check()
             .map_err(|problem| CheckpointError::misfit(TITLE, problem))?;
-        let loader = Loader::new(weights, device);
+        let loader = Loader::new(weights, device).with_increments(increments);
         let net = Self::load(&loader.root(), architecture);
         loader.finish(TITLE, |_| false)?;
         Ok(net)
@@ -237,15 +252,9 @@ impl Step {
 impl Head {
     fn load(scope: &Scope<'_>, from: usize, heads: usize, flat: bool) -> Self {
         let init = Init::Uniform(1.0 / (from as f32).sqrt());
-        let weight: Tensor<2> = if flat {
-            let weight = scope.buffer::<4>("weight", [heads, from, 1, 1], init);
-            weight.reshape([heads, from])
-        } else {
-            let weight = scope.buffer::<5>("weight", [heads, from, 1, 1, 1], init);
-            weight.reshape([heads, from])
-        };
+        let weight = weight(scope, [from, heads], [1; 3], (flat, false));
         Self {
-            matrix: weight.transpose(),
+            matrix: weight.reshape([from, heads]),
             bias: scope.buffer("bias", [heads], init),
         }
     }

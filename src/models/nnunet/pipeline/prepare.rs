@@ -128,7 +128,18 @@ impl Prepared {
     /// The labels within the crop at the network's spacing: 0 where the scan is not empty and -1 elsewhere, or those of
     /// the stage before.
     pub fn labels(&self, stage: &Stage) -> Vec<i16> {
-        let labels = self.crop.labels(self.previous.as_deref());
+        self.at_spacing(stage, self.previous.as_deref())
+    }
+
+    /// Labels in the reader's axes as [`Self::labels`] has those of the stage before.
+    pub fn shown(&self, stage: &Stage, labels: Vec<u16>) -> Vec<i16> {
+        let labels = labels.into_iter().map(|l| l as i16).collect();
+        let labels = self.axes.apply(labels, self.axes.inverse().of(self.whole));
+        self.at_spacing(stage, Some(&labels))
+    }
+
+    fn at_spacing(&self, stage: &Stage, labels: Option<&[i16]>) -> Vec<i16> {
+        let labels = self.crop.labels(labels);
         resampled_labels(&labels, &self.change, stage.resample_labels)
     }
 

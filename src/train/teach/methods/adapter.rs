@@ -3,7 +3,7 @@
 
 use crate::models::taught::forms::DEPTHWISE;
 
-use super::{Method, is_head, whole};
+use super::{Method, whole};
 
 const RANK: usize = 16;
 /// Taps of a 3×3×3 convolution.
@@ -12,8 +12,8 @@ const TAPS: usize = 27;
 pub(super) const METHOD: Method = Method {
     name: "adapter",
     rate: 2.0e-3,
-    form: |name, shape| match shape {
-        _ if is_head(name) => whole(),
+    form: |role, shape| match shape {
+        _ if role.answers => whole(),
         [TAPS, _, _] => Some((&DEPTHWISE, RANK)),
         _ => None,
     },

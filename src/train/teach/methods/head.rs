@@ -1,18 +1,13 @@
 //! What stands before and after the frozen encoder and decoder: the generator of automatic prompts, or the encoder of the
-//! user's, and the layers that answer (as in AutoSAM).
+//! user's, and the layers that answer (as in AutoSAM); of an nnU-Net the last stage of its decoder.
 
-use super::{Method, is_head, whole};
+use super::{Method, whole};
 
 pub(super) const METHOD: Method = Method {
     name: "head",
     rate: 1.5e-3,
-    form: |name, _| {
-        let is_after = is_head(name)
-            || name.starts_with("decoder.norm.")
-            || name.starts_with("decoder.refinement.norm.");
-        let is_before = ["generator.", "prompt_encoder."]
-            .iter()
-            .any(|part| name.starts_with(part));
-        (is_after || is_before).then(whole).flatten()
+    form: |role, _| {
+        let learns = role.answers || role.surrounds;
+        learns.then(whole).flatten()
     },
 };

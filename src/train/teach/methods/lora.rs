@@ -3,17 +3,17 @@
 
 use crate::models::taught::forms::{LOW_RANK, rows_and_columns};
 
-use super::{Method, is_head, is_norm, whole};
+use super::{Method, whole};
 
 const RANK: usize = 8;
 
 pub(super) const METHOD: Method = Method {
     name: "lora",
     rate: 2.0e-3,
-    form: |name, shape| {
+    form: |role, shape| {
         let [rows, columns] = rows_and_columns(shape);
-        match name {
-            name if is_norm(name) || is_head(name) => whole(),
+        match role {
+            role if role.normalises || role.answers => whole(),
             _ if shape.len() > 1 && rows.min(columns) > RANK => Some((&LOW_RANK, RANK)),
             _ => None,
         }

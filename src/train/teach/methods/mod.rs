@@ -15,8 +15,19 @@ pub(super) struct Method {
     pub name: &'static str,
     /// Highest learning rate.
     pub rate: f64,
-    /// The form of what a weight of this name and shape learns.
-    pub form: fn(name: &str, shape: &[usize]) -> Choice,
+    /// The form of what a weight of this role and shape learns.
+    pub form: fn(role: Role, shape: &[usize]) -> Choice,
+}
+
+/// What a weight is for in its network, as far as methods tell weights apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Role {
+    /// Scale or shift of a normalisation.
+    pub normalises: bool,
+    /// Of the layers that answer.
+    pub answers: bool,
+    /// Of what else stands before or after the part of the network that may stay frozen.
+    pub surrounds: bool,
 }
 
 /// The form of what a weight learns, and its rank; `None` where the weight stays as it is.
@@ -49,16 +60,6 @@ pub(super) fn method_for(cases: usize, finds: bool) -> &'static Method {
     } else {
         &lora::METHOD
     }
-}
-
-/// Scale or shift of a normalisation.
-fn is_norm(name: &str) -> bool {
-    name.ends_with(".gamma") || name.ends_with(".beta")
-}
-
-/// Of the layers that answer.
-fn is_head(name: &str) -> bool {
-    name.starts_with("decoder.head.") || name.starts_with("decoder.refinement.head.")
 }
 
 /// All of a weight.

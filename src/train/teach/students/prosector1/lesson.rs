@@ -6,17 +6,15 @@ use std::path::PathBuf;
 use crate::models::{Structure, TaughtStructure};
 use crate::volume::{LabelMap, Modality};
 
-use super::super::cases::{Cases, Dataset};
-use super::super::condense::Condensed;
-use super::super::config::{
+use crate::train::cases::{Cases, Dataset};
+use crate::train::condense::Condensed;
+use crate::train::config::{
     CardConfig, DatasetConfig, Learner, Mix, Schedule, TrainConfig, Variation,
 };
-use super::super::losses::CrossEntropy;
-use super::super::source::LabelledScan;
-use super::teacher::Learned;
+use crate::train::losses::CrossEntropy;
+use crate::train::source::LabelledScan;
+use crate::train::teach::teacher::Learned;
 
-/// Samples of a step.
-const BATCH: usize = 4;
 /// Share of prompted samples on shapes that are made up in the user's scans, so that what the model could before stays.
 const MADE: f64 = 0.2;
 /// Share of samples of a structure that show it to a prompt: what is found becomes the box of one.
@@ -24,16 +22,12 @@ const PROMPTED: f64 = 0.4;
 /// Value of the taught structure in the label maps that are learnt from.
 const VALUE: u16 = 1;
 
-/// What is to be learnt, and for how long.
+/// What is to be learnt.
 pub(super) struct Lesson<'a> {
     /// What is found without a prompt; `None` where answers to prompts are taught.
     pub structure: Option<&'a TaughtStructure>,
-    /// Optimiser steps.
-    pub steps: usize,
-    /// Highest learning rate.
-    pub rate: f64,
-    /// Seed of every random choice.
-    pub seed: u64,
+    /// For how long, and how fast.
+    pub schedule: &'a Schedule,
 }
 
 impl Lesson<'_> {
@@ -113,16 +107,7 @@ impl Lesson<'_> {
                 notices: Vec::new(),
             },
             learner: Learner::Network,
-            schedule: Schedule {
-                seed: self.seed,
-                steps: self.steps,
-                batch: BATCH,
-                learning_rate: self.rate,
-                warmup: (self.steps / 10).max(1),
-                weight_decay: 0.0,
-                average: 0.0,
-                checkpoint_every: 10,
-            },
+            schedule: self.schedule.clone(),
             structure_loss: CrossEntropy {
                 target_weight: 2.0,
                 weight: 2.0,
