@@ -209,6 +209,33 @@ outside_points = 1
     )
 }
 
+/// Boxes a little too large for DeSAM, in place of the box around the whole slice.
+fn desam_of_boxes() -> String {
+    desam().replace(
+        "prompts = \"whole-box\"",
+        "boxes = { loosening = 0.05 }",
+    )
+}
+
+/// With this share of steps that begin with a click.
+fn sam(clicks: f64) -> String {
+    format!(
+        r#"system = "sam"
+{ENCODER}
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+batch = 8
+learning_rate = 1e-3
+
+[sam]
+boxes = {{ loosening = 0.05 }}
+clicks = {clicks:?}
+loss = {{ cross_entropy = 1.0, iou = 1.0, iou_error = "mse" }}
+"#
+    )
+}
+
 /// Its linear head ends in a ReLU: with some seeds nothing gets through so small a one, and nothing is learnt.
 fn autosam(encoder: &str, cache: &str) -> String {
     format!(
@@ -352,6 +379,11 @@ fn desam_resumes_with_its_best_epoch() {
 }
 
 #[test]
+fn sam_resumes_with_its_clicks() {
+    resumes("sam", &sam(0.5), 0.0);
+}
+
+#[test]
 fn autosam_resumes_from_cached_embeddings() {
     let frozen = ENCODER.replace("trained = true", "trained = false");
     resumes("autosam", &autosam(&frozen, "cache = \"embeddings\""), 0.0);
@@ -371,6 +403,90 @@ fn threedsam_resumes_with_its_clicks() {
 #[test]
 fn swinunetr_resumes_from_nothing_but_its_crops() {
     resumes("swinunetr", &swinunetr(), 0.0);
+}
+
+impl Workshop {
+    /// Dice of the validation case by an installed model, prompted as the protocol says.
+    fn dice(&self, id: &str, protocol: &[&str]) -> Vec<f64> {
+        let case = format!(
+            "[[case]]\nid = 'held out'\nimage = 'images/{0}.nii.gz'\ntruth = 'labels/{0}.nii.gz'\n\
+             modality = 'mr'\nlabels = {{ 1 = 'anterior_hippocampus' }}\n",
+            CASES[2]
+        );
+        let cases = self.path("cases.toml");
+        std::fs::write(&cases, case).unwrap();
+        let arguments = ["evaluate", "--model", id, "--device", "cpu", "--json"];
+        let cases = ["--cases", cases.to_str().unwrap(), "--protocol"];
+        let output = self
+            .command(&[&arguments[..], &cases, protocol].concat())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = report["cases"][0]["steps"].as_array().unwrap();
+        steps.iter().map(|s| s["dice"].as_f64().unwrap()).collect()
+    }
+
+    /// What the card of an installed model takes: nothing, clicks, boxes.
+    fn takes(&self, id: &str) -> [bool; 3] {
+        let path = self.path(&format!("models/{id}/card.toml"));
+        let card: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        ["automatic", "clicks", "boxes"].map(|key| card[key].as_bool().unwrap())
+    }
+}
+
+/// Trains as long as it says, and next to not at all.
+fn trained_and_untrained(workshop: &Workshop, id: &str, own: &str) -> [String; 2] {
+    let untrained = own
+        .replace("1e-3", "1e-9")
+        .replace(&format!("epochs = {EPOCHS}"), "epochs = 1");
+    let longer = own.replace(&format!("epochs = {EPOCHS}"), "epochs = 10");
+    [("trained", longer), ("untrained", untrained)].map(|(how, own)| {
+        let id = format!("{id}-{how}");
+        workshop.succeed(&workshop.recipe(&id, &own), &[]);
+        id
+    })
+}
+
+#[test]
+fn sam_and_desam_learn_boxes() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    for (id, own) in [("sam", sam(0.0)), ("desam", desam_of_boxes())] {
+        let [after, before] = trained_and_untrained(&workshop, id, &own);
+        assert_eq!(workshop.takes(&after), [false, false, true]);
+        let [after, before] = [after, before].map(|id| workshop.dice(&id, &["box"])[0]);
+        assert!(after > 0.5 && after > before + 0.2, "{id}: {before} to {after}");
+    }
+}
+
+#[test]
+fn sam_learns_clicks_that_correct() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let [after, before] = trained_and_untrained(&workshop, "clicked", &sam(0.5));
+    assert_eq!(workshop.takes(&after), [false, true, true]);
+    let [after, before] = [after, before].map(|id| workshop.dice(&id, &["box+clicks", "--steps", "2"]));
+    assert!(after[0] > before[0] + 0.2, "{before:?} to {after:?}");
+    assert!(after.iter().all(|&dice| dice > 0.4), "{after:?}");
+}
+
+#[test]
+fn desam_is_prompted_in_one_way() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let boxes = "boxes = { loosening = 0.05 }";
+    let both = desam_of_boxes().replace(boxes, &format!("{boxes}\nprompts = \"grid-points\""));
+    for own in [both, desam_of_boxes().replace(boxes, "")] {
+        let output = workshop.train(&workshop.recipe("prompts", &own), &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("needs either 'prompts' or 'boxes'"), "{said}");
+    }
 }
 
 /// What tells [`trains_and_answers`] its recipe, and the model that answers meanwhile.
@@ -472,7 +588,7 @@ fn a_system_that_is_not_trained_here_is_named() {
     let Some(workshop) = Workshop::new() else {
         return;
     };
-    let recipe = workshop.recipe("plain", "system = \"sam\"");
+    let recipe = workshop.recipe("plain", "system = \"nnunet\"");
     let output = workshop.train(&recipe, &[]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
