@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prosector::engine::{Engine, Event, Request, Task};
 use prosector::geometry::VoxelBox;
 use prosector::io::{OpenOptions, open_scan};
+use prosector::models::checkpoint::TensorFile;
 use prosector::models::prosector1::{NetConfig, ProsectorNet};
 use prosector::models::{DeviceChoice, ScanKey, open_model};
 use prosector::prompt::{Asked, PromptSet};
@@ -472,6 +473,34 @@ fn sam_learns_clicks_that_correct() {
     let [after, before] = [after, before].map(|id| workshop.dice(&id, &["box+clicks", "--steps", "2"]));
     assert!(after[0] > before[0] + 0.2, "{before:?} to {after:?}");
     assert!(after.iter().all(|&dice| dice > 0.4), "{after:?}");
+}
+
+/// Whoever has a SAM file trains its decoder further, on what the encoder as it is makes of the slices.
+#[test]
+fn a_sam_file_is_trained_further_with_its_encoder_as_it_is() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.succeed(&workshop.recipe("first", &sam(0.0)), &[]);
+    let file = "cache = \"embeddings\"\n[encoder]\nsam = \"models/first/weights.bpk\"\n";
+    let further = sam(0.0).replace(ENCODER, file);
+    workshop.succeed(&workshop.recipe("further", &further), &[]);
+    let tensors = |id: &str, prefix: &str| {
+        let path = workshop.path(&format!("models/{id}/weights.bpk"));
+        let file = TensorFile::open(&path).unwrap();
+        let names = file.names().filter(|name| name.starts_with(prefix));
+        let read = |name| file.read(name).unwrap().data;
+        let found: Vec<Vec<f32>> = names.map(read).collect();
+        assert!(!found.is_empty(), "{prefix}");
+        found
+    };
+    for prefix in ["image_encoder.", "prompt_encoder."] {
+        assert!(tensors("first", prefix) == tensors("further", prefix));
+    }
+    let decoder = "mask_decoder.";
+    assert!(tensors("first", decoder) != tensors("further", decoder));
+    let losses = workshop.losses("further");
+    assert!(losses[0] < workshop.losses("first")[0], "{losses:?}");
 }
 
 #[test]
