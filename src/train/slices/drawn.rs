@@ -92,7 +92,10 @@ mod tests {
         for _ in 0..200 {
             let found = loose.around(&target, side, &mut rng);
             let outward = [0, 1, 2, 3].map(|n| (found[n] - tight[n]) * [-1.0, -1.0, 1.0, 1.0][n]);
-            assert!(outward.iter().all(|v| (-1e-6..0.1001).contains(v)), "{found:?}");
+            assert!(
+                outward.iter().all(|v| (-1e-6..0.1001).contains(v)),
+                "{found:?}"
+            );
             farthest = [0, 1, 2, 3].map(|n| farthest[n].max(outward[n]));
             assert!(found[3] <= 1.0);
         }

@@ -315,7 +315,10 @@ impl SliceRecipe {
             (SliceSystem::MaSam, self.masam.is_some()),
             (SliceSystem::Sam, self.sam.is_some()),
         ];
-        if own.iter().any(|&(system, there)| there != (system == self.system)) {
+        if own
+            .iter()
+            .any(|&(system, there)| there != (system == self.system))
+        {
             return Err(
                 "it needs the table of its own system, [autosam], [desam], [masam] or [sam], and no other"
                     .to_owned(),

@@ -6,11 +6,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
+use crate::models::ModelError;
 use crate::models::checkpoint::{CheckpointError, HostTensor, Scope};
 use crate::models::desam::LossConfig;
 use crate::models::ops::sum_rows;
 use crate::models::sam::{DecodedMasks, Prompts, SamConfig, SamDecoder, SamSettings, Slice};
-use crate::models::ModelError;
 use crate::train::TrainError;
 use crate::train::published::{Scan, StartingSam, Trained};
 
@@ -230,7 +230,9 @@ impl SamLessons<'_> {
         let image_side = self.settings.network.encoder.image_side as f32;
         let around = |target: &Vec<u8>| self.own.boxes.around(target, self.mask_side(), rng);
         let shares = targets.iter().map(around);
-        shares.map(|corners| corners.map(|c| c * image_side)).collect()
+        shares
+            .map(|corners| corners.map(|c| c * image_side))
+            .collect()
     }
 
     /// A click on each slice: somewhere in the target, or where the masks so far, logits one after another, are wrong.
