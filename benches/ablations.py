@@ -60,6 +60,7 @@ def main():
     length.add_argument("--steps", type=int, help="steps of each row instead")
     parser.add_argument("--binary", type=Path, default=PROJECT / "target" / "release" / "prosector")
     parser.add_argument("--initial", type=Path, default=PROJECT / "weights" / "prosector1.bpk")
+    parser.add_argument("--threads", type=int, default=2, help="of the twin: 1 where other work is done beside, or two wait for each other")
     arguments = parser.parse_args()
     recipe = of_steps(with_absolute_paths(RECIPE.read_text()), arguments.steps)
     rows = {"all": recipe} | {f"no_{name}": without(recipe, name) for name in LEFT_OUT}
@@ -69,7 +70,7 @@ def main():
         (folder / "recipe.toml").write_text(text)
         command = [sys.executable, PROJECT / "benches" / "peers" / "prosector1.py", "train", folder / "recipe.toml"]
         command += ["--binary", arguments.binary, "--initial", arguments.initial]
-        command += ["--out", folder, "--bfloat16", "--times", 3]
+        command += ["--out", folder, "--bfloat16", "--times", 3, "--threads", arguments.threads]
         command += [] if arguments.steps else ["--minutes", arguments.minutes]
         command = [str(part) for part in command]
         print(shlex.join(command), flush=True)

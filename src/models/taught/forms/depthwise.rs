@@ -12,6 +12,7 @@ pub(crate) const DEPTHWISE: Form = Form {
         let [taps, channels_in, channels_out] = sides(shape);
         vec![[taps, rank], [channels_in, rank], [rank, channels_out]]
     },
+    shared: &[],
     increment: |factors| {
         let [taps, rank] = factors[0].dims();
         let [channels_in, _] = factors[1].dims();

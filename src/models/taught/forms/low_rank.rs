@@ -8,5 +8,6 @@ pub(crate) const LOW_RANK: Form = Form {
         let [rows, columns] = rows_and_columns(shape);
         vec![[rows, rank], [rank, columns]]
     },
+    shared: &[],
     increment: |factors| factors[0].clone().matmul(factors[1].clone()),
 };

@@ -1,13 +1,15 @@
 //! Which weights of a model learn from a few cases, and in which form what they learn is kept.
 
 mod adapter;
+mod fact;
+mod full;
 mod head;
 mod lora;
 mod norm;
 
 use crate::models::taught::forms::{Form, WHOLE};
 
-/// A way to teach with few parameters.
+/// A way to teach.
 pub(super) struct Method {
     /// As in `--method`.
     pub name: &'static str,
@@ -20,11 +22,13 @@ pub(super) struct Method {
 /// The form of what a weight learns, and its rank; `None` where the weight stays as it is.
 pub(super) type Choice = Option<(&'static Form, usize)>;
 
-const METHODS: [&Method; 4] = [
+const METHODS: [&Method; 6] = [
     &norm::METHOD,
     &lora::METHOD,
+    &fact::METHOD,
     &adapter::METHOD,
     &head::METHOD,
+    &full::METHOD,
 ];
 
 /// The methods' names.
