@@ -143,6 +143,7 @@ const TRAINERS: &[Trainer] = &[
     Trainer::of("autosam", slices::train),
     Trainer::of("desam", slices::train),
     Trainer::of("masam", slices::train),
+    Trainer::of("sam", slices::train),
     Trainer::of("swinunetr", volumes::train),
 ];
 

@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prosector::engine::{Engine, Event, Request, Task};
 use prosector::geometry::VoxelBox;
 use prosector::io::{OpenOptions, open_scan};
+use prosector::models::checkpoint::TensorFile;
 use prosector::models::prosector1::{NetConfig, ProsectorNet};
 use prosector::models::{DeviceChoice, ScanKey, open_model};
 use prosector::prompt::{Asked, PromptSet};
@@ -209,6 +210,30 @@ outside_points = 1
     )
 }
 
+/// Boxes a little too large for DeSAM, in place of the box around the whole slice.
+fn desam_of_boxes() -> String {
+    desam().replace("prompts = \"whole-box\"", "boxes = { loosening = 0.05 }")
+}
+
+/// With this share of steps that begin with a click.
+fn sam(clicks: f64) -> String {
+    format!(
+        r#"system = "sam"
+{ENCODER}
+[schedule]
+seed = 1
+epochs = {EPOCHS}
+batch = 8
+learning_rate = 1e-3
+
+[sam]
+boxes = {{ loosening = 0.05 }}
+clicks = {clicks:?}
+loss = {{ cross_entropy = 1.0, iou = 1.0, iou_error = "mse" }}
+"#
+    )
+}
+
 /// Its linear head ends in a ReLU: with some seeds nothing gets through so small a one, and nothing is learnt.
 fn autosam(encoder: &str, cache: &str) -> String {
     format!(
@@ -352,6 +377,11 @@ fn desam_resumes_with_its_best_epoch() {
 }
 
 #[test]
+fn sam_resumes_with_its_clicks() {
+    resumes("sam", &sam(0.5), 0.0);
+}
+
+#[test]
 fn autosam_resumes_from_cached_embeddings() {
     let frozen = ENCODER.replace("trained = true", "trained = false");
     resumes("autosam", &autosam(&frozen, "cache = \"embeddings\""), 0.0);
@@ -371,6 +401,124 @@ fn threedsam_resumes_with_its_clicks() {
 #[test]
 fn swinunetr_resumes_from_nothing_but_its_crops() {
     resumes("swinunetr", &swinunetr(), 0.0);
+}
+
+impl Workshop {
+    /// Dice of a case by an installed model, prompted as the protocol says, step by step.
+    fn dice(&self, id: &str, case: &str, protocol: &[&str]) -> Vec<f64> {
+        let case = format!(
+            "[[case]]\nid = '{case}'\nimage = 'images/{case}.nii.gz'\ntruth = 'labels/{case}.nii.gz'\n\
+             modality = 'mr'\nlabels = {{ 1 = 'anterior_hippocampus' }}\n"
+        );
+        let cases = self.path("cases.toml");
+        std::fs::write(&cases, case).unwrap();
+        let arguments = ["evaluate", "--model", id, "--device", "cpu", "--json"];
+        let cases = ["--cases", cases.to_str().unwrap(), "--protocol"];
+        let output = self
+            .command(&[&arguments[..], &cases, protocol].concat())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let steps = report["cases"][0]["steps"].as_array().unwrap();
+        steps.iter().map(|s| s["dice"].as_f64().unwrap()).collect()
+    }
+
+    /// What the card of an installed model takes: nothing, clicks, boxes.
+    fn takes(&self, id: &str) -> [bool; 3] {
+        let path = self.path(&format!("models/{id}/card.toml"));
+        let card: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        ["automatic", "clicks", "boxes"].map(|key| card[key].as_bool().unwrap())
+    }
+}
+
+/// The recipe with longer training, of fewer slices a step.
+fn longer(own: &str, epochs: usize) -> String {
+    own.replace(&format!("epochs = {EPOCHS}"), &format!("epochs = {epochs}"))
+        .replace("batch = 8", "batch = 4")
+        .replace("1e-3", "3e-3")
+}
+
+#[test]
+fn sam_and_desam_learn_boxes() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    // Of so small a structure DeSAM's way to resize leaves nothing at sixteen pixels a side.
+    let finer = desam_of_boxes().replace("patch = 16", "patch = 8");
+    for (id, own, epochs) in [("sam", sam(0.0), 30), ("desam", finer, 15)] {
+        let untrained = longer(&own, 1).replace("3e-3", "1e-9");
+        let dice = [("after", longer(&own, epochs)), ("before", untrained)].map(|(how, own)| {
+            let id = format!("{id}-{how}");
+            workshop.succeed(&workshop.recipe(&id, &own), &[]);
+            assert_eq!(workshop.takes(&id), [false, false, true]);
+            workshop.dice(&id, CASES[2], &["box"])[0]
+        });
+        let [after, before] = dice;
+        assert!(
+            after > 0.35 && after > before + 0.2,
+            "{id}: {before} to {after}"
+        );
+    }
+}
+
+/// Enough is learnt of one scan to see there that clicks lie where they are meant to, and each makes the mask better.
+#[test]
+fn sam_learns_clicks_that_correct() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let recipe = workshop.recipe("clicked", &longer(&sam(0.5), 30));
+    workshop.succeed(&recipe, &[]);
+    assert_eq!(workshop.takes("clicked"), [false, true, true]);
+    let dice = |protocol: &str| workshop.dice("clicked", CASES[0], &[protocol, "--steps", "3"]);
+    let (clicks, boxed) = (dice("clicks"), dice("box+clicks"));
+    assert!(clicks[0] < clicks[1] && clicks[1] < clicks[2], "{clicks:?}");
+    assert!(boxed.iter().all(|&dice| dice > 0.6), "{boxed:?}");
+}
+
+/// Whoever has a SAM file trains its decoder further, on what the encoder as it is makes of the slices.
+#[test]
+fn a_sam_file_is_trained_further_with_its_encoder_as_it_is() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    workshop.succeed(&workshop.recipe("first", &sam(0.0)), &[]);
+    let file = "cache = \"embeddings\"\n[encoder]\nsam = \"models/first/weights.bpk\"\n";
+    let further = sam(0.0).replace(ENCODER, file);
+    workshop.succeed(&workshop.recipe("further", &further), &[]);
+    let tensors = |id: &str, prefix: &str| {
+        let path = workshop.path(&format!("models/{id}/weights.bpk"));
+        let file = TensorFile::open(&path).unwrap();
+        let names = file.names().filter(|name| name.starts_with(prefix));
+        let read = |name| file.read(name).unwrap().data;
+        let found: Vec<Vec<f32>> = names.map(read).collect();
+        assert!(!found.is_empty(), "{prefix}");
+        found
+    };
+    for prefix in ["image_encoder.", "prompt_encoder."] {
+        assert!(tensors("first", prefix) == tensors("further", prefix));
+    }
+    let decoder = "mask_decoder.";
+    assert!(tensors("first", decoder) != tensors("further", decoder));
+    let losses = workshop.losses("further");
+    assert!(losses[0] < workshop.losses("first")[0], "{losses:?}");
+}
+
+#[test]
+fn desam_is_prompted_in_one_way() {
+    let Some(workshop) = Workshop::new() else {
+        return;
+    };
+    let boxes = "boxes = { loosening = 0.05 }";
+    let both = desam_of_boxes().replace(boxes, &format!("{boxes}\nprompts = \"grid-points\""));
+    for own in [both, desam_of_boxes().replace(boxes, "")] {
+        let output = workshop.train(&workshop.recipe("prompts", &own), &[]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("needs either 'prompts' or 'boxes'"), "{said}");
+    }
 }
 
 /// What tells [`trains_and_answers`] its recipe, and the model that answers meanwhile.
@@ -472,7 +620,7 @@ fn a_system_that_is_not_trained_here_is_named() {
     let Some(workshop) = Workshop::new() else {
         return;
     };
-    let recipe = workshop.recipe("plain", "system = \"sam\"");
+    let recipe = workshop.recipe("plain", "system = \"nnunet\"");
     let output = workshop.train(&recipe, &[]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);

@@ -73,7 +73,12 @@ impl Pipeline for SamModel {
         prompts: &PromptSet,
         prior: Option<&Mask>,
     ) -> Result<PromptedResult, ModelError> {
-        super::segmentation::prompted(self, query, prompts, prior)
+        if query.card.clicks {
+            return super::segmentation::prompted(self, query, prompts, prior);
+        }
+        // What takes boxes alone was never shown a mask so far.
+        let found = super::segmentation::prompted(self, query, prompts, None)?;
+        Ok(found.not_refining(prior))
     }
 
     fn drop_caches(&self) {

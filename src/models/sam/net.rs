@@ -11,31 +11,24 @@ use super::{
     DecodedMasks, ImageEncoder, MaskDecoder, PromptEncoder, PromptFrame, Prompts, SamConfig,
 };
 
-/// Segment Anything.
+/// Everything of SAM after its image encoder.
 #[derive(Module, Debug)]
-pub struct Sam {
-    image_encoder: ImageEncoder,
+pub struct SamDecoder {
     prompt_encoder: PromptEncoder,
     mask_decoder: MaskDecoder,
 }
 
-impl Sam {
+impl SamDecoder {
     /// Takes the tensors of a SAM file.
     pub fn load(scope: &Scope<'_>, config: &SamConfig) -> Self {
         Self {
-            image_encoder: ImageEncoder::load(&scope.child("image_encoder"), &config.encoder),
             prompt_encoder: PromptEncoder::load(&scope.child("prompt_encoder"), &config.prompt),
             mask_decoder: MaskDecoder::load(&scope.child("mask_decoder"), &config.decoder),
         }
     }
 
-    /// Prepared images `[b, 3, side, side]` to their embeddings.
-    pub fn embed(&self, images: Tensor<4>) -> Tensor<4> {
-        self.image_encoder.forward(images)
-    }
-
-    /// The masks of prompts, one row each, on one image's embedding `[1, c, h, w]`: all of them, in the network's own
-    /// resolution.
+    /// The masks of prompts, one row each, on one image's embedding `[1, c, h, w]` or on as many as there are rows: all
+    /// of them, in the network's own resolution.
     pub fn decode(
         &self,
         embedding: Tensor<4>,
@@ -46,6 +39,38 @@ impl Sam {
         let prompt = self.prompt_encoder.forward(prompts, frame, &Trace::off());
         self.mask_decoder
             .forward(embedding, positions, prompt, &Trace::off())
+    }
+}
+
+/// Segment Anything.
+#[derive(Module, Debug)]
+pub struct Sam {
+    image_encoder: ImageEncoder,
+    decoder: SamDecoder,
+}
+
+impl Sam {
+    /// Takes the tensors of a SAM file.
+    pub fn load(scope: &Scope<'_>, config: &SamConfig) -> Self {
+        Self {
+            image_encoder: ImageEncoder::load(&scope.child("image_encoder"), &config.encoder),
+            decoder: SamDecoder::load(scope, config),
+        }
+    }
+
+    /// Prepared images `[b, 3, side, side]` to their embeddings.
+    pub fn embed(&self, images: Tensor<4>) -> Tensor<4> {
+        self.image_encoder.forward(images)
+    }
+
+    /// The masks of prompts on one image's embedding; see [`SamDecoder::decode`].
+    pub fn decode(
+        &self,
+        embedding: Tensor<4>,
+        prompts: Prompts,
+        frame: PromptFrame,
+    ) -> DecodedMasks {
+        self.decoder.decode(embedding, prompts, frame)
     }
 }
 

@@ -18,7 +18,7 @@ const SAMPLES: usize = 1 << 20;
 
 /// A scan's slices as 8-bit pixels.
 #[derive(Debug)]
-pub(super) struct Pixels {
+pub(crate) struct Pixels {
     /// Slice after slice, row by row, the channels of a pixel together.
     values: Vec<u8>,
     /// 1 of grey slices, 3 in colour.
@@ -31,25 +31,38 @@ impl Pixels {
     /// A slice.
     pub(super) fn slice(&self, k: usize) -> Slice<'_> {
         let values = self.size[0] * self.size[1] * self.channels;
-        Slice {
-            values: &self.values[k * values..(k + 1) * values],
-            channels: self.channels,
-            size: self.size,
-        }
+        Slice::of(&self.values[k * values..(k + 1) * values], self.size)
+    }
+
+    /// Slice after slice, row by row, the channels of a pixel together.
+    pub(crate) fn into_values(self) -> Vec<u8> {
+        self.values
     }
 }
 
 /// One slice of [`Pixels`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slice<'a> {
+pub(crate) struct Slice<'a> {
     values: &'a [u8],
     channels: usize,
     size: [usize; 2],
 }
 
+impl<'a> Slice<'a> {
+    /// Pixels row by row, the channels of each together, of as many channels as there are values for `size` (rows and
+    /// columns).
+    pub(crate) fn of(values: &'a [u8], size: [usize; 2]) -> Self {
+        Self {
+            values,
+            channels: values.len() / (size[0] * size[1]),
+            size,
+        }
+    }
+}
+
 impl SamSettings {
     /// A scan as pixels: colours as they are, other values as grey.
-    pub(super) fn pixels(&self, image: &ImageVolume) -> Pixels {
+    pub(crate) fn pixels(&self, image: &ImageVolume) -> Pixels {
         let [columns, rows, _] = image.grid().dims;
         let (values, channels) = match image.colours() {
             Some(colours) => (colours.as_flattened().to_vec(), 3),
@@ -98,7 +111,7 @@ impl SamSettings {
     }
 
     /// A slice as the network's image `[1, 3, side, side]`.
-    pub(super) fn image(&self, slice: Slice<'_>, device: &Device) -> Tensor<4> {
+    pub(crate) fn image(&self, slice: Slice<'_>, device: &Device) -> Tensor<4> {
         let (from, channels) = (slice.size, slice.channels);
         let to = self.inside(from);
         // Three equal channels of a grey slice.
@@ -143,7 +156,7 @@ impl SamSettings {
     }
 
     /// A mask of a slice as the mask prompt `[1, 1, 4 grid, 4 grid]`.
-    pub(super) fn mask_prompt(&self, mask: &[u8], from: [usize; 2], device: &Device) -> Tensor<4> {
+    pub(crate) fn mask_prompt(&self, mask: &[u8], from: [usize; 2], device: &Device) -> Tensor<4> {
         let logits = mask.iter().map(|&v| if v == 0 { -SURE } else { SURE });
         let data = TensorData::new(logits.collect::<Vec<f32>>(), [1, 1, from[0], from[1]]);
         let inside = self.inside(from);

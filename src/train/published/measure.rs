@@ -11,8 +11,8 @@ use crate::volume::metrics::dice;
 
 use super::{CaseNames, DatasetEntry, Scan};
 
-/// Mean Dice of each structure over the validation patients: found without a prompt where the model can do that, else
-/// after a click in the middle of the structure or in its tight box, whichever it takes.
+/// Mean Dice of each structure over the validation patients: found without a prompt where the model can do that, else in
+/// its tight box, or after a click in the middle of the structure where the model takes no box.
 ///
 /// # Errors
 /// A scan that cannot be read, a device that fails, a job asked to stop.
@@ -58,14 +58,14 @@ fn predicted(
     let mut masks = Vec::with_capacity(truths.len());
     for truth in truths {
         let nothing = Mask::empty(*scan.image.grid());
-        let prompts = if model.card().clicks {
+        let prompts = if model.card().boxes {
             PromptSet {
-                clicks: Vec::from_iter(correcting_click(&nothing, truth)),
+                target_box: truth.bounds(),
                 ..PromptSet::default()
             }
         } else {
             PromptSet {
-                target_box: truth.bounds(),
+                clicks: Vec::from_iter(correcting_click(&nothing, truth)),
                 ..PromptSet::default()
             }
         };

@@ -95,7 +95,7 @@ pub(super) fn train(
 }
 
 /// The encoder's tensors under their full names.
-pub(super) fn image_encoder_of(sam: &WeightMap) -> WeightMap {
+fn image_encoder_of(sam: &WeightMap) -> WeightMap {
     sam.clone().renamed(|name| {
         let kept = name.starts_with("image_encoder.");
         kept.then(|| name.to_owned())

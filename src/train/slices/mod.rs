@@ -1,11 +1,14 @@
-//! Training of the networks that look at slices: AutoSAM and DeSAM from encoder results on disk or from slices, MA-SAM
-//! from stacks of slices.
+//! Training of the networks that look at slices: AutoSAM, DeSAM and SAM from encoder results on disk or from slices,
+//! MA-SAM from stacks of slices.
 
 mod autosam;
 mod cache;
 mod desam;
+mod drawn;
 pub(in crate::train) mod masam;
+mod prompted;
 mod recipe;
+mod sam;
 mod samples;
 mod variation;
 
@@ -26,11 +29,12 @@ pub(super) fn train(request: &TrainRequest, ctx: &JobContext) -> Result<(), Trai
     let recipe = SliceRecipe::load(&request.recipe)?;
     published::run(&recipe, request, ctx, |setup| {
         ctx.step(0.0, "reading the encoder")?;
-        let sam = StartingSam::of(&recipe.encoder)?;
-        match (&recipe.autosam, &recipe.desam, &recipe.masam) {
-            (Some(own), None, None) => autosam::train(setup, own, &sam),
-            (None, Some(own), None) => desam::train(setup, own, &sam),
-            (None, None, Some(own)) => masam::train(setup, own, &sam),
+        let start = StartingSam::of(&recipe.encoder)?;
+        match (&recipe.autosam, &recipe.desam, &recipe.masam, &recipe.sam) {
+            (Some(own), None, None, None) => autosam::train(setup, own, &start),
+            (None, Some(own), None, None) => desam::train(setup, own, &start),
+            (None, None, Some(own), None) => masam::train(setup, own, &start),
+            (None, None, None, Some(own)) => sam::train(setup, own, &start),
             _ => unreachable!("the recipe has the table of its own system alone"),
         }
     })

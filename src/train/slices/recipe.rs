@@ -6,16 +6,19 @@ use serde::Deserialize;
 
 use crate::models::desam::{AutomaticMode, LossConfig};
 use crate::models::masam::{AdapterPlaces, Intensity};
+use crate::models::sam::Framing;
 use crate::train::published::{
     CheckpointsEntry, DatasetEntry, EncoderStart, ModelEntry, PublishedRecipe, RecipeHead, Taken,
 };
 use crate::train::{TrainError, read_recipe};
 
+use super::drawn::DrawnBoxes;
+
 /// A recipe.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SliceRecipe {
-    /// `autosam`, `desam` or `masam`.
+    /// `autosam`, `desam`, `masam` or `sam`.
     pub system: SliceSystem,
     /// Folder of the encoder's results, computed once and read at every step. Where it is left out the encoder runs in
     /// every step; MA-SAM changes inside the encoder and has none.
@@ -40,6 +43,8 @@ pub(super) struct SliceRecipe {
     pub desam: Option<DeSamRecipe>,
     /// MA-SAM's own.
     pub masam: Option<MasamRecipe>,
+    /// SAM's own.
+    pub sam: Option<SamRecipe>,
 }
 
 /// Which network.
@@ -53,6 +58,7 @@ pub(super) enum SliceSystem {
     AutoSam,
     DeSam,
     MaSam,
+    Sam,
 }
 
 impl SliceSystem {
@@ -62,13 +68,16 @@ impl SliceSystem {
             Self::AutoSam => "autosam",
             Self::DeSam => "desam",
             Self::MaSam => "masam",
+            Self::Sam => "sam",
         }
     }
 }
 
 impl PublishedRecipe for SliceRecipe {
     fn head(&self) -> RecipeHead<'_> {
-        let in_boxes = self.masam.as_ref().is_some_and(|own| own.boxes);
+        let in_boxes = self.masam.as_ref().is_some_and(|own| own.boxes)
+            || self.desam.as_ref().is_some_and(|own| own.boxes.is_some())
+            || self.sam.is_some();
         RecipeHead {
             system: self.system.name(),
             splits: &self.splits,
@@ -80,7 +89,7 @@ impl PublishedRecipe for SliceRecipe {
             epochs: self.schedule.epochs,
             takes: Taken {
                 automatic: !in_boxes,
-                clicks: false,
+                clicks: self.sam.as_ref().is_some_and(|own| own.clicks > 0.0),
                 boxes: in_boxes || self.system == SliceSystem::DeSam,
             },
         }
@@ -145,12 +154,37 @@ fn cnn_depth() -> usize {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeSamRecipe {
-    /// What prompts it.
-    pub prompts: AutomaticMode,
+    /// What prompts it, in training and where the user does not; or else `boxes`.
+    #[serde(default)]
+    pub prompts: Option<AutomaticMode>,
+    /// Boxes around the targets prompt it in training, as the user does then.
+    #[serde(default)]
+    pub boxes: Option<DrawnBoxes>,
     /// The terms of the loss.
     pub loss: LossConfig,
     /// Of each point that is drawn inside the structure, how many are drawn outside: 1.
     pub outside_points: usize,
+}
+
+/// SAM's own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SamRecipe {
+    /// How slices become images: SAM's `predictor`, or `medsam` for that one's file.
+    #[serde(default = "predictor")]
+    pub framing: Framing,
+    /// The boxes that prompt it.
+    pub boxes: DrawnBoxes,
+    /// Share of the steps that begin with a click in place of a box. Above 0 every step goes on to a click that corrects
+    /// the mask so far, and the prompt encoder is trained too; at 0 the model takes boxes alone, as MedSAM does.
+    #[serde(default)]
+    pub clicks: f64,
+    /// The terms of the loss: SAM weighs the predicted IoU's error by 1, "mse".
+    pub loss: LossConfig,
+}
+
+fn predictor() -> Framing {
+    Framing::Predictor
 }
 
 /// MA-SAM's own; numbers left out are the authors'.
@@ -251,52 +285,90 @@ impl SliceRecipe {
         recipe.splits = base.join(&recipe.splits);
         recipe.dataset.folder = base.join(&recipe.dataset.folder);
         recipe.encoder.sam = recipe.encoder.sam.map(|sam| base.join(sam));
-        if recipe.encoder.sam.is_some() == recipe.encoder.random.is_some() {
-            return Err(error("[encoder] needs either 'sam' or 'random'".to_owned()));
+        recipe.check().map_err(error)?;
+        Ok(recipe)
+    }
+
+    /// Whether the parts fit together.
+    fn check(&self) -> Result<(), String> {
+        self.check_own_tables()?;
+        if self.encoder.sam.is_some() == self.encoder.random.is_some() {
+            return Err("[encoder] needs either 'sam' or 'random'".to_owned());
         }
-        if recipe.cache.is_some() && recipe.encoder.trained {
-            return Err(error(
+        if self.cache.is_some() && self.encoder.trained {
+            return Err(
                 "an encoder that is trained cannot be read from a cache: leave out 'cache', or 'trained'"
                     .to_owned(),
-            ));
+            );
         }
-        if recipe.cache.is_some() && recipe.autosam.as_ref().is_some_and(|own| own.varied) {
-            return Err(error(
-                "varied slices cannot be read from a cache: leave out 'cache', or 'varied'"
-                    .to_owned(),
-            ));
+        if self.schedule.batch == 0 || self.schedule.epochs == 0 {
+            return Err("batch and epochs must be at least 1".to_owned());
         }
+        self.dataset.label_values()?;
+        Ok(())
+    }
+
+    fn check_own_tables(&self) -> Result<(), String> {
         let own = [
-            (SliceSystem::AutoSam, recipe.autosam.is_some()),
-            (SliceSystem::DeSam, recipe.desam.is_some()),
-            (SliceSystem::MaSam, recipe.masam.is_some()),
+            (SliceSystem::AutoSam, self.autosam.is_some()),
+            (SliceSystem::DeSam, self.desam.is_some()),
+            (SliceSystem::MaSam, self.masam.is_some()),
+            (SliceSystem::Sam, self.sam.is_some()),
         ];
         if own
             .iter()
-            .any(|&(system, there)| there != (system == recipe.system))
+            .any(|&(system, there)| there != (system == self.system))
         {
-            return Err(error(
-                "it needs the table of its own system, [autosam], [desam] or [masam], and no other"
+            return Err(
+                "it needs the table of its own system, [autosam], [desam], [masam] or [sam], and no other"
                     .to_owned(),
-            ));
+            );
         }
-        if recipe.masam.as_ref().is_some_and(|own| own.warmup == 0) {
-            return Err(error("warmup must be at least 1".to_owned()));
+        let is_one_structure = self.dataset.structures.len() == 1;
+        if let Some(own) = &self.autosam
+            && self.cache.is_some()
+            && own.varied
+        {
+            return Err(
+                "varied slices cannot be read from a cache: leave out 'cache', or 'varied'"
+                    .to_owned(),
+            );
         }
-        let boxes = recipe.masam.as_ref().is_some_and(|own| own.boxes);
-        if boxes && recipe.dataset.structures.len() != 1 {
-            return Err(error("with boxes MA-SAM learns one structure".to_owned()));
+        if let Some(own) = &self.masam {
+            if own.warmup == 0 {
+                return Err("warmup must be at least 1".to_owned());
+            }
+            if own.boxes && !is_one_structure {
+                return Err("with boxes MA-SAM learns one structure".to_owned());
+            }
         }
-        if recipe.schedule.batch == 0 || recipe.schedule.epochs == 0 {
-            return Err(error("batch and epochs must be at least 1".to_owned()));
+        if let Some(own) = &self.desam {
+            own.check(is_one_structure)?;
         }
-        recipe.dataset.label_values().map_err(error)?;
-        if recipe.system == SliceSystem::DeSam && recipe.dataset.structures.len() != 1 {
-            return Err(error(
+        self.sam.as_ref().map_or(Ok(()), SamRecipe::check)
+    }
+}
+
+impl DeSamRecipe {
+    fn check(&self, is_one_structure: bool) -> Result<(), String> {
+        if self.prompts.is_some() == self.boxes.is_some() {
+            return Err("[desam] needs either 'prompts' or 'boxes'".to_owned());
+        }
+        if !is_one_structure {
+            return Err(
                 "DeSAM learns one structure: train one model each, and merge them when importing"
                     .to_owned(),
-            ));
+            );
         }
-        Ok(recipe)
+        self.boxes.map_or(Ok(()), DrawnBoxes::check)
+    }
+}
+
+impl SamRecipe {
+    fn check(&self) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&self.clicks) {
+            return Err("clicks is a share of the steps, from 0 to 1".to_owned());
+        }
+        self.boxes.check()
     }
 }

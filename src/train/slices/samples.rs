@@ -1,4 +1,4 @@
-//! What AutoSAM and DeSAM learn from: labelled slices, encoded once and kept on disk, or encoded in every step.
+//! What AutoSAM, DeSAM and SAM learn from: labelled slices, encoded once and kept on disk, or encoded in every step.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
