@@ -35,7 +35,7 @@ use blind::mean_shape;
 use folds::{folds, patients};
 use increments::Plan;
 use measure::{Measured, Measurement, WITHOUT_PROMPT};
-use methods::{Method, method_for, method_named, method_names};
+use methods::{Method, method_named, method_names};
 use state::{Identity, State, digest};
 use students::{Setup, Student, student_of};
 use task::Run;
@@ -240,7 +240,7 @@ impl<'a> Teaching<'a> {
         let base = stored_model(request.base.as_deref())?;
         let name = request.structure.as_deref();
         let (student, opened) = student_of(&base, name)?;
-        let method = chosen_method(request, count)?;
+        let method = chosen_method(request, student, count)?;
         let mut teacher = distillation
             .zip(name)
             .map(|(asked, name)| Teacher::new(asked, name, &request.cases))
@@ -523,9 +523,13 @@ fn learned<'a>(
 }
 
 /// The method that is asked for, or that suits so many cases.
-fn chosen_method(request: &TeachRequest, cases: usize) -> Result<&'static Method, TrainError> {
+fn chosen_method(
+    request: &TeachRequest,
+    student: &Student,
+    cases: usize,
+) -> Result<&'static Method, TrainError> {
     let Some(name) = &request.method else {
-        return Ok(method_for(cases, request.structure.is_some()));
+        return Ok((student.method)(cases, request.structure.is_some()));
     };
     method_named(name).ok_or_else(|| {
         let known = method_names().join(", ");

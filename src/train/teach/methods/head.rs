@@ -3,7 +3,7 @@
 
 use super::{Method, whole};
 
-pub(super) const METHOD: Method = Method {
+pub(in crate::train::teach) const METHOD: Method = Method {
     name: "head",
     rate: 1.5e-3,
     form: |role, _| {

@@ -7,7 +7,7 @@ use super::{Method, whole};
 
 const RANK: usize = 8;
 
-pub(super) const METHOD: Method = Method {
+pub(in crate::train::teach) const METHOD: Method = Method {
     name: "lora",
     rate: 2.0e-3,
     form: |role, shape| {

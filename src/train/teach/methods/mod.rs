@@ -9,6 +9,10 @@ mod norm;
 
 use crate::models::taught::forms::{Form, WHOLE};
 
+pub(super) use head::METHOD as HEAD;
+pub(super) use lora::METHOD as LORA;
+pub(super) use norm::METHOD as NORM;
+
 /// A way to teach.
 pub(super) struct Method {
     /// As in `--method`.
@@ -50,16 +54,6 @@ pub(super) fn method_names() -> Vec<&'static str> {
 /// The method of a name.
 pub(super) fn method_named(name: &str) -> Option<&'static Method> {
     METHODS.into_iter().find(|m| m.name == name)
-}
-
-/// The method for so many cases, of a structure to find or of answers to prompts: the fewer cases, the fewer parameters
-/// of those that the rest of the model relies on.
-pub(super) fn method_for(cases: usize, finds: bool) -> &'static Method {
-    if !finds && cases <= 2 {
-        &norm::METHOD
-    } else {
-        &lora::METHOD
-    }
 }
 
 /// All of a weight.

@@ -2,7 +2,7 @@
 
 use super::{Method, whole};
 
-pub(super) const METHOD: Method = Method {
+pub(in crate::train::teach) const METHOD: Method = Method {
     name: "norm",
     rate: 4.0e-3,
     form: |role, _| {

@@ -15,7 +15,7 @@ use crate::train::driver::Learnt;
 use crate::util::JobContext;
 
 use super::increments::{Increments, Plan};
-use super::methods::Role;
+use super::methods::{Method, Role};
 use super::structure::Shown;
 use super::teacher::Learned;
 
@@ -33,6 +33,8 @@ pub(super) struct Student {
     /// What a weight among all is for, by its name; `None` where what is taught does not use it. `finds`: a structure is
     /// taught.
     pub role: fn(name: &str, all: &WeightMap, finds: bool) -> Option<Role>,
+    /// The method for so many cases, of a structure (`finds`) or of answers to prompts, unless one is asked for.
+    pub method: fn(cases: usize, finds: bool) -> &'static Method,
     /// Makes ready what learns.
     pub pupil: for<'a> fn(Setup<'a>) -> Result<Box<dyn Pupil + 'a>, TrainError>,
 }

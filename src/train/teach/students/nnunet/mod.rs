@@ -24,7 +24,7 @@ use crate::train::losses::{CrossEntropy, mask_losses};
 use crate::volume::VolumeArray;
 
 use super::super::increments::Increments;
-use super::super::methods::Role;
+use super::super::methods::{LORA, Role};
 use super::{Pupil, Setup, Student};
 use scan::{Scan, Window};
 
@@ -34,6 +34,7 @@ pub(super) const STUDENT: Student = Student {
     takes_prompts: false,
     spacing_mm: |base, shown| spacing_of(base, shown.voxel_mm),
     role,
+    method: |_cases, _finds| &LORA,
     pupil,
 };
 
