@@ -77,7 +77,8 @@ def train(binary, name, recipe, out):
     if not costs.exists():
         path = out / f"{name}.toml"
         path.write_text(recipe)
-        process = subprocess.Popen([binary, "train", path, "--device", "cpu"], stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen([binary, "train", path, "--device", "cpu"], **quiet)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
