@@ -177,7 +177,9 @@ fn what_an_nnunet_knows_is_drawn_otherwise_after_a_lesson() {
 
 /// What was drawn is a structure that the base knows.
 fn call_it_spleen(place: &Place) {
-    call_it_spleen(&place);
+    let cases = place.path().join("cases.toml");
+    let text = std::fs::read_to_string(&cases).unwrap();
+    std::fs::write(&cases, text.replace("\"nodule\"", "\"spleen\"")).unwrap();
 }
 
 /// Writes an adapter that finds a structure of the base and learnt nothing.
@@ -236,9 +238,7 @@ fn a_known_structure_goes_on_exactly_from_where_the_base_is() {
         assert!(base.voxels == taught.voxels, "{structures}");
     }
     // Before is what the base finds of it, not the mean shape.
-    let cases = place.path().join("cases.toml");
-    let text = std::fs::read_to_string(&cases).unwrap();
-    std::fs::write(&cases, text.replace("\"nodule\"", "\"spleen\"")).unwrap();
+    call_it_spleen(&place);
     let report = teach(
         &place,
         "--structure spleen --steps 1 --method norm --unproven --json",
