@@ -91,7 +91,7 @@ fn scan(n: usize, modality: Modality) -> (ImageVolume, LabelMap) {
 }
 
 fn run(place: &Place, line: &str) -> Output {
-    program(place.path(), &line.split(' ').collect::<Vec<_>>())
+    program(place.path(), &line.split_whitespace().collect::<Vec<_>>())
 }
 
 fn succeeded(output: &Output) -> String {
