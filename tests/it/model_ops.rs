@@ -96,11 +96,10 @@ fn gradients_of_convolutions_beside_and_of_steps_equal_burns() {
     close(ours, theirs, "weight gradient with a stride");
 
     let (blocks, bias) = (random([8, 3, 4], &device), random([4], &device));
-    let stepped = step_up(first.clone(), blocks.clone(), bias.clone(), [2; 3]);
+    let stepped = step_up(first.clone(), blocks.clone(), bias, [2; 3]);
     let gradients = stepped.sum().backward();
     // Of a sum, each weight's gradient is the sum of what it is multiplied with.
     let sums = first
-        .clone()
         .inner()
         .reshape([4 * 6 * 5, 3])
         .sum_dim(0)

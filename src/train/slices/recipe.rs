@@ -50,10 +50,6 @@ pub(super) struct SliceRecipe {
 /// Which network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "these are the systems' own names"
-)]
 pub(super) enum SliceSystem {
     AutoSam,
     DeSam,
