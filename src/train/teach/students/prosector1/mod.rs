@@ -52,7 +52,7 @@ fn spacing_mm(base: &ModelCard, shown: &Shown) -> [f64; 3] {
     }
 }
 
-/// For a structure the head: on three patients left out it was the best of six ways from one, two and five cases, and the
+/// For a structure the head: on three patients left out it was the best of the ways tried from one, two and five cases, and the
 /// fastest. For prompts the fewer cases, the fewer parameters of those that the rest of the model relies on.
 fn method(cases: usize, finds: bool) -> &'static Method {
     match cases {
