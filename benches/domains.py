@@ -2,8 +2,8 @@
 """Domain generalisation, DeSAM's question: a decoder learns sarcomas in one kind of scan and is asked in the others.
 
 Usage: pip install nibabel numpy pynrrd scipy, then
-       python3 benches/domains.py ../shared/data /tmp/domains --slices 6000
-       python3 benches/domains.py ../shared/data /tmp/domains --loosen 15      by the same models, if they are still there
+       python3 benches/domains.py ../shared/data OUT --slices 6000
+       python3 benches/domains.py ../shared/data OUT --loosen 15      by the same models, if they are still there
 
 Each row is one `prosector train` on CT, MR or PET of the training patients by assets/train/desam_sarcoma.toml (masks decoupled
 from the prompt) or sam_sarcoma.toml (SAM's own decoder), and one `prosector evaluate --protocol box --by domain` on the

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel
 import numpy
@@ -31,11 +32,12 @@ from torch import nn
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from nnunet_trained import CONFIGURATION, make_small  # noqa: E402
 from teaching import mean_shape_dice, read  # noqa: E402
 from unet3d import BATCH, UNet, load, loss_of, sample, segment  # noqa: E402
 
-CONFIGURATION, TRAINER = "3d_fullres", "nnUNetTrainerAdam1en3"
-PATCH, FEATURES = [48, 48, 48], [16, 32, 64, 128]
+TRAINER = "nnUNetTrainerAdam1en3"
+SMALL = SimpleNamespace(patch=[48, 48, 48], features=[16, 32, 64, 128])
 
 
 def write_target(case, structure, path):
@@ -79,21 +81,6 @@ def unet(learnt, held_out, args, work):
     return steps * BATCH, sum(p.numel() for p in net.parameters())
 
 
-def make_small(plans_file):
-    """The planner's plans with a network and a patch that two cores can train."""
-    plans = json.loads(plans_file.read_text())
-    configuration = plans["configurations"][CONFIGURATION]
-    configuration["patch_size"], configuration["batch_size"] = PATCH, BATCH
-    stages = len(FEATURES)
-    configuration["architecture"]["arch_kwargs"] |= {
-        "n_stages": stages, "features_per_stage": FEATURES, "kernel_sizes": [[3, 3, 3]] * stages,
-        "strides": [[1, 1, 1]] + [[2, 2, 2]] * (stages - 1),
-        "n_conv_per_stage": [2] * stages, "n_conv_per_stage_decoder": [2] * (stages - 1),
-    }
-    plans["configurations"] = {CONFIGURATION: configuration}
-    plans_file.write_text(json.dumps(plans, indent=1))
-
-
 def trainer_of(args, epochs):
     from nnunetv2.run.run_training import get_trainer_from_args
 
@@ -129,7 +116,7 @@ def nnunet(learnt, held_out, args, work):
     (raw / "dataset.json").write_text(json.dumps(described))
     extract_fingerprints([903], num_processes=1)
     plan_experiments([903])
-    make_small(work / "preprocessed" / name / "nnUNetPlans.json")
+    make_small(work / "preprocessed" / name / "nnUNetPlans.json", SMALL)
     preprocess_dataset(903, "nnUNetPlans", configurations=(CONFIGURATION,), num_processes=(1,))
     torch.manual_seed(0)
     trainer_of(args, 1).run_training()  # starts what has to be started

@@ -51,7 +51,7 @@ pub struct TeachArgs {
     /// Write a report too: a page with every case before and after, and slices of some of the scans.
     #[arg(long, value_name = "REPORT.html")]
     pub report: Option<PathBuf>,
-    /// Which weights learn: norm, lora, fact, adapter, head or full; without it chosen by the number of cases.
+    /// Which weights learn: norm, lora, fact, adapter, head or full; without it chosen by the model, what is taught and the number of cases.
     #[arg(long, value_name = "NAME")]
     pub method: Option<String>,
     /// Optimiser steps of each run.

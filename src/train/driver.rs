@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -86,6 +86,20 @@ impl Learnt {
         Self {
             loss: f64::from(loss.clone().inner().into_scalar::<f32>()),
             gradients: GradientsParams::from_grads(loss.backward(), net),
+        }
+    }
+
+    /// What several samples teach a network together: the sums of their gradients and losses.
+    pub fn summed<M: Module>(parts: impl IntoIterator<Item = Self>, net: &M) -> Self {
+        let mut gradients = GradientsAccumulator::new();
+        let mut loss = 0.0;
+        for part in parts {
+            gradients.accumulate(net, part.gradients);
+            loss += part.loss;
+        }
+        Self {
+            gradients: gradients.grads(),
+            loss,
         }
     }
 }

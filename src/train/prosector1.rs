@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsAccumulator, ModuleOptimizer};
+use burn::optim::{AdamWConfig, ModuleOptimizer};
 use rand_chacha::ChaCha8Rng;
 
 use crate::models::checksum::checksum;
@@ -136,8 +136,6 @@ impl TrainingTask<ProsectorNet> for BoxTask<'_, '_> {
         _rng: &mut ChaCha8Rng,
     ) -> Result<Learnt, TrainError> {
         let batch = self.batches.next(*step, self.ctx)?;
-        let mut gradients = GradientsAccumulator::new();
-        let mut loss = 0.0;
         let how = (*step, self.at_once);
         let own = |net: &ProsectorNet| {
             let net = net.valid().train();
@@ -147,15 +145,12 @@ impl TrainingTask<ProsectorNet> for BoxTask<'_, '_> {
             };
             (net.clone(), net)
         };
-        for GroupLearnt { learnt, seen } in learn(net, own, &batch, self.config, how, self.ctx)? {
-            gradients.accumulate(net, learnt.gradients);
-            loss += learnt.loss;
+        let groups = learn(net, own, &batch, self.config, how, self.ctx)?;
+        let parts = groups.into_iter().map(|GroupLearnt { learnt, seen }| {
             self.meter.borrow_mut().note(&seen);
-        }
-        Ok(Learnt {
-            gradients: gradients.grads(),
-            loss,
-        })
+            learnt
+        });
+        Ok(Learnt::summed(parts, net))
     }
 
     fn rate(&self, at: &At<'_>) -> f64 {

@@ -81,13 +81,18 @@ pub fn write_adapter(path: &Path, base_sha256: &str) {
         }),
         ..base
     };
-    let nothing = vec![0u8; 64];
-    let tensor = TensorView::new(Dtype::F16, vec![1, 32], &nothing).unwrap();
+    write_nothing(path, &card, ("decoder.norm.gamma:whole.0", 32));
+}
+
+/// Writes an adapter whose only factor is a row of so many zeros.
+pub fn write_nothing(path: &Path, card: &ModelCard, (factor, length): (&str, usize)) {
+    let nothing = vec![0u8; 2 * length];
+    let tensor = TensorView::new(Dtype::F16, vec![1, length], &nothing).unwrap();
     let header = HashMap::from([(
         "prosector_adapter".to_owned(),
-        toml::to_string(&card).unwrap(),
+        toml::to_string(card).unwrap(),
     )]);
-    let bytes = safetensors::serialize([("decoder.norm.gamma:whole.0", tensor)], Some(header));
+    let bytes = safetensors::serialize([(factor, tensor)], Some(header));
     std::fs::write(path, bytes.unwrap()).unwrap();
 }
 

@@ -1,7 +1,6 @@
 //! `prosector teach --model` an imported nnU-Net: a structure that it does not know, one that it knows, what stays as it was,
 //! and what cannot be taught. The models are recorded ones with random weights.
 
-use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Output;
@@ -12,11 +11,11 @@ use prosector::models::{ModelCard, Structure, Taught, TaughtStructure, Verdict};
 use prosector::util::JobContext;
 use prosector::volume::metrics::dice;
 use prosector::volume::{Grid, ImageVolume, LabelMap, LabelTable, Modality, Rescale, VoxelData};
-use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
 use crate::nnunet_folder::Place;
 use crate::support::{assert_refused, program, said, started};
+use crate::teaching::write_nothing;
 
 const CT: &str = "models/Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres";
 const TAUGHT: &str = "nodule.safetensors";
@@ -209,15 +208,8 @@ fn write_nothing_learnt(place: &Place, name: &str) {
         }),
         ..base
     };
-    let nothing = vec![0u8; 8];
-    let tensor = TensorView::new(Dtype::F16, vec![1, 4], &nothing).unwrap();
-    let header = HashMap::from([(
-        "prosector_adapter".to_owned(),
-        toml::to_string(&card).unwrap(),
-    )]);
     let bias = "0.0.0.decoder.seg_layers.1.bias:whole.0";
-    let bytes = safetensors::serialize([(bias, tensor)], Some(header)).unwrap();
-    std::fs::write(place.path().join(TAUGHT), bytes).unwrap();
+    write_nothing(&place.path().join(TAUGHT), &card, (bias, 4));
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) trait ConvolutionOps: Backend {
         weight: FloatTensor<Self>,
         kernel: KernelAndStride,
     ) -> FloatTensor<Self> {
-        by_burn::<Self>(joined::<Self>(vec![x, beside]), weight, kernel)
+        Self::convolve_last(joined::<Self>(vec![x, beside]), weight, kernel)
     }
 }
 
@@ -83,15 +83,6 @@ impl<B: Backend + VolumeKernels, C: CheckpointStrategy> ConvolutionOps for Autod
             ([3, 3, 3], [1, 1, 1]) => <Self as VolumeOps>::conv3d_last(x, weight),
             _ => by_burn::<Self>(x, weight, kernel),
         }
-    }
-
-    fn convolve_beside_last(
-        x: FloatTensor<Self>,
-        beside: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        kernel: KernelAndStride,
-    ) -> FloatTensor<Self> {
-        Self::convolve_last(joined::<Self>(vec![x, beside]), weight, kernel)
     }
 }
 

@@ -72,13 +72,7 @@ fn a_model_that_finds_the_structure_teaches_scans_without_labels_too() {
         })
     });
     let mut bench = Bench::open_with_teacher(folder.path(), Vec::new(), teach);
-    bench.choose("File", "Open sample");
-    bench.press("Segment organs");
-    bench.press("Accept all");
-    bench.choose("Edit", "Teach from cases");
-    bench.press("Use this case for teaching");
-    bench.press_field("Call it");
-    bench.type_text("larynx-here");
+    give_the_phantom(&mut bench);
     assert!(!bench.shows("Teacher"), "answers to prompts have none");
     choose_in_list(&mut bench, "What to learn", "to find larynx");
     assert!(!bench.shows("Its share") && !bench.shows("Use this scan without labels"));
@@ -217,10 +211,8 @@ fn report(cases: &[TeachCase], verdict: Verdict) -> TeachReport {
     }
 }
 
-/// A window whose lesson on the phantom has begun.
-fn begun(folder: &Path) -> (Bench, Sender<Next>) {
-    let (teacher, sender) = toy_teacher();
-    let mut bench = Bench::open_with_teacher(folder, Vec::new(), teacher);
+/// Gives the phantom's organs for teaching, and the lesson a name.
+fn give_the_phantom(bench: &mut Bench) {
     bench.choose("File", "Open sample");
     bench.press("Segment organs");
     bench.press("Accept all");
@@ -228,6 +220,13 @@ fn begun(folder: &Path) -> (Bench, Sender<Next>) {
     bench.press("Use this case for teaching");
     bench.press_field("Call it");
     bench.type_text("larynx-here");
+}
+
+/// A window whose lesson on the phantom has begun.
+fn begun(folder: &Path) -> (Bench, Sender<Next>) {
+    let (teacher, sender) = toy_teacher();
+    let mut bench = Bench::open_with_teacher(folder, Vec::new(), teacher);
+    give_the_phantom(&mut bench);
     bench.harness.get_by_label("Teach").click();
     (bench, sender)
 }
@@ -379,13 +378,7 @@ fn the_window_with_another_model_to_teach() {
         Ok(report(&request.cases, Verdict::Better))
     });
     let mut bench = Bench::open_with_teacher(folder.path(), Vec::new(), teach);
-    bench.choose("File", "Open sample");
-    bench.press("Segment organs");
-    bench.press("Accept all");
-    bench.choose("Edit", "Teach from cases");
-    bench.press("Use this case for teaching");
-    bench.press_field("Call it");
-    bench.type_text("larynx-here");
+    give_the_phantom(&mut bench);
     assert!(
         !bench.shows("Model to teach"),
         "only that in the box answers prompts"

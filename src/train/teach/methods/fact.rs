@@ -1,20 +1,13 @@
 //! Factors that weights share (FacT, as in MA-SAM), with the normalisations and the layers that answer.
 
-use crate::models::taught::forms::{FACTOR_TUNED, rows_and_columns};
+use crate::models::taught::forms::FACTOR_TUNED;
 
-use super::{Method, whole};
+use super::{Method, factored};
 
 const RANK: usize = 16;
 
 pub(super) const METHOD: Method = Method {
     name: "fact",
     rate: 2.0e-3,
-    form: |role, shape| {
-        let [rows, columns] = rows_and_columns(shape);
-        match role {
-            role if role.normalises || role.answers => whole(),
-            _ if shape.len() > 1 && rows.min(columns) > RANK => Some((&FACTOR_TUNED, RANK)),
-            _ => None,
-        }
-    },
+    form: |role, shape| factored(role, shape, &FACTOR_TUNED, RANK),
 };

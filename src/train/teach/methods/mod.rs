@@ -7,7 +7,7 @@ mod head;
 mod lora;
 mod norm;
 
-use crate::models::taught::forms::{Form, WHOLE};
+use crate::models::taught::forms::{Form, WHOLE, rows_and_columns};
 
 pub(super) use head::METHOD as HEAD;
 pub(super) use lora::METHOD as LORA;
@@ -54,6 +54,15 @@ pub(super) fn method_names() -> Vec<&'static str> {
 /// The method of a name.
 pub(super) fn method_named(name: &str) -> Option<&'static Method> {
     METHODS.into_iter().find(|m| m.name == name)
+}
+
+/// Factors of a rank for what has more rows and columns than that, all of what normalises or answers.
+fn factored(role: Role, shape: &[usize], form: &'static Form, rank: usize) -> Choice {
+    if role.normalises || role.answers {
+        return whole();
+    }
+    let [rows, columns] = rows_and_columns(shape);
+    (shape.len() > 1 && rows.min(columns) > rank).then_some((form, rank))
 }
 
 /// All of a weight.

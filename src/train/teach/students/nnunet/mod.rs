@@ -6,7 +6,6 @@ mod variation;
 use std::collections::HashMap;
 
 use burn::module::Module;
-use burn::optim::GradientsAccumulator;
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt as _;
 
@@ -120,17 +119,8 @@ impl Pupil for NetPupil<'_> {
         let learnt = side_by_side(&windows, ctx, |_, window| {
             self.learn_from(increments, window)
         })?;
-        let mut gradients = GradientsAccumulator::new();
-        let mut loss = 0.0;
-        for learnt in learnt {
-            let learnt = learnt?;
-            gradients.accumulate(increments, learnt.gradients);
-            loss += learnt.loss;
-        }
-        Ok(Learnt {
-            gradients: gradients.grads(),
-            loss,
-        })
+        let parts = learnt.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Learnt::summed(parts, increments))
     }
 }
 

@@ -3,7 +3,6 @@
 mod lesson;
 
 use burn::module::Module;
-use burn::optim::GradientsAccumulator;
 
 use crate::models::checkpoint::{Missing, WeightMap, fill};
 use crate::models::prosector1::region::{SIDE, balanced};
@@ -15,7 +14,7 @@ use crate::train::cases::Cases;
 use crate::train::config::TrainConfig;
 use crate::train::driver::Learnt;
 use crate::train::giving_way::meanwhile;
-use crate::train::learn::{GroupLearnt, learn};
+use crate::train::learn::learn;
 use crate::train::prosector1::samples_at_once;
 
 use super::super::increments::Increments;
@@ -52,8 +51,8 @@ fn spacing_mm(base: &ModelCard, shown: &Shown) -> [f64; 3] {
     }
 }
 
-/// For a structure the head: on three patients left out it was the best of the ways tried from one, two and five cases, and the
-/// fastest. For prompts the fewer cases, the fewer parameters of those that the rest of the model relies on.
+/// For a structure the head: on three patients left out it was the best of the ways tried from one, two and five cases, and
+/// the fastest. For prompts the fewer cases, the fewer parameters of those that the rest of the model relies on.
 fn method(cases: usize, finds: bool) -> &'static Method {
     match cases {
         _ if finds => &HEAD,
@@ -115,16 +114,9 @@ impl Pupil for BoxPupil<'_> {
             let net = plan.network(base, &increments);
             (increments, net)
         };
-        let mut gradients = GradientsAccumulator::new();
-        let mut loss = 0.0;
         let how = (step, self.at_once);
-        for GroupLearnt { learnt, .. } in learn(increments, own, &batch, &self.config, how, ctx)? {
-            gradients.accumulate(increments, learnt.gradients);
-            loss += learnt.loss;
-        }
-        Ok(Learnt {
-            gradients: gradients.grads(),
-            loss,
-        })
+        let groups = learn(increments, own, &batch, &self.config, how, ctx)?;
+        let parts = groups.into_iter().map(|group| group.learnt);
+        Ok(Learnt::summed(parts, increments))
     }
 }
