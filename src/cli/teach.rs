@@ -24,7 +24,7 @@ pub struct TeachArgs {
         requires = "worklist"
     )]
     pub from: Option<String>,
-    /// The model to teach, such as an imported nnU-Net; without it the one in the box.
+    /// The model to teach, such as an imported nnU-Net or published system; without it the one in the box.
     #[arg(long, value_name = "ID")]
     pub model: Option<String>,
     /// The label of the cases that is to be found without a prompt; without it answers to boxes and clicks are taught.

@@ -75,6 +75,7 @@ mod surfaces;
 mod teaching;
 mod teaching_by_teacher;
 mod teaching_nnunet;
+mod teaching_published;
 mod texts;
 mod tools;
 mod training;

@@ -57,7 +57,7 @@ fn imported(place: &Place, model: &str, id: &str, options: &[&str]) {
 }
 
 /// Noise with a bright ball, the nodule, and a dark one, elsewhere in each of the first four.
-fn scan(n: usize, modality: Modality) -> (ImageVolume, LabelMap) {
+pub fn scan(n: usize, modality: Modality) -> (ImageVolume, LabelMap) {
     let affine = Affine::from_spacing([1.1, 1.2, 2.0], [0.0; 3]);
     let grid = Grid::new([24, 22, 12], affine);
     let far = |is_far: bool| if is_far { 18.0 } else { 8.0 };
@@ -121,7 +121,7 @@ fn found(place: &Place, model: &str, structures: &str) -> LabelMap {
 }
 
 /// Dice of all that was found with the nodule of a scan.
-fn agreement(found: &LabelMap, n: usize) -> f64 {
+pub fn agreement(found: &LabelMap, n: usize) -> f64 {
     let (_, truth) = scan(n, Modality::Ct);
     let inside = |labels: &LabelMap| -> Vec<u8> {
         labels.voxels.iter().map(|&v| u8::from(v != 0)).collect()

@@ -6,11 +6,13 @@ mod config;
 mod net;
 mod prompt_generator;
 mod settings;
+mod taught;
 
 pub use config::{AutoProSamConfig, GeneratorConfig};
 pub use net::AutoProSamNet;
 pub use prompt_generator::PromptGenerator;
 pub use settings::{AutoProSamSettings, import, volume_settings};
+pub(crate) use taught::narrowed;
 
 use crate::models::loaded::open;
 use crate::models::window_model::WindowModel;
@@ -26,5 +28,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Files(import)),
     open: open::<WindowModel<AutoProSamNet>>,
-    teachable: None,
+    teachable: Some(taught::TEACHABLE),
 };

@@ -13,6 +13,7 @@ mod names;
 mod net;
 mod preparation;
 mod settings;
+mod taught;
 mod vit_head;
 
 pub use cnn_head::CnnHead;
@@ -23,6 +24,7 @@ pub use names::{full_names, is_trained};
 pub use net::{AutoSam, ClassLogits, SegmentationHead};
 pub use preparation::{network_slice, resize_labels, volume_to_png};
 pub use settings::{AutoSamSettings, beneath, import};
+pub(crate) use taught::narrowed;
 pub use vit_head::{ClassMasks, VitHead};
 
 /// Its name, for people.
@@ -35,5 +37,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<AutoSamModel>,
-    teachable: None,
+    teachable: Some(taught::TEACHABLE),
 };

@@ -89,7 +89,8 @@ impl Loader {
         self
     }
 
-    /// These are added to the buffers of their names, which hold as many values.
+    /// These are added to the tensors of their names, which hold as many values in the same order; what they are added to
+    /// is no parameter that learns by itself.
     #[must_use]
     pub fn with_increments(mut self, increments: HashMap<String, Tensor<2>>) -> Self {
         self.increments = increments;
@@ -231,7 +232,9 @@ impl<'a> Scope<'a> {
     ) -> Param<Tensor<D>> {
         let (tensor, loaded) = self.take(name, &shape, init);
         let tensor = Tensor::from_data(TensorData::new(tensor.data, shape), self.device());
-        self.register(name, tensor, false, loaded)
+        let more = self.increment(name);
+        let more = more.map(|more| more.reshape(shape));
+        self.register(name, (tensor, more), false, loaded)
     }
 
     /// A single number, stored without axes or with one.
@@ -242,7 +245,9 @@ impl<'a> Scope<'a> {
         };
         let (tensor, loaded) = self.take(name, shape, init);
         let tensor = Tensor::from_data(TensorData::new(tensor.data, [1]), self.device());
-        self.register(name, tensor, false, loaded)
+        let more = self.increment(name);
+        let more = more.map(|more| more.reshape([1]));
+        self.register(name, (tensor, more), false, loaded)
     }
 
     /// A matrix `[out, in]` of the checkpoint as the `[in, out]` that our linear layers hold.
@@ -254,21 +259,24 @@ impl<'a> Scope<'a> {
             data.extend((0..rows).map(|row| tensor.data[row * columns + column]));
         }
         let tensor = Tensor::from_data(TensorData::new(data, [columns, rows]), self.device());
-        self.register(name, tensor, true, loaded)
+        let more = self.increment(name);
+        let more = more.map(|more| more.reshape(shape).transpose());
+        self.register(name, (tensor, more), true, loaded)
     }
 
     /// A tensor that is never trained itself; it is not tracked, and not part of the module's record.
     pub fn buffer<const D: usize>(&self, name: &str, shape: [usize; D], init: Init) -> Tensor<D> {
         let (tensor, _) = self.take(name, &shape, init);
         let tensor = Tensor::from_data(TensorData::new(tensor.data, shape), self.device());
-        match self
-            .loader
-            .increments
-            .get(&format!("{}{name}", self.prefix))
-        {
-            Some(increment) => tensor + increment.clone().reshape(shape),
+        match self.increment(name) {
+            Some(increment) => tensor + increment.reshape(shape),
             None => tensor,
         }
+    }
+
+    fn increment(&self, name: &str) -> Option<Tensor<2>> {
+        let name = format!("{}{name}", self.prefix);
+        self.loader.increments.get(&name).cloned()
     }
 
     /// Notes that a tensor of the checkpoint is known and not used.
@@ -290,13 +298,16 @@ impl<'a> Scope<'a> {
     fn register<const D: usize>(
         &self,
         name: &str,
-        tensor: Tensor<D>,
+        (tensor, increment): (Tensor<D>, Option<Tensor<D>>),
         transposed: bool,
         loaded: bool,
     ) -> Param<Tensor<D>> {
         let name = format!("{}{name}", self.prefix);
         let trainable = (self.loader.trainable)(&name);
-        let param = Param::from_tensor(tensor).set_require_grad(trainable);
+        let param = match increment {
+            Some(increment) => Param::initialized(ParamId::new(), tensor + increment),
+            None => Param::from_tensor(tensor).set_require_grad(trainable),
+        };
         self.loader.account.borrow_mut().params.push(ParamEntry {
             name,
             id: param.id,

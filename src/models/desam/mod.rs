@@ -17,6 +17,7 @@ mod resampling;
 mod residual;
 mod segmentation;
 mod settings;
+mod taught;
 
 pub use config::{DeSamConfig, DeSamDecoderConfig, PimmConfig};
 pub use losses::{IouError, LossConfig, cross_entropy, dice_loss, iou_loss, mask_loss};
@@ -30,6 +31,7 @@ pub use regions::remove_small_regions;
 pub use resampling::UpAndDown;
 pub use residual::{ChannelGate, GatedResidual, SkipTerms};
 pub use settings::{AutomaticMode, DeSamSettings, import};
+pub(crate) use taught::narrowed;
 
 /// Its name, for people.
 const TITLE: &str = "DeSAM";
@@ -41,5 +43,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<DeSamModel>,
-    teachable: None,
+    teachable: Some(taught::TEACHABLE),
 };

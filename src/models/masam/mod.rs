@@ -16,6 +16,7 @@ mod net;
 mod segmentation;
 mod settings;
 pub mod tables;
+mod taught;
 pub mod windows;
 
 pub use adaptation::{Adaptation, Mode, OnSlices};
@@ -25,6 +26,7 @@ pub use intensity::Intensity;
 pub use losses::{MasamLoss, masam_loss};
 pub use net::MaSam;
 pub use settings::{MasamSettings, import};
+pub(crate) use taught::narrowed;
 
 /// Its name, for people.
 const TITLE: &str = "MA-SAM";
@@ -36,5 +38,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: true,
     import: Some(Importer::Files(import)),
     open: open::<MasamModel>,
-    teachable: None,
+    teachable: Some(taught::TEACHABLE),
 };

@@ -57,7 +57,8 @@ impl Segmenter for BesideBase {
             Some(self.base.segment_auto(image, key, Some(&of_base), ctx)?)
         };
         let half = if of_half {
-            Some(self.half.segment_auto(image, key, None, ctx)?)
+            let own = std::slice::from_ref(&taught.name);
+            Some(self.half.segment_auto(image, key, Some(own), ctx)?)
         } else {
             None
         };

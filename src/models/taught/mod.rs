@@ -2,6 +2,7 @@
 
 mod beside_base;
 mod card;
+pub(crate) mod classes;
 mod course;
 mod file;
 pub(crate) mod forms;

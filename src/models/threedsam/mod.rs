@@ -17,6 +17,7 @@ mod patch_embedding;
 mod preparation;
 mod prompt_encoder;
 mod settings;
+mod taught;
 mod token_attention;
 
 pub use config::{CropGeometry, DecoderConfig, EncoderConfig, NetConfig, PromptConfig, Wiring};
@@ -31,6 +32,8 @@ pub use net::{
 pub use preparation::{DATA_SETS, DataSet, crop_start, prepare};
 pub use prompt_encoder::PromptEncoder;
 pub use settings::{ThreedsamSettings, import};
+pub(crate) use taught::narrowed;
+pub(in crate::models) use taught::start as taught_start;
 
 use crate::models::loaded::open;
 use crate::models::{Importer, System};
@@ -46,5 +49,5 @@ pub(crate) const SYSTEM: System = System {
     slice_by_slice: false,
     import: Some(Importer::Files(import)),
     open: open::<ThreedsamModel>,
-    teachable: None,
+    teachable: Some(taught::TEACHABLE),
 };

@@ -11,12 +11,12 @@ use crate::models::{ModelError, checkpoint::CheckpointError};
 use crate::train::TrainError;
 
 /// A folder of encoded slices of one encoder.
-pub(super) struct EmbeddingCache {
+pub(in crate::train) struct EmbeddingCache {
     folder: PathBuf,
 }
 
 /// An encoded slice: the tensors that a decoder reads, and the classes of its pixels.
-pub(super) struct EncodedSlice {
+pub(in crate::train) struct EncodedSlice {
     pub maps: Vec<HostTensor>,
     pub classes: Vec<u8>,
 }

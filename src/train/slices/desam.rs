@@ -184,12 +184,14 @@ impl DeSamLessons<'_> {
         rng: &mut ChaCha8Rng,
     ) -> (Prompts, Option<Tensor<2>>) {
         let rows = classes.len();
+        let sides = (self.config.mask_side(), self.config.encoder.image_side);
         match (self.own.boxes, self.own.prompts) {
             (Some(boxes), _) => (self.drawn_boxes(boxes, classes, device, rng), None),
             (None, Some(AutomaticMode::GridPoints)) => {
                 let (mut places, mut inside) = (Vec::new(), Vec::new());
                 for classes in classes {
-                    let (place, is_inside) = self.draw_point(classes, rng);
+                    let (place, is_inside) =
+                        draw_point(classes, sides, self.own.outside_points, rng);
                     places.extend(place);
                     inside.push(f32::from(u8::from(is_inside)));
                 }
@@ -224,21 +226,26 @@ impl DeSamLessons<'_> {
             ..Prompts::default()
         }
     }
+}
 
-    /// A point in pixels of the encoder's image, and whether it lies in the structure. It is always marked as inside.
-    fn draw_point(&self, classes: &[u8], rng: &mut ChaCha8Rng) -> ([f32; 2], bool) {
-        let side = self.config.mask_side();
-        let wants_inside = rng.random_range(0..=self.own.outside_points) == 0;
-        let pixels: Vec<usize> = (0..classes.len())
-            .filter(|&pixel| (classes[pixel] > 0) == wants_inside)
-            .collect();
-        // A label that resizing eroded away leaves only the outside.
-        let pixel = match pixels.len() {
-            0 => rng.random_range(0..classes.len()),
-            count => pixels[rng.random_range(0..count)],
-        };
-        let scale = (self.config.encoder.image_side / side) as f32;
-        let place = [(pixel % side) as f32 * scale, (pixel / side) as f32 * scale];
-        (place, classes[pixel] > 0)
-    }
+/// A point in pixels of the encoder's image, and whether it lies in the structure, of which a map of `sides.0` pixels a side
+/// tells; the image has `sides.1`. For each point drawn inside so many are drawn outside. It is always marked as inside.
+pub(in crate::train) fn draw_point(
+    classes: &[u8],
+    (side, image_side): (usize, usize),
+    outside_points: usize,
+    rng: &mut ChaCha8Rng,
+) -> ([f32; 2], bool) {
+    let wants_inside = rng.random_range(0..=outside_points) == 0;
+    let pixels: Vec<usize> = (0..classes.len())
+        .filter(|&pixel| (classes[pixel] > 0) == wants_inside)
+        .collect();
+    // A label that resizing eroded away leaves only the outside.
+    let pixel = match pixels.len() {
+        0 => rng.random_range(0..classes.len()),
+        count => pixels[rng.random_range(0..count)],
+    };
+    let scale = (image_side / side) as f32;
+    let place = [(pixel % side) as f32 * scale, (pixel / side) as f32 * scale];
+    (place, classes[pixel] > 0)
 }

@@ -2,8 +2,8 @@
 //! MA-SAM from stacks of slices.
 
 mod autosam;
-mod cache;
-mod desam;
+pub(in crate::train) mod cache;
+pub(in crate::train) mod desam;
 mod drawn;
 pub(in crate::train) mod masam;
 mod prompted;

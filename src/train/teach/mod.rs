@@ -403,6 +403,7 @@ impl<'a> Teaching<'a> {
             .map(|&case| learned(self.request, self.teacher.as_ref(), case))
             .collect();
         let schedule = self.schedule();
+        let kept = state.encoded();
         let pupil = (self.student.pupil)(Setup {
             base: &self.base.card,
             start: &self.start,
@@ -410,6 +411,7 @@ impl<'a> Teaching<'a> {
             cases: &chosen,
             plan: &self.plan,
             schedule: &schedule,
+            kept: &kept,
             compute: &self.compute,
             device: &self.device,
             ctx: self.ctx,
@@ -438,7 +440,7 @@ impl<'a> Teaching<'a> {
             seed: SEED,
             steps,
             batch: self.student.batch,
-            learning_rate: self.method.rate,
+            learning_rate: self.student.rate(self.method),
             warmup: (steps / 10).max(1),
             weight_decay: 0.0,
             average: 0.0,
@@ -518,7 +520,7 @@ fn learned<'a>(
     let given = &request.cases[case];
     match teacher {
         Some(teacher) => teacher.beside(case, given),
-        None => Learned::labelled(given),
+        None => Learned::labelled(case, given),
     }
 }
 

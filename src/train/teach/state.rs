@@ -1,5 +1,5 @@
 //! What a run of teaching leaves beside its output until it is done, so that it can go on after a kill: checkpoints of
-//! increments, the scores of the folds, and what a teacher answered. No pixels.
+//! increments, the scores of the folds, what a teacher answered, and what a frozen encoder made of slices. No pixels.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -80,6 +80,11 @@ impl State {
     /// Where a training run keeps its checkpoints.
     pub fn run(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Where what a frozen encoder made of the cases is kept, to be read in every run.
+    pub fn encoded(&self) -> PathBuf {
+        self.folder.join("encoded")
     }
 
     /// The scores of a fold that was done before.

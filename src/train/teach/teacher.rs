@@ -204,6 +204,7 @@ impl<'a> Teacher<'a> {
     /// A case with what was answered there.
     pub fn beside<'c>(&self, n: usize, case: &'c TeachCase) -> Learned<'c> {
         Learned {
+            number: n,
             case,
             answer: Some(Answered {
                 percent: Arc::clone(&self.answers[n]),
@@ -218,6 +219,8 @@ impl<'a> Teacher<'a> {
 
 /// A case as it is learnt from.
 pub(super) struct Learned<'a> {
+    /// Its place among the request's.
+    pub number: usize,
     pub case: &'a TeachCase,
     /// What a teacher answered there, where one teaches.
     pub answer: Option<Answered>,
@@ -225,8 +228,12 @@ pub(super) struct Learned<'a> {
 
 impl<'a> Learned<'a> {
     /// A case of which labels alone are learnt.
-    pub fn labelled(case: &'a TeachCase) -> Self {
-        Self { case, answer: None }
+    pub fn labelled(number: usize, case: &'a TeachCase) -> Self {
+        Self {
+            number,
+            case,
+            answer: None,
+        }
     }
 
     /// Whether each voxel belongs to what is pointed at and looked around: what was drawn, or the answer where that alone is

@@ -8,7 +8,7 @@ use crate::volume::VolumeArray;
 
 /// How often and how far crops are varied.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Variation {
+pub(in crate::train) struct Variation {
     /// Chance of mirroring along each axis.
     pub flip: f64,
     /// Chance of quarter turns in the plane of two axes.
@@ -56,7 +56,7 @@ impl Variation {
 }
 
 /// A crop and its labels.
-pub(super) struct Crop {
+pub(in crate::train) struct Crop {
     /// Normalised values.
     pub image: VolumeArray,
     /// The class of each voxel.
@@ -64,7 +64,7 @@ pub(super) struct Crop {
 }
 
 /// Draws a crop of `side`.
-pub(super) fn draw(
+pub(in crate::train) fn draw(
     case: &LabelledVolume,
     side: usize,
     intensity: &Intensity,

@@ -2,7 +2,7 @@
 //! AutoProSAM as its teacher.
 
 mod autoprosam;
-mod crops;
+pub(in crate::train) mod crops;
 mod fit;
 mod recipe;
 mod start;

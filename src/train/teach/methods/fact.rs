@@ -6,7 +6,7 @@ use super::{Method, factored};
 
 const RANK: usize = 16;
 
-pub(super) const METHOD: Method = Method {
+pub(in crate::train::teach) const METHOD: Method = Method {
     name: "fact",
     rate: 2.0e-3,
     form: |role, shape| factored(role, shape, &FACTOR_TUNED, RANK),

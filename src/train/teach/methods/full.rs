@@ -4,6 +4,6 @@ use super::{Method, whole};
 
 pub(super) const METHOD: Method = Method {
     name: "full",
-    rate: 3.0e-4,
+    rate: 1.0e-3,
     form: |_, _| whole(),
 };

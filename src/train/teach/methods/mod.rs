@@ -9,6 +9,7 @@ mod norm;
 
 use crate::models::taught::forms::{Form, WHOLE, rows_and_columns};
 
+pub(super) use fact::METHOD as FACT;
 pub(super) use head::METHOD as HEAD;
 pub(super) use lora::METHOD as LORA;
 pub(super) use norm::METHOD as NORM;
@@ -17,7 +18,7 @@ pub(super) use norm::METHOD as NORM;
 pub(super) struct Method {
     /// As in `--method`.
     pub name: &'static str,
-    /// Highest learning rate.
+    /// Highest learning rate, unless a student has its own.
     pub rate: f64,
     /// The form of what a weight of this role and shape learns.
     pub form: fn(role: Role, shape: &[usize]) -> Choice,

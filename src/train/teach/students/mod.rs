@@ -1,8 +1,19 @@
 //! The systems whose models learn from a few cases, and what each supplies for it. How they are opened again stands with the
 //! systems themselves (`models/taught/teachable.rs`).
 
+mod autoprosam;
+mod autosam;
+mod course;
+mod desam;
+mod encoded;
+mod masam;
 mod nnunet;
 mod prosector1;
+mod slices;
+mod threedsam;
+mod volumes;
+
+use std::path::Path;
 
 use burn::tensor::Device;
 
@@ -33,13 +44,31 @@ pub(super) struct Student {
     /// What a weight among all is for, by its name; `None` where what is taught does not use it. `finds`: a structure is
     /// taught.
     pub role: fn(name: &str, all: &WeightMap, finds: bool) -> Option<Role>,
+    /// Highest learning rates where they are not the methods' own.
+    pub rates: &'static [(&'static Method, f64)],
     /// The method for so many cases, of a structure (`finds`) or of answers to prompts, unless one is asked for.
     pub method: fn(cases: usize, finds: bool) -> &'static Method,
     /// Makes ready what learns.
     pub pupil: for<'a> fn(Setup<'a>) -> Result<Box<dyn Pupil + 'a>, TrainError>,
 }
 
-const STUDENTS: [&Student; 2] = [&prosector1::STUDENT, &nnunet::STUDENT];
+const STUDENTS: [&Student; 7] = [
+    &prosector1::STUDENT,
+    &masam::STUDENT,
+    &threedsam::STUDENT,
+    &autoprosam::STUDENT,
+    &autosam::STUDENT,
+    &desam::STUDENT,
+    &nnunet::STUDENT,
+];
+
+impl Student {
+    /// Highest learning rate of a method.
+    pub fn rate(&self, method: &Method) -> f64 {
+        let own = self.rates.iter().find(|(of, _)| of.name == method.name);
+        own.map_or(method.rate, |(_, rate)| *rate)
+    }
+}
 
 /// What a run of learning is given.
 pub(super) struct Setup<'a> {
@@ -51,6 +80,8 @@ pub(super) struct Setup<'a> {
     pub cases: &'a [Learned<'a>],
     pub plan: &'a Plan,
     pub schedule: &'a Schedule,
+    /// Folder for what a frozen encoder makes of the cases: computed once for all runs of a lesson.
+    pub kept: &'a Path,
     pub compute: &'a ComputeDevice,
     /// One that tracks gradients.
     pub device: &'a Device,

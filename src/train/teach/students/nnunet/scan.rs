@@ -9,6 +9,7 @@ use crate::models::nnunet::{Narrowed, shown};
 use crate::volume::VolumeArray;
 
 use super::super::super::teacher::Learned;
+use super::super::course::Wanted;
 
 /// A scan as the network is shown it, and what is learnt there.
 pub(super) struct Scan {
@@ -25,8 +26,7 @@ pub(super) struct Scan {
 /// A part of it.
 pub(super) struct Window {
     pub image: VolumeArray,
-    pub drawn: VolumeArray,
-    pub answer: Option<(VolumeArray, f32)>,
+    pub wanted: Wanted,
 }
 
 impl Window {
@@ -37,8 +37,7 @@ impl Window {
         }
         Self {
             image: self.image.resized(sides),
-            drawn: self.drawn.nearest(sides),
-            answer: self.answer.map(|(a, share)| (a.nearest(sides), share)),
+            wanted: self.wanted.map(|mask| mask.nearest(sides)),
         }
     }
 
@@ -47,8 +46,7 @@ impl Window {
         let mirrored = |array: VolumeArray| array.transposed([0, 1, 2], axes);
         Self {
             image: mirrored(self.image),
-            drawn: mirrored(self.drawn),
-            answer: self.answer.map(|(a, share)| (mirrored(a), share)),
+            wanted: self.wanted.map(mirrored),
         }
     }
 }
@@ -111,8 +109,10 @@ impl Scan {
         let mask = |labels: &[u8]| self.cut(labels, start, sides, f32::from);
         Window {
             image: self.cut(&self.values, start, sides, f16::to_f32),
-            drawn: mask(&self.drawn),
-            answer: self.answer.as_ref().map(|(a, share)| (mask(a), *share)),
+            wanted: Wanted {
+                drawn: mask(&self.drawn),
+                answer: self.answer.as_ref().map(|(a, share)| (mask(a), *share)),
+            },
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
     fn beyond_the_scan_a_window_is_zero() {
         let window = scan().window([2, 3, 3], [2, 1, 3]);
         assert_eq!(window.image.values, [58.0, 59.0, 0.0, 0.0, 0.0, 0.0]);
-        assert_eq!(window.drawn.values, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(window.wanted.drawn.values, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
         let before = scan().window([0, 0, -1], [1, 1, 3]);
         assert_eq!(before.image.values, [0.0, 0.0, 1.0]);
     }
@@ -179,7 +179,7 @@ mod tests {
         let scan = scan();
         for sides in [[2, 2, 2], [1, 4, 3], [3, 1, 1]] {
             let start = scan.start(sides, true, &mut rng);
-            let shown = scan.window(start, sides).drawn;
+            let shown = scan.window(start, sides).wanted.drawn;
             assert!(shown.values.contains(&1.0), "{start:?} of {sides:?}");
             for on_target in [true, false] {
                 let start = scan.start(sides, on_target, &mut rng);

@@ -18,7 +18,7 @@ use crate::train::teach::teacher::Learned;
 /// Share of prompted samples on shapes that are made up in the user's scans, so that what the model could before stays.
 const MADE: f64 = 0.2;
 /// Share of samples of a structure that show it to a prompt: what is found becomes the box of one.
-const PROMPTED: f64 = 0.4;
+const PROMPTED: f64 = 0.1;
 /// Value of the taught structure in the label maps that are learnt from.
 const VALUE: u16 = 1;
 

@@ -29,6 +29,7 @@ pub(super) const STUDENT: Student = Student {
     takes_prompts: true,
     spacing_mm,
     role,
+    rates: &[(&HEAD, 8.0e-3)],
     method,
     pupil,
 };
