@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::models::checkpoint::{HostTensor, WeightMap};
 use crate::train::TrainError;
+use crate::train::giving_way::meanwhile;
 use crate::train::slices::cache::{EmbeddingCache, EncodedSlice};
 use crate::volume::{ImageVolume, Mask, VolumeArray};
 
@@ -18,7 +19,7 @@ use super::slices::{Choice, chosen};
 pub(super) const ENCODER: &str = "image_encoder.";
 
 /// A frozen encoder, and what its system does to slices before it.
-pub(super) trait Encoder {
+pub(super) trait Encoder: Sync {
     /// The whole scan in 8 bits of grey.
     fn grey(&self, image: &ImageVolume) -> Vec<u8>;
 
@@ -71,12 +72,9 @@ pub(super) fn slices(setup: &Setup<'_>, encoder: &impl Encoder) -> Result<Vec<Sl
         for k in chosen(learned, is_varied, choice) {
             let path = cache.path(&format!("case_{}", learned.number), k, "");
             if !path.exists() {
-                setup.ctx.check()?;
-                let slice = EncodedSlice {
-                    maps: encoder.maps(plane(k), [nj, ni]),
-                    classes: Vec::new(),
-                };
-                EmbeddingCache::write(&path, &slice)?;
+                let maps = meanwhile(setup.ctx, || encoder.maps(plane(k), [nj, ni]))?;
+                let classes = Vec::new();
+                EmbeddingCache::write(&path, &EncodedSlice { maps, classes })?;
             }
             slices.push(Slice {
                 path,

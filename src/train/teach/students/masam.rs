@@ -37,23 +37,25 @@ pub(super) const STUDENT: Student = Student {
 
 /// By their middle slices.
 const STACKS: Choice = Choice {
-    most: 120,
+    most: 60,
     others: true,
 };
+
+/// Parts of the names of what is left as it is.
+const LEFT: [&str; 7] = [
+    "pos_embed",
+    "rel_pos",
+    "iou_",
+    "pe_layer",
+    "point_embeddings",
+    "not_a_point",
+    "mask_downscaling",
+];
 
 /// All of it may learn but the IoU and the tables of positions. The decoder and the authors' own increments stand around what
 /// may stay frozen; their adapters hold ten times as many values, too many for a few cases.
 fn role(name: &str, _all: &WeightMap, _finds: bool) -> Option<Role> {
-    let is_left = [
-        "pos_embed",
-        "rel_pos",
-        "iou_",
-        "pe_layer",
-        "point_embeddings",
-    ]
-    .iter()
-    .chain(&["mask_downscaling", "not_a_point"])
-    .any(|part| name.contains(part));
+    let is_left = LEFT.iter().any(|part| name.contains(part));
     let answers = ["output_hypernetworks_mlps.", "mask_tokens."];
     (!is_left).then(|| Role {
         normalises: name.contains("norm"),
