@@ -1,7 +1,6 @@
 //! An AutoProSAM as a base to teach upon.
 
-use crate::models::checkpoint::CheckpointError;
-use crate::models::taught::classes::{NARROW, finds_alone, half_of_classes, wanted};
+use crate::models::taught::classes::{NARROW, finds_alone, half_of_classes};
 use crate::models::taught::{Taught, TaughtStructure, Teachable};
 use crate::models::threedsam::taught_start;
 use crate::models::{ModelCard, ModelError};
@@ -30,9 +29,7 @@ pub(crate) fn narrowed(
 }
 
 fn half(card: &ModelCard, taught: &Taught, base: &ModelCard) -> Result<ModelCard, ModelError> {
-    half_of_classes(card, taught, base, || {
-        let structure = wanted(taught.structure.as_ref(), base)?;
-        let config = toml::Table::try_from(narrowed(base, structure)?);
-        Ok(config.map_err(|e| CheckpointError::misfit(TITLE, e.to_string()))?)
+    half_of_classes((card, base), taught, TITLE, |structure| {
+        narrowed(base, structure)
     })
 }

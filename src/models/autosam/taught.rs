@@ -1,6 +1,6 @@
 //! An AutoSAM as a base to teach upon: its head learns, its encoder stays frozen.
 
-use crate::models::checkpoint::{CheckpointError, WeightMap};
+use crate::models::checkpoint::WeightMap;
 use crate::models::taught::classes::{NARROW, finds_alone, half_of_classes, keep_rows, wanted};
 use crate::models::taught::{Taught, TaughtStructure, Teachable};
 use crate::models::{ModelCard, ModelError, StoredModel};
@@ -34,11 +34,9 @@ pub(crate) fn narrowed(
 }
 
 fn half(card: &ModelCard, taught: &Taught, base: &ModelCard) -> Result<ModelCard, ModelError> {
-    half_of_classes(card, taught, base, || {
-        let structure = wanted(taught.structure.as_ref(), base)?;
+    half_of_classes((card, base), taught, TITLE, |structure| {
         let network = narrowed(base, structure)?;
-        let config = toml::Table::try_from(&AutoSamSettings { network });
-        Ok(config.map_err(|e| CheckpointError::misfit(TITLE, e.to_string()))?)
+        Ok(AutoSamSettings { network })
     })
 }
 

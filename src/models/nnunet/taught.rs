@@ -4,6 +4,7 @@
 //! For a new one the last layer begins with zeros, for it and for all else.
 
 use crate::models::checkpoint::{CheckpointError, HostTensor, WeightMap};
+use crate::models::taught::classes::wanted;
 use crate::models::taught::{Taught, TaughtStructure, Teachable};
 use crate::models::{ModelCard, ModelError, StoredModel, slices};
 use crate::volume::{ImageVolume, Mask};
@@ -201,15 +202,6 @@ fn start(base: &StoredModel, structure: Option<&TaughtStructure>) -> Result<Weig
         start.insert(format!("{head}.bias"), zeros(&[heads]));
     }
     Ok(start)
-}
-
-fn wanted<'a>(
-    structure: Option<&'a TaughtStructure>,
-    base: &ModelCard,
-) -> Result<&'a TaughtStructure, ModelError> {
-    structure.ok_or_else(|| {
-        ModelError::Unsupported(format!("'{}' takes no prompts, and learns none", base.id))
-    })
 }
 
 /// A kernel `[out, in, ..]`, of a step up `[in, out, ..]`, as `[taps, in, out]`; any other tensor as it is.

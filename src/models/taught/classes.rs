@@ -4,6 +4,8 @@
 //! A structure that the base knows goes on from its output, and what the network says of the others is not asked. For a new
 //! one all outputs but two go, and it begins as the base's first structure.
 
+use serde::Serialize;
+
 use crate::models::checkpoint::{CheckpointError, HostTensor, WeightMap};
 use crate::models::{ModelCard, ModelError};
 
@@ -44,25 +46,27 @@ pub(crate) fn output_of(base: &ModelCard, taught: &TaughtStructure) -> usize {
     place.filter(|_| taught.known_to_base).unwrap_or(0) + 1
 }
 
-/// The card of the taught half, its network's settings `narrowed` for a new structure.
+/// The card of the taught half, the settings of its network `narrowed` for a new structure; `title` names the system.
 ///
 /// # Errors
 /// What `narrowed` finds.
-pub(crate) fn half_of_classes(
-    card: &ModelCard,
+pub(crate) fn half_of_classes<S: Serialize>(
+    (card, base): (&ModelCard, &ModelCard),
     taught: &Taught,
-    base: &ModelCard,
-    narrowed: impl FnOnce() -> Result<toml::Table, ModelError>,
+    title: &str,
+    narrowed: impl FnOnce(&TaughtStructure) -> Result<S, ModelError>,
 ) -> Result<ModelCard, ModelError> {
     let half = taught.half(card);
-    if wanted(taught.structure.as_ref(), base)?.known_to_base {
+    let structure = wanted(taught.structure.as_ref(), base)?;
+    if structure.known_to_base {
         return Ok(ModelCard {
             structures: base.structures.clone(),
             ..half
         });
     }
+    let config = toml::Table::try_from(narrowed(structure)?);
     Ok(ModelCard {
-        config: narrowed()?,
+        config: config.map_err(|e| CheckpointError::misfit(title, e.to_string()))?,
         ..half
     })
 }

@@ -37,6 +37,7 @@ pub(super) const STUDENT: Student = Student {
 const MOST_VOXELS: usize = 1 << 18;
 /// Slices of a sample of a network that sees slices, at most.
 const MOST_SLICES: usize = 8;
+
 /// The part of a network that may stay frozen ends with the last stage of its decoder.
 fn role(name: &str, all: &WeightMap, _finds: bool) -> Option<Role> {
     const HEAD: &str = ".decoder.seg_layers.";
