@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::{Cli, Command, OpenArgs};
-use crate::remote::{Processor, open_model};
+use crate::remote::{self, Processor, open_model};
 
 use batch::AndThen;
 
@@ -37,13 +37,14 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn open_window(args: OpenArgs) -> ExitCode {
     let device = args.device.device;
+    let teaching = device.clone();
     let options = desktop::WindowOptions {
         paths: args.paths,
         open_model: Arc::new(move |id, instead| match instead {
             Some(own) => open_model(id, &Processor::Here(own)),
             None => open_model(id, &device),
         }),
-        teach: Arc::new(crate::train::teach::run),
+        teach: Arc::new(move |lesson, ctx| remote::teach(&teaching, lesson, ctx)),
         data_folder: desktop::data_folder(),
         connections_file: None,
         dialogs: None,

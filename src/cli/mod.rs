@@ -77,7 +77,7 @@ pub enum Command {
     Train(TrainArgs),
     /// Let a model learn from a few corrected cases, and show that it got better.
     Teach(TeachArgs),
-    /// Let a model compute here for colleagues (`--device remote:HOST:PORT` there), until it is stopped.
+    /// Let a model compute, and be taught, here for colleagues (`--device remote:HOST:PORT` there), until it is stopped.
     Serve(ServeArgs),
     /// Compare our networks with recordings of the authors' code.
     Parity(ParityArgs),
@@ -106,7 +106,7 @@ pub struct OpenArgs {
 #[derive(Debug, Clone, Args)]
 pub struct DeviceArgs {
     /// auto: a real GPU or else the CPU; cpu; gpu: any adapter, a software one too; remote:HOST:PORT: the machine where
-    /// `prosector serve` runs, to which the scan is sent.
+    /// `prosector serve` runs, to which scans are sent.
     #[arg(
         long,
         value_name = "auto|cpu|gpu|remote:HOST:PORT",

@@ -17,6 +17,9 @@ pub(super) enum Broken {
     Nonsense(&'static str),
 }
 
+/// An answer of another kind than what was asked.
+pub(super) const OTHER_ANSWER: Broken = Broken::Nonsense("an answer to something else");
+
 /// What a socket says, in words of people.
 fn words(error: &io::Error) -> String {
     match error.kind() {

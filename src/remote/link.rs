@@ -199,9 +199,24 @@ impl Job<'_> {
     ///
     /// # Errors
     /// Cancelled here or there, failed there, the connection lost.
-    pub(super) fn wait(mut self, ctx: &JobContext) -> Result<Told, ModelError> {
+    pub(super) fn wait(self, ctx: &JobContext) -> Result<Told, ModelError> {
+        self.wait_seeing(ctx, |_| Ok(()))
+    }
+
+    /// As [`Self::wait`]; `seen` is given how a lesson goes on.
+    ///
+    /// # Errors
+    /// As there; what `seen` makes no sense of.
+    pub(super) fn wait_seeing(
+        mut self,
+        ctx: &JobContext,
+        seen: impl Fn(&[Vec<u8>]) -> Result<(), Broken>,
+    ) -> Result<Told, ModelError> {
         loop {
             match self.told.recv_timeout(POLL) {
+                Ok((Tell::Seen { .. }, parts)) => {
+                    seen(&parts).map_err(|broken| self.link.misunderstood(&broken))?;
+                }
                 Ok((
                     Tell::Progress {
                         fraction, stage, ..

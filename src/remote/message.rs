@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::coding::answer::{FoundForm, PromptedForm};
 use super::coding::asked::AskedForm;
+use super::coding::lesson::{CaseForm, LessonForm};
 use super::coding::scan::ScanForm;
 
 /// What is served. The card is its TOML, as beside weights.
@@ -35,6 +36,10 @@ pub(super) enum Ask {
         asked: AskedForm,
         is_preview: bool,
     },
+    /// A scan is a case of the next lesson; its labels are the only part, as runs. It is forgotten with the lesson.
+    Case { scan: u64, case: CaseForm },
+    /// Teach from the cases that came so far.
+    Teach { job: u64, lesson: LessonForm },
     /// Stop a job.
     Cancel { job: u64 },
     /// Forget scans.
@@ -61,6 +66,10 @@ pub(super) enum Tell {
     Prompted { job: u64, result: PromptedForm },
     /// The end of a job: what a prompt would give, as a mask that is the only part.
     Previewed { job: u64 },
+    /// How a lesson goes on, which is the only part.
+    Seen { job: u64 },
+    /// The end of a job: what a lesson came to, and behind that its adapter, where there is one.
+    Taught { job: u64 },
     /// The end of a job: one of its scans is not there, or not any more.
     Missing { job: u64 },
     /// The end of a job: why it could not be done.
@@ -78,6 +87,8 @@ impl Tell {
             | Self::Found { job, .. }
             | Self::Prompted { job, .. }
             | Self::Previewed { job }
+            | Self::Seen { job }
+            | Self::Taught { job }
             | Self::Missing { job }
             | Self::Failed { job, .. }
             | Self::Cancelled { job } => Some(*job),

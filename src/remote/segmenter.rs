@@ -11,7 +11,7 @@ use crate::volume::{ImageVolume, Mask};
 
 use super::coding::answer;
 use super::coding::asked::AskedForm;
-use super::failure::Broken;
+use super::failure::OTHER_ANSWER;
 use super::link::{Job, Link, Told};
 use super::message::{Ask, Tell};
 use super::processor::Address;
@@ -20,8 +20,6 @@ use super::upload::Uploads;
 
 /// How often a scan is sent again that who serves has forgotten.
 const TRIES: usize = 3;
-
-const OTHER_ANSWER: Broken = Broken::Nonsense("an answer to something else");
 
 /// A model that is served elsewhere. Where the connection is lost, a job ends with an error, and the next one connects anew.
 pub struct RemoteSegmenter {

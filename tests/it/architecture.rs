@@ -23,10 +23,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "engine",
         &["util", "geometry", "volume", "prompt", "models"],
     ),
-    // A model on another machine: no Burn on the way, only what is asked and answered.
+    // A model on another machine: no Burn on the way, only what is asked and answered, lessons among it.
     (
         "remote",
-        &["util", "geometry", "volume", "prompt", "models", "engine"],
+        &[
+            "util", "geometry", "volume", "prompt", "io", "models", "train", "engine",
+        ],
     ),
     // Of models, the plain result types.
     (

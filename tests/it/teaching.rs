@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::support::{assert_refused, program, said, started};
 
 /// A folder with the phantom as cases, whose label is the lesion moved by so many voxels.
-fn cases(moved: &[i64]) -> tempfile::TempDir {
+pub fn cases(moved: &[i64]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let phantom = phantom();
     let image = &phantom.image;

@@ -1,8 +1,10 @@
 //! `prosector serve`: a model for colleagues, until it is stopped.
 
+use std::sync::Arc;
+
 use crate::cli::ServeArgs;
 use crate::models::{DeviceChoice, open_model};
-use crate::remote::{Server, TOKEN_VARIABLE, Token};
+use crate::remote::{Lessons, Server, TOKEN_VARIABLE, Token};
 
 use super::Refusal;
 use super::console::Console;
@@ -24,6 +26,10 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Refusal> {
     let server = Server::start(
         listen,
         token,
+        Lessons {
+            teach: Arc::new(crate::train::teach::run),
+            device,
+        },
         move || open_model(id.as_deref(), device),
         move || open_model(same.as_deref(), DeviceChoice::Cpu),
     )?;

@@ -12,10 +12,8 @@ use crate::engine::Task;
 use crate::io::IoError;
 use crate::models::Course;
 use crate::train::TrainError;
-use crate::train::teach::{Score, Seen, TeachReport, TeachRequest, Watcher};
+use crate::train::teach::{Score, Seen, TeachReport, TeachRequest, TeachesBy, Watcher};
 use crate::ui::teach::{LessonPicture, PictureSide};
-
-use super::Teacher;
 
 /// Pixels along a side of a picture.
 const SIDE: u32 = 380;
@@ -57,7 +55,7 @@ impl LessonJob {
     }
 
     /// What the engine is to do.
-    pub fn task(&self, teacher: &Teacher) -> Task {
+    pub fn task(&self, teacher: &TeachesBy) -> Task {
         let (request, sent) = (Arc::clone(&self.request), Arc::clone(&self.sent));
         let (titles, teacher) = (self.titles.clone(), Arc::clone(teacher));
         Task::without_model(move |ctx| {

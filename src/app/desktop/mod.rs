@@ -44,9 +44,7 @@ use winit::platform::run_on_demand::EventLoopExtRunOnDemand;
 
 use crate::models::{DeviceChoice, ModelError, Segmenter};
 use crate::render::device_descriptor;
-use crate::train::TrainError;
-use crate::train::teach::{TeachReport, TeachRequest};
-use crate::util::JobContext;
+use crate::train::teach::TeachesBy;
 
 use lost_device::{Guarded, Held, Loss, Losses};
 use memory::WindowMemory;
@@ -64,10 +62,6 @@ pub type ModelOpener = Arc<
         + Sync,
 >;
 
-/// Teaches: what a lesson does with what is asked of it, on the engine's thread.
-pub type Teacher =
-    Arc<dyn Fn(&TeachRequest, &JobContext) -> Result<TeachReport, TrainError> + Send + Sync>;
-
 /// What a window starts with.
 pub struct WindowOptions {
     /// A scan to open, and label maps on it.
@@ -75,7 +69,7 @@ pub struct WindowOptions {
     /// Opens models.
     pub open_model: ModelOpener,
     /// Teaches.
-    pub teach: Teacher,
+    pub teach: TeachesBy,
     /// Where settings and unsaved work are kept; `None` keeps none.
     pub data_folder: Option<PathBuf>,
     /// Where connections with archives are kept; `None`: where the user's are.

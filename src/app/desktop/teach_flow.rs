@@ -9,13 +9,12 @@ use crate::io::IoError;
 use crate::models::{
     Course, DeviceChoice, choose_model, chosen_model, install_adapter, installed_models, roll_back,
 };
-use crate::train::teach::{self, Distillation, Resume, TeachCase, Watcher};
+use crate::train::teach::{self, Distillation, Resume, TeachCase, TeachesBy, Watcher};
 use crate::ui::teach::{LessonCase, LessonResult, Said, TeachForm, TeachRequest, TeachView};
 use crate::ui::texts::tr;
 use crate::util::short_debug;
 use crate::volume::{ImageVolume, LabelMap, LabelTable};
 
-use super::Teacher;
 use super::dialogs::PathPurpose;
 use super::file_flow::Purpose;
 use super::files::{self, FileOutcome};
@@ -58,7 +57,7 @@ short_debug! {
 /// What the window knows of teaching.
 pub struct Teaching {
     /// Who teaches.
-    teacher: Teacher,
+    teacher: TeachesBy,
     cases: Vec<GivenCase>,
     view: TeachView,
     /// Where adapters are written; `None` where nothing is kept.
@@ -73,7 +72,7 @@ pub struct Teaching {
 
 impl Teaching {
     /// Nothing is taught yet; adapters go to a folder of the program's own.
-    pub fn new(data_folder: Option<&Path>, teacher: Teacher) -> Self {
+    pub fn new(data_folder: Option<&Path>, teacher: TeachesBy) -> Self {
         Self {
             teacher,
             cases: Vec::new(),
@@ -252,9 +251,6 @@ impl Window {
     }
 
     fn begin_lesson(&mut self, form: &TeachForm) {
-        if self.engine_status.is_remote() {
-            return self.teaching.say(Said::Elsewhere);
-        }
         let Some(folder) = self.teaching.folder.clone() else {
             return self.teaching.say(Said::NoFolder);
         };
@@ -315,7 +311,10 @@ impl Window {
                 });
             }
             (None, Some(failure)) => self.teaching.say(Said::Failed(failure)),
-            (None, None) => self.teaching.say(Said::Stopped),
+            (None, None) => self.teaching.say(match self.engine_status.is_remote() {
+                true => Said::StoppedThere,
+                false => Said::Stopped,
+            }),
         }
     }
 
@@ -339,7 +338,11 @@ impl Window {
             Ok(id) => {
                 self.teaching.adapter = None;
                 self.teaching.view.result = None;
-                self.use_from_now_on(Some(id));
+                match self.engine_status.is_remote() {
+                    // The other machine serves what it served.
+                    true => self.teaching.say(Said::KeptHere(id)),
+                    false => self.use_from_now_on(Some(id)),
+                }
             }
             Err(error) => self.teaching.fail(&error),
         }

@@ -1,5 +1,7 @@
 //! How a lesson went so far: its losses, and what the cases showed that it left out.
 
+use serde::{Deserialize, Serialize};
+
 /// Steps that a point of a smoothed curve is the mean of: each step sees other samples.
 const SMOOTHED_STEPS: usize = 10;
 
@@ -20,7 +22,7 @@ pub struct Course {
 }
 
 /// What a teacher answered so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeacherAnswers {
     /// Scans that it is asked about.
     pub cases: usize,

@@ -55,6 +55,22 @@ pub(crate) fn write_adapter(
     Ok(bytes.len())
 }
 
+/// Writes an adapter that comes as bytes, complete or not at all.
+///
+/// # Errors
+/// Bytes that are no adapter; whatever keeps the file from being written.
+pub(crate) fn keep_adapter(path: &Path, bytes: &[u8]) -> Result<(), ModelError> {
+    let is_adapter = |written: &Path| match read_adapter(written) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    };
+    let written = replace_file(path, |file| file.write_all(bytes), is_adapter);
+    written.map_err(|e: IoError| ModelError::Weights {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })
+}
+
 /// The card and the tensors of an adapter file.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use beside_base::BesideBase;
 
 pub use card::{Compared, Taught, TaughtBy, TaughtStructure, Verdict};
 pub use course::{Course, FoldDone, TeacherAnswers};
-pub(crate) use file::{read_adapter, write_adapter};
+pub(crate) use file::{keep_adapter, read_adapter, write_adapter};
 pub(crate) use increments::{factor_name, merged};
 pub use install::{export_adapter, install_adapter};
 pub(crate) use teachable::{Teachable, teachable};

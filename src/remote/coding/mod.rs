@@ -4,6 +4,7 @@
 
 pub(super) mod answer;
 pub(super) mod asked;
+pub(super) mod lesson;
 mod runs;
 pub(super) mod scan;
 

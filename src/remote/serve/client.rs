@@ -2,7 +2,6 @@
 
 use std::io::BufReader;
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -10,12 +9,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use crate::engine::{Asker, Event, Request};
 
 use super::super::coding::answer::{FoundForm, PromptedForm, mask_part};
+use super::super::coding::lesson::LessonForm;
 use super::super::failure::{Broken, PATIENCE};
 use super::super::frame::Frame;
 use super::super::greeting::{Unfit, answer};
 use super::super::message::{Ask, Tell, Welcome};
 use super::super::token::Token;
 use super::desk::{Desk, News, Report, Wanted};
+use super::lessons::{LessonCases, Lessons};
 use super::scans::Scans;
 
 /// A client hears something as often, so that it knows a dead connection from a long job.
@@ -27,7 +28,11 @@ const MOST_JOBS: usize = 32;
 ///
 /// # Errors
 /// Another version or token; why it left.
-pub(super) fn attend(mut stream: TcpStream, desk: &Arc<Desk>, token: &Token) -> Result<(), Unfit> {
+pub(super) fn attend(
+    mut stream: TcpStream,
+    (desk, lessons): (&Desk, &Lessons),
+    token: &Token,
+) -> Result<(), Unfit> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(PATIENCE))?;
     answer(&mut stream, token)?;
@@ -42,6 +47,8 @@ pub(super) fn attend(mut stream: TcpStream, desk: &Arc<Desk>, token: &Token) -> 
         asker: desk.asker(),
         news,
         scans: Scans::default(),
+        lessons,
+        lesson: LessonCases::default(),
     };
     let left = client.listen(&stream);
     client.leave();
@@ -66,6 +73,9 @@ struct Client<'a> {
     asker: Asker,
     news: Sender<News>,
     scans: Scans,
+    lessons: &'a Lessons,
+    /// The cases of the next one.
+    lesson: LessonCases,
 }
 
 impl Client<'_> {
@@ -110,6 +120,14 @@ impl Client<'_> {
                     self.submit(job, dims, request);
                 }
             },
+            Ask::Case { scan, case } => {
+                let whole = self.scans.whole(scan);
+                self.scans.forget(&[scan]);
+                if let Some((_, image)) = whole {
+                    self.lesson.add(case.case(image, parts.first())?);
+                }
+            }
+            Ask::Teach { job, lesson } => self.teach(job, lesson),
             Ask::Cancel { job } => self.desk.cancel(self.asker, Some(job)),
             Ask::Forget { scans } => self.scans.forget(&scans),
             Ask::ForgetAll => self.forget_all(),
@@ -139,6 +157,16 @@ impl Client<'_> {
         self.submit(job, dims, request);
     }
 
+    /// A lesson is over for who asked before the engine says so: what came of it is told by the lesson itself.
+    fn teach(&mut self, job: u64, form: LessonForm) {
+        let cases = std::mem::take(&mut self.lesson);
+        let told = self.news.clone();
+        match cases.task((job, form), self.lessons, told) {
+            Ok(task) => self.submit(job, [0; 3], Request::Training { task }),
+            Err(reason) => self.say(Tell::Failed { job, reason }),
+        }
+    }
+
     fn submit(&self, number: u64, dims: [usize; 3], request: Request) {
         if self.desk.count(self.asker) >= MOST_JOBS {
             let reason = "too many jobs wait there: try again in a moment".to_owned();
@@ -158,11 +186,12 @@ impl Client<'_> {
 
     fn say(&self, tell: Tell) {
         // Whoever writes is gone only where the client is.
-        let _ = self.news.send(News::Said(tell));
+        let _ = self.news.send(News::Said(tell, Vec::new()));
     }
 
     /// Nothing of its scans stays on this machine.
     fn forget_all(&mut self) {
+        self.lesson = LessonCases::default();
         if self.scans.clear() {
             self.desk.drop_caches(self.asker);
         }
@@ -177,13 +206,13 @@ impl Client<'_> {
 /// Writes what a client is told until it is gone, or has left.
 fn tell(mut stream: TcpStream, news: &Receiver<News>) {
     loop {
-        let frame = match news.recv_timeout(BEAT) {
-            Ok(News::Said(tell)) => Some(Frame::new(&tell, Vec::new())),
+        let said = match news.recv_timeout(BEAT) {
+            Ok(News::Said(tell, parts)) => Some((tell, parts)),
             Ok(News::Happened(report)) => told(report),
-            Err(RecvTimeoutError::Timeout) => Some(Frame::new(&Tell::Beat, Vec::new())),
+            Err(RecvTimeoutError::Timeout) => Some((Tell::Beat, Vec::new())),
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let written = frame.map_or(Ok(()), |frame| frame.write(&mut stream));
+        let written = said.map_or(Ok(()), |said| fitting(said).write(&mut stream));
         if written.is_err() {
             // Whoever listens to the client hears of it so.
             let _ = stream.shutdown(Shutdown::Both);
@@ -192,10 +221,10 @@ fn tell(mut stream: TcpStream, news: &Receiver<News>) {
     }
 }
 
-/// What a client is told of what happened to its job.
-fn told(report: Report) -> Option<Frame> {
+/// What a client is told of what happened to its job, with the parts.
+fn told(report: Report) -> Option<(Tell, Vec<Vec<u8>>)> {
     let job = report.number;
-    let (tell, parts) = match report.event {
+    Some(match report.event {
         Event::Progress {
             fraction, stage, ..
         } => {
@@ -227,11 +256,18 @@ fn told(report: Report) -> Option<Frame> {
         | Event::ModelFailed { .. }
         | Event::Started { .. }
         | Event::FinishedTask { .. } => return None,
-    };
+    })
+}
+
+/// A frame that the other end takes; of more than any message has the job is told to have failed.
+fn fitting((tell, parts): (Tell, Vec<Vec<u8>>)) -> Frame {
+    let job = tell.job();
     let frame = Frame::new(&tell, parts);
-    if frame.fits() {
-        return Some(frame);
+    match job.filter(|_| !frame.fits()) {
+        None => frame,
+        Some(job) => {
+            let reason = "the answer is too much to be sent: ask for less".to_owned();
+            Frame::new(&Tell::Failed { job, reason }, Vec::new())
+        }
     }
-    let reason = "the answer is too much to be sent: ask for fewer structures".to_owned();
-    Some(Frame::new(&Tell::Failed { job, reason }, Vec::new()))
 }

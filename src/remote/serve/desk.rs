@@ -23,8 +23,8 @@ pub(super) struct Report {
 pub(super) enum News {
     /// By the engine.
     Happened(Report),
-    /// By whoever attends to it.
-    Said(Tell),
+    /// By whoever attends to it, with the parts.
+    Said(Tell, Vec<Vec<u8>>),
 }
 
 /// Whose a job is.

@@ -2,6 +2,7 @@
 
 mod client;
 mod desk;
+mod lessons;
 mod scans;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,6 +14,7 @@ use crate::models::{ComputeDevice, ModelCard, ModelError, Segmenter};
 
 use super::token::Token;
 use desk::Desk;
+pub use lessons::Lessons;
 
 /// Most connections at a time.
 const MOST_CLIENTS: usize = 16;
@@ -30,11 +32,12 @@ pub enum ServeError {
     Model(String),
 }
 
-/// A model that is served at an address. Listens from its start on, answers in [`Self::run`].
+/// A model that is served at an address, and what teaches there. Listens from its start on, answers in [`Self::run`].
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     desk: Arc<Desk>,
+    lessons: Arc<Lessons>,
     token: Token,
     clients: Arc<AtomicUsize>,
 }
@@ -48,6 +51,7 @@ impl Server {
     pub fn start(
         listen: SocketAddr,
         token: Token,
+        lessons: Lessons,
         opener: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
         on_cpu: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
     ) -> Result<Self, ServeError> {
@@ -59,6 +63,7 @@ impl Server {
             listener,
             address,
             desk: Arc::new(desk),
+            lessons: Arc::new(lessons),
             token,
             clients: Arc::default(),
         })
@@ -95,11 +100,12 @@ impl Server {
         if self.clients.load(Ordering::Relaxed) > MOST_CLIENTS {
             return;
         }
-        let (desk, token) = (Arc::clone(&self.desk), self.token.clone());
+        let (desk, lessons) = (Arc::clone(&self.desk), Arc::clone(&self.lessons));
+        let token = self.token.clone();
         let attending = std::thread::Builder::new().name("client".to_owned());
         let attending = attending.spawn(move || {
             let _place = place;
-            if let Err(unfit) = client::attend(stream, &desk, &token) {
+            if let Err(unfit) = client::attend(stream, (&desk, &lessons), &token) {
                 tracing::info!("a client was turned away or left: {unfit}");
             }
         });

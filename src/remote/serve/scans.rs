@@ -65,7 +65,7 @@ impl Scans {
         let whole = arriving.append(piece)?;
         match whole {
             Some(image) => {
-                held.bytes = image.grid().len() * bytes_of_one(&image);
+                held.bytes = bytes_of(&image);
                 held.state = State::Whole(Arc::new(image));
             }
             None => held.bytes = arriving.bytes(),
@@ -111,8 +111,8 @@ impl Scans {
     }
 }
 
-/// Bytes that a voxel takes in memory; of colours also its luminance.
-fn bytes_of_one(image: &ImageVolume) -> usize {
+/// Bytes that a scan takes in memory; of colours also its luminance.
+pub(super) fn bytes_of(image: &ImageVolume) -> usize {
     let own = crate::with_voxels!(image.voxels(), v => v.first().map_or(0, size_of_val));
-    own + image.colours().map_or(0, |_| 3)
+    image.grid().len() * (own + image.colours().map_or(0, |_| 3))
 }

@@ -53,7 +53,7 @@ pub struct Score {
 }
 
 /// How much better it is than before.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Gain {
     /// Mean difference in Dice over the cases, each the mean of what was given.
     pub dice: f64,

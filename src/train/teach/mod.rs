@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
 
 use crate::models::checkpoint::WeightMap;
 use crate::models::taught::write_adapter;
@@ -56,6 +57,10 @@ const STEPS: usize = 160;
 const FOLDS: usize = 3;
 /// Most cases of one lesson; more are for `prosector train`.
 pub const MOST_CASES: usize = 50;
+
+/// What a lesson does with what is asked of it: [`run`], or something in its place.
+pub type TeachesBy =
+    Arc<dyn Fn(&TeachRequest, &JobContext) -> Result<TeachReport, TrainError> + Send + Sync>;
 
 /// A scan and what its user drew in it.
 pub struct TeachCase {
@@ -118,7 +123,7 @@ pub struct TeachRequest {
 }
 
 /// What teaching came to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TeachReport {
     /// What cross-validation showed.
     pub verdict: Verdict,
@@ -131,7 +136,7 @@ pub struct TeachReport {
     /// The card of what was taught, whether it was kept or not.
     pub card: ModelCard,
     /// Which weights learnt.
-    pub method: &'static str,
+    pub method: String,
     /// Number of values that learnt.
     pub parameters: usize,
     /// Length of the adapter's file; `None` where it was not written.
@@ -178,7 +183,7 @@ pub fn run(request: &TeachRequest, ctx: &JobContext) -> Result<TeachReport, Trai
         gain: gate::gain(&scores),
         measured,
         held_out: scores,
-        method: lesson.method.name,
+        method: lesson.method.name.to_owned(),
         parameters: lesson.plan.parameters(),
         bytes: None,
         seconds: 0.0,

@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::models::{
     ModelCard, ScanKey, Segmenter, TaughtBy, TeacherAnswers, UncertainPart, open_model,
     stored_model,
@@ -23,7 +25,7 @@ use super::watch::Seen;
 use super::{TeachCase, TeachRequest};
 
 /// Which model teaches, and how much.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Distillation {
     /// The teacher: an installed model, by its id.
     pub teacher: String,

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::models::TeacherAnswers;
 
 use super::gate::CaseScores;
 
 /// Something new to see.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Seen {
     /// A teacher answered on one more scan; before the lesson begins.
     Answered(TeacherAnswers),

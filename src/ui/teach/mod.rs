@@ -206,11 +206,13 @@ fn cases(ui: &mut Ui, model: &UiModel<'_>) -> Option<TeachRequest> {
         .session
         .case()
         .is_some_and(|c| !c.table().labels().is_empty());
+    let as_now = match model.engine.is_remote() {
+        true => tr!("Its labels as they are now; scan and labels are sent when you teach"),
+        false => tr!("Its labels as they are now; they stay on this computer"),
+    };
     let this = ui
         .add_enabled(drawn, Button::new(tr!("Use this case for teaching")))
-        .on_hover_text(tr!(
-            "Its labels as they are now; they stay on this computer"
-        ))
+        .on_hover_text(as_now)
         .on_disabled_hover_text(tr!("Open a scan and draw or correct its labels first"));
     if this.clicked() {
         asked = Some(TeachRequest::UseThisCase);
@@ -262,6 +264,11 @@ fn what(ui: &mut Ui, model: &UiModel<'_>, form: &mut TeachForm) -> Option<TeachR
         &mut form.unproven,
         tr!("Keep it also where it is not proven to be better"),
     );
+    if model.engine.is_remote() {
+        ui.label(tr!(
+            "Another machine computes: these scans and labels are sent there, without names, and forgotten after the lesson."
+        ));
+    }
     let is_named = !form.name.is_empty()
         && form
             .name

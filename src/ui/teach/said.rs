@@ -13,10 +13,12 @@ pub enum Said {
     ThrownAway,
     /// Nothing is kept, so what is taught cannot be either.
     NoFolder,
-    /// Another machine computes, and nothing is taught there.
-    Elsewhere,
-    /// The user stopped the lesson.
+    /// Another machine computes with what it serves; this model is kept here.
+    KeptHere(String),
+    /// The user stopped the lesson, which goes on where it was.
     Stopped,
+    /// The user stopped the lesson on another machine, which has forgotten it.
+    StoppedThere,
     /// The engine was restarted with another model, and the lesson with it.
     OtherModel,
     /// So many cases of the worklist were given; so many more are than a lesson takes, or hold nothing.
@@ -45,10 +47,13 @@ impl Said {
         match self {
             Self::Used(id) => tr!("{id} is used from now on", id),
             Self::ThrownAway => tr!("thrown away; the model is as it was").to_owned(),
-            Self::Elsewhere => tr!(
-                "another machine computes: teach on that machine, or start without --device remote"
-            )
-            .to_owned(),
+            Self::KeptHere(id) => tr!(
+                "{id} is kept on this computer, and used when it computes itself; the other machine serves what it served",
+                id
+            ),
+            Self::StoppedThere => {
+                tr!("stopped; the other machine has forgotten the lesson").to_owned()
+            }
             Self::NoFolder => tr!("there is no folder to keep it in").to_owned(),
             Self::Stopped => tr!("stopped; teach again under this name to go on").to_owned(),
             Self::OtherModel => {

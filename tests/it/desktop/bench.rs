@@ -9,14 +9,13 @@ use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, Rect, Vec2, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use prosector::app::desktop::{
-    FileDialogs, PathAnswer, PathPurpose, Teacher, Window, WindowOptions,
-};
+use prosector::app::desktop::{FileDialogs, PathAnswer, PathPurpose, Window, WindowOptions};
 use prosector::geometry::{Plane, SliceView, VoxelPoint};
 use prosector::models::{ModelError, Segmenter};
 use prosector::render::Offscreen;
 use prosector::session::settings::Settings;
 use prosector::session::{Case, Session};
+use prosector::train::teach::TeachesBy;
 
 use super::toy::Toy;
 
@@ -114,9 +113,19 @@ impl Bench {
     }
 
     /// As [`Bench::open`], with a teacher of one's own, and paths on the command line.
-    pub fn open_with_teacher(folder: &Path, paths: Vec<PathBuf>, teach: Teacher) -> Self {
+    pub fn open_with_teacher(folder: &Path, paths: Vec<PathBuf>, teach: TeachesBy) -> Self {
         Self::read_notice(folder);
         Self::open_taught_by(teach, Arc::new(Toy::open), folder, paths, SIZE, 1.0)
+    }
+
+    /// As [`Bench::open_with_model`], with a teacher of one's own.
+    pub fn open_with_model_and_teacher(
+        folder: &Path,
+        open: impl Fn() -> Result<Box<dyn Segmenter>, ModelError> + Send + Sync + 'static,
+        teach: TeachesBy,
+    ) -> Self {
+        Self::read_notice(folder);
+        Self::open_taught_by(teach, Arc::new(open), folder, Vec::new(), SIZE, 1.0)
     }
 
     fn open_with(folder: &Path, paths: Vec<PathBuf>, size: Vec2, pixels_per_point: f32) -> Self {
@@ -130,12 +139,12 @@ impl Bench {
         size: Vec2,
         pixels_per_point: f32,
     ) -> Self {
-        let teach: Teacher = Arc::new(prosector::train::teach::run);
+        let teach: TeachesBy = Arc::new(prosector::train::teach::run);
         Self::open_taught_by(teach, open, folder, paths, size, pixels_per_point)
     }
 
     fn open_taught_by(
-        teach: Teacher,
+        teach: TeachesBy,
         open: Opener,
         folder: &Path,
         paths: Vec<PathBuf>,

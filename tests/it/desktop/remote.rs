@@ -1,23 +1,35 @@
-//! A model on another machine in the window: a lost connection changes nothing, and nothing is taught there.
+//! A model on another machine in the window: a lost connection changes nothing, and a lesson that it gives is kept here.
+
+use std::sync::Arc;
 
 use eframe::egui::{Key, Modifiers};
 use prosector::models::Segmenter;
-use prosector::remote::{RemoteSegmenter, Token};
+use prosector::remote::{self, Processor, RemoteSegmenter, Token};
+use prosector::train::teach::TeachRequest;
+use prosector::util::JobContext;
 use tempfile::TempDir;
 
 use super::bench::Bench;
+use super::teaching::{give_the_phantom, wait_for};
 use super::toy::Toy;
-use crate::remote::server::{Way, loopback, serve};
+use crate::remote::lessons::toy_lesson;
+use crate::remote::server::{Way, loopback, serve_teaching};
 
-/// A window with the phantom and a toy that computes behind a way.
+/// A window with the phantom and a toy that computes and teaches behind a way.
 fn window() -> (Bench, Way, TempDir) {
-    let way = Way::to(serve(Token::default(), Toy::open));
+    let teach = Arc::new(|request: &TeachRequest, _: &JobContext| toy_lesson(request));
+    let way = Way::to(serve_teaching(Token::default(), teach, Toy::open));
     let address = loopback(way.port);
+    let there = Processor::There(address.clone());
     let folder = tempfile::tempdir().expect("there is a temporary folder");
-    let mut bench = Bench::open_with_model(folder.path(), move || {
-        let model = RemoteSegmenter::connect(&address, None, Token::default())?;
-        Ok(Box::new(model) as Box<dyn Segmenter>)
-    });
+    let mut bench = Bench::open_with_model_and_teacher(
+        folder.path(),
+        move || {
+            let model = RemoteSegmenter::connect(&address, None, Token::default())?;
+            Ok(Box::new(model) as Box<dyn Segmenter>)
+        },
+        Arc::new(move |request, ctx| remote::teach(&there, request, ctx)),
+    );
     bench.choose("File", "Open sample");
     (bench, way, folder)
 }
@@ -67,18 +79,24 @@ fn a_lost_connection_is_told_and_the_next_click_connects_anew() {
 }
 
 #[test]
-fn nothing_is_taught_on_another_machine() {
-    let (mut bench, _way, _folder) = window();
-    bench.choose("Edit", "Teach from cases");
-    bench.press("Segment organs");
-    bench.press("Accept all");
-    bench.press("Use this case for teaching");
-    bench.press_field("Call it");
-    bench.type_text("larynx-here");
-    bench.press("Teach");
+fn a_lesson_is_given_by_another_machine_and_kept_here() {
+    let (mut bench, way, folder) = window();
+    give_the_phantom(&mut bench);
     assert!(
-        bench.shows("another machine computes: teach on that machine"),
+        bench.shows("these scans and labels are sent there"),
         "{:?}",
         bench.texts()
     );
+    way.close();
+    bench.press("Teach");
+    wait_for(&mut bench, "the other end closed it");
+    way.open();
+    bench.press("Teach");
+    wait_for(&mut bench, "better than before, beyond noise");
+    assert!(bench.shows("Use it from now on"), "{:?}", bench.texts());
+    bench.picture("remote_lesson");
+    let adapter = folder.path().join("taught/larynx-here.safetensors");
+    assert!(adapter.exists());
+    bench.press("Throw it away");
+    assert!(!adapter.exists());
 }

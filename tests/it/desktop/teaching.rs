@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use prosector::app::desktop::Teacher;
 use prosector::models::{
     Compared, ModelCard, Taught, TaughtBy, Verdict, chosen_model, installed_models,
 };
 use prosector::train::teach::{
     CaseScores, Distillation, Gain, Pictured, Score, Seen, Shape, TeachCase, TeachReport,
-    TeachRequest,
+    TeachRequest, TeachesBy,
 };
 use prosector::util::JobContext;
 use prosector::volume::Mask;
@@ -60,7 +59,7 @@ fn a_model_that_finds_the_structure_teaches_scans_without_labels_too() {
     let folder = tempfile::tempdir().unwrap();
     let asked = Arc::new(Mutex::new(None));
     let kept = Arc::clone(&asked);
-    let teach: Teacher = Arc::new(move |request: &TeachRequest, _: &JobContext| {
+    let teach: TeachesBy = Arc::new(move |request: &TeachRequest, _: &JobContext| {
         let labelled: Vec<bool> = request.cases.iter().map(|c| c.is_labelled).collect();
         *kept.lock().unwrap() = Some((request.distillation.clone(), labelled));
         Ok(TeachReport {
@@ -140,10 +139,10 @@ enum Next {
 }
 
 /// Teaches nothing, but tells what it is told to.
-fn toy_teacher() -> (Teacher, Sender<Next>) {
+fn toy_teacher() -> (TeachesBy, Sender<Next>) {
     let (sender, told) = channel();
     let told: Mutex<Receiver<Next>> = Mutex::new(told);
-    let teach: Teacher = Arc::new(move |request: &TeachRequest, _: &JobContext| {
+    let teach: TeachesBy = Arc::new(move |request: &TeachRequest, _: &JobContext| {
         loop {
             let next = told.lock().unwrap().recv();
             match next.expect("the test goes on") {
@@ -204,7 +203,7 @@ fn report(cases: &[TeachCase], verdict: Verdict) -> TeachReport {
             noise: Some(0.125),
         }),
         card: installed_models().remove(0),
-        method: "norm",
+        method: "norm".to_owned(),
         parameters: 1234,
         bytes: (verdict == Verdict::Better).then_some(1_500_000),
         seconds: 90.0,
@@ -212,7 +211,7 @@ fn report(cases: &[TeachCase], verdict: Verdict) -> TeachReport {
 }
 
 /// Gives the phantom's organs for teaching, and the lesson a name.
-fn give_the_phantom(bench: &mut Bench) {
+pub fn give_the_phantom(bench: &mut Bench) {
     bench.choose("File", "Open sample");
     bench.press("Segment organs");
     bench.press("Accept all");
@@ -232,7 +231,7 @@ fn begun(folder: &Path) -> (Bench, Sender<Next>) {
 }
 
 /// Lets frames come until the window has this text.
-fn wait_for(bench: &mut Bench, text: &str) {
+pub fn wait_for(bench: &mut Bench, text: &str) {
     let since = Instant::now();
     while !bench.shows(text) {
         assert!(
@@ -373,7 +372,7 @@ fn the_window_with_another_model_to_teach() {
     let folder = tempfile::tempdir().unwrap();
     let asked = Arc::new(Mutex::new(None));
     let kept = Arc::clone(&asked);
-    let teach: Teacher = Arc::new(move |request: &TeachRequest, _: &JobContext| {
+    let teach: TeachesBy = Arc::new(move |request: &TeachRequest, _: &JobContext| {
         *kept.lock().unwrap() = Some(request.base.clone());
         Ok(report(&request.cases, Verdict::Better))
     });

@@ -1,6 +1,7 @@
 //! A model that computes elsewhere: the same answers, whatever happens to the connection, and a server that nothing ends.
 
 mod echo;
+pub mod lessons;
 mod process;
 mod raw;
 pub mod server;

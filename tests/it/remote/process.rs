@@ -113,7 +113,6 @@ fn the_command_line_says_what_is_not_possible() {
     );
     for (command, work) in [
         ("train recipe.toml", "training"),
-        ("teach --cases cases.toml -o out.safetensors", "teaching"),
         ("parity folder", "comparing networks"),
         (
             "models calibrate c.toml --cases a.toml --known b.toml",

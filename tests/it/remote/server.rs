@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use prosector::models::{ModelError, Segmenter};
-use prosector::remote::{Address, RemoteSegmenter, Server, TOKEN_VARIABLE, Token};
+use prosector::models::{DeviceChoice, ModelError, Segmenter};
+use prosector::remote::{Address, Lessons, RemoteSegmenter, Server, TOKEN_VARIABLE, Token};
+use prosector::train::TrainError;
+use prosector::train::teach::{TeachRequest, TeachesBy};
+use prosector::util::JobContext;
 
 use super::echo::Echo;
 
@@ -30,13 +33,32 @@ pub fn loopback(port: u16) -> Address {
     }
 }
 
-/// The port at which a model is served from a thread of the test.
+/// The port at which a model is served from a thread of the test, and nothing taught.
 pub fn serve(
     token: Token,
     open: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
 ) -> u16 {
+    let nothing = Arc::new(|_: &TeachRequest, _: &JobContext| {
+        Err(TrainError::Teach(
+            "nothing is taught in this test".to_owned(),
+        ))
+    });
+    serve_teaching(token, nothing, open)
+}
+
+/// As [`serve`], with what teaches.
+pub fn serve_teaching(
+    token: Token,
+    teach: TeachesBy,
+    open: impl FnOnce() -> Result<Box<dyn Segmenter>, ModelError> + Send + 'static,
+) -> u16 {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
-    let server = Server::start(free, token, open, || unreachable!("it needs no GPU"));
+    let lessons = Lessons {
+        teach,
+        device: DeviceChoice::Cpu,
+    };
+    let no_gpu = || unreachable!("it needs no GPU");
+    let server = Server::start(free, token, lessons, open, no_gpu);
     let server = server.unwrap();
     let port = server.address().port();
     in_a_thread(move || server.run());

@@ -13,18 +13,20 @@ use crate::app::lesson::{Lesson, write_report};
 use crate::cli::TeachArgs;
 use crate::engine::{Request, Task};
 use crate::io::{atomic, check_distinct, check_keeps};
-use crate::models::{Compared, Verdict};
+use crate::models::{Compared, DeviceChoice, Verdict};
+use crate::remote::{Processor, teach};
 use crate::train::teach::{Distillation, Resume, TeachReport, TeachRequest};
 use crate::util::peak_memory_mb;
 
 use super::Refusal;
 use super::console::Console;
-use super::model_run::{own_device, run_alone};
+use super::model_run::run_alone;
 use given::{Given, Read};
 
 pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
     let console = Console::new(args.json);
-    let device = own_device(&args.device, "teaching")?;
+    let processor = &args.device.device;
+    refuse_to_resume(args)?;
     let given = Given::of(args)?;
     check_results(args, &given)?;
     let Read { titles, cases } = given.read(args.structure.as_deref(), console)?;
@@ -48,11 +50,17 @@ pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
         } else {
             Resume::Never
         },
-        device,
+        device: match processor {
+            Processor::Here(device) => *device,
+            Processor::There(_) => DeviceChoice::Auto,
+        },
         date: crate::project::now().chars().take(10).collect(),
         watcher: told::watcher(&course, console),
     });
-    let report = taught(&request)?;
+    if let Processor::There(address) = processor {
+        console.warnings(address.warning().as_slice());
+    }
+    let report = taught(&request, processor)?;
     if let Some(path) = &args.report {
         let lesson = Lesson {
             titles: &titles,
@@ -67,7 +75,7 @@ pub(super) fn run(args: &TeachArgs) -> Result<(), Refusal> {
     console.result(&Printed::of(&report, cases, args), || {
         words(&report, cases, args)
     });
-    outcome(&report)
+    outcome(&report, processor)
 }
 
 /// Whether adapter and report can be written without losing what is read, asked before anything is read.
@@ -93,13 +101,24 @@ fn check_results(args: &TeachArgs, given: &Given) -> Result<(), Refusal> {
     Ok(check_distinct(&results)?)
 }
 
+/// Another machine keeps nothing of a lesson to go on from.
+fn refuse_to_resume(args: &TeachArgs) -> Result<(), Refusal> {
+    match &args.device.device {
+        Processor::There(address) if args.resume => Err(Refusal::Usage(format!(
+            "{address} keeps nothing of a lesson that has ended: start without --resume"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Teaches as a job of the engine.
-fn taught(request: &Arc<TeachRequest>) -> Result<TeachReport, Refusal> {
+fn taught(request: &Arc<TeachRequest>, processor: &Processor) -> Result<TeachReport, Refusal> {
     let report = Arc::new(Mutex::new(None));
     let task = {
         let (report, request) = (Arc::clone(&report), Arc::clone(request));
+        let processor = processor.clone();
         Task::without_model(move |ctx| {
-            let done = crate::train::teach::run(&request, ctx)?;
+            let done = teach(&processor, &request, ctx)?;
             *report.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
             Ok::<(), crate::train::TrainError>(())
         })
@@ -130,7 +149,7 @@ impl<'a> Printed<'a> {
             report: args.report.as_deref(),
             verdict: report.verdict,
             measured: &report.measured,
-            method: report.method,
+            method: &report.method,
             parameters: report.parameters,
             cases,
             bytes: report.bytes,
@@ -185,21 +204,23 @@ fn words(report: &TeachReport, cases: usize, args: &TeachArgs) -> String {
 }
 
 /// The refusal where nothing was kept.
-fn outcome(report: &TeachReport) -> Result<(), Refusal> {
+fn outcome(report: &TeachReport, processor: &Processor) -> Result<(), Refusal> {
+    let all_the_same = match processor {
+        Processor::Here(_) => "--unproven --resume",
+        Processor::There(_) => "--unproven",
+    };
     match (report.bytes, report.verdict) {
         (Some(_), _) => Ok(()),
         (None, Verdict::Worse) => Err(Refusal::Other(
             "what was taught is worse than before on cases left out, and was not kept: look for cases that are labelled wrongly"
                 .to_owned(),
         )),
-        (None, _) if is_unlabelled(report) => Err(Refusal::Other(
-            "what was taught is not proven to be better, as no case has labels to measure it with, and was not kept: label cases of two patients, or keep it all the same with --unproven --resume"
-                .to_owned(),
-        )),
-        (None, _) => Err(Refusal::Other(
-            "what was taught is not proven to be better on cases left out, and was not kept: add cases, look for wrong labels, or keep it all the same with --unproven --resume"
-                .to_owned(),
-        )),
+        (None, _) if is_unlabelled(report) => Err(Refusal::Other(format!(
+            "what was taught is not proven to be better, as no case has labels to measure it with, and was not kept: label cases of two patients, or keep it all the same with {all_the_same}"
+        ))),
+        (None, _) => Err(Refusal::Other(format!(
+            "what was taught is not proven to be better on cases left out, and was not kept: add cases, look for wrong labels, or keep it all the same with {all_the_same}"
+        ))),
     }
 }
 
