@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Measures clicks on a model that `prosector serve` serves over this machine's loopback against the same clicks here:
 seconds of each click (the first one has the scan on its way), bytes that go there and come back, and whether the masks
-are the same, which the Dice of every step to the last digit tells.
+are the same, which the Dice of every step to the last digit tells. With `--lesson`, too, minutes and bytes of a lesson there
+against the same here, whether the adapters are the same, and the clicks of another who asks while it goes on.
 
-Usage: python3 benches/remote_click.py target/release/prosector [--cases CASES.toml] [--clicks 3] [--rounds 2] [--device cpu]
+Usage: python3 benches/remote_click.py target/release/prosector [--cases CASES.toml] [--clicks 3] [--rounds 2] [--device cpu] \\
+           [--lesson STRUCTURE --steps 40]
 
 Without cases it is the lesion of the phantom that `prosector demo` writes. Here and there take turns, in one run.
 """
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 LESION = 10
@@ -94,6 +97,46 @@ def clicks(binary, cases, device, count):
     return seconds, [[s["dice"] for s in steps] for steps in by_click]
 
 
+class Lesson:
+    """A lesson that goes on, from all cases and without cross-validation."""
+
+    def __init__(self, binary, cases, args, device, folder):
+        folder.mkdir()
+        self.adapter = folder / "taught.safetensors"
+        command = [binary, "teach", "--cases", cases, "--structure", args.lesson, "--steps", str(args.steps)]
+        command += ["--folds", "0", "--unproven", "--device", device, "-o", self.adapter]
+        self.began = time.monotonic()
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def minutes(self):
+        """Waits for its end."""
+        if self.process.wait():
+            sys.exit("a lesson failed")
+        return (time.monotonic() - self.began) / 60
+
+
+def lessons(binary, cases, args, way, folder):
+    there = f"remote:127.0.0.1:{way.port}"
+    here = Lesson(binary, cases, args, args.device, folder / "here")
+    own = here.minutes()
+    way.taken()
+    far = Lesson(binary, cases, args, there, folder / "there")
+    elsewhere = far.minutes()
+    sent, back = way.taken()
+    if here.adapter.read_bytes() != far.adapter.read_bytes():
+        sys.exit("the adapters differ")
+    print(f"a lesson of {args.steps} steps: here {own:.2f} min, over loopback {elsewhere:.2f} min; the same adapter")
+    print(f"    {sent} bytes there, {back} back, the adapter {far.adapter.stat().st_size} of them")
+    disturbed = Lesson(binary, cases, args, there, folder / "disturbed")
+    while disturbed.process.poll() is None and sum(way.bytes) < sent:
+        time.sleep(0.1)
+    seconds, _ = clicks(binary, cases, there, args.clicks)
+    if disturbed.process.poll() is not None:
+        sys.exit("the lesson was over before the clicks were: give it more --steps")
+    print("clicks of another meanwhile: " + ", ".join(f"{s:.2f} s" for s in seconds))
+    disturbed.process.kill()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("binary")
@@ -101,6 +144,8 @@ def main():
     parser.add_argument("--clicks", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--lesson", metavar="STRUCTURE", help="teach it, too")
+    parser.add_argument("--steps", type=int, default=40, help="of the lesson")
     args = parser.parse_args()
     binary = os.path.abspath(args.binary)
     with tempfile.TemporaryDirectory() as folder:
@@ -129,6 +174,8 @@ def main():
                 sent, back = way.taken()
                 print(f"click {count}: {sent - before[0]} bytes there, {back - before[1]} back")
                 before = [sent, back]
+            if args.lesson:
+                lessons(binary, cases, args, way, Path(folder))
         finally:
             server.kill()
 

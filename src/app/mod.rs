@@ -6,6 +6,7 @@ pub mod journal;
 mod lesson;
 mod logging;
 mod ranking;
+mod signals;
 mod uptake;
 
 use std::process::ExitCode;

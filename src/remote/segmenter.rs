@@ -53,11 +53,10 @@ impl RemoteSegmenter {
     pub fn connect(address: &Address, id: Option<&str>, token: Token) -> Result<Self, ModelError> {
         let connection = Connection::open(address, &token)?;
         let card = connection.link.card.clone();
-        if id.is_some_and(|id| id != card.id) {
+        let served = card.id.as_str();
+        if let Some(wanted) = id.filter(|id| *id != served) {
             return Err(ModelError::Remote(format!(
-                "at {address} the model '{}' is served, and '{}' is wanted: choose '{0}' here, or start `prosector serve --model {1}` there",
-                card.id,
-                id.unwrap_or_default()
+                "at {address} the model '{served}' is served, and '{wanted}' is wanted: choose '{served}' here, or start `prosector serve --model {wanted}` there"
             )));
         }
         Ok(Self {

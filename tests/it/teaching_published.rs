@@ -29,7 +29,7 @@ struct System {
     /// A named way of using it, and what the file does not tell.
     preset: Option<&'static str>,
     config: &'static str,
-    /// How many structures it knows.
+    /// How many structures it knows; none where it answers prompts.
     classes: usize,
     /// A weight of its answers as an adapter names it, and its length.
     answers: (&'static str, usize),
@@ -134,7 +134,10 @@ impl Place {
         std::fs::write(place.path("classes.toml"), classes).unwrap();
         std::fs::write(place.path("config.toml"), system.config).unwrap();
         let mut import = vec!["models", "import", own.to_str().unwrap(), "--as", "base"];
-        import.extend(["--system", system.name, "--classes", "classes.toml"]);
+        import.extend(["--system", system.name]);
+        if system.classes > 0 {
+            import.extend(["--classes", "classes.toml"]);
+        }
         import.extend(["--config", "config.toml"]);
         if let Some(preset) = system.preset {
             import.extend(["--preset", preset]);
@@ -289,6 +292,41 @@ fn a_desam_that_points_prompt_learns_whether_they_lie_inside() {
     // Below that no mask is taken at all.
     let reached = agreement(&place.found(0, "nodule", "nodule"), 0);
     assert!(reached > 0.3, "{reached}");
+}
+
+#[test]
+fn a_3dsam_adapter_that_takes_clicks_learns_to_answer_them() {
+    let clicked = System {
+        files: |_| Some((shared("golden/autoprosam/3dsam_click_last.pth.tar")?, None)),
+        config: "[network.prompt]\nnum_heads = 4\n[volume]\nspacing_mm = [1.1, 1.2, 2.0]\n",
+        classes: 0,
+        ..SYSTEMS[2]
+    };
+    let Some(place) = Place::new(&clicked, 3) else {
+        return;
+    };
+    assert_refused(
+        &place.teach("--structure nodule"),
+        "leave out --structure, and it learns to answer clicks",
+    );
+    let report = succeeded(&place.teach("--steps 300 --folds 3 --json"));
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let rows = report["measured"].as_array().unwrap();
+    let given: Vec<&str> = rows.iter().map(|r| r["given"].as_str().unwrap()).collect();
+    assert_eq!(given, ["click 1", "click 3"], "it takes no box");
+    for row in rows {
+        let dice = |when: &str| row[format!("dice_{when}")].as_f64().unwrap();
+        assert!(dice("after") > dice("before").max(0.5), "{report}");
+    }
+    succeeded(&place.run(&format!("models use {TAUGHT}")));
+    let segment = "segment scan0.nii.gz --device cpu --modality ct --click 7,7,3";
+    let reached = ["base", "nodule"].map(|model| {
+        let out = format!("{model}.nii.gz");
+        succeeded(&place.run(&format!("{segment} -o {out} --model {model}")));
+        let found = open_labels(&place.path(&out), &JobContext::silent());
+        agreement(&found.unwrap().0, 0)
+    });
+    assert!(reached[1] > reached[0].max(0.5), "{reached:?}");
 }
 
 #[test]

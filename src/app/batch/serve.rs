@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::app::signals;
 use crate::cli::ServeArgs;
 use crate::models::{DeviceChoice, open_model};
 use crate::remote::{Lessons, Server, TOKEN_VARIABLE, Token};
@@ -42,8 +43,23 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), Refusal> {
         device.kind,
         device.name
     ));
+    let server = Arc::new(server);
+    heed_signals(&server);
     server.run();
     Ok(())
+}
+
+/// From now on Ctrl+C stops what is computed before it ends the program.
+fn heed_signals(server: &Arc<Server>) {
+    let server = Arc::clone(server);
+    let heeded = signals::heed(move |signal| {
+        server.stop();
+        #[allow(clippy::exit, reason = "the main thread listens for good")]
+        std::process::exit(signals::exit_code(signal));
+    });
+    if let Err(error) = heeded {
+        tracing::warn!(kind = ?error.kind(), "signals end the program at once");
+    }
 }
 
 /// What whoever serves should know.

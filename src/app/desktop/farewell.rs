@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_signal::{Signal, Signals};
-use futures_lite::{StreamExt, future};
+use async_signal::Signal;
 
 use crate::app::journal::Writer;
+use crate::app::signals;
 
 use super::waker::Waker;
 
@@ -29,12 +29,6 @@ impl EndRequest {
     }
 }
 
-/// Signals that mean the end.
-#[cfg(unix)]
-const ENDING: [Signal; 3] = [Signal::Term, Signal::Hup, Signal::Int];
-#[cfg(not(unix))]
-const ENDING: [Signal; 1] = [Signal::Int];
-
 /// From now on a signal that means the end waits for the last steps to be on the disk and then closes the window.
 ///
 /// # Errors
@@ -44,22 +38,15 @@ pub fn heed_signals(
     end: EndRequest,
     waker: Waker,
 ) -> std::io::Result<()> {
-    let mut signals = Signals::new(ENDING)?;
-    std::thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            // `None` or an error: no signal will come any more.
-            while let Some(Ok(signal)) = future::block_on(signals.next()) {
-                tracing::info!(?signal, "asked to end");
-                if let Some(journal) = &journal {
-                    write(journal);
-                }
-                end.0.store(true, Ordering::Relaxed);
-                waker.wake();
-                end_at_last(signal);
-            }
-        })?;
-    Ok(())
+    signals::heed(move |signal| {
+        tracing::info!(?signal, "asked to end");
+        if let Some(journal) = &journal {
+            write(journal);
+        }
+        end.0.store(true, Ordering::Relaxed);
+        waker.wake();
+        end_at_last(signal);
+    })
 }
 
 /// Ends the process where the window cannot: its display may be gone, or the driver stuck.
@@ -69,7 +56,7 @@ fn end_at_last(signal: Signal) {
     let ending = thread.spawn(move || {
         std::thread::sleep(CLOSING_PATIENCE);
         #[allow(clippy::exit, reason = "nobody is left who could end the program")]
-        process::exit(128 + signal as i32);
+        process::exit(signals::exit_code(signal));
     });
     if let Err(error) = ending {
         tracing::warn!(kind = ?error.kind(), "no thread for the last resort");

@@ -138,7 +138,7 @@ impl Teaching {
         let teacher = form.teacher.clone().filter(|_| form.structure.is_some());
         teach::TeachRequest {
             cases: self.cases.iter().map(case).collect(),
-            base: form.base.clone().filter(|_| form.structure.is_some()),
+            base: form.base.clone(),
             structure: form.structure.clone(),
             distillation: teacher.map(|teacher| Distillation {
                 teacher,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
@@ -10,6 +11,9 @@ use crate::engine::{Asker, Engine, Event, JobId, Request};
 use crate::models::{ComputeDevice, ModelCard, ModelError, ScanKey, Segmenter};
 
 use super::super::message::Tell;
+
+/// How often it is looked whether all jobs have stopped.
+const POLL: Duration = Duration::from_millis(10);
 
 /// What happened to a job of a client, by the number that it gave it.
 pub(super) struct Report {
@@ -132,6 +136,17 @@ impl Desk {
         let meant: Vec<JobId> = meant.map(|(&id, _)| id).collect();
         drop(owners);
         meant.into_iter().for_each(|id| self.engine.cancel(id));
+    }
+
+    /// Stops all jobs for good, and waits at most so long until they have.
+    pub(super) fn stop(&self, patience: Duration) {
+        let all: Vec<JobId> = lock(&self.owners).keys().copied().collect();
+        all.into_iter().for_each(|id| self.engine.cancel(id));
+        self.engine.stop();
+        let start = Instant::now();
+        while !lock(&self.owners).is_empty() && start.elapsed() < patience {
+            std::thread::sleep(POLL);
+        }
     }
 
     /// Forgets what is cached of scans.

@@ -1,7 +1,6 @@
 //! Lessons for clients: their cases as they come, and the task that teaches from them.
 //!
-//! A lesson writes its state and its adapter into a folder of its own among the system's temporary files, which goes with
-//! it, however it ends; only a program that is killed leaves it.
+//! A lesson writes its state and its adapter into a [`LessonFolder`], which goes with it, however it ends.
 
 use std::fs;
 use std::path::Path;
@@ -19,6 +18,7 @@ use super::super::coding::lesson::{LessonForm, told};
 use super::super::coding::scan::MOST_BYTES;
 use super::super::message::Tell;
 use super::desk::News;
+use super::lesson_folder::LessonFolder;
 use super::scans::bytes_of;
 
 /// Bytes that a voxel's label takes in memory.
@@ -69,7 +69,7 @@ impl LessonCases {
             return Err("what is taught has no name there: give the adapter another".to_owned());
         }
         let folder =
-            tempfile::tempdir().map_err(|e| format!("no folder for the lesson there ({e})"))?;
+            LessonFolder::fresh().map_err(|e| format!("no folder for the lesson there ({e})"))?;
         let (teach, to_watcher) = (TeachesBy::clone(&lessons.teach), to.clone());
         let request = TeachRequest {
             cases: self.cases,

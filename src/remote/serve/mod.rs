@@ -2,6 +2,7 @@
 
 mod client;
 mod desk;
+mod lesson_folder;
 mod lessons;
 mod scans;
 
@@ -18,6 +19,8 @@ pub use lessons::Lessons;
 
 /// Most connections at a time.
 const MOST_CLIENTS: usize = 16;
+/// How long a job may take to stop at the end.
+const STOPPING: Duration = Duration::from_secs(5);
 /// How long to wait where the system has no connection to give.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -57,6 +60,7 @@ impl Server {
     ) -> Result<Self, ServeError> {
         let failed = |e: std::io::Error| ServeError::Listen(listen, e.to_string());
         let listener = TcpListener::bind(listen).map_err(failed)?;
+        lesson_folder::remove_abandoned();
         let address = listener.local_addr().map_err(failed)?;
         let desk = Desk::open(opener, on_cpu).map_err(ServeError::Model)?;
         Ok(Self {
@@ -92,6 +96,11 @@ impl Server {
                 Err(_) => std::thread::sleep(BREATH),
             }
         }
+    }
+
+    /// Stops all jobs for good, and waits for a moment until they have: lessons leave nothing then.
+    pub fn stop(&self) {
+        self.desk.stop(STOPPING);
     }
 
     /// Gives a client a thread; one too many is turned away.

@@ -25,6 +25,8 @@ pub(super) struct Measurement<'a> {
     pub model: &'a dyn Segmenter,
     /// What is found without a prompt; `None` where prompts are given.
     pub structure: Option<&'a TaughtStructure>,
+    /// Whether clicks can tell it what is missing alone.
+    pub only_adds: bool,
     pub ctx: &'a JobContext,
 }
 
@@ -114,28 +116,57 @@ impl Measurement<'_> {
         })
     }
 
-    /// A tight box, and, from nothing, clicks where the error is largest; the answer to the box too.
+    /// What the model takes of a tight box, and, from nothing, clicks where the error is largest; the first answer too.
     fn dialogue(&self, case: &TeachCase, target: &Mask) -> Result<(Vec<Score>, Mask), TrainError> {
-        let grid = case.image.grid();
-        let boxed = PromptSet {
-            target_box: target.bounds().map(|b| loosened_box(b, 0.0, grid)),
-            ..PromptSet::default()
-        };
-        let boxed = self.answer(case, &boxed, None)?;
-        let mut scores = vec![score("box", &boxed, target)];
+        let card = self.model.card();
+        let mut answers = Vec::new();
+        if card.boxes {
+            let tight = PromptSet {
+                target_box: target
+                    .bounds()
+                    .map(|b| loosened_box(b, 0.0, case.image.grid())),
+                ..PromptSet::default()
+            };
+            answers.push(("box".to_owned(), self.answer(case, &tight, None)?));
+        }
+        if card.clicks {
+            self.corrected(case, target, &mut answers)?;
+        }
+        let scores = answers
+            .iter()
+            .map(|(given, mask)| score(given, mask, target));
+        let scores = scores.collect();
+        let first = answers.into_iter().next();
+        Ok((
+            scores,
+            first.map_or_else(|| Mask::empty(target.grid), |(_, mask)| mask),
+        ))
+    }
+
+    /// The answers to some of the clicks.
+    fn corrected(
+        &self,
+        case: &TeachCase,
+        target: &Mask,
+        answers: &mut Vec<(String, Mask)>,
+    ) -> Result<(), TrainError> {
         let mut prompts = PromptSet::default();
-        let mut current = Mask::empty(*grid);
+        let mut current = Mask::empty(target.grid);
         for count in 1..=MEASURED_CLICKS[1] {
-            if let Some(click) = correcting_click(&current, target) {
+            let click = match self.only_adds {
+                true => correcting_click(&both(&current, target), target),
+                false => correcting_click(&current, target),
+            };
+            if let Some(click) = click {
                 prompts.clicks.push(click);
                 let prior = (count > 1).then_some(&current);
                 current = self.answer(case, &prompts, prior)?;
             }
             if MEASURED_CLICKS.contains(&count) {
-                scores.push(score(&format!("click {count}"), &current, target));
+                answers.push((format!("click {count}"), current.clone()));
             }
         }
-        Ok((scores, boxed))
+        Ok(())
     }
 
     fn answer(
@@ -149,6 +180,15 @@ impl Measurement<'_> {
             .model
             .segment_prompted(&case.image, ScanKey(1), prompts, prior, &ctx)?;
         Ok(answer.mask)
+    }
+}
+
+/// What is of both masks.
+fn both(a: &Mask, b: &Mask) -> Mask {
+    let voxels = a.voxels.iter().zip(&b.voxels);
+    Mask {
+        grid: a.grid,
+        voxels: voxels.map(|(a, b)| u8::from(*a != 0 && *b != 0)).collect(),
     }
 }
 

@@ -343,6 +343,7 @@ impl<'a> Teaching<'a> {
                 let measurement = Measurement {
                     model,
                     structure: self.structure.as_ref(),
+                    only_adds: self.student.only_adds,
                     ctx: self.ctx,
                 };
                 measurement.of(given)

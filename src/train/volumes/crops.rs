@@ -181,7 +181,10 @@ fn turned(crop: Crop, variation: &Variation, rng: &mut ChaCha8Rng) -> Crop {
 }
 
 /// Clicks (d, w, h) as in 3DSAM-adapter's training: 10 on the target and 20 anywhere, or 20 anywhere without a target.
-pub(super) fn training_clicks(classes: &VolumeArray, rng: &mut ChaCha8Rng) -> Vec<[f32; 3]> {
+pub(in crate::train) fn training_clicks(
+    classes: &VolumeArray,
+    rng: &mut ChaCha8Rng,
+) -> Vec<[f32; 3]> {
     let target: Vec<usize> = targets(classes);
     let mut clicks = Vec::with_capacity(30);
     if !target.is_empty() {

@@ -7,11 +7,16 @@ use crate::models::ModelCard;
 use crate::models::taught::teachable;
 use crate::ui::texts::tr;
 
-/// The row of the form, where there is a choice. Others than the one in the box learn to find structures alone.
+/// The row of the form, where there is a choice: of models that can learn what is chosen.
 pub(super) fn row(ui: &mut Ui, models: &[ModelCard], form: &mut TeachForm) {
-    let others = models.iter().skip(1).filter(|card| teachable(card).is_ok());
-    let others: Vec<&ModelCard> = others.collect();
-    if form.structure.is_none() || others.is_empty() {
+    let structure = form.structure.as_deref();
+    let learns = |card: &&ModelCard| {
+        teachable(card).is_ok_and(|opened| (opened.check)(card, structure).is_ok())
+    };
+    let others: Vec<&ModelCard> = models.iter().skip(1).filter(learns).collect();
+    form.base
+        .take_if(|id| others.iter().all(|card| card.id != *id));
+    if others.is_empty() {
         return;
     }
     let boxed = models.first().map_or("", |card| card.id.as_str());

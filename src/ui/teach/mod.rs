@@ -156,7 +156,7 @@ pub fn show(ctx: &Context, model: &UiModel<'_>, state: &mut UiState, out: &mut V
                     let result = view.result.as_ref();
                     let of_outcome = result.and_then(|result| {
                         ui.separator();
-                        outcome::show(ui, result)
+                        outcome::show(ui, result, model.engine.is_remote())
                     });
                     versions::show(ui, model).or(of_outcome)
                 });

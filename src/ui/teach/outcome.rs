@@ -53,7 +53,7 @@ short_debug! {
 const SIDE: f32 = 190.0;
 
 /// Draws it.
-pub(super) fn show(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
+pub(super) fn show(ui: &mut Ui, result: &LessonResult, is_remote: bool) -> Option<TeachRequest> {
     let words = texts::worded(result.verdict.words());
     ui.label(RichText::new(tr!("On cases left out: {words}", words)).strong());
     if let Some(why) = result.unmeasured {
@@ -66,17 +66,21 @@ pub(super) fn show(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
             ui.label(tr!("The teacher itself: Dice {dice}", dice));
         }
     }
-    let asked = decision(ui, result);
+    let asked = decision(ui, result, is_remote);
     pictures(ui, result);
     asked
 }
 
 /// The buttons that decide.
-fn decision(ui: &mut Ui, result: &LessonResult) -> Option<TeachRequest> {
+fn decision(ui: &mut Ui, result: &LessonResult, is_remote: bool) -> Option<TeachRequest> {
+    let keep = match is_remote {
+        true => tr!("Keep it on this computer"),
+        false => tr!("Use it from now on"),
+    };
     let mut asked = None;
     ui.horizontal(|ui| {
         if result.is_kept {
-            if ui.button(tr!("Use it from now on")).clicked() {
+            if ui.button(keep).clicked() {
                 asked = Some(TeachRequest::Accept);
             }
             if ui.button(tr!("Throw it away")).clicked() {

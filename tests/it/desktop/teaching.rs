@@ -395,7 +395,10 @@ fn an_imported_nnunet_can_be_chosen_to_learn() {
     let model = "models/Dataset901_Ct/nnUNetTrainer__nnUNetPlans__3d_fullres";
     let imported = place.import(&place.golden.join(model), &["--as", "abdomen"]);
     assert!(imported.status.success(), "{}", said(&imported));
-    in_a_window_of_its_own("the_window_with_another_model_to_teach", place.path());
+    in_a_window_of_its_own(
+        "teaching::the_window_with_another_model_to_teach",
+        place.path(),
+    );
 }
 
 #[test]
@@ -408,14 +411,14 @@ fn versions_are_listed_and_each_is_used_by_one_click() {
         let used = program(folder, &["models", "use", "nodule.safetensors"]);
         assert!(used.status.success(), "{}", said(&used));
     }
-    in_a_window_of_its_own("the_window_with_versions", folder);
+    in_a_window_of_its_own("teaching::the_window_with_versions", folder);
 }
 
-/// Runs a test of this file that is ignored otherwise, in a process whose models are those of a folder.
-fn in_a_window_of_its_own(test: &str, folder: &Path) {
+/// Runs a test of the window that is ignored otherwise, in a process whose models are those of a folder.
+pub fn in_a_window_of_its_own(test: &str, folder: &Path) {
     let own = std::env::current_exe().unwrap();
     let shown = std::process::Command::new(own)
-        .args(["--exact", &format!("desktop::teaching::{test}")])
+        .args(["--exact", &format!("desktop::{test}")])
         .args(["--ignored", "--nocapture"])
         .env("PROSECTOR_MODELS", folder.join("models"))
         .output()

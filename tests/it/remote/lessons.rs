@@ -14,6 +14,7 @@ use prosector::train::teach::{
     TeachRequest, Watcher,
 };
 use prosector::util::{CancelToken, JobContext};
+use prosector::volume::phantom::phantom;
 use prosector::volume::{LabelMap, Mask};
 use serde_json::Value;
 
@@ -27,7 +28,9 @@ use crate::teaching::{cases, write_nothing};
 /// A lesson that writes an adapter and says what it was given.
 pub fn toy_lesson(request: &TeachRequest) -> Result<TeachReport, TrainError> {
     let base = installed_models().remove(0);
+    let id = request.out.file_stem().unwrap().to_string_lossy();
     let card = ModelCard {
+        id: id.into_owned(),
         taught: Some(Taught {
             base: base.id.clone(),
             base_sha256: base.sha256.clone(),
@@ -196,7 +199,8 @@ fn a_lesson_arrives_as_it_was_asked_for_and_comes_back_as_it_was_given() {
     assert_eq!(format!("{seen:?}"), format!("{:?}", news()));
 
     // The report and the adapter are those of the lesson.
-    let here = folder.path().join("again.safetensors");
+    let here = folder.path().join("here/nodule.safetensors");
+    std::fs::create_dir(here.parent().unwrap()).unwrap();
     let same = TeachRequest {
         method: asked.method.clone(),
         ..request(here.clone(), cases())
@@ -372,6 +376,68 @@ fn lessons_that_cannot_be_given_are_refused() {
     let asked = request(folder.path().join("a.safetensors"), Vec::new());
     let told = refusal(teach(&there(port), &asked, &ctx()));
     assert!(told.contains("nothing is taught in this test"), "{told}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_that_ends_in_a_lesson_leaves_nothing_or_the_next_one_removes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let temporary = Process::temporary(at);
+    let left = || {
+        let entries = std::fs::read_dir(&temporary).unwrap().flatten();
+        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+        names.filter(|n| n.starts_with("prosector-lesson-")).count()
+    };
+    let in_a_lesson = |port: u16, out: PathBuf| {
+        let begun = Arc::<AtomicUsize>::default();
+        let steps = Arc::clone(&begun);
+        let asked = TeachRequest {
+            structure: None,
+            steps: Some(10_000),
+            folds: Some(0),
+            watcher: Watcher::new(move |seen| {
+                if matches!(seen, Seen::Step { .. }) {
+                    steps.fetch_add(1, Ordering::SeqCst);
+                }
+            }),
+            ..request(out, vec![phantom_case()])
+        };
+        let processor = there(port);
+        let lesson = super::in_own_thread(move || refusal(teach(&processor, &asked, &ctx())));
+        reaches(&begun, 1);
+        assert_eq!(left(), 1);
+        lesson
+    };
+    let mut server = Process::start(at, 0, "");
+    let lesson = in_a_lesson(server.port, at.join("a.safetensors"));
+    server.kill();
+    let told = lesson.join().unwrap();
+    assert!(told.contains("was lost"), "{told}");
+    assert_eq!(left(), 1, "nothing could be done");
+
+    let mut server = Process::start(at, 0, "");
+    assert_eq!(left(), 0);
+    let lesson = in_a_lesson(server.port, at.join("a.safetensors"));
+    let other = Process::start(at, 0, "");
+    assert_eq!(left(), 1, "that of a server that runs is its own");
+    drop(other);
+    assert_eq!(server.interrupt(), Some(130));
+    assert_eq!(left(), 0);
+    lesson.join().unwrap();
+    assert!(!at.join("a.safetensors").exists());
+}
+
+#[cfg(unix)]
+fn phantom_case() -> TeachCase {
+    let made = phantom();
+    TeachCase {
+        values: vec![made.lesion],
+        truth: made.labels,
+        image: Arc::new(made.image),
+        patient: None,
+        is_labelled: true,
+    }
 }
 
 #[test]

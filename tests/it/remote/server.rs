@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -117,10 +117,13 @@ pub struct Process {
 impl Process {
     pub fn start(folder: &Path, port: u16, token: &str) -> Self {
         let listen = format!("127.0.0.1:{port}");
+        let temporary = Self::temporary(folder);
+        std::fs::create_dir_all(&temporary).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_prosector"))
             .args(["serve", "--listen", &listen, "--device", "cpu"])
             .env("PROSECTOR_MODELS", folder.join("models"))
             .env("XDG_RUNTIME_DIR", folder)
+            .env("TMPDIR", temporary)
             .env(TOKEN_VARIABLE, token)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -136,6 +139,19 @@ impl Process {
             child,
             line,
         }
+    }
+
+    /// Where its temporary files are.
+    pub fn temporary(folder: &Path) -> PathBuf {
+        folder.join("temporary")
+    }
+
+    /// Ends it as Ctrl+C does; its exit code.
+    pub fn interrupt(&mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap().code()
     }
 
     pub fn kill(&mut self) {

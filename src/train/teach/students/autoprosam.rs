@@ -16,6 +16,7 @@ pub(super) const STUDENT: Student = Student {
     system: "autoprosam",
     batch: 1,
     takes_prompts: false,
+    only_adds: false,
     spacing_mm: |_base, shown| shown.voxel_mm,
     role,
     rates: &[],

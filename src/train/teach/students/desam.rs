@@ -30,6 +30,7 @@ pub(super) const STUDENT: Student = Student {
     system: "desam",
     batch: 4,
     takes_prompts: false,
+    only_adds: false,
     spacing_mm: |_base, shown| shown.voxel_mm,
     role,
     rates: &[],

@@ -39,6 +39,8 @@ pub(super) struct Student {
     /// Whether its models answer prompts too: then a new structure begins as a prompted target does, and what is found may
     /// become the box of a prompt.
     pub takes_prompts: bool,
+    /// Whether clicks can tell its models what is missing alone, and not what is too much.
+    pub only_adds: bool,
     /// Spacing at which a structure is looked for, in mm along right, anterior, superior.
     pub spacing_mm: fn(base: &ModelCard, structure: &Shown) -> [f64; 3],
     /// What a weight among all is for, by its name; `None` where what is taught does not use it. `finds`: a structure is

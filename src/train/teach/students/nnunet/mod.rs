@@ -26,6 +26,7 @@ pub(super) const STUDENT: Student = Student {
     system: "nnunet",
     batch: 2,
     takes_prompts: false,
+    only_adds: false,
     spacing_mm: |base, shown| spacing_of(base, shown.voxel_mm),
     role,
     rates: &[],

@@ -27,6 +27,7 @@ pub(super) const STUDENT: Student = Student {
     system: "prosector1",
     batch: 4,
     takes_prompts: true,
+    only_adds: false,
     spacing_mm,
     role,
     // Of four rates the best from one and from five cases, on eight training patients left out.

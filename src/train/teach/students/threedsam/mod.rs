@@ -1,9 +1,10 @@
-//! 3DSAM-adapters that find structures without a prompt.
+//! 3DSAM-adapters: those that find structures without a prompt, and those that answer clicks (`clicks.rs`).
+
+mod clicks;
 
 use burn::tensor::Tensor;
 
 use crate::models::checkpoint::Loader;
-use crate::models::taught::classes::wanted;
 use crate::models::threedsam::{ThreedsamNet, narrowed};
 use crate::models::trace::Trace;
 use crate::train::TrainError;
@@ -16,6 +17,7 @@ pub(super) const STUDENT: Student = Student {
     system: "3dsam",
     batch: 1,
     takes_prompts: false,
+    only_adds: true,
     spacing_mm: |_base, shown| shown.voxel_mm,
     role,
     rates: &[],
@@ -24,7 +26,10 @@ pub(super) const STUDENT: Student = Student {
 };
 
 fn pupil(setup: Setup<'_>) -> Result<Box<dyn Pupil + '_>, TrainError> {
-    let settings = narrowed(setup.base, wanted(setup.structure, setup.base)?)?;
+    if setup.structure.is_none() {
+        return clicks::pupil(setup);
+    }
+    let settings = narrowed(setup.base, setup.structure)?;
     let network = settings.network;
     let crops = (settings.volume, network.net.crop);
     volumes::pupil(setup, crops, move |loader: Loader, crop: Tensor<5>| {
