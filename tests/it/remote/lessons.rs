@@ -121,7 +121,7 @@ fn request(out: PathBuf, cases: Vec<TeachCase>) -> TeachRequest {
 }
 
 fn refusal(result: Result<TeachReport, TrainError>) -> String {
-    result.err().expect("it is refused").to_string()
+    result.expect_err("it is refused").to_string()
 }
 
 fn there(port: u16) -> Processor {
@@ -202,7 +202,7 @@ fn a_lesson_arrives_as_it_was_asked_for_and_comes_back_as_it_was_given() {
     let here = folder.path().join("here/nodule.safetensors");
     std::fs::create_dir(here.parent().unwrap()).unwrap();
     let same = TeachRequest {
-        method: asked.method.clone(),
+        method: asked.method,
         ..request(here.clone(), cases())
     };
     let own = toy_lesson(&same).unwrap();
