@@ -177,7 +177,7 @@ def main():
             if args.lesson:
                 lessons(binary, cases, args, way, Path(folder))
         finally:
-            server.kill()
+            server.terminate()
 
 
 if __name__ == "__main__":
