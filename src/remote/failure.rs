@@ -17,6 +17,9 @@ pub(super) enum Broken {
     Nonsense(&'static str),
 }
 
+/// A message without all the bytes that belong to it.
+pub(super) const MISSING_PART: Broken = Broken::Nonsense("a part is missing");
+
 /// An answer of another kind than what was asked.
 pub(super) const OTHER_ANSWER: Broken = Broken::Nonsense("an answer to something else");
 

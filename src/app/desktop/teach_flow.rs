@@ -321,7 +321,8 @@ impl Window {
     /// A lesson is over, as the engine was restarted with another model.
     pub(super) fn lesson_gave_way(&mut self) {
         self.lesson_ended(None);
-        if self.teaching.view.result.is_none() {
+        // Elsewhere nothing is left to go on from.
+        if self.teaching.view.result.is_none() && !self.engine_status.is_remote() {
             self.teaching.say(Said::OtherModel);
         }
     }

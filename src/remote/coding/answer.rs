@@ -9,7 +9,7 @@ use crate::models::{AutoResult, Certainty, Estimate, Nothing, PromptedResult};
 use crate::volume::morphology::Crop;
 use crate::volume::{Grid, LabelMap, LabelTable, Mask, Run, Runs};
 
-use super::super::failure::Broken;
+use super::super::failure::{Broken, MISSING_PART};
 use super::{Bits32, Bits64, GridForm, packed, runs, unpacked};
 
 /// Most voxels of a region that a model looked at.
@@ -101,7 +101,7 @@ fn certainty_parts(certainty: Option<&Certainty>) -> impl Iterator<Item = Vec<u8
 
 fn certainty_of(form: &GridForm, part: Option<&Vec<u8>>) -> Result<Certainty, Broken> {
     let grid = form.grid(MOST_LOOKED_AT)?;
-    let part = part.ok_or(Broken::Nonsense("a part is missing"))?;
+    let part = part.ok_or(MISSING_PART)?;
     let logits = bytemuck::cast_vec(unpacked(part, grid.len())?);
     Certainty::of_parts(grid, logits).ok_or(Broken::Nonsense("damaged bytes"))
 }
@@ -111,7 +111,7 @@ fn voxels<T: Copy + Default + TryFrom<u16>>(
     parts: &[Vec<u8>],
     grid: &Grid,
 ) -> Result<Vec<T>, Broken> {
-    let part = parts.first().ok_or(Broken::Nonsense("a part is missing"))?;
+    let part = parts.first().ok_or(MISSING_PART)?;
     runs::decoded(part, grid.len())
 }
 

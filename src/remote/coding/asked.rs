@@ -9,7 +9,7 @@ use crate::prompt::{Alike, Asked, Click, Drawing, DrawingKind, OtherLabels, Pola
 use crate::volume::morphology::Crop;
 use crate::volume::{Grid, LabelMap, Mask};
 
-use super::super::failure::Broken;
+use super::super::failure::{Broken, MISSING_PART};
 use super::{BoxForm, box_form, box_of, runs, voxel_of};
 
 /// What is asked. Its parts, all coded as runs: the voxels of each drawing's box, then the target so far, what other labels
@@ -74,7 +74,7 @@ impl AskedForm {
         grid: &Grid,
     ) -> Result<Asked, Broken> {
         let mut parts = parts.into_iter();
-        let mut next = || parts.next().ok_or(Broken::Nonsense("a part is missing"));
+        let mut next = || parts.next().ok_or(MISSING_PART);
         let mut drawings = Vec::new();
         for form in &self.drawings {
             drawings.push(form.drawing(&next()?, grid)?);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::train::teach::{Distillation, TeachCase, TeachRequest};
 use crate::volume::{ImageVolume, LabelMap};
 
-use super::super::failure::Broken;
+use super::super::failure::{Broken, MISSING_PART};
 use super::{packed, runs, unpacked};
 
 /// Most bytes of what a lesson tells, unpacked: the shapes of all cases, as text.
@@ -48,7 +48,7 @@ impl CaseForm {
         image: Arc<ImageVolume>,
         part: Option<&Vec<u8>>,
     ) -> Result<TeachCase, Broken> {
-        let part = part.ok_or(Broken::Nonsense("a part is missing"))?;
+        let part = part.ok_or(MISSING_PART)?;
         let grid = *image.grid();
         let voxels = runs::decoded(part, grid.len())?;
         Ok(TeachCase {
@@ -112,7 +112,7 @@ pub(in super::super) fn told(what: &impl Serialize) -> Vec<u8> {
 /// # Errors
 /// A part that is missing, damaged, or something else.
 pub(in super::super) fn heard<T: DeserializeOwned>(part: Option<&Vec<u8>>) -> Result<T, Broken> {
-    let part = part.ok_or(Broken::Nonsense("a part is missing"))?;
+    let part = part.ok_or(MISSING_PART)?;
     let text = String::from_utf8(unpacked(part, MOST_TOLD)?).ok();
     let heard = text.and_then(|text| toml::from_str(&text).ok());
     heard.ok_or(Broken::Nonsense("news of a lesson that are none"))

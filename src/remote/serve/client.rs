@@ -10,7 +10,7 @@ use crate::engine::{Asker, Event, Request};
 
 use super::super::coding::answer::{FoundForm, PromptedForm, mask_part};
 use super::super::coding::lesson::LessonForm;
-use super::super::failure::{Broken, PATIENCE};
+use super::super::failure::{Broken, MISSING_PART, PATIENCE};
 use super::super::frame::Frame;
 use super::super::greeting::{Unfit, answer};
 use super::super::message::{Ask, Tell, Welcome};
@@ -95,7 +95,7 @@ impl Client<'_> {
             Ask::Scan { scan, form } => self.scans.expect(scan, self.desk.scan_key(), form)?,
             Ask::Piece { scan } => {
                 let piece = parts.first();
-                let piece = piece.ok_or(Broken::Nonsense("a part is missing"))?;
+                let piece = piece.ok_or(MISSING_PART)?;
                 self.scans.append(scan, piece)?;
             }
             Ask::Auto {
@@ -157,7 +157,7 @@ impl Client<'_> {
         self.submit(job, dims, request);
     }
 
-    /// A lesson is over for who asked before the engine says so: what came of it is told by the lesson itself.
+    /// Begins a lesson, which tells by itself what came of it: of such a task the engine knows only that it has ended.
     fn teach(&mut self, job: u64, form: LessonForm) {
         let cases = std::mem::take(&mut self.lesson);
         let told = self.news.clone();
@@ -262,11 +262,15 @@ fn told(report: Report) -> Option<(Tell, Vec<Vec<u8>>)> {
 /// A frame that the other end takes; of more than any message has the job is told to have failed.
 fn fitting((tell, parts): (Tell, Vec<Vec<u8>>)) -> Frame {
     let job = tell.job();
+    let reason = match &tell {
+        Tell::Taught { .. } => "what was taught is too much to be sent: teach on that machine",
+        _ => "the answer is too much to be sent: ask for fewer structures",
+    };
     let frame = Frame::new(&tell, parts);
     match job.filter(|_| !frame.fits()) {
         None => frame,
         Some(job) => {
-            let reason = "the answer is too much to be sent: ask for less".to_owned();
+            let reason = reason.to_owned();
             Frame::new(&Tell::Failed { job, reason }, Vec::new())
         }
     }

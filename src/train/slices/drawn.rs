@@ -28,9 +28,13 @@ pub(super) fn labelled_slices(scan: &Scan, labels: &[(u16, String)]) -> Vec<Plac
     slices.map(place).collect()
 }
 
-/// The pixels, 0 or 1, of one of the structures on a slice; none where resizing left none of any.
-pub(super) fn target_of(classes: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut there: Vec<u8> = classes.iter().copied().filter(|&c| c > 0).collect();
+/// The pixels or voxels, 0 or 1, of one of the structures there; none where there is none of any. Class 0 is the background.
+pub(in crate::train) fn target_of<C: Copy + Default + Ord>(
+    classes: &[C],
+    rng: &mut ChaCha8Rng,
+) -> Vec<u8> {
+    let is_one = |class: &C| *class > C::default();
+    let mut there: Vec<C> = classes.iter().copied().filter(is_one).collect();
     there.sort_unstable();
     there.dedup();
     let target = match there.len() {

@@ -4,7 +4,7 @@
 mod autosam;
 pub(in crate::train) mod cache;
 pub(in crate::train) mod desam;
-mod drawn;
+pub(in crate::train) mod drawn;
 pub(in crate::train) mod masam;
 mod prompted;
 mod recipe;

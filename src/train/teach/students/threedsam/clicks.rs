@@ -12,6 +12,7 @@ use crate::models::threedsam::{ThreedsamNet, ThreedsamSettings, narrowed};
 use crate::models::trace::Trace;
 use crate::models::volumes::{LabelledVolume, crop_tensor};
 use crate::train::TrainError;
+use crate::train::slices::drawn::target_of;
 use crate::train::teach::students::course::{Attending, Course, Wanted};
 use crate::train::teach::students::{Pupil, Setup};
 use crate::train::teach::teacher::Learned;
@@ -110,18 +111,9 @@ impl Course for ClickCourse<'_> {
 
 /// The mask of one of the classes that a crop holds; of none it is empty.
 fn one_of(classes: &VolumeArray, rng: &mut ChaCha8Rng) -> VolumeArray {
-    let mut held: Vec<u16> = classes.values.iter().map(|v| *v as u16).collect();
-    held.sort_unstable();
-    held.dedup();
-    held.retain(|class| *class > 0);
-    let chosen = match held.len() {
-        0 => None,
-        count => Some(held[rng.random_range(0..count)]),
-    };
-    let values = classes.values.iter();
-    let inside = |v: &f32| Some(*v as u16) == chosen;
+    let held: Vec<u16> = classes.values.iter().map(|v| *v as u16).collect();
     VolumeArray {
         dims: classes.dims,
-        values: values.map(|v| f32::from(u8::from(inside(v)))).collect(),
+        values: target_of(&held, rng).into_iter().map(f32::from).collect(),
     }
 }
