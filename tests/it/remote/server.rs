@@ -17,8 +17,8 @@ use prosector::util::JobContext;
 
 use super::echo::Echo;
 
-/// Longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything here takes, a lesson's step beside other tests included: lessons have the lowest priority.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs a job that nobody waits for.
 pub fn in_a_thread(job: impl FnOnce() + Send + 'static) {
