@@ -230,6 +230,9 @@ pub struct SegmentArgs {
         action = clap::ArgAction::Append
     )]
     pub scribbles: Vec<LineArg>,
+    /// What is clicked or scribbled on is small, a lesion of at most some 2 cm: the model in the box begins close by.
+    #[arg(long, conflicts_with = "target_box")]
+    pub small: bool,
     /// How wide scribbles are; without it two voxels of the slice.
     #[arg(long, value_name = "MM", requires = "scribbles", value_parser = values::width)]
     pub scribble_width: Option<f64>,
@@ -322,6 +325,9 @@ pub struct EvaluateArgs {
     /// Of numbered labels of one kind in a case ("lesion 1", "lesion 2"), show the model the earlier ones.
     #[arg(long, requires = "protocol")]
     pub in_context: bool,
+    /// Say that what is clicked is small, as `segment --small` does.
+    #[arg(long, requires = "protocol")]
+    pub small: bool,
     /// Also give the means of these groups of cases.
     #[arg(long, value_enum)]
     pub by: Option<Grouping>,

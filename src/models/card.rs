@@ -211,6 +211,11 @@ impl ModelCard {
         self.check(self.lassos || !has(DrawingKind::Lasso), "takes no lassos")
     }
 
+    /// Whether it makes a difference to the model that what is clicked is small.
+    pub fn heeds_small(&self) -> bool {
+        system_named(&self.system).is_some_and(|system| system.heeds_small)
+    }
+
     /// What to say where time is the third axis of a scan that the model takes for a volume.
     pub fn time_warning(&self, image: &ImageVolume) -> Option<String> {
         let fits = system_named(&self.system).is_some_and(|system| system.slice_by_slice);

@@ -25,6 +25,8 @@ pub(crate) struct Query<'a> {
     pub beside: Option<&'a OtherLabels>,
     /// Earlier targets of the same kind in the scan.
     pub alike: Option<&'a Alike>,
+    /// What is pointed at is small; see [`Asked::is_small`].
+    pub is_small: bool,
     /// Nothing may be kept of the answer that would change a later one.
     pub is_preview: bool,
     /// Identifies the scan for caches.
@@ -160,6 +162,7 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
         let query = Query {
             beside: asked.others.as_ref(),
             alike: asked.alike.as_ref(),
+            is_small: asked.is_small,
             ..self.query(image, scan, ctx)
         };
         self.prompted(query, &asked.prompts, asked.prior.as_deref())
@@ -175,6 +178,7 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
         let query = Query {
             beside: asked.others.as_ref(),
             alike: asked.alike.as_ref(),
+            is_small: asked.is_small,
             is_preview: true,
             ..self.query(image, scan, ctx)
         };
@@ -218,6 +222,7 @@ impl<P: Pipeline> Loaded<P> {
             others: &[],
             beside: None,
             alike: None,
+            is_small: false,
             is_preview: false,
             scan,
             ctx,

@@ -85,6 +85,9 @@ pub struct Asked {
     pub others: Option<OtherLabels>,
     /// Earlier targets of the same kind in the scan, for models that find the next one by them.
     pub alike: Option<Alike>,
+    /// What is pointed at is small, a lesion of at most some 2 cm: a model that chooses how much of the scan to look at for a
+    /// lone click begins close by.
+    pub is_small: bool,
 }
 
 impl Asked {

@@ -55,6 +55,7 @@ impl Case {
         Asked {
             others: self.others(&prompts, tools),
             alike: self.alike(),
+            is_small: tools.small_targets,
             prompts,
             prior,
         }

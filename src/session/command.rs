@@ -137,6 +137,8 @@ pub enum ToolCommand {
     TakeFromOthers(bool),
     /// Whether prompts wait for [`PromptCommand::Ask`]. Off at first.
     AskByHand(bool),
+    /// Whether what is clicked is small, which prompts that stand are asked anew for. Off at first.
+    SmallTargets(bool),
     /// How many bytes the history may hold in memory.
     HistoryBudget(usize),
 }

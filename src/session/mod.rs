@@ -238,6 +238,14 @@ impl Session {
                 self.tools.scribble_mm = mm.map(|mm| mm.clamp(least, most));
             }
             ToolCommand::AskByHand(on) => self.tools.asks_by_hand = on,
+            ToolCommand::SmallTargets(on) => {
+                let is_other = std::mem::replace(&mut self.tools.small_targets, on) != on;
+                let case = self.case.as_mut().filter(|_| is_other);
+                // A box says how large it is.
+                if let Some(case) = case.filter(|c| c.prompts().target_box.is_none()) {
+                    case.ask_anew(self.tools, out);
+                }
+            }
             ToolCommand::TakeFromOthers(on) => self.tools.take_from_others = on,
             ToolCommand::HistoryBudget(bytes) => {
                 self.history_budget_bytes = Some(bytes);

@@ -115,10 +115,15 @@ impl Case {
         if self.document.prompts().is_empty() {
             return;
         }
-        self.cancel_prompt_job(out);
         let mut edit = Edit::unsettled(self, out);
         edit.target_mut().remove_last();
         edit.commit("remove prompt");
+        self.ask_anew(tools, out);
+    }
+
+    /// Asks for the target of the prompts once more, without what they gave so far.
+    pub(super) fn ask_anew(&mut self, tools: Tools, out: &mut Effects) {
+        self.cancel_prompt_job(out);
         if !tools.asks_by_hand {
             self.run_prompts(self.document.accepted_prior(), tools, out);
         }

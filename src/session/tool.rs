@@ -116,6 +116,8 @@ pub struct Tools {
     pub scribble_mm: Option<f64>,
     /// Whether prompts wait until the model is asked, instead of being answered one by one.
     pub asks_by_hand: bool,
+    /// Whether what is clicked is small: lone clicks are then looked at from close by.
+    pub small_targets: bool,
     /// Whether an accepted AI result may take voxels from other unlocked labels.
     pub take_from_others: bool,
 }

@@ -167,6 +167,9 @@ pub fn command_of_action(
         Action::Reject => reject(case?)?,
         Action::AskModel => PromptCommand::Ask.into(),
         Action::ToggleAskByHand => ToolCommand::AskByHand(!session.tools().asks_by_hand).into(),
+        Action::ToggleSmallTargets => {
+            ToolCommand::SmallTargets(!session.tools().small_targets).into()
+        }
         Action::GoToDoubt => {
             let pane = state.key_pane().and_then(|id| state.workspace.pane(id));
             let plane = pane.and_then(|pane| pane.plane());

@@ -149,6 +149,7 @@ pub enum Action {
     /// Asks the model for the target of the prompts.
     AskModel,
     ToggleAskByHand,
+    ToggleSmallTargets,
     ToggleClickPreview,
     NextLesion,
     /// Adds the labels of the template of this place in the table of them.
@@ -244,6 +245,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     GoToDoubt: [SHIFT U];
     ToggleClickPreview: [SHIFT P];
     ToggleAskByHand: [SHIFT T];
+    ToggleSmallTargets: [SHIFT K];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
     ToggleClickSign: [NONE T];
@@ -391,6 +393,7 @@ impl Action {
             Self::Reject => "Reject proposal",
             Self::AskModel => "Ask the model",
             Self::ToggleAskByHand => "Ask the model at once or by key",
+            Self::ToggleSmallTargets => "What is clicked is small, or of any size",
             Self::ToggleClickPreview => "Preview of clicks on or off",
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
@@ -467,6 +470,7 @@ impl Action {
             | Self::Reject
             | Self::AskModel
             | Self::ToggleAskByHand
+            | Self::ToggleSmallTargets
             | Self::ToggleClickPreview
             | Self::NextLesion
             | Self::Template(_)

@@ -172,8 +172,7 @@ fn answer(model: &dyn Segmenter, image: &ImageVolume, drawings: &[Drawing]) -> M
                 ..PromptSet::default()
             },
             prior: mask.map(Arc::new),
-            others: None,
-            alike: None,
+            ..Asked::default()
         };
         let found = model.segment_asked(image, ScanKey(1), &asked, &JobContext::silent());
         mask = Some(found.unwrap().mask);
@@ -299,8 +298,7 @@ fn scribbles_and_lassos_after_clicks_are_answered_and_previewed() {
         let asked = Asked {
             prompts: prompts.clone(),
             prior: Some(Arc::new(place.mask(before, *image.grid()))),
-            others: None,
-            alike: None,
+            ..Asked::default()
         };
         let would = model.preview(&image, ScanKey(1), &asked, &silent).unwrap();
         let found = model.segment_asked(&image, ScanKey(1), &asked, &silent);

@@ -27,10 +27,14 @@ fn is_in_ball(offset: usize, radius: f64) -> bool {
 
 /// A ball of 20 voxels, ten times as bright as the noise is strong.
 fn ball(spacing_mm: f64) -> ImageVolume {
+    ball_of(20.0, spacing_mm)
+}
+
+fn ball_of(radius: f64, spacing_mm: f64) -> ImageVolume {
     let grid = grid(spacing_mm);
     let value = |v: usize| {
         let noise = (v * 7919 % 1009) as f32 / 1009.0 + (v * 104_729 % 997) as f32 / 997.0 - 1.0;
-        100.0 + 25.0 * noise + if is_in_ball(v, 20.0) { 100.0 } else { 0.0 }
+        100.0 + 25.0 * noise + if is_in_ball(v, radius) { 100.0 } else { 0.0 }
     };
     let voxels = VoxelData::F32((0..grid.len()).map(value).collect());
     ImageVolume::new(grid, voxels, Rescale::IDENTITY, Modality::Mr)
@@ -66,8 +70,12 @@ fn segment(
 }
 
 fn dice(mask: &Mask) -> f64 {
+    dice_with_ball(mask, 20.0)
+}
+
+fn dice_with_ball(mask: &Mask, radius: f64) -> f64 {
     let truth: Vec<u8> = (0..mask.voxels.len())
-        .map(|v| u8::from(is_in_ball(v, 20.0)))
+        .map(|v| u8::from(is_in_ball(v, radius)))
         .collect();
     Overlap::between(&mask.voxels, &truth).dice()
 }
@@ -153,6 +161,22 @@ fn a_box_in_a_label_gives_nothing_far_from_the_box() {
             );
         }
     }
+}
+
+#[test]
+fn what_is_said_to_be_small_is_looked_at_from_close_by() {
+    let (model, image) = (model(), ball_of(3.0, 1.0));
+    let dice = |is_small: bool| {
+        let asked = Asked {
+            prompts: click([31; 3]),
+            is_small,
+            ..Asked::default()
+        };
+        let answer = model.segment_asked(&image, ScanKey(1), &asked, &JobContext::silent());
+        dice_with_ball(&answer.expect("an answer").mask, 3.0)
+    };
+    let (of_any_size, small) = (dice(false), dice(true));
+    assert!(small > 0.7 && small > of_any_size, "{small} {of_any_size}");
 }
 
 /// The ball with no value outside it, as brains are cut out.

@@ -8,7 +8,7 @@ use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter,
 };
-use crate::prompt::{Alike, Asked, PromptSet};
+use crate::prompt::{Asked, PromptSet};
 use crate::remote::{Processor, open_model};
 use crate::volume::{ImageVolume, Mask};
 
@@ -104,26 +104,25 @@ impl ModelRun {
         prompts: &PromptSet,
         prior: Option<Arc<Mask>>,
     ) -> Result<Timed<PromptedResult>, Refusal> {
-        self.prompted_beside(image, scan, (prompts, prior), None)
+        let asked = Asked {
+            prompts: prompts.clone(),
+            prior,
+            ..Asked::default()
+        };
+        self.asked(image, scan, asked)
     }
 
-    /// As [`Self::prompted`], with earlier targets of the same kind.
-    pub(super) fn prompted_beside(
+    /// Segments what is asked for.
+    pub(super) fn asked(
         &self,
         image: &Arc<ImageVolume>,
         scan: ScanKey,
-        (prompts, prior): (&PromptSet, Option<Arc<Mask>>),
-        alike: Option<Alike>,
+        asked: Asked,
     ) -> Result<Timed<PromptedResult>, Refusal> {
         let id = self.engine.submit(Request::Prompt {
             scan,
             image: image.clone(),
-            asked: Asked {
-                prompts: prompts.clone(),
-                prior,
-                others: None,
-                alike,
-            },
+            asked,
         });
         match self.wait(id)? {
             Event::FinishedPrompt {
@@ -141,6 +140,7 @@ impl ModelRun {
         image: &Arc<ImageVolume>,
         scan: ScanKey,
         prompts: &PromptSet,
+        is_small: bool,
     ) -> Result<Timed<PromptedResult>, Refusal> {
         let order = prompts.in_order();
         let all = order.len();
@@ -149,10 +149,18 @@ impl ModelRun {
             Some(_) => 0,
             None => order.position(|p| p.is_positive()).unwrap_or(all) + 1,
         };
-        let mut latest = self.prompted(image, scan, &prompts.first(first), None)?;
+        let upon = |count: usize, prior: Option<Mask>| {
+            let asked = Asked {
+                prompts: prompts.first(count),
+                prior: prior.map(Arc::new),
+                is_small,
+                ..Asked::default()
+            };
+            self.asked(image, scan, asked)
+        };
+        let mut latest = upon(first, None)?;
         for count in first + 1..=all {
-            let prior = Some(Arc::new(latest.result.mask));
-            let next = self.prompted(image, scan, &prompts.first(count), prior)?;
+            let next = upon(count, Some(latest.result.mask))?;
             latest = Timed {
                 result: next.result,
                 seconds: latest.seconds + next.seconds,

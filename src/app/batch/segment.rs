@@ -195,7 +195,7 @@ fn segment_prompted(
     let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let Timed { result, seconds } = match prior {
         Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
-        None => model.one_by_one(&scan.image, SCAN, prompts)?,
+        None => model.one_by_one(&scan.image, SCAN, prompts, args.small)?,
     };
     let mut warnings = [scan.warnings.clone(), result.warnings].concat();
     let voxels = result.mask.count();

@@ -35,6 +35,7 @@ pub(crate) const SYSTEM: System = System {
     name: "autosam",
     title: TITLE,
     slice_by_slice: true,
+    heeds_small: false,
     import: Some(Importer::Files(import)),
     open: open::<AutoSamModel>,
     teachable: Some(taught::TEACHABLE),

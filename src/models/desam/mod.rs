@@ -41,6 +41,7 @@ pub(crate) const SYSTEM: System = System {
     name: "desam",
     title: TITLE,
     slice_by_slice: true,
+    heeds_small: false,
     import: Some(Importer::Files(import)),
     open: open::<DeSamModel>,
     teachable: Some(taught::TEACHABLE),

@@ -5,6 +5,8 @@ use crate::volume::Grid;
 
 /// Side of the first region around lone clicks in a patient.
 const FIRST_MM: f64 = 110.0;
+/// Side of the first region around lone clicks on what is small, as a part of that around any.
+const CLOSE: f64 = 0.25;
 /// Smallest side of a region in a patient.
 const LEAST_MM: f64 = 12.0;
 /// Most that the first region is longer than the scan.
@@ -23,6 +25,8 @@ const LEAST_VOXELS: [f64; 2] = [2.0, 40.0];
 pub(super) struct Extents {
     /// Of the first region around lone clicks.
     pub first: f64,
+    /// Of the first region around lone clicks on what is small.
+    pub close: f64,
     /// Of the smallest region.
     pub least: f64,
 }
@@ -39,9 +43,12 @@ impl Extents {
             _ => in_voxels,
         };
         let [fewest, most] = LEAST_VOXELS.map(|voxels| voxels * voxel_mm);
+        let first = wanted.min(MOST_OF_SCAN * longest_mm);
+        let least = LEAST_MM.clamp(fewest, most);
         Self {
-            first: wanted.min(MOST_OF_SCAN * longest_mm),
-            least: LEAST_MM.clamp(fewest, most),
+            first,
+            close: (CLOSE * first).max(least),
+            least,
         }
     }
 }
@@ -63,6 +70,7 @@ mod tests {
         for (side, spacing_mm) in [(200, 0.3), (512, 0.5), (50, 1.0), (128, 3.0), (64, 6.0)] {
             let expected = Extents {
                 first: 110.0,
+                close: 27.5,
                 least: 12.0,
             };
             assert_eq!(extents(side, spacing_mm), expected, "{side} {spacing_mm}");

@@ -49,6 +49,7 @@ pub(crate) const SYSTEM: System = System {
     name: "prosector1",
     title: TITLE,
     slice_by_slice: false,
+    heeds_small: true,
     import: None,
     open: open::<model::Prosector1>,
     teachable: Some(taught::TEACHABLE),

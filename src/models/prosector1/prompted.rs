@@ -90,6 +90,10 @@ pub(super) fn segment(
         prior,
         beside: query.beside,
         extents_mm,
+        first_mm: match query.is_small {
+            true => extents_mm.close,
+            false => extents_mm.first,
+        },
     };
     ctx.step(0.05, "looking at the region")?;
     let answer = match search.known_span() {
@@ -114,6 +118,8 @@ struct TargetSearch<'a> {
     /// What earlier targets tell of it.
     examples: Option<Examples>,
     extents_mm: Extents,
+    /// Side of the first region around lone clicks.
+    first_mm: f64,
 }
 
 /// Logits of the target on a region's grid, and what they were made from.
@@ -204,7 +210,7 @@ impl TargetSearch<'_> {
             })?;
         let mut grid = match &self.examples {
             Some(examples) => clicked.region_of(examples.extent_mm, self.extents_mm.least),
-            None => clicked.region(CONTEXT, self.extents_mm.first),
+            None => clicked.region(CONTEXT, self.first_mm),
         };
         let mut previous: Option<(Grid, Vec<f32>)> = None;
         for look in 0..MOST_LOOKS {

@@ -37,6 +37,7 @@ pub(crate) const SYSTEM: System = System {
     name: "sam",
     title: "Segment Anything",
     slice_by_slice: true,
+    heeds_small: false,
     import: Some(Importer::Files(import)),
     open: open::<SamModel>,
     teachable: None,

@@ -25,6 +25,7 @@ pub(crate) const SYSTEM: System = System {
     name: "swinunetr",
     title: TITLE,
     slice_by_slice: false,
+    heeds_small: false,
     import: Some(Importer::Files(import)),
     open: open::<WindowModel<SwinUnetr>>,
     teachable: None,

@@ -24,6 +24,7 @@ pub(in super::super) struct AskedForm {
     has_others: bool,
     /// The values of earlier targets of the same kind.
     alike: Vec<u16>,
+    is_small: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,6 +61,7 @@ impl AskedForm {
                 .alike
                 .as_ref()
                 .map_or_else(Vec::new, |a| a.values().to_vec()),
+            is_small: asked.is_small,
         };
         (form, parts)
     }
@@ -86,6 +88,7 @@ impl AskedForm {
         };
         let mut asked = Asked {
             prompts,
+            is_small: self.is_small,
             ..Asked::default()
         };
         if self.has_prior {

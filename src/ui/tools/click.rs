@@ -4,8 +4,10 @@ use egui::{Key, Ui};
 
 use crate::models::ModelCard;
 use crate::prompt::Polarity;
-use crate::session::{Receiver, ToolId, Tools};
+use crate::session::{Receiver, ToolCommand, ToolId, Tools};
+use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
+use crate::ui::panel::keys_text;
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
 use crate::ui::view::ViewIntent;
@@ -61,17 +63,37 @@ impl Kind for Clicks {
     fn settings(
         &self,
         ui: &mut Ui,
-        _model: &UiModel<'_>,
+        model: &UiModel<'_>,
         state: &mut UiState,
-        _out: &mut Vec<UiRequest>,
+        out: &mut Vec<UiRequest>,
     ) {
         sign(ui, state);
+        if model.engine.card().is_some_and(ModelCard::heeds_small) {
+            small(ui, model, out);
+        }
         let mut shown = state.previews_clicks();
         let response = ui.checkbox(&mut shown, tr!("Preview"));
         let hint = tr!("While the pointer rests, shows dashed what a click there would give");
         if response.on_hover_text(hint).changed() {
             state.click_preview = Some(shown);
         }
+    }
+}
+
+/// Whether what is clicked is small.
+fn small(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    let mut small = model.session.tools().small_targets;
+    let keys = keys_text(ui, Action::ToggleSmallTargets);
+    let hint = tr!(
+        "Lesions of up to 2 cm: the model begins close by, and answers a click that stands once more  ({keys})",
+        keys
+    );
+    if ui
+        .checkbox(&mut small, tr!("Small"))
+        .on_hover_text(hint)
+        .changed()
+    {
+        out.push(UiRequest::command(ToolCommand::SmallTargets(small)));
     }
 }
 

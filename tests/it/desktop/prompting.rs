@@ -3,6 +3,7 @@
 use eframe::egui::{Key, Modifiers, PointerButton, Pos2};
 use glam::DVec3;
 use prosector::geometry::{Plane, VoxelPoint};
+use prosector::models::{DeviceChoice, open_model};
 use prosector::prompt::{DrawingKind, Polarity};
 use prosector::session::{Proposed, ToolId};
 
@@ -142,6 +143,27 @@ fn a_locked_label_takes_no_scribble_and_no_lasso() {
         assert_eq!(bench.case().history().undo_len(), steps);
     }
     assert!(bench.shows("is locked"), "{:?}", bench.messages());
+}
+
+#[test]
+fn a_small_target_is_looked_at_from_close_by() {
+    let (mut bench, _folder) = phantom();
+    bench.press("Click");
+    assert!(!bench.shows("Small"), "the toy looks in one way");
+    let folder = tempfile::tempdir().unwrap();
+    let in_the_box = || open_model(None, DeviceChoice::Cpu);
+    let mut bench = Bench::open_with_model(folder.path(), in_the_box);
+    bench.choose("File", "Open sample");
+    bench.press("Click");
+    bench.left_click(bench.point("Axial", 0.5, 0.5));
+    let before = proposed(&bench);
+    bench.press("Small");
+    assert!(bench.session().tools().small_targets);
+    bench.picture("small_target");
+    assert_ne!(proposed(&bench), before, "asked once more");
+    bench.key(Modifiers::SHIFT, Key::K);
+    assert!(!bench.session().tools().small_targets);
+    assert_eq!(proposed(&bench), before);
 }
 
 #[test]

@@ -98,6 +98,7 @@ impl Echo {
         if let Some(others) = &asked.others {
             others.clear(&mut mask);
         }
+        mask.voxels[0] ^= u8::from(asked.is_small);
         mask
     }
 }
@@ -294,5 +295,6 @@ pub fn everything(image: &ImageVolume) -> Asked {
         prior: Some(Arc::new(prior)),
         others: OtherLabels::new(Arc::clone(&labels), &[3]),
         alike: Alike::new(labels, vec![5, 400]),
+        is_small: true,
     }
 }

@@ -3,9 +3,9 @@
 use prosector::geometry::{Plane, VoxelIndex};
 use prosector::prompt::Polarity::{Negative, Positive};
 use prosector::session::{
-    Area, Brush, BrushShape, CutSide, HistoryCommand, LabelCommand, LayerCommand, Limits, Over,
-    PromptCommand, Region, ScanCommand, Scissors, StrokeCommand, StrokeMode, ToolCommand,
-    ValueRange,
+    AiCommand, Area, Brush, BrushShape, CutSide, Effect, HistoryCommand, LabelCommand,
+    LayerCommand, Limits, Over, PromptCommand, Region, ScanCommand, Scissors, StrokeCommand,
+    StrokeMode, ToolCommand, ValueRange,
 };
 use prosector::volume::Depth;
 
@@ -410,6 +410,40 @@ fn a_moved_label_takes_background_only_and_comes_back() {
         steps + 1,
         "the lock alone"
     );
+}
+
+#[test]
+fn a_click_that_stands_is_asked_once_more_as_one_on_something_small() {
+    let mut desk = Desk::new(DIMS);
+    let small = |effects: &[Effect]| -> Vec<bool> {
+        let asked = effects.iter().filter_map(|effect| match effect {
+            Effect::RunPrompt { asked, .. } => Some((asked.is_small, asked.prior.is_some())),
+            _ => None,
+        });
+        asked
+            .inspect(|(_, refines)| assert!(!refines, "from nothing"))
+            .map(|(is_small, _)| is_small)
+            .collect()
+    };
+    let first = desk.apply(PromptCommand::AddClick(click([5, 5, 3], Positive)));
+    assert_eq!(small(&first), [false]);
+    desk.answer(&[voxel_box([4, 4, 3], [6, 6, 3])]);
+    let as_before = desk.apply(ToolCommand::SmallTargets(false));
+    assert!(small(&as_before).is_empty(), "it is so already");
+    let again = desk.apply(ToolCommand::SmallTargets(true));
+    assert_eq!(small(&again), [true]);
+    desk.answer(&[voxel_box([5, 5, 3], [5, 5, 3])]);
+    assert!(!desk.proposed_at([4, 4, 3]) && desk.proposed_at([5, 5, 3]));
+    desk.apply(HistoryCommand::Undo);
+    let undone = desk.case().prompts().is_empty() && desk.case().proposal().is_none();
+    assert!(undone, "click and answer are one step, as of any click");
+    desk.apply(PromptCommand::SetBox(voxel_box([3, 3, 2], [8, 8, 4])));
+    desk.answer(&[voxel_box([3, 3, 2], [8, 8, 4])]);
+    let boxed = desk.apply(ToolCommand::SmallTargets(false));
+    assert!(small(&boxed).is_empty(), "a box says how large it is");
+    desk.apply(AiCommand::Accept);
+    let nothing = desk.apply(ToolCommand::SmallTargets(true));
+    assert!(small(&nothing).is_empty(), "nothing stands");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::{EvaluateArgs, Protocol};
 use crate::models::{AutoResult, Estimate, ScanKey};
-use crate::prompt::{Alike, PromptSet, correcting_click, kind_of_numbered, loosened_box};
+use crate::prompt::{Alike, Asked, PromptSet, correcting_click, kind_of_numbered, loosened_box};
 use crate::volume::metrics::Agreement;
 use crate::volume::{ImageVolume, Mask};
 
@@ -105,7 +105,12 @@ impl CaseRun<'_> {
                         }
                         false => None,
                     };
-                    self.interact(protocol, (&image, alike), label, &target)?
+                    let about = Asked {
+                        alike,
+                        is_small: self.args.small,
+                        ..Asked::default()
+                    };
+                    self.interact(protocol, (&image, about), label, &target)?
                 }
             };
             row.modality = Some(image.modality());
@@ -142,11 +147,12 @@ impl CaseRun<'_> {
         Ok(mask)
     }
 
-    /// The box, then clicks where the error is largest; each step refines the mask before it.
+    /// The box, then clicks where the error is largest; each step refines the mask before it. What else is asked of every step
+    /// comes with the scan.
     fn interact(
         &self,
         protocol: Protocol,
-        seen: (&Arc<ImageVolume>, Option<Alike>),
+        seen: (&Arc<ImageVolume>, Asked),
         label: &TruthLabel,
         target: &Mask,
     ) -> Result<Row, Refusal> {
@@ -184,15 +190,18 @@ impl CaseRun<'_> {
     fn step(
         &self,
         step: u32,
-        (image, alike): &(&Arc<ImageVolume>, Option<Alike>),
+        (image, about): &(&Arc<ImageVolume>, Asked),
         prompts: &PromptSet,
         prior: Option<Arc<Mask>>,
         target: &Mask,
         steps: &mut Vec<Step>,
     ) -> Result<Mask, Refusal> {
-        let Timed { result, seconds } =
-            self.model
-                .prompted_beside(image, self.key, (prompts, prior), alike.clone())?;
+        let asked = Asked {
+            prompts: prompts.clone(),
+            prior,
+            ..about.clone()
+        };
+        let Timed { result, seconds } = self.model.asked(image, self.key, asked)?;
         let agreement = Agreement::between(&result.mask, target, self.args.tolerance_mm);
         steps.push(Step {
             step,
