@@ -285,9 +285,7 @@ mod tests {
                 }],
                 ..PromptSet::default()
             },
-            prior: None,
-            others: None,
-            alike: None,
+            ..Asked::default()
         };
         let (key, ctx) = (ScanKey(1), JobContext::silent());
         model.segment_asked(&image, key, &asked, &ctx).unwrap();
