@@ -68,32 +68,13 @@ impl Kind for Clicks {
         out: &mut Vec<UiRequest>,
     ) {
         sign(ui, state);
-        if model.engine.card().is_some_and(ModelCard::heeds_small) {
-            small(ui, model, out);
-        }
+        small(ui, model, out);
         let mut shown = state.previews_clicks();
         let response = ui.checkbox(&mut shown, tr!("Preview"));
         let hint = tr!("While the pointer rests, shows dashed what a click there would give");
         if response.on_hover_text(hint).changed() {
             state.click_preview = Some(shown);
         }
-    }
-}
-
-/// Whether what is clicked is small.
-fn small(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
-    let mut small = model.session.tools().small_targets;
-    let keys = keys_text(ui, Action::ToggleSmallTargets);
-    let hint = tr!(
-        "Lesions of up to 2 cm: the model begins close by, and answers a click that stands once more  ({keys})",
-        keys
-    );
-    if ui
-        .checkbox(&mut small, tr!("Small"))
-        .on_hover_text(hint)
-        .changed()
-    {
-        out.push(UiRequest::command(ToolCommand::SmallTargets(small)));
     }
 }
 
@@ -129,5 +110,25 @@ pub(super) fn landing(aim: &Aim<'_>) -> Option<String> {
 pub(super) fn sign(ui: &mut Ui, state: &mut UiState) {
     for (negative, text) in [(false, tr!("+ this is it")), (true, tr!("- this is not"))] {
         ui.selectable_value(&mut state.negative_clicks, negative, text);
+    }
+}
+
+/// Whether what is pointed at is small, for models to which that makes a difference.
+pub(super) fn small(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    if !model.engine.card().is_some_and(ModelCard::heeds_small) {
+        return;
+    }
+    let mut small = model.session.tools().small_targets;
+    let keys = keys_text(ui, Action::ToggleSmallTargets);
+    let hint = tr!(
+        "Lesions of up to 2 cm: the model begins close by, and answers a click that stands once more  ({keys})",
+        keys
+    );
+    if ui
+        .checkbox(&mut small, tr!("Small"))
+        .on_hover_text(hint)
+        .changed()
+    {
+        out.push(UiRequest::command(ToolCommand::SmallTargets(small)));
     }
 }

@@ -161,6 +161,8 @@ fn a_small_target_is_looked_at_from_close_by() {
     assert!(bench.session().tools().small_targets);
     bench.picture("small_target");
     assert_ne!(proposed(&bench), before, "asked once more");
+    bench.key(Modifiers::SHIFT, Key::C);
+    assert!(bench.shows("Small"), "of scribbles as well");
     bench.key(Modifiers::SHIFT, Key::K);
     assert!(!bench.session().tools().small_targets);
     assert_eq!(proposed(&bench), before);
