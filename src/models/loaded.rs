@@ -159,13 +159,7 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
         asked: &Asked,
         ctx: &JobContext,
     ) -> Result<PromptedResult, ModelError> {
-        let query = Query {
-            beside: asked.others.as_ref(),
-            alike: asked.alike.as_ref(),
-            is_small: asked.is_small,
-            ..self.query(image, scan, ctx)
-        };
-        self.prompted(query, &asked.prompts, asked.prior.as_deref())
+        self.asked(self.query(image, scan, ctx), asked)
     }
 
     fn preview(
@@ -176,14 +170,10 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
         ctx: &JobContext,
     ) -> Result<Mask, ModelError> {
         let query = Query {
-            beside: asked.others.as_ref(),
-            alike: asked.alike.as_ref(),
-            is_small: asked.is_small,
             is_preview: true,
             ..self.query(image, scan, ctx)
         };
-        let result = self.prompted(query, &asked.prompts, asked.prior.as_deref());
-        Ok(result?.mask)
+        Ok(self.asked(query, asked)?.mask)
     }
 
     fn drop_caches(&self) {
@@ -192,6 +182,16 @@ impl<P: Pipeline> Segmenter for Loaded<P> {
 }
 
 impl<P: Pipeline> Loaded<P> {
+    fn asked(&self, query: Query<'_>, asked: &Asked) -> Result<PromptedResult, ModelError> {
+        let query = Query {
+            beside: asked.others.as_ref(),
+            alike: asked.alike.as_ref(),
+            is_small: asked.is_small,
+            ..query
+        };
+        self.prompted(query, &asked.prompts, asked.prior.as_deref())
+    }
+
     fn prompted(
         &self,
         query: Query<'_>,
@@ -210,6 +210,7 @@ impl<P: Pipeline> Loaded<P> {
         result.warnings.extend(self.card.time_warning(image));
         Ok(result)
     }
+
     fn query<'a>(
         &'a self,
         image: &'a ImageVolume,

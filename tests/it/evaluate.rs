@@ -312,18 +312,25 @@ fn numbered_targets_are_shown_those_before_them() {
 #[test]
 fn clicks_given_together_are_taken_one_after_another() {
     let folder = tempfile::tempdir().expect("a temporary folder");
+    let of_any_size = dice_of_segment_and_evaluate(folder.path(), &[]);
+    let small = dice_of_segment_and_evaluate(folder.path(), &["--small"]);
+    assert_ne!(of_any_size, small, "what is small is looked at otherwise");
+}
+
+/// Two clicks into the phantom's lesion by both commands, to which `said` is said; they come to the same Dice.
+fn dice_of_segment_and_evaluate(folder: &std::path::Path, said: &[&str]) -> f64 {
     let made = phantom();
-    save_image(&folder.path().join("ct.nii.gz"), &made.image).expect("the phantom");
+    save_image(&folder.join("ct.nii.gz"), &made.image).expect("the phantom");
     let target = made.labels.mask_of(made.lesion);
-    save_mask(&folder.path().join("truth.nii.gz"), &target).expect("its truth");
+    save_mask(&folder.join("truth.nii.gz"), &target).expect("its truth");
     fs::write(
-        folder.path().join("cases.toml"),
+        folder.join("cases.toml"),
         "[[case]]\nid = 'phantom'\nimage = 'ct.nii.gz'\ntruth = 'truth.nii.gz'\nmodality = 'ct'\n",
     )
     .expect("a file");
     let arguments = ["--cases", "cases.toml", "--device", "cpu", "--steps", "2"];
     let protocol = ["--protocol", "clicks"];
-    let report = evaluate(folder.path(), &[&arguments[..], &protocol].concat());
+    let report = evaluate(folder, &[&arguments[..], &protocol, said].concat());
 
     let mut clicks: Vec<String> = Vec::new();
     let mut current = Mask::empty(target.grid);
@@ -338,18 +345,20 @@ fn clicks_given_together_are_taken_one_after_another() {
         let output = Command::new(env!("CARGO_BIN_EXE_prosector"))
             .args(["segment", "ct.nii.gz", "-o", "out.nii.gz"])
             .args(["--modality", "ct", "--device", "cpu"])
+            .args(said)
             .args(&clicks)
-            .current_dir(folder.path())
+            .current_dir(folder)
             .output()
             .expect("the program starts");
         assert!(output.status.success(), "{output:?}");
-        let path = folder.path().join("out.nii.gz");
+        let path = folder.join("out.nii.gz");
         let (labels, ..) = open_labels(&path, &JobContext::silent()).expect("a mask");
         current.voxels = labels.mask_of(1).voxels;
     }
     let measured = report["cases"][0]["dice"].as_f64().expect("a number");
     let found = dice(&current.voxels, &target.voxels);
     assert!((measured - found).abs() < 1e-9, "{measured} and {found}");
+    measured
 }
 
 fn refuses_a_name_that_the_model_has_not(folder: &std::path::Path, automatic: &[&str]) {

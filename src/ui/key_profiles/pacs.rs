@@ -42,6 +42,7 @@ pub static PROFILE: KeyProfile = KeyProfile {
         // What had these keys.
         (Action::Tool(ToolId("brush")), &[key(NONE, Key::K)]),
         (Action::Tool(ToolId("eraser")), &[key(SHIFT, Key::K)]),
+        (Action::ToggleSmallTargets, &[key(ALT, Key::K)]),
         (Action::ToggleInterpolation, &[key(SHIFT, Key::I)]),
         (Action::LessOpaque, &[key(SHIFT, Key::A)]),
         (Action::MoreOpaque, &[key(SHIFT, Key::D)]),
