@@ -6,7 +6,10 @@ use std::process::{Command, Output};
 use prosector::geometry::{Affine, VoxelIndex};
 use prosector::io::save_image;
 use prosector::models::trust::anatomy::{may_be_there, remove_misplaced};
-use prosector::models::{ModelCard, Structure};
+use prosector::models::{DeviceChoice, ModelCard, PromptedResult, ScanKey, Structure, open_model};
+use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::util::JobContext;
+use prosector::volume::metrics::Overlap;
 use prosector::volume::phantom::phantom;
 use prosector::volume::{Grid, ImageVolume, LabelMap, Modality, Rescale, VoxelData};
 use serde_json::Value;
@@ -242,4 +245,51 @@ fn that_nothing_is_found_is_said_once() {
     let warnings = report["warnings"].to_string();
     assert_eq!(warnings.matches("found").count(), 1, "{warnings}");
     assert!(written, "an empty map");
+}
+
+#[test]
+fn a_box_alone_around_a_known_organ_gives_what_is_found_without_a_prompt() {
+    let made = phantom();
+    let model = open_model(None, DeviceChoice::Cpu).expect("the model in the box");
+    let asked = |value: u16, clicks: Vec<Click>| {
+        let target_box = made.labels.mask_of(value).bounds();
+        let prompts = PromptSet {
+            clicks,
+            target_box,
+            ..PromptSet::default()
+        };
+        let silent = JobContext::silent();
+        let answer = model.segment_prompted(&made.image, ScanKey(1), &prompts, None, &silent);
+        answer.expect("an answer")
+    };
+    let is_taken_for = |answer: &PromptedResult, name: &str| {
+        let said = format!("taken for the {name}");
+        answer.warnings.iter().any(|w| w.contains(&said))
+    };
+    let card = card();
+    let known = structures_in(&card, Modality::Ct);
+    let mandible = known.iter().find(|s| s.name == "mandible");
+    let value = mandible.expect("a mandible is known").value;
+    let all = model.segment_auto(&made.image, ScanKey(1), None, &JobContext::silent());
+    let by_itself = all.expect("organs").labels.mask_of(value);
+    let boxed = asked(value, Vec::new());
+    assert!(is_taken_for(&boxed, "mandible"), "{:?}", boxed.warnings);
+    let same = Overlap::between(&boxed.mask.voxels, &by_itself.voxels).dice();
+    // The windows lie otherwise, so that it is not the same to the voxel.
+    assert!(same > 0.8, "{same}");
+    let within = made.labels.mask_of(value).voxels;
+    let at = (0..within.len())
+        .find(|&v| within[v] != 0)
+        .expect("a voxel");
+    let click = Click {
+        voxel: made.image.grid().voxel_at(at),
+        polarity: Polarity::Positive,
+    };
+    let pointed_at = asked(value, vec![click]);
+    assert!(
+        !is_taken_for(&pointed_at, "mandible"),
+        "a click says what is meant"
+    );
+    let lesion = asked(made.lesion, Vec::new());
+    assert!(!lesion.warnings.iter().any(|w| w.contains("taken for")));
 }

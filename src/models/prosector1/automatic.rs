@@ -11,7 +11,7 @@ use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::morphology::{self, Crop};
 use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, resample};
 
-use super::canvas::Output;
+use super::canvas::{Canvas, Output};
 use super::model::Prosector1;
 use super::prompted::expected_dice;
 use super::region::{SIDE, Span, anatomical_axes, on_voxels_of, region_grid};
@@ -46,11 +46,9 @@ pub(super) fn segment(
         return Ok(AutoResult::nothing(image.grid(), Nothing::NoneFound));
     };
     ctx.step(0.9, "writing the labels")?;
-    let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
-    let Some((part, mut labels)) = canvas.read(image.grid(), &values) else {
+    let Some((part, mut labels, mut table)) = labels(image, &canvas, &structures) else {
         return Ok(AutoResult::nothing(image.grid(), Nothing::NoneFound));
     };
-    let mut table = clean(image, &mut labels, VoxelIndex(part.min), &structures);
     for Output { structure, .. } in structures.iter().filter(|o| !is_wanted(o)) {
         remove(structure.value, &mut labels, &mut table);
     }
@@ -76,8 +74,21 @@ pub(super) fn segment(
     })
 }
 
+/// The structures on the part of the scan that a canvas covers, without what is too small or misplaced, and the table of
+/// those that remain; `None` where scan and canvas do not meet.
+pub(super) fn labels(
+    image: &ImageVolume,
+    canvas: &Canvas,
+    structures: &[Output<'_>],
+) -> Option<(VoxelBox, LabelMap, LabelTable)> {
+    let values: Vec<u16> = structures.iter().map(|o| o.structure.value).collect();
+    let (part, mut labels) = canvas.read(image.grid(), &values)?;
+    let table = clean(image, &mut labels, VoxelIndex(part.min), structures);
+    Some((part, labels, table))
+}
+
 /// The labels of a part of a scan on all of it.
-fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
+pub(super) fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
     let mut whole = LabelMap::empty(*scan);
     let rows = morphology::rows(scan.dims, part);
     for (row, values) in rows.zip(labels.voxels.chunks_exact(part.size()[0])) {
@@ -93,13 +104,9 @@ fn remove_doubted(
     labels: &mut LabelMap,
     table: &mut LabelTable,
 ) -> Vec<String> {
-    let trust = model.trust.as_ref();
-    let is_doubted = |f: &&FoundStructure| {
-        f.expected_dice < LEAST_EXPECTED_DICE || trust.is_some_and(|t| !t.believes(f))
-    };
     let names: Vec<String> = found
         .iter()
-        .filter(is_doubted)
+        .filter(|f| is_doubted(model, f))
         .map(|f| f.name.clone())
         .collect();
     for name in &names {
@@ -108,6 +115,12 @@ fn remove_doubted(
         }
     }
     names
+}
+
+/// Whether something found cannot be what it was taken for.
+pub(super) fn is_doubted(model: &Prosector1, found: &FoundStructure) -> bool {
+    let trust = model.trust.as_ref();
+    found.expected_dice < LEAST_EXPECTED_DICE || trust.is_some_and(|t| !t.believes(found))
 }
 
 fn remove(value: u16, labels: &mut LabelMap, table: &mut LabelTable) {
@@ -128,7 +141,7 @@ fn warnings(is_nothing_left: bool, doubted: &[String]) -> Vec<String> {
 }
 
 /// What each structure of `labels` can be judged by: the encoder looks once more at a region around it.
-fn found_structures<'a>(
+pub(super) fn found_structures<'a>(
     model: &Prosector1,
     query: Query<'_>,
     (labels, table): (&LabelMap, &LabelTable),

@@ -30,20 +30,29 @@ pub(super) fn canvas_grid(
 ) -> Result<Grid, ModelError> {
     check_spacing(image.grid())?;
     let span = Span::of_voxels(image.grid(), body_bounds(image));
-    let axes = anatomical_axes(image.grid());
-    let size_mm = span.size_mm();
-    let dims: [usize; 3] =
-        std::array::from_fn(|d| ((size_mm[d] / spacing_mm[d]).ceil() as usize).max(SIDE));
+    let dims = dims_of(&span, spacing_mm);
     let voxels = dims.iter().product::<usize>();
     if voxels.saturating_mul(outputs + 1) > MOST_VALUES {
         return Err(too_large(image.grid(), spacing_mm));
     }
+    Ok(grid_about(image.grid(), &span, spacing_mm, dims))
+}
+
+/// Voxels of this spacing along each of the patient's axes that cover a span, and a region at least.
+pub(super) fn dims_of(span: &Span, spacing_mm: [f64; 3]) -> [usize; 3] {
+    let size_mm = span.size_mm();
+    std::array::from_fn(|d| ((size_mm[d] / spacing_mm[d]).ceil() as usize).max(SIDE))
+}
+
+/// A grid of so many voxels along the patient's axes, a span in its middle.
+pub(super) fn grid_about(scan: &Grid, span: &Span, spacing_mm: [f64; 3], dims: [usize; 3]) -> Grid {
+    let axes = anatomical_axes(scan);
     let step: [DVec3; 3] = std::array::from_fn(|d| axes.col(d) * spacing_mm[d]);
     let half = |d: usize| step[d] * ((dims[d] as f64 - 1.0) / 2.0);
     let origin = span.centre().0 - half(0) - half(1) - half(2);
     let affine = Affine::from_columns(step[0], step[1], step[2], origin)
         .expect("spacings are positive and the scan's axes independent");
-    Ok(on_voxels_of(image.grid(), Grid::new(dims, affine)))
+    on_voxels_of(scan, Grid::new(dims, affine))
 }
 
 /// The refusal of a scan that would take too long or too much memory.

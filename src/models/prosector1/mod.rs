@@ -3,6 +3,7 @@
 mod automatic;
 mod blocks;
 mod box_reach;
+mod boxed_structure;
 mod canvas;
 mod config;
 mod drawn;

@@ -15,6 +15,7 @@ use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, morphology, resample};
 
 use super::box_reach::{self, Reach};
+use super::boxed_structure;
 use super::config::PROMPT_CHANNELS;
 use super::drawn;
 use super::encoded_region::{EncodedRegion, Regions};
@@ -47,7 +48,7 @@ const STRANGE_TARGET: &str = "this looks unlike anything that the model was trai
 const FAR_OUTSIDE: f32 = -20.0;
 
 /// Share of a box's side that an answer may reach beyond it on either side: boxes are drawn a little tight.
-const SLACK: f64 = 0.05;
+pub(super) const SLACK: f64 = 0.05;
 /// Share of a box's reach beyond which a target so far that fills it says nothing of where in it the target is.
 const FILLED: f64 = 0.9;
 
@@ -61,6 +62,9 @@ pub(super) fn segment(
     let Query {
         image, scan, ctx, ..
     } = query;
+    if let Some(known) = boxed_structure::answer(model, query, prompts, prior)? {
+        return Ok(known);
+    }
     let grid = image.grid();
     let in_reach = prior.and_then(|p| prior_in_reach(p, prompts));
     let prior = if prompts.target_box.is_some() {
@@ -476,13 +480,21 @@ impl TargetSearch<'_> {
 /// and fills that: a label that the box was drawn into.
 fn prior_in_reach(prior: &Mask, prompts: &PromptSet) -> Option<Mask> {
     let reach = prompts.reach(REFINED_SLACK)?.clipped(prior.grid.dims)?;
-    let mut within = Mask::empty(prior.grid);
-    for row in morphology::rows(prior.grid.dims, reach) {
-        within.voxels[row.clone()].copy_from_slice(&prior.voxels[row]);
-    }
+    let within = within(prior, reach);
     let (held, all) = (within.count(), reach.size().iter().product::<usize>());
     let goes_on = held < prior.count();
     (!goes_on || held as f64 <= FILLED * all as f64).then_some(within)
+}
+
+/// The part of a mask in a box.
+pub(super) fn within(mask: &Mask, part: VoxelBox) -> Mask {
+    let mut within = Mask::empty(mask.grid);
+    if let Some(part) = part.clipped(mask.grid.dims) {
+        for row in morphology::rows(mask.grid.dims, part) {
+            within.voxels[row.clone()].copy_from_slice(&mask.voxels[row]);
+        }
+    }
+    within
 }
 
 /// A connected part of an answer.

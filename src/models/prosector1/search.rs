@@ -16,7 +16,7 @@ use super::sketch::Sketch;
 use super::windows;
 
 /// Canvas voxels between neighbouring windows at most, where it is looked at closely.
-const STRIDE: usize = SIDE / 2;
+pub(super) const STRIDE: usize = SIDE / 2;
 /// The same where it is looked at coarsely.
 const COARSE_STRIDE: usize = SIDE - 8;
 /// Windows up to which a coarse pass first would save nothing.
