@@ -104,8 +104,10 @@ impl Case {
         let prompts = self.document.prompts().clone();
         keep_untouched_pieces(&mut mask, self.document.labels_with(label), label, &prompts);
         let certainty = result.insight.map(|i| i.certainty.clone());
-        let proposal = Proposal::target(label, mask, result.estimate, certainty, prompts);
-        if proposal.voxels() == 0 && !says_nothing_found(&result.warnings) {
+        let is_explained = says_nothing_found(&result.warnings);
+        let said = result.warnings.iter().map(|w| title_of(w)).collect();
+        let proposal = Proposal::target(label, mask, result.estimate, certainty, said, prompts);
+        if proposal.voxels() == 0 && !is_explained {
             out.warn("the model found nothing there: click again, or draw a box around the target");
         }
         let mut edit = Edit::unsettled(self, out);

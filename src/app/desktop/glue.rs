@@ -9,6 +9,7 @@ use crate::ui::Severity;
 use crate::ui::model::EngineStatus;
 use crate::ui::texts::tr;
 use crate::ui::view::Turned;
+use crate::util::sentence;
 
 use super::jobs::Owner;
 use super::origins::Before;
@@ -231,14 +232,5 @@ fn ends_preview(command: &Command) -> bool {
         Command::Edit(_) | Command::History(_) => true,
         Command::Scan(c) => !matches!(c, ScanCommand::MarkSaved { .. }),
         _ => false,
-    }
-}
-
-/// Messages of the library begin in lower case, as parts of a line; on their own they begin a sentence.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) if first.is_lowercase() => first.to_uppercase().chain(chars).collect(),
-        _ => text.to_owned(),
     }
 }

@@ -15,6 +15,7 @@ use crate::io::{IoError, atomic};
 use crate::models::{Course, Verdict};
 use crate::train::teach::{CaseScores, Score, TeachReport};
 use crate::util::about::NOTICE;
+use crate::util::sentence;
 
 use super::pictures::{FOUND_COLOUR, TRUTH_COLOUR};
 use super::{Lesson, drawn, examples};
@@ -367,11 +368,4 @@ fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
-}
-
-/// Words as the beginning of a sentence.
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + letters.as_str()
 }

@@ -49,6 +49,8 @@ pub(in crate::session) struct PackedProposal {
     pub kind: PackedKind,
     pub estimate: Option<Estimate>,
     pub certainty: Option<Certainty>,
+    /// What its user should know of it, one sentence each; as `certainty` it is not in the journal.
+    pub said: Vec<String>,
     /// What it was made from; empty for structures.
     pub prompts: PromptSet,
 }
@@ -66,6 +68,7 @@ impl Proposal {
         mask: Mask,
         estimate: Option<Estimate>,
         certainty: Option<Certainty>,
+        said: Vec<String>,
         prompts: PromptSet,
     ) -> Self {
         let packed = Arc::new(PackedProposal {
@@ -74,6 +77,7 @@ impl Proposal {
             kind: PackedKind::Target(label),
             estimate,
             certainty: certainty.clone(),
+            said,
             prompts,
         });
         Self {
@@ -101,6 +105,7 @@ impl Proposal {
             kind: PackedKind::Structures(table.clone()),
             estimate,
             certainty: certainty.clone(),
+            said: Vec::new(),
             prompts: PromptSet::default(),
         });
         Self {
@@ -144,6 +149,11 @@ impl Proposal {
             certainty: packed.certainty.clone(),
             packed,
         }
+    }
+
+    /// What the model said of a target, one sentence each.
+    pub fn said(&self) -> &[String] {
+        &self.packed.said
     }
 
     /// The mask, when it is a target.
@@ -196,6 +206,7 @@ impl PackedProposal {
 
     pub fn bytes(&self) -> usize {
         let certainty = self.certainty.as_ref().map_or(0, Certainty::bytes);
-        self.runs.bytes() + self.prompts.bytes() + certainty
+        let said: usize = self.said.iter().map(String::len).sum();
+        self.runs.bytes() + self.prompts.bytes() + certainty + said
     }
 }

@@ -17,6 +17,7 @@ use crate::ui::state::UiState;
 use crate::ui::texts::tr;
 use crate::ui::theme;
 use crate::ui::tools::Tool;
+use crate::util::sentence;
 
 /// Height of what is told of a proposal, in points: a heading and four structures.
 const HEIGHT: f32 = 116.0;
@@ -142,6 +143,9 @@ fn target(
     let takes_clicks = model.engine.card().is_none_or(|card| card.clicks);
     if case.is_prompt_running() {
         weak(ui, tr!("Outlining anew ..."));
+    } else if !proposal.said().is_empty() {
+        // The notice is gone after a while, the proposal may stand for longer.
+        (proposal.said().iter()).for_each(|said| weak(ui, sentence(said)));
     } else if takes_clicks {
         weak(
             ui,

@@ -515,3 +515,28 @@ fn the_cross_hair_goes_to_where_the_model_is_least_sure_and_on_from_there() {
     assert!(desk.session.display().uncertainty_shown);
     assert_eq!(desk.case().history().undo_len(), undo, "looking is no step");
 }
+
+#[test]
+fn what_the_model_said_stays_with_the_proposal() {
+    let mut desk = Desk::new([12, 12, 12]);
+    desk.apply(PromptCommand::AddClick(click([4, 4, 4], Positive)));
+    let (ticket, ..) = desk.prompt.take().expect("asked");
+    let result = PromptedResult {
+        mask: mask(*desk.case().grid(), &[voxel_box([1, 1, 1], [6, 6, 9])]),
+        estimate: None,
+        insight: None,
+        warnings: vec!["taken for the spinal_cord".to_owned()],
+    };
+    let told = desk.apply(AiCommand::PromptResult { ticket, result });
+    assert_eq!(
+        notice(&told, Severity::Warning),
+        Some("taken for the spinal cord")
+    );
+    let said = |desk: &Desk| desk.case().proposal().map(|p| p.said().to_vec());
+    let expected = Some(vec!["taken for the spinal cord".to_owned()]);
+    assert_eq!(said(&desk), expected);
+    desk.apply(HistoryCommand::Undo);
+    assert_eq!(said(&desk), None);
+    desk.apply(HistoryCommand::Redo);
+    assert_eq!(said(&desk), expected, "as before");
+}

@@ -119,6 +119,7 @@ pub fn proposal_of(payload: &[u8], grid: &Grid) -> Result<PackedProposal, Nonsen
         prompts: read_prompts(&mut input, grid)?,
         runs: read_runs(&mut input, grid)?,
         certainty: None,
+        said: Vec::new(),
     };
     if !input.0.is_empty() {
         drawn::read_drawings(&mut proposal.prompts, &mut input, grid)?;
