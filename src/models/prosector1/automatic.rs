@@ -88,7 +88,7 @@ pub(super) fn labels(
 }
 
 /// The labels of a part of a scan on all of it.
-pub(super) fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
+fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
     let mut whole = LabelMap::empty(*scan);
     let rows = morphology::rows(scan.dims, part);
     for (row, values) in rows.zip(labels.voxels.chunks_exact(part.size()[0])) {

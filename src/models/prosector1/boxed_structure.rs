@@ -9,14 +9,14 @@ use crate::models::loaded::Query;
 use crate::models::trust::{FoundStructure, Insight};
 use crate::models::{Certainty, Estimate, ModelError, PromptedResult};
 use crate::prompt::PromptSet;
-use crate::volume::Mask;
+use crate::volume::{Grid, Mask, morphology, title_of};
 
 use super::automatic;
 use super::canvas::{Canvas, Output};
 use super::field_of_view;
 use super::model::Prosector1;
 use super::pace::Pace;
-use super::prompted::{SLACK, within};
+use super::prompted::{SLACK, clear, within};
 use super::region::Span;
 use super::search::STRIDE;
 use super::windows;
@@ -57,16 +57,13 @@ pub(super) fn answer(
     let Some((part, labels, table)) = automatic::labels(image, &canvas, &outputs) else {
         return Ok(None);
     };
-    let labels = automatic::on_whole(image.grid(), part, &labels);
-    let reach = prompts.reach(SLACK);
+    let (wanted, reach) = (target_box.relative_to(part.min), prompts.reach(SLACK));
     let in_reach = |output: &Output<'_>| {
         table.get(output.structure.value)?;
         let mut mask = labels.mask_of(output.structure.value);
-        if let Some(others) = query.beside {
-            others.clear(&mut mask);
-        }
-        let agreement = agreement(mask.bounds()?, target_box);
-        Some((agreement, within(&mask, reach?)))
+        clear(&mut mask, query.beside, image.grid(), part);
+        let agreement = agreement(mask.bounds()?, wanted);
+        Some((agreement, within(&mask, reach?.relative_to(part.min))))
     };
     let agreeing = outputs.iter().enumerate().filter_map(|(n, output)| {
         let (agreement, mask) = in_reach(output)?;
@@ -78,7 +75,18 @@ pub(super) fn answer(
     let own = (&outputs[n], &canvas.logits[n]);
     let found = automatic::found_structures(model, query, (&labels, &table), [own].into_iter())?;
     let believed = found.into_iter().find(|f| !automatic::is_doubted(model, f));
-    Ok(believed.map(|found| result(mask, found, canvas.certainty(|o| o == n))))
+    let certainty = || canvas.certainty(|o| o == n);
+    Ok(believed.map(|found| result(on_whole(image.grid(), part, &mask), found, certainty())))
+}
+
+/// The mask of a part of a scan on all of it.
+fn on_whole(scan: &Grid, part: VoxelBox, mask: &Mask) -> Mask {
+    let mut whole = Mask::empty(*scan);
+    let rows = morphology::rows(scan.dims, part);
+    for (row, values) in rows.zip(mask.voxels.chunks_exact(part.size()[0])) {
+        whole.voxels[row].copy_from_slice(values);
+    }
+    whole
 }
 
 fn result(mask: Mask, found: FoundStructure, certainty: Certainty) -> PromptedResult {
@@ -87,7 +95,7 @@ fn result(mask: Mask, found: FoundStructure, certainty: Certainty) -> PromptedRe
         estimate: Some(Estimate::Dice(found.expected_dice)),
         warnings: vec![format!(
             "taken for the {}, which the model finds by itself: click, or draw another box, if it is not",
-            found.name.replace('_', " ")
+            title_of(&found.name)
         )],
         insight: Some(Arc::new(Insight {
             certainty,

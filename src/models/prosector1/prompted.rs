@@ -352,12 +352,7 @@ impl TargetSearch<'_> {
                 grid: local,
                 voxels: logits.iter().map(|&l| u8::from(l > 0.0)).collect(),
             };
-            if let Some(others) = self.beside {
-                let offsets = morphology::rows(grid.dims, part).flatten();
-                for (voxel, offset) in found.voxels.iter_mut().zip(offsets) {
-                    *voxel &= u8::from(!others.has(offset));
-                }
-            }
+            clear(&mut found, self.beside, &grid, part);
             self.copy_wanted(&found, part, &mut mask);
         }
         drawn::heed(&mut mask, self.given, self.prior);
@@ -484,6 +479,17 @@ fn prior_in_reach(prior: &Mask, prompts: &PromptSet) -> Option<Mask> {
     let (held, all) = (within.count(), reach.size().iter().product::<usize>());
     let goes_on = held < prior.count();
     (!goes_on || held as f64 <= FILLED * all as f64).then_some(within)
+}
+
+/// Takes what other labels have out of the mask of a part of a scan.
+pub(super) fn clear(mask: &mut Mask, others: Option<&OtherLabels>, scan: &Grid, part: VoxelBox) {
+    let Some(others) = others else {
+        return;
+    };
+    let offsets = morphology::rows(scan.dims, part).flatten();
+    for (voxel, offset) in mask.voxels.iter_mut().zip(offsets) {
+        *voxel &= u8::from(!others.has(offset));
+    }
 }
 
 /// The part of a mask in a box.
