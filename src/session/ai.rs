@@ -99,15 +99,13 @@ impl Case {
             out.refuse("the model's result does not fit the scan and was dropped: try again");
             return;
         }
-        warn_of(&result.warnings, out);
+        let said = warn_of(&result.warnings, out);
         let mut mask = result.mask;
         let prompts = self.document.prompts().clone();
         keep_untouched_pieces(&mut mask, self.document.labels_with(label), label, &prompts);
         let certainty = result.insight.map(|i| i.certainty.clone());
-        let is_explained = says_nothing_found(&result.warnings);
-        let said = result.warnings.iter().map(|w| title_of(w)).collect();
         let proposal = Proposal::target(label, mask, result.estimate, certainty, said, prompts);
-        if proposal.voxels() == 0 && !is_explained {
+        if proposal.voxels() == 0 && !says_nothing_found(&result.warnings) {
             out.warn("the model found nothing there: click again, or draw a box around the target");
         }
         let mut edit = Edit::unsettled(self, out);
@@ -268,11 +266,11 @@ fn says_nothing_found(warnings: &[String]) -> bool {
     warnings.iter().any(|w| w.contains("found"))
 }
 
-/// Tells what the model says of its answer; structures are named as users read them.
-fn warn_of(warnings: &[String], out: &mut Effects) {
-    for warning in warnings {
-        out.warn(title_of(warning));
-    }
+/// Tells what the model says of its answer, and gives it as it was told: structures are named as users read them.
+fn warn_of(warnings: &[String], out: &mut Effects) -> Vec<String> {
+    let said: Vec<String> = warnings.iter().map(|w| title_of(w)).collect();
+    said.iter().for_each(|w| out.warn(w.clone()));
+    said
 }
 
 /// Adds to a result what the model did not look at: those pieces of the label that it does not touch and that no negative

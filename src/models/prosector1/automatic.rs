@@ -62,7 +62,10 @@ pub(super) fn segment(
         .collect();
     let mean = kept.iter().sum::<f32>() / kept.len() as f32;
     Ok(AutoResult {
-        labels: on_whole(image.grid(), part, &labels),
+        labels: LabelMap {
+            grid: *image.grid(),
+            voxels: on_whole(image.grid(), part, &labels.voxels),
+        },
         table,
         estimate: (!kept.is_empty()).then_some(Estimate::Dice(mean)),
         insight: Some(Arc::new(AutoInsight {
@@ -87,12 +90,12 @@ pub(super) fn labels(
     Some((part, labels, table))
 }
 
-/// The labels of a part of a scan on all of it.
-fn on_whole(scan: &Grid, part: VoxelBox, labels: &LabelMap) -> LabelMap {
-    let mut whole = LabelMap::empty(*scan);
+/// The values of a part of a scan on all of it, zero around it.
+pub(super) fn on_whole<T: Copy + Default>(scan: &Grid, part: VoxelBox, values: &[T]) -> Vec<T> {
+    let mut whole = vec![T::default(); scan.len()];
     let rows = morphology::rows(scan.dims, part);
-    for (row, values) in rows.zip(labels.voxels.chunks_exact(part.size()[0])) {
-        whole.voxels[row].copy_from_slice(values);
+    for (row, values) in rows.zip(values.chunks_exact(part.size()[0])) {
+        whole[row].copy_from_slice(values);
     }
     whole
 }

@@ -9,7 +9,7 @@ use crate::models::loaded::Query;
 use crate::models::trust::{FoundStructure, Insight};
 use crate::models::{Certainty, Estimate, ModelError, PromptedResult};
 use crate::prompt::PromptSet;
-use crate::volume::{Grid, Mask, morphology, title_of};
+use crate::volume::{Mask, title_of};
 
 use super::automatic;
 use super::canvas::{Canvas, Output};
@@ -43,8 +43,8 @@ pub(super) fn answer(
     let is_alone = prompts.clicks.is_empty() && prompts.drawings.is_empty();
     let is_begun = prior.is_some_and(|p| p.bounds().is_some());
     // What a user taught comes before what the base knows.
-    let (Some(target_box), true, false, None) =
-        (prompts.target_box, is_alone, is_begun, &card.taught)
+    let is_fit = is_alone && !is_begun && card.taught.is_none();
+    let (Some(target_box), Some(reach), true) = (prompts.target_box, prompts.reach(SLACK), is_fit)
     else {
         return Ok(None);
     };
@@ -57,36 +57,28 @@ pub(super) fn answer(
     let Some((part, labels, table)) = automatic::labels(image, &canvas, &outputs) else {
         return Ok(None);
     };
-    let (wanted, reach) = (target_box.relative_to(part.min), prompts.reach(SLACK));
-    let in_reach = |output: &Output<'_>| {
+    let wanted = target_box.relative_to(part.min);
+    let agreeing = outputs.iter().enumerate().filter_map(|(n, output)| {
         table.get(output.structure.value)?;
         let mut mask = labels.mask_of(output.structure.value);
         clear(&mut mask, query.beside, image.grid(), part);
         let agreement = agreement(mask.bounds()?, wanted);
-        Some((agreement, within(&mask, reach?.relative_to(part.min))))
-    };
-    let agreeing = outputs.iter().enumerate().filter_map(|(n, output)| {
-        let (agreement, mask) = in_reach(output)?;
         (agreement >= AGREEMENT).then_some((agreement, n, mask))
     });
     let Some((_, n, mask)) = agreeing.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return Ok(None);
     };
-    let own = (&outputs[n], &canvas.logits[n]);
-    let found = automatic::found_structures(model, query, (&labels, &table), [own].into_iter())?;
+    let own = std::iter::once((&outputs[n], &canvas.logits[n]));
+    let found = automatic::found_structures(model, query, (&labels, &table), own)?;
     let believed = found.into_iter().find(|f| !automatic::is_doubted(model, f));
-    let certainty = || canvas.certainty(|o| o == n);
-    Ok(believed.map(|found| result(on_whole(image.grid(), part, &mask), found, certainty())))
-}
-
-/// The mask of a part of a scan on all of it.
-fn on_whole(scan: &Grid, part: VoxelBox, mask: &Mask) -> Mask {
-    let mut whole = Mask::empty(*scan);
-    let rows = morphology::rows(scan.dims, part);
-    for (row, values) in rows.zip(mask.voxels.chunks_exact(part.size()[0])) {
-        whole.voxels[row].copy_from_slice(values);
-    }
-    whole
+    let mask = || {
+        let in_reach = within(&mask, reach.relative_to(part.min));
+        Mask {
+            grid: *image.grid(),
+            voxels: automatic::on_whole(image.grid(), part, &in_reach.voxels),
+        }
+    };
+    Ok(believed.map(|found| result(mask(), found, canvas.certainty(|o| o == n))))
 }
 
 fn result(mask: Mask, found: FoundStructure, certainty: Certainty) -> PromptedResult {
