@@ -7,11 +7,11 @@ use prosector::geometry::{Affine, VoxelIndex};
 use prosector::io::save_image;
 use prosector::models::trust::anatomy::{may_be_there, remove_misplaced};
 use prosector::models::{DeviceChoice, ModelCard, PromptedResult, ScanKey, Structure, open_model};
-use prosector::prompt::{Click, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet, correcting_click};
 use prosector::util::JobContext;
 use prosector::volume::metrics::Overlap;
 use prosector::volume::phantom::phantom;
-use prosector::volume::{Grid, ImageVolume, LabelMap, Modality, Rescale, VoxelData};
+use prosector::volume::{Grid, ImageVolume, LabelMap, Mask, Modality, Rescale, VoxelData};
 use serde_json::Value;
 
 fn card() -> ModelCard {
@@ -292,4 +292,59 @@ fn a_box_alone_around_a_known_organ_gives_what_is_found_without_a_prompt() {
     );
     let lesion = asked(made.lesion, Vec::new());
     assert!(!lesion.warnings.iter().any(|w| w.contains("taken for")));
+}
+
+#[test]
+fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near_them() {
+    let made = phantom();
+    let model = open_model(None, DeviceChoice::Cpu).expect("the model in the box");
+    let asked = |clicks: &[Click], prior: Option<&Mask>, is_small: bool| {
+        let prompts = PromptSet {
+            clicks: clicks.to_vec(),
+            ..PromptSet::default()
+        };
+        let asked = Asked {
+            is_small,
+            ..Asked::of(&prompts, prior)
+        };
+        let silent = JobContext::silent();
+        let answer = model.segment_asked(&made.image, ScanKey(1), &asked, &silent);
+        answer.expect("an answer")
+    };
+    let is_taken =
+        |answer: &PromptedResult| answer.warnings.iter().any(|w| w.contains("taken for"));
+    let click = |voxel, polarity| Click { voxel, polarity };
+    let card = card();
+    let known = structures_in(&card, Modality::Ct);
+    let mandible = known.iter().find(|s| s.name == "mandible");
+    let truth = made.labels.mask_of(mandible.expect("it is known").value);
+    let middle = correcting_click(&Mask::empty(truth.grid), &truth).expect("its middle");
+    let by_click = asked(&[middle], None, false);
+    assert!(is_taken(&by_click), "{:?}", by_click.warnings);
+    let whole = Overlap::between(&by_click.mask.voxels, &truth.voxels).dice();
+    assert!(whole > 0.6, "{whole}");
+    assert!(!is_taken(&asked(&[middle], None, true)), "something small");
+    let lesion = [click(made.lesion_click(), Polarity::Positive)];
+    assert!(!is_taken(&asked(&lesion, None, false)));
+
+    let grid = truth.grid;
+    let bounds = by_click.mask.bounds().expect("an organ");
+    let left = |v: usize| grid.voxel_at(v).0[0];
+    let is_last = |&v: &usize| by_click.mask.voxels[v] != 0 && left(v) == bounds.max[0];
+    let last = (0..grid.len()).find(is_last).expect("a voxel at the end");
+    let mistaken = click(grid.voxel_at(last), Polarity::Negative);
+    let later = asked(&[middle, mistaken], Some(&by_click.mask), false);
+    assert_eq!(later.mask.voxels[last], 0, "as the click says");
+    let changed = (0..grid.len()).filter(|&v| later.mask.voxels[v] != by_click.mask.voxels[v]);
+    let furthest = changed.map(|v| bounds.max[0] - left(v)).max();
+    let length = bounds.size()[0] as i64;
+    assert!(
+        furthest.is_some_and(|f| f < length / 3),
+        "{furthest:?} of {length}"
+    );
+    // Said of the organ, not of what the network would have made of the two clicks.
+    assert_eq!(
+        format!("{:?}", later.estimate),
+        format!("{:?}", by_click.estimate)
+    );
 }

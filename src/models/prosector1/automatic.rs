@@ -216,6 +216,11 @@ fn clean(
     table
 }
 
+/// Removes specks of a structure that was found before; whether any of it remains.
+pub(super) fn remove_specks(labels: &mut LabelMap, value: u16) -> bool {
+    keep_large(labels, value, LEAST_PART)
+}
+
 /// Removes parts of a label below this share of its largest one, or too small to be anything; whether any remains.
 fn keep_large(labels: &mut LabelMap, value: u16, least_part: f64) -> bool {
     let voxel_ml = labels.grid.affine.voxel_volume_mm3() / 1000.0;

@@ -92,10 +92,20 @@ impl Canvas {
         Certainty::of_logits(self.grid, &highest)
     }
 
+    /// The grid of the logits.
+    pub(super) fn grid(&self) -> &Grid {
+        &self.grid
+    }
+
     /// For each voxel of the part of the scan that the canvas covers the value, one per field of logits, of the highest
     /// logit above zero; `None` where the two do not meet.
     pub(super) fn read(&self, scan: &Grid, values: &[u16]) -> Option<(VoxelBox, LabelMap)> {
         let part = covered(&self.grid, scan)?;
+        Some((part, self.read_in(scan, part, values)))
+    }
+
+    /// The same of a part of the scan.
+    pub(super) fn read_in(&self, scan: &Grid, part: VoxelBox, values: &[u16]) -> LabelMap {
         let local = scan.sub_grid(part);
         let best_value = |p| {
             let corners = Corners::of(p, &self.grid)?;
@@ -108,11 +118,10 @@ impl Canvas {
             }
             Some(best.1)
         };
-        let labels = LabelMap {
+        LabelMap {
             grid: local,
             voxels: map_points(&self.grid, &local, |p| best_value(p).unwrap_or(0)),
-        };
-        Some((part, labels))
+        }
     }
 }
 

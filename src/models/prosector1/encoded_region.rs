@@ -32,22 +32,17 @@ impl Regions<'_> {
     /// The embedding of a region, from those kept where an equal one was encoded before. What a preview encodes is kept
     /// apart, and taken over by the click that it was the preview of.
     pub fn encoded(&self, grid: &Grid) -> EncodedRegion {
-        let (kept, glimpsed) = (&self.model.cache, &self.model.glimpsed);
-        let key = (self.scan, *grid);
-        let encode = || self.model.encode(self.image, grid);
-        if self.is_preview {
-            let known = kept.peek_where(|k| *k == key);
-            return known.unwrap_or_else(|| glimpsed.find_or(key, encode));
-        }
-        kept.find_or(key, || glimpsed.find(&key).unwrap_or_else(encode))
+        let (regions, key) = (&self.model.regions, (self.scan, *grid));
+        regions.find(&key, self.is_preview).unwrap_or_else(|| {
+            let made = self.model.encode(self.image, grid);
+            regions.insert(key, self.is_preview, made.clone());
+            made
+        })
     }
 
     /// A kept region of the scan for which `fits` holds.
     pub fn find(&self, fits: impl Fn(&Grid) -> bool) -> Option<EncodedRegion> {
-        let fits = |(of, grid): &(ScanKey, Grid)| *of == self.scan && fits(grid);
-        match self.is_preview {
-            true => self.model.cache.peek_where(fits),
-            false => self.model.cache.find_where(fits),
-        }
+        let regions = &self.model.regions;
+        regions.find_where(self.scan, self.is_preview, fits)
     }
 }

@@ -1,12 +1,13 @@
 //! The loaded model: weights, device and cache behind the common interface.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::models::checkpoint::{Missing, fill};
 use crate::models::loaded::{Pipeline, Query};
-use crate::models::recent::Recent;
 use crate::models::trust::Trust;
-use crate::models::{AutoResult, ModelError, PromptedResult, ScanKey, StoredModel, Structure};
+use crate::models::{AutoResult, ModelError, PromptedResult, StoredModel, Structure};
 use crate::prompt::PromptSet;
 use crate::volume::{Grid, ImageVolume, Mask};
 
@@ -14,13 +15,17 @@ use super::TITLE;
 use super::config::{IMAGE_CHANNELS, NetConfig};
 use super::encoded_region::EncodedRegion;
 use super::intensity::RegionImage;
+use super::kept::Kept;
 use super::net::ProsectorNet;
 use super::region::SIDE;
+use super::surroundings::Surroundings;
 
 /// Regions kept: about 12 MB each at 48³.
 const REGIONS: usize = 12;
 /// Regions of previews kept: as many as one click looks at.
 const GLIMPSED: usize = 4;
+/// Surroundings of prompts kept: some 3 to 12 MB each.
+const SURROUNDINGS: usize = 3;
 
 /// The model in the box, ready to segment.
 pub struct Prosector1 {
@@ -29,9 +34,9 @@ pub struct Prosector1 {
     /// What was learnt of its answers, if anything.
     pub(super) trust: Option<Trust>,
     /// The regions encoded last, so that a further click costs only the decoder.
-    pub(super) cache: Recent<(ScanKey, Grid), EncodedRegion>,
-    /// Those that only previews have seen.
-    pub(super) glimpsed: Recent<(ScanKey, Grid), EncodedRegion>,
+    pub(super) regions: Kept<EncodedRegion>,
+    /// Where structures that are known were looked for last, around prompts.
+    pub(super) surroundings: Kept<Arc<Surroundings>>,
 }
 
 impl Prosector1 {
@@ -63,8 +68,8 @@ impl Pipeline for Prosector1 {
             net: fill(net, &stored.weights, Missing::Refused, TITLE)?,
             device: device.clone(),
             trust: stored.trust.clone(),
-            cache: Recent::new(REGIONS),
-            glimpsed: Recent::new(GLIMPSED),
+            regions: Kept::new(REGIONS, GLIMPSED),
+            surroundings: Kept::new(SURROUNDINGS, SURROUNDINGS),
         })
     }
 
@@ -97,7 +102,7 @@ impl Pipeline for Prosector1 {
     }
 
     fn drop_caches(&self) {
-        self.cache.clear();
-        self.glimpsed.clear();
+        self.regions.clear();
+        self.surroundings.clear();
     }
 }

@@ -15,15 +15,16 @@ use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, morphology, resample};
 
 use super::box_reach::{self, Reach};
-use super::boxed_structure;
 use super::config::PROMPT_CHANNELS;
 use super::drawn;
 use super::encoded_region::{EncodedRegion, Regions};
 use super::examples::Examples;
 use super::extents::Extents;
+use super::known_structure;
 use super::look;
 use super::measures::{AnswerSeen, border_share};
 use super::model::Prosector1;
+use super::near_clicks;
 use super::prompt_channels::{self, RegionPrompts};
 use super::region::Span;
 
@@ -62,7 +63,7 @@ pub(super) fn segment(
     let Query {
         image, scan, ctx, ..
     } = query;
-    if let Some(known) = boxed_structure::answer(model, query, prompts, prior)? {
+    if let Some(known) = known_structure::boxed(model, query, prompts, prior)? {
         return Ok(known);
     }
     let grid = image.grid();
@@ -105,7 +106,24 @@ pub(super) fn segment(
         None => search.explore(ctx)?,
     };
     ctx.step(0.9, "writing the mask")?;
-    search.finish(&answer)
+    let result = search.finish(&answer)?;
+    let Some(prior) = search.prior else {
+        let known = known_structure::clicked(model, query, prompts, &result.mask)?;
+        return Ok(known.unwrap_or(result));
+    };
+    let Some(mask) = search.corrected(&result.mask, prior) else {
+        return Ok(result);
+    };
+    let known = known_structure::known(model, query, prior)?;
+    Ok(match known {
+        Some((estimate, insight)) => PromptedResult {
+            mask,
+            estimate: Some(estimate),
+            insight: Some(insight),
+            warnings: Vec::new(),
+        },
+        None => result,
+    })
 }
 
 /// The search for one target.
@@ -338,6 +356,13 @@ impl TargetSearch<'_> {
         let logits = resample::resample_field(logits, from, region, FAR_OUTSIDE);
         let logits = self.beside_others(&logits, region);
         logits.into_iter().map(sigmoid).collect()
+    }
+
+    /// The target so far, changed as the answer has it near those clicks that say otherwise; `None` where none does.
+    fn corrected(&self, answer: &Mask, prior: &Mask) -> Option<Mask> {
+        let mut corrected = near_clicks::corrected(answer, prior, &self.prompts.clicks)?;
+        drawn::heed(&mut corrected, self.given, self.prior);
+        Some(corrected)
     }
 
     /// The answer on the scan's grid, cleaned, and never against a click.

@@ -155,6 +155,12 @@ impl Span {
         WorldPoint(self.centre().0 + self.axes * from_middle.clamp(-room, room))
     }
 
+    /// Whether a grid along the same axes covers the span.
+    pub fn is_within(&self, grid: &Grid) -> bool {
+        let covered = Self::of_voxels(grid, grid.bounds());
+        self.low.cmpge(covered.low).all() && self.high.cmple(covered.high).all()
+    }
+
     /// Whether a region shows the span well: with a margin around it, and not too small.
     pub fn fits(&self, region: &Grid) -> bool {
         let margin = (self.high - self.low) * 0.1;
