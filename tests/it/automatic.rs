@@ -342,9 +342,4 @@ fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near
         furthest.is_some_and(|f| f < length / 3),
         "{furthest:?} of {length}"
     );
-    // Said of the organ, not of what the network would have made of the two clicks.
-    assert_eq!(
-        format!("{:?}", later.estimate),
-        format!("{:?}", by_click.estimate)
-    );
 }
