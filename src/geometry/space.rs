@@ -35,6 +35,11 @@ impl VoxelIndex {
     pub fn center(self) -> VoxelPoint {
         VoxelPoint(DVec3::from_array(self.0.map(|v| v as f64)))
     }
+
+    /// The same voxel seen from one that becomes voxel (0, 0, 0).
+    pub fn relative_to(self, origin: [i64; 3]) -> Self {
+        Self(std::array::from_fn(|d| self.0[d] - origin[d]))
+    }
 }
 
 impl VoxelBox {
@@ -96,7 +101,7 @@ impl VoxelBox {
 
     /// The same box seen from a voxel that becomes voxel (0, 0, 0).
     pub fn relative_to(self, origin: [i64; 3]) -> Self {
-        let seen = |corner: [i64; 3]| std::array::from_fn(|d| corner[d] - origin[d]);
+        let seen = |corner: [i64; 3]| VoxelIndex(corner).relative_to(origin).0;
         Self {
             min: seen(self.min),
             max: seen(self.max),

@@ -39,9 +39,7 @@ pub(super) fn segment(
     };
     let is_wanted = |o: &Output<'_>| wanted.iter().any(|&(channel, _)| channel == o.channel);
     // All are looked for, as the one tells of the other.
-    let all = card.structures_in(image.modality(), None)?;
-    let output = |(channel, structure)| Output { structure, channel };
-    let structures: Vec<Output<'_>> = all.into_iter().map(output).collect();
+    let structures = outputs(query)?;
     let Some(canvas) = search::search(model, query, spacing_mm, &structures)? else {
         return Ok(AutoResult::nothing(image.grid(), Nothing::NoneFound));
     };
@@ -75,6 +73,16 @@ pub(super) fn segment(
         nothing: kept.is_empty().then_some(Nothing::NoneFound),
         warnings: warnings(kept.is_empty(), &doubted),
     })
+}
+
+/// All structures that are known in scans of this kind.
+///
+/// # Errors
+/// A card that names none of them.
+pub(super) fn outputs<'a>(query: Query<'a>) -> Result<Vec<Output<'a>>, ModelError> {
+    let all = query.card.structures_in(query.image.modality(), None)?;
+    let output = |(channel, structure)| Output { structure, channel };
+    Ok(all.into_iter().map(output).collect())
 }
 
 /// The structures on the part of the scan that a canvas covers, without what is too small or misplaced, and the table of

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::geometry::VoxelBox;
 use crate::models::loaded::Query;
 use crate::models::trust::{FoundStructure, Insight};
 use crate::models::{Estimate, ModelError, PromptedResult};
@@ -12,9 +12,8 @@ use crate::prompt::{Click, Polarity, PromptSet};
 use crate::volume::{ImageVolume, Mask, morphology, title_of};
 
 use super::automatic;
-use super::canvas::Output;
 use super::model::Prosector1;
-use super::prompted::{SLACK, clear, within};
+use super::prompted::{SLACK, within};
 use super::region::Span;
 use super::surroundings::{Looker, Surroundings};
 
@@ -50,25 +49,24 @@ pub(super) fn boxed(
     else {
         return Ok(None);
     };
-    let known = Known::of(model, query, BOXED)?;
+    let looker = Looker::new(model, query, BOXED)?;
     let span = Span::of_voxels(query.image.grid(), target_box);
-    let Some(seen) = known.looker().around(&span)? else {
+    let Some(seen) = looker.around(&span)? else {
         return Ok(None);
     };
-    let agreeing = (0..known.outputs.len()).filter_map(|n| {
-        let (part, mask) = known.mask(&seen, n)?;
+    let agreeing = looker.masks(&seen).filter_map(|(n, part, mask)| {
         let agreement = agreement(mask.bounds()?, target_box.relative_to(part.min));
         (agreement >= AGREEMENT).then_some((agreement, n, part, mask))
     });
     let Some((_, n, part, mask)) = agreeing.max_by(|a, b| a.0.total_cmp(&b.0)) else {
         return Ok(None);
     };
-    let Some(found) = known.looker().believed(&seen, n)? else {
+    let Some(found) = looker.believed(&seen, n)? else {
         return Ok(None);
     };
     let mask = within(&mask, reach.relative_to(part.min));
     let said = "click, or draw another box, if it is not";
-    Ok(Some(known.result((&seen, n), (part, &mask), found, said)))
+    Ok(Some(result(query, (&seen, n), (part, &mask), found, said)))
 }
 
 /// The answer to lone clicks, the first of a target, into a known structure from which the network's own `answer` to them
@@ -91,20 +89,20 @@ pub(super) fn clicked(
     let (Some(first), true) = (points.next(), is_lone && is_any) else {
         return Ok(None);
     };
-    let known = Known::of(model, query, CLICKED)?;
+    let looker = Looker::new(model, query, CLICKED)?;
     let mut span = points.fold(Span::of_point(grid, first), Span::with_point);
     for _ in 0..=MOST_WIDENINGS {
-        let Some(seen) = known.looker().around(&span)? else {
+        let Some(seen) = looker.around(&span)? else {
             return Ok(None);
         };
-        let Some(n) = seen.at(first, &known.outputs) else {
+        let Some(n) = looker.at(&seen, first) else {
             return Ok(None);
         };
-        if let Some(wider) = seen.wider(&known.outputs[n], grid) {
+        if let Some(wider) = looker.wider(&seen, n) {
             span = wider;
             continue;
         }
-        let Some((part, mask)) = known.mask(&seen, n) else {
+        let Some((part, mask)) = looker.mask(&seen, n) else {
             return Ok(None);
         };
         let is_meant = || distinctness(query.image, answer, (part, &mask)) < ALIKE;
@@ -112,8 +110,8 @@ pub(super) fn clicked(
             return Ok(None);
         }
         let said = "if something in it is meant, draw a box around that, or say that it is small";
-        let found = known.looker().believed(&seen, n)?;
-        return Ok(found.map(|found| known.result((&seen, n), (part, &mask), found, said)));
+        let found = looker.believed(&seen, n)?;
+        return Ok(found.map(|found| result(query, (&seen, n), (part, &mask), found, said)));
     }
     Ok(None)
 }
@@ -130,26 +128,23 @@ pub(super) fn known(
     let Some(bounds) = so_far.bounds().filter(|_| query.card.taught.is_none()) else {
         return Ok(None);
     };
-    let known = Known::of(model, query, CLICKED)?;
+    let looker = Looker::new(model, query, CLICKED)?;
     let span = Span::of_voxels(query.image.grid(), bounds);
-    let Some(seen) = known.looker().about(&span)? else {
+    let Some(seen) = looker.about(&span)? else {
         return Ok(None);
     };
     let all = so_far.count();
-    let is_same = |&n: &usize| {
-        let Some((part, mask)) = known.mask(&seen, n) else {
-            return false;
-        };
-        let offsets = morphology::rows(so_far.grid.dims, part).flatten();
+    let is_same = |(_, part, mask): &(usize, VoxelBox, Mask)| {
+        let offsets = morphology::rows(so_far.grid.dims, *part).flatten();
         let both = offsets
             .zip(&mask.voxels)
             .filter(|&(o, &m)| m != 0 && so_far.voxels[o] != 0);
         2.0 * both.count() as f64 >= THE_SAME * (all + mask.count()) as f64
     };
-    let Some(n) = (0..known.outputs.len()).find(is_same) else {
+    let Some((n, ..)) = looker.masks(&seen).find(is_same) else {
         return Ok(None);
     };
-    let found = known.looker().believed(&seen, n)?;
+    let found = looker.believed(&seen, n)?;
     Ok(found.map(|found| said_of(&seen, n, found)))
 }
 
@@ -165,8 +160,7 @@ fn said_of(seen: &Surroundings, n: usize, found: FoundStructure) -> (Estimate, A
 /// Whether all positive clicks lie in a structure and no negative one does, by its mask on a part of the scan.
 fn agree(clicks: &[Click], (part, mask): (VoxelBox, &Mask)) -> bool {
     clicks.iter().all(|click| {
-        let voxel = VoxelIndex(std::array::from_fn(|d| click.voxel.0[d] - part.min[d]));
-        let offset = mask.grid.offset_of(voxel);
+        let offset = mask.grid.offset_of(click.voxel.relative_to(part.min));
         let is_in = offset.is_some_and(|o| mask.voxels[o] != 0);
         is_in == (click.polarity == Polarity::Positive)
     })
@@ -179,65 +173,27 @@ fn is_first(query: Query<'_>, prompts: &PromptSet, prior: Option<&Mask>) -> bool
     prompts.drawings.is_empty() && !is_begun && query.card.taught.is_none()
 }
 
-/// What is known in scans of a kind, and how to look for it.
-struct Known<'a> {
-    model: &'a Prosector1,
-    query: Query<'a>,
-    outputs: Vec<Output<'a>>,
-    part: [f32; 2],
-}
-
-impl<'a> Known<'a> {
-    fn of(model: &'a Prosector1, query: Query<'a>, part: [f32; 2]) -> Result<Self, ModelError> {
-        let known = query.card.structures_in(query.image.modality(), None)?;
-        let output = |(channel, structure)| Output { structure, channel };
-        Ok(Self {
-            model,
-            query,
-            outputs: known.into_iter().map(output).collect(),
-            part,
-        })
-    }
-
-    fn looker(&self) -> Looker<'_> {
-        Looker {
-            model: self.model,
-            query: self.query,
-            outputs: &self.outputs,
-            part: self.part,
-        }
-    }
-
-    /// A structure on its part of the scan, beside other labels.
-    fn mask(&self, seen: &Surroundings, n: usize) -> Option<(VoxelBox, Mask)> {
-        let scan = self.query.image.grid();
-        let (part, mut mask) = seen.mask(n, &self.outputs, scan)?;
-        clear(&mut mask, self.query.beside, scan, part);
-        Some((part, mask))
-    }
-
-    /// A structure, by its mask on a part of the scan, as the answer to a prompt.
-    fn result(
-        &self,
-        (seen, n): (&Surroundings, usize),
-        (part, mask): (VoxelBox, &Mask),
-        found: FoundStructure,
-        if_not: &str,
-    ) -> PromptedResult {
-        let grid = *self.query.image.grid();
-        let name = title_of(&found.name);
-        let (estimate, insight) = said_of(seen, n, found);
-        PromptedResult {
-            mask: Mask {
-                grid,
-                voxels: automatic::on_whole(&grid, part, &mask.voxels),
-            },
-            estimate: Some(estimate),
-            warnings: vec![format!(
-                "taken for the {name}, which the model finds by itself: {if_not}"
-            )],
-            insight: Some(insight),
-        }
+/// A structure, by its mask on a part of the scan, as the answer to a prompt.
+fn result(
+    query: Query<'_>,
+    (seen, n): (&Surroundings, usize),
+    (part, mask): (VoxelBox, &Mask),
+    found: FoundStructure,
+    if_not: &str,
+) -> PromptedResult {
+    let grid = *query.image.grid();
+    let name = title_of(&found.name);
+    let (estimate, insight) = said_of(seen, n, found);
+    PromptedResult {
+        mask: Mask {
+            grid,
+            voxels: automatic::on_whole(&grid, part, &mask.voxels),
+        },
+        estimate: Some(estimate),
+        warnings: vec![format!(
+            "taken for the {name}, which the model finds by itself: {if_not}"
+        )],
+        insight: Some(insight),
     }
 }
 
@@ -282,7 +238,7 @@ fn agreement(found: VoxelBox, target_box: VoxelBox) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::Affine;
+    use crate::geometry::{Affine, VoxelIndex};
     use crate::volume::{Grid, Modality, Rescale, VoxelData};
 
     fn cube(from: i64, to: i64) -> VoxelBox {

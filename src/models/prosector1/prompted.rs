@@ -111,13 +111,13 @@ pub(super) fn segment(
         let known = known_structure::clicked(model, query, prompts, &result.mask)?;
         return Ok(known.unwrap_or(result));
     };
-    let Some(mask) = search.corrected(&result.mask, prior) else {
+    if !near_clicks::say_otherwise(&search.prompts.clicks, prior) {
         return Ok(result);
-    };
+    }
     let known = known_structure::known(model, query, prior)?;
     Ok(match known {
         Some((estimate, insight)) => PromptedResult {
-            mask,
+            mask: search.corrected(&result.mask, prior),
             estimate: Some(estimate),
             insight: Some(insight),
             warnings: Vec::new(),
@@ -358,11 +358,11 @@ impl TargetSearch<'_> {
         logits.into_iter().map(sigmoid).collect()
     }
 
-    /// The target so far, changed as the answer has it near those clicks that say otherwise; `None` where none does.
-    fn corrected(&self, answer: &Mask, prior: &Mask) -> Option<Mask> {
-        let mut corrected = near_clicks::corrected(answer, prior, &self.prompts.clicks)?;
+    /// The target so far, changed as the answer has it near those clicks that say otherwise.
+    fn corrected(&self, answer: &Mask, prior: &Mask) -> Mask {
+        let mut corrected = near_clicks::corrected(answer, prior, &self.prompts.clicks);
         drawn::heed(&mut corrected, self.given, self.prior);
-        Some(corrected)
+        corrected
     }
 
     /// The answer on the scan's grid, cleaned, and never against a click.

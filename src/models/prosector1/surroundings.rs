@@ -14,11 +14,12 @@ use super::canvas::{Canvas, Output};
 use super::field_of_view;
 use super::model::Prosector1;
 use super::pace::Pace;
+use super::prompted::clear;
 use super::region::{SIDE, Span};
 use super::search::STRIDE;
 use super::windows;
 
-/// Most windows that are looked at: no structure that is known is longer.
+/// Most windows that are looked at: what is longer is left to the prompted network.
 const MOST_WINDOWS: usize = 4;
 
 /// The structures around a prompt.
@@ -31,18 +32,33 @@ pub(super) struct Surroundings {
     judged: Vec<OnceLock<Option<FoundStructure>>>,
 }
 
-/// Where and for whom surroundings are looked at.
-#[derive(Clone, Copy)]
+/// Looks at surroundings in a scan.
 pub(super) struct Looker<'a> {
-    pub model: &'a Prosector1,
-    pub query: Query<'a>,
+    model: &'a Prosector1,
+    query: Query<'a>,
     /// What is looked for.
-    pub outputs: &'a [Output<'a>],
-    /// Part of the job's progress that a look is, from and to.
-    pub part: [f32; 2],
+    outputs: Vec<Output<'a>>,
+    part: [f32; 2],
 }
 
-impl Looker<'_> {
+impl<'a> Looker<'a> {
+    /// Looks for all that is known in scans of this kind; a look is `part` of the job's progress, from and to.
+    ///
+    /// # Errors
+    /// As [`automatic::outputs`].
+    pub fn new(
+        model: &'a Prosector1,
+        query: Query<'a>,
+        part: [f32; 2],
+    ) -> Result<Self, ModelError> {
+        Ok(Self {
+            model,
+            query,
+            outputs: automatic::outputs(query)?,
+            part,
+        })
+    }
+
     /// What is around a span, from what is kept where it was looked at before; `None` where nothing is known in such
     /// scans, or nothing as large.
     ///
@@ -89,7 +105,7 @@ impl Looker<'_> {
         let pace = Pace::new(ctx, "look", self.part, looks.len());
         let refined = card.is_refined(image.modality());
         let place = (self.model, image);
-        let canvas = Canvas::fill(grid, looks, refined, place, self.outputs, &pace)?;
+        let canvas = Canvas::fill(grid, looks, refined, place, &self.outputs, &pace)?;
         let values = resample_image(image, canvas.grid(), 0.0);
         let coarse = ImageVolume::new(
             *canvas.grid(),
@@ -97,7 +113,7 @@ impl Looker<'_> {
             Rescale::IDENTITY,
             image.modality(),
         );
-        let (_, labels, table) = automatic::labels(&coarse, &canvas, self.outputs)
+        let (_, labels, table) = automatic::labels(&coarse, &canvas, &self.outputs)
             .expect("the canvas covers its own grid");
         Ok(Surroundings {
             canvas,
@@ -126,21 +142,21 @@ impl Looker<'_> {
         let believed = found.into_iter().find(believed);
         Ok(seen.judged[n].get_or_init(|| believed).clone())
     }
-}
 
-impl Surroundings {
-    /// The number among `outputs` of the structure at a point, if there is one.
-    pub fn at(&self, point: WorldPoint, outputs: &[Output<'_>]) -> Option<usize> {
-        let grid = &self.labels.grid;
+    /// The number of the structure at a point, if there is one.
+    pub fn at(&self, seen: &Surroundings, point: WorldPoint) -> Option<usize> {
+        let grid = &seen.labels.grid;
         let offset = grid.offset_of(grid.voxel_from_world(point).nearest())?;
-        let value = self.labels.voxels[offset];
-        outputs.iter().position(|o| o.structure.value == value)
+        let value = seen.labels.voxels[offset];
+        self.outputs.iter().position(|o| o.structure.value == value)
     }
 
-    /// The structure with what lies beyond the ends at which it is cut off, though the scan goes on there.
-    pub fn wider(&self, structure: &Output<'_>, scan: &Grid) -> Option<Span> {
-        let grid = &self.labels.grid;
-        let bounds = self.labels.mask_of(structure.structure.value).bounds()?;
+    /// A structure with what lies beyond the ends at which it is cut off, though the scan goes on there; `None` where it is
+    /// not.
+    pub fn wider(&self, seen: &Surroundings, n: usize) -> Option<Span> {
+        let (grid, scan) = (&seen.labels.grid, self.query.image.grid());
+        let mask = seen.labels.mask_of(self.outputs[n].structure.value);
+        let bounds = mask.bounds()?;
         let middle: [f64; 3] =
             std::array::from_fn(|d| (bounds.min[d] + bounds.max[d]) as f64 / 2.0);
         let mut wider = bounds;
@@ -162,18 +178,33 @@ impl Surroundings {
         (wider != bounds).then(|| Span::of_voxels(grid, wider))
     }
 
-    /// A structure on the part of the scan where it is, which comes first.
-    pub fn mask(&self, n: usize, outputs: &[Output<'_>], scan: &Grid) -> Option<(VoxelBox, Mask)> {
-        let value = outputs[n].structure.value;
-        self.table.get(value)?;
-        let grid = self.canvas.grid();
-        let bounds = self.labels.mask_of(value).bounds()?;
-        let part = covered(&grid.sub_grid(bounds.grown(1).clamped(grid.dims)), scan)?;
-        let values: Vec<u16> = outputs.iter().map(|o| o.structure.value).collect();
-        let mut labels = self.canvas.read_in(scan, part, &values);
-        automatic::remove_specks(&mut labels, value).then(|| (part, labels.mask_of(value)))
+    /// The numbers of the structures there are, each with its mask on the part of the scan where it is, beside other labels.
+    pub fn masks(&self, seen: &Surroundings) -> impl Iterator<Item = (usize, VoxelBox, Mask)> {
+        (0..self.outputs.len()).filter_map(|n| {
+            let (part, mask) = self.mask(seen, n)?;
+            Some((n, part, mask))
+        })
     }
 
+    /// A structure on the part of the scan where it is, which comes first, beside other labels.
+    pub fn mask(&self, seen: &Surroundings, n: usize) -> Option<(VoxelBox, Mask)> {
+        let value = self.outputs[n].structure.value;
+        seen.table.get(value)?;
+        let (grid, scan) = (seen.canvas.grid(), self.query.image.grid());
+        let bounds = seen.labels.mask_of(value).bounds()?;
+        let part = covered(&grid.sub_grid(bounds.grown(1).clamped(grid.dims)), scan)?;
+        let values: Vec<u16> = self.outputs.iter().map(|o| o.structure.value).collect();
+        let mut labels = seen.canvas.read_in(scan, part, &values);
+        if !automatic::remove_specks(&mut labels, value) {
+            return None;
+        }
+        let mut mask = labels.mask_of(value);
+        clear(&mut mask, self.query.beside, scan, part);
+        Some((part, mask))
+    }
+}
+
+impl Surroundings {
     /// How sure the model is of each voxel of a structure.
     pub fn certainty(&self, n: usize) -> Certainty {
         self.canvas.certainty(|o| o == n)
