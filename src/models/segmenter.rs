@@ -156,6 +156,8 @@ pub struct PromptedResult {
     pub estimate: Option<Estimate>,
     /// What else the model can say of its answer, when it can.
     pub insight: Option<Arc<Insight>>,
+    /// The structure that the target is, by its name on the model's card, where the model knows it by itself.
+    pub structure: Option<String>,
     /// What the user should know, one sentence each.
     pub warnings: Vec<String>,
 }
@@ -167,6 +169,7 @@ impl PromptedResult {
             mask,
             estimate: None,
             insight: None,
+            structure: None,
             warnings: Vec::new(),
         }
     }

@@ -8,9 +8,9 @@ use crate::models::{AutoResult, PromptedResult};
 use crate::prompt::{Polarity, PromptSet, REFINED_SLACK};
 use crate::volume::components::{Connectivity, Pieces};
 use crate::volume::morphology::Crop;
-use crate::volume::{Grid, Label, LabelMap, LabelTable, Mask, Runs, title_of};
+use crate::volume::{Grid, Label, LabelMap, LabelTable, Mask, title_of};
 
-use super::document::{Adopted, Edit, PackedProposal};
+use super::document::{Adopted, Edit, PackedProposal, is_made_up};
 use super::effect::{Effect, Effects};
 use super::{AiCommand, Case, Proposal, Proposed, Ticket, Tools};
 
@@ -91,7 +91,7 @@ impl Case {
         }
     }
 
-    fn propose_target(&mut self, result: PromptedResult, out: &mut Effects) {
+    fn propose_target(&mut self, mut result: PromptedResult, out: &mut Effects) {
         let Some(label) = self.document.target.active else {
             return;
         };
@@ -99,13 +99,12 @@ impl Case {
             out.refuse("the model's result does not fit the scan and was dropped: try again");
             return;
         }
-        let said = warn_of(&result.warnings, out);
-        let mut mask = result.mask;
+        result.warnings = warn_of(&result.warnings, out);
         let prompts = self.document.prompts().clone();
-        keep_untouched_pieces(&mut mask, self.document.labels_with(label), label, &prompts);
-        let certainty = result.insight.map(|i| i.certainty.clone());
-        let proposal = Proposal::target(label, mask, result.estimate, certainty, said, prompts);
-        if proposal.voxels() == 0 && !says_nothing_found(&result.warnings) {
+        let labels = self.document.labels_with(label);
+        keep_untouched_pieces(&mut result.mask, labels, label, &prompts);
+        let proposal = Proposal::target(label, result, prompts);
+        if proposal.voxels() == 0 && !says_nothing_found(proposal.said()) {
             out.warn("the model found nothing there: click again, or draw a box around the target");
         }
         let mut edit = Edit::unsettled(self, out);
@@ -149,7 +148,7 @@ impl Case {
         };
         let packed = Arc::clone(&proposal.packed);
         match proposal.content.clone() {
-            Proposed::Target { label, .. } => self.accept_target(label, packed.runs(), tools, out),
+            Proposed::Target { label, .. } => self.accept_target(label, &packed, tools, out),
             Proposed::Structures { table, .. } => {
                 self.accept_structures(&packed, &table, tools, out);
                 true
@@ -160,7 +159,7 @@ impl Case {
     fn accept_target(
         &mut self,
         label: u16,
-        target: &Runs<u16>,
+        target: &PackedProposal,
         tools: Tools,
         out: &mut Effects,
     ) -> bool {
@@ -169,8 +168,11 @@ impl Case {
         }
         self.cancel_prompt_job(out);
         let mut edit = self.accepting(tools, out);
-        edit.accept(label, target);
+        edit.accept(label, target.runs());
         edit.say_what_is_left();
+        if let Some(structure) = &target.structure {
+            call_after(label, structure, &mut edit);
+        }
         edit.target_mut().clear();
         edit.commit("accept");
         true
@@ -258,6 +260,23 @@ impl Case {
             self.drop_target("clear prompts", out);
         }
         true
+    }
+}
+
+/// Calls a label that nobody has named after the structure in it, unless another label is called so.
+fn call_after(label: u16, structure: &str, edit: &mut Edit<'_>) {
+    if edit.table().by_title(structure).is_some() {
+        return;
+    }
+    let unnamed = edit.table_mut().get_mut(label);
+    if let Some(label) = unnamed.filter(|l| is_made_up(&l.name)) {
+        let before = label.title();
+        label.name = structure.to_owned();
+        let told = format!(
+            "{before} is called {} now: rename it if it is something else",
+            label.title()
+        );
+        edit.info(told);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::volume::{Label, LabelTable, title_of};
 
-use super::document::{Edit, unused_name};
+use super::document::{Edit, LABEL, LESION, unused_name};
 use super::effect::{Effect, Effects};
 use super::{Case, LabelCommand, Tools};
 
@@ -10,11 +10,11 @@ impl Case {
     pub(super) fn apply_label(&mut self, command: LabelCommand, tools: Tools, out: &mut Effects) {
         match command {
             LabelCommand::Add { name } => {
-                let name = name.unwrap_or_else(|| unused_name(self.table(), "label"));
+                let name = name.unwrap_or_else(|| unused_name(self.table(), LABEL));
                 self.add_label("add label", &name, tools, out);
             }
             LabelCommand::StartNextLesion => {
-                let name = unused_name(self.table(), "lesion");
+                let name = unused_name(self.table(), LESION);
                 self.add_label("next lesion", &name, tools, out);
             }
             LabelCommand::Rename { value, name } => self.rename(value, &name, out),
@@ -134,7 +134,7 @@ impl Case {
         // A click accepts standing structures first, and those take names and values.
         let table = self.gain().map_or(self.table(), |gain| &gain.table);
         Receiver {
-            title: title_of(&unused_name(table, "lesion")),
+            title: title_of(&unused_name(table, LESION)),
             color: LabelTable::palette_color(table.next_free_value().unwrap_or(0)),
             is_new: true,
             is_locked: false,

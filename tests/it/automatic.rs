@@ -321,11 +321,13 @@ fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near
     let middle = correcting_click(&Mask::empty(truth.grid), &truth).expect("its middle");
     let by_click = asked(&[middle], None, false);
     assert!(is_taken(&by_click), "{:?}", by_click.warnings);
+    assert_eq!(by_click.structure.as_deref(), Some("mandible"));
     let whole = Overlap::between(&by_click.mask.voxels, &truth.voxels).dice();
     assert!(whole > 0.6, "{whole}");
     assert!(!is_taken(&asked(&[middle], None, true)), "something small");
     let lesion = [click(made.lesion_click(), Polarity::Positive)];
-    assert!(!is_taken(&asked(&lesion, None, false)));
+    let found = asked(&lesion, None, false);
+    assert!(!is_taken(&found) && found.structure.is_none());
 
     let grid = truth.grid;
     let bounds = by_click.mask.bounds().expect("an organ");
@@ -335,6 +337,7 @@ fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near
     let mistaken = click(grid.voxel_at(last), Polarity::Negative);
     let later = asked(&[middle, mistaken], Some(&by_click.mask), false);
     assert_eq!(later.mask.voxels[last], 0, "as the click says");
+    assert_eq!(later.structure.as_deref(), Some("mandible"), "still");
     let changed = (0..grid.len()).filter(|&v| later.mask.voxels[v] != by_click.mask.voxels[v]);
     let furthest = changed.map(|v| bounds.max[0] - left(v)).max();
     let length = bounds.size()[0] as i64;

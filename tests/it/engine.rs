@@ -110,6 +110,7 @@ impl Segmenter for Toy {
             mask,
             estimate: Some(Estimate::Dice(0.5)),
             insight: None,
+            structure: None,
             warnings: Vec::new(),
         })
     }

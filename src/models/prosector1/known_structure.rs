@@ -124,7 +124,7 @@ pub(super) fn known(
     model: &Prosector1,
     query: Query<'_>,
     so_far: &Mask,
-) -> Result<Option<(Estimate, Arc<Insight>)>, ModelError> {
+) -> Result<Option<Known>, ModelError> {
     let Some(bounds) = so_far.bounds().filter(|_| query.card.taught.is_none()) else {
         return Ok(None);
     };
@@ -145,16 +145,38 @@ pub(super) fn known(
         return Ok(None);
     };
     let found = looker.believed(&seen, n)?;
-    Ok(found.map(|found| said_of(&seen, n, found)))
+    Ok(found.map(|found| Known::of(&seen, n, found)))
 }
 
 /// What is said of an answer that is a structure.
-fn said_of(seen: &Surroundings, n: usize, found: FoundStructure) -> (Estimate, Arc<Insight>) {
-    let insight = Insight {
-        certainty: seen.certainty(n),
-        evidence: found.evidence,
-    };
-    (Estimate::Dice(found.expected_dice), Arc::new(insight))
+pub(super) struct Known {
+    name: String,
+    expected_dice: f32,
+    insight: Arc<Insight>,
+}
+
+impl Known {
+    fn of(seen: &Surroundings, n: usize, found: FoundStructure) -> Self {
+        Self {
+            name: found.name,
+            expected_dice: found.expected_dice,
+            insight: Arc::new(Insight {
+                certainty: seen.certainty(n),
+                evidence: found.evidence,
+            }),
+        }
+    }
+
+    /// The answer, whose mask this is.
+    pub(super) fn of_mask(self, mask: Mask) -> PromptedResult {
+        PromptedResult {
+            mask,
+            estimate: Some(Estimate::Dice(self.expected_dice)),
+            insight: Some(self.insight),
+            structure: Some(self.name),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Whether all positive clicks lie in a structure and no negative one does, by its mask on a part of the scan.
@@ -183,17 +205,12 @@ fn result(
 ) -> PromptedResult {
     let grid = *query.image.grid();
     let name = title_of(&found.name);
-    let (estimate, insight) = said_of(seen, n, found);
+    let voxels = automatic::on_whole(&grid, part, &mask.voxels);
     PromptedResult {
-        mask: Mask {
-            grid,
-            voxels: automatic::on_whole(&grid, part, &mask.voxels),
-        },
-        estimate: Some(estimate),
         warnings: vec![format!(
             "taken for the {name}, which the model finds by itself: {if_not}"
         )],
-        insight: Some(insight),
+        ..Known::of(seen, n, found).of_mask(Mask { grid, voxels })
     }
 }
 

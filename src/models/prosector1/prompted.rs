@@ -116,12 +116,7 @@ pub(super) fn segment(
     }
     let known = known_structure::known(model, query, prior)?;
     Ok(match known {
-        Some((estimate, insight)) => PromptedResult {
-            mask: search.corrected(&result.mask, prior),
-            estimate: Some(estimate),
-            insight: Some(insight),
-            warnings: Vec::new(),
-        },
+        Some(known) => known.of_mask(search.corrected(&result.mask, prior)),
         None => result,
     })
 }
@@ -399,6 +394,7 @@ impl TargetSearch<'_> {
                 expected.unwrap_or_else(|| expected_dice(&answer.logits)),
             )),
             insight: Some(Arc::new(insight)),
+            structure: None,
             warnings,
         })
     }

@@ -35,6 +35,8 @@ pub(in super::super) struct PromptedForm {
     estimate: Option<EstimateForm>,
     /// The region that was looked at, and what the answer is judged by.
     insight: Option<(GridForm, EvidenceForm)>,
+    #[serde(default)]
+    structure: Option<String>,
     warnings: Vec<String>,
 }
 
@@ -130,6 +132,7 @@ impl PromptedForm {
         let form = Self {
             estimate: result.estimate.map(EstimateForm::of),
             insight,
+            structure: result.structure.clone(),
             warnings: result.warnings.clone(),
         };
         (form, parts)
@@ -155,6 +158,7 @@ impl PromptedForm {
             mask: mask(parts, grid)?,
             estimate: self.estimate.map(EstimateForm::estimate),
             insight,
+            structure: self.structure,
             warnings: self.warnings,
         })
     }

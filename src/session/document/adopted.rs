@@ -45,6 +45,20 @@ impl Adopted {
     }
 }
 
+/// Stems of the names that labels get which nobody has named.
+pub(in crate::session) const LESION: &str = "lesion";
+pub(in crate::session) const LABEL: &str = "label";
+
+/// Whether a name was made by [`unused_name`] for a label that nobody has named.
+pub(in crate::session) fn is_made_up(name: &str) -> bool {
+    let numbered = |stem| name.strip_prefix(stem)?.strip_prefix('_');
+    let is_number = |n: &str| n.parse::<u32>().is_ok();
+    [LESION, LABEL]
+        .into_iter()
+        .filter_map(numbered)
+        .any(is_number)
+}
+
 /// `{stem}_N` with the smallest N from 1 that no label has.
 pub(in crate::session) fn unused_name(table: &LabelTable, stem: &str) -> String {
     (1u32..)

@@ -20,7 +20,7 @@ pub use history::History;
 pub use proposal::{Proposal, Proposed};
 pub use step::Step;
 
-pub(super) use adopted::{Adopted, unused_name};
+pub(super) use adopted::{Adopted, LABEL, LESION, is_made_up, unused_name};
 pub(super) use commit::Mark;
 pub(super) use locks::Locks;
 pub(super) use proposal::PackedProposal;
@@ -206,7 +206,7 @@ impl Document {
             out.refuse(NO_VALUE_LEFT);
             return None;
         };
-        let name = unused_name(&self.table, "lesion");
+        let name = unused_name(&self.table, LESION);
         self.table.add_in(self.target.layer, value, &name);
         self.activate(value);
         Some(value)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::models::{Certainty, Estimate};
+use crate::models::{Certainty, Estimate, PromptedResult};
 use crate::prompt::PromptSet;
 use crate::volume::{Grid, LabelMap, LabelTable, Mask, Runs};
 
@@ -51,6 +51,8 @@ pub(in crate::session) struct PackedProposal {
     pub certainty: Option<Certainty>,
     /// What its user should know of it, one sentence each; as `certainty` it is not in the journal.
     pub said: Vec<String>,
+    /// The structure that a target is, where the model knows it by itself; as `certainty` it is not in the journal.
+    pub structure: Option<String>,
     /// What it was made from; empty for structures.
     pub prompts: PromptSet,
 }
@@ -65,19 +67,19 @@ impl Proposal {
     /// A target found from these prompts.
     pub(in crate::session) fn target(
         label: u16,
-        mask: Mask,
-        estimate: Option<Estimate>,
-        certainty: Option<Certainty>,
-        said: Vec<String>,
+        answer: PromptedResult,
         prompts: PromptSet,
     ) -> Self {
+        let PromptedResult { mask, estimate, .. } = answer;
+        let certainty = answer.insight.map(|i| i.certainty.clone());
         let packed = Arc::new(PackedProposal {
             id: unique_number(),
             runs: Runs::of_nonzero(&mask.voxels),
             kind: PackedKind::Target(label),
             estimate,
             certainty: certainty.clone(),
-            said,
+            said: answer.warnings,
+            structure: answer.structure,
             prompts,
         });
         Self {
@@ -106,6 +108,7 @@ impl Proposal {
             estimate,
             certainty: certainty.clone(),
             said: Vec::new(),
+            structure: None,
             prompts: PromptSet::default(),
         });
         Self {
@@ -206,7 +209,8 @@ impl PackedProposal {
 
     pub fn bytes(&self) -> usize {
         let certainty = self.certainty.as_ref().map_or(0, Certainty::bytes);
-        let said: usize = self.said.iter().map(String::len).sum();
+        let sentences = self.said.iter().chain(&self.structure);
+        let said: usize = sentences.map(String::len).sum();
         self.runs.bytes() + self.prompts.bytes() + certainty + said
     }
 }

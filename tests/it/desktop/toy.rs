@@ -166,6 +166,7 @@ impl Segmenter for Toy {
             mask,
             estimate: Some(Estimate::Dice(0.91)),
             insight: Some(Arc::new(insight)),
+            structure: None,
             warnings: vec![WARNING.to_owned()],
         })
     }

@@ -32,6 +32,7 @@ fn ctx() -> JobContext {
 fn assert_same(here: &PromptedResult, there: &PromptedResult) {
     assert!(here.mask == there.mask, "the mask");
     assert_eq!(here.estimate, there.estimate);
+    assert_eq!(here.structure, there.structure);
     assert_eq!(here.warnings, there.warnings);
     let (here, there) = (&here.insight, &there.insight);
     let (here, there) = (here.as_ref().unwrap(), there.as_ref().unwrap());

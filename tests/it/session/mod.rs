@@ -9,6 +9,7 @@ mod journal;
 mod layers;
 mod outlines;
 mod proposals;
+mod structure_names;
 mod tools;
 
 use std::path::PathBuf;
@@ -83,6 +84,7 @@ impl Desk {
             mask: mask(*self.case().grid(), boxes),
             estimate: Some(Estimate::Dice(0.8)),
             insight: None,
+            structure: None,
             warnings: Vec::new(),
         };
         self.apply(AiCommand::PromptResult { ticket, result })

@@ -496,6 +496,7 @@ fn the_cross_hair_goes_to_where_the_model_is_least_sure_and_on_from_there() {
         mask: mask(grid, &[voxel_box([1, 1, 1], [6, 6, 9])]),
         estimate: None,
         insight: Some(Arc::new(insight)),
+        structure: None,
         warnings: Vec::new(),
     };
     desk.apply(AiCommand::PromptResult { ticket, result });
@@ -525,6 +526,7 @@ fn what_the_model_said_stays_with_the_proposal() {
         mask: mask(*desk.case().grid(), &[voxel_box([1, 1, 1], [6, 6, 9])]),
         estimate: None,
         insight: None,
+        structure: None,
         warnings: vec!["taken for the spinal_cord".to_owned()],
     };
     let told = desk.apply(AiCommand::PromptResult { ticket, result });

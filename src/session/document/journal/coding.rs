@@ -120,6 +120,7 @@ pub fn proposal_of(payload: &[u8], grid: &Grid) -> Result<PackedProposal, Nonsen
         runs: read_runs(&mut input, grid)?,
         certainty: None,
         said: Vec::new(),
+        structure: None,
     };
     if !input.0.is_empty() {
         drawn::read_drawings(&mut proposal.prompts, &mut input, grid)?;
