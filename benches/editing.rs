@@ -96,6 +96,7 @@ fn answer_to_click(session: &mut Session) -> AiCommand {
             mask: ORGAN.clone(),
             estimate: None,
             insight: None,
+            structure: None,
             warnings: Vec::new(),
         },
     }

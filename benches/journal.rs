@@ -223,6 +223,7 @@ fn answer(ticket: Ticket, rng: &mut ChaCha8Rng) -> AiCommand {
         mask,
         estimate: None,
         insight: None,
+        structure: None,
         warnings: Vec::new(),
     };
     AiCommand::PromptResult { ticket, result }

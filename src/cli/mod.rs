@@ -328,6 +328,9 @@ pub struct EvaluateArgs {
     /// Say that what is clicked is small, as `segment --small` does.
     #[arg(long, requires = "protocol")]
     pub small: bool,
+    /// Say what each target is called, as prompts for a label of that name do.
+    #[arg(long, requires = "protocol")]
+    pub named: bool,
     /// Also give the means of these groups of cases.
     #[arg(long, value_enum)]
     pub by: Option<Grouping>,

@@ -27,6 +27,8 @@ pub(crate) struct Query<'a> {
     pub alike: Option<&'a Alike>,
     /// What is pointed at is small; see [`Asked::is_small`].
     pub is_small: bool,
+    /// What the target is called, where somebody has said so.
+    pub called: Option<&'a str>,
     /// Nothing may be kept of the answer that would change a later one.
     pub is_preview: bool,
     /// Identifies the scan for caches.
@@ -187,6 +189,7 @@ impl<P: Pipeline> Loaded<P> {
             beside: asked.others.as_ref(),
             alike: asked.alike.as_ref(),
             is_small: asked.is_small,
+            called: asked.called.as_deref(),
             ..query
         };
         self.prompted(query, &asked.prompts, asked.prior.as_deref())
@@ -224,6 +227,7 @@ impl<P: Pipeline> Loaded<P> {
             beside: None,
             alike: None,
             is_small: false,
+            called: None,
             is_preview: false,
             scan,
             ctx,

@@ -88,6 +88,8 @@ pub struct Asked {
     /// What is pointed at is small, a lesion of at most some 2 cm: a model that chooses how much of the scan to look at for a
     /// lone click begins close by.
     pub is_small: bool,
+    /// What the target is called, where somebody has said so.
+    pub called: Option<String>,
 }
 
 impl Asked {

@@ -8,7 +8,7 @@ use crate::prompt::{
 };
 use crate::volume::{Grid, Label, LabelMap, Mask};
 
-use super::document::Document;
+use super::document::{Document, is_made_up};
 use super::{Case, Proposed, Tools};
 
 impl Case {
@@ -56,6 +56,7 @@ impl Case {
             others: self.others(&prompts, tools),
             alike: self.alike(),
             is_small: tools.small_targets,
+            called: self.called(),
             prompts,
             prior,
         }
@@ -73,6 +74,12 @@ impl Case {
         (proposal.voxels() > 0)
             .then(|| proposal.mask().cloned())
             .flatten()
+    }
+
+    /// What the user calls the label that prompts are for.
+    fn called(&self) -> Option<String> {
+        let named = self.document.active().filter(|l| !is_made_up(&l.name));
+        named.map(|label| label.name.clone())
     }
 
     /// Labels of the target's layer that are of its kind: of its group, or numbered like it.

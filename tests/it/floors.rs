@@ -12,7 +12,7 @@ use prosector::models::prosector1::{NetConfig, ProsectorNet};
 use prosector::models::{
     DeviceChoice, ModelCard, ScanKey, Segmenter, StoredModel, open_model, system_named,
 };
-use prosector::prompt::{PromptSet, correcting_click};
+use prosector::prompt::{Asked, PromptSet, correcting_click};
 use prosector::util::JobContext;
 use prosector::volume::metrics::dice;
 use prosector::volume::{ImageVolume, LabelMap, Mask, Modality};
@@ -32,6 +32,8 @@ struct Patient {
     boxed: Option<(u16, f64)>,
     /// Of a click in the middle of a value of the truth.
     clicked: Option<(u16, f64)>,
+    /// Of that click for a label that has the structure's name.
+    named: Option<(u16, &'static str, f64)>,
 }
 
 const HIPPOCAMPUS: &[(u16, &str)] = &[(1, "anterior_hippocampus"), (2, "posterior_hippocampus")];
@@ -58,6 +60,8 @@ const PATIENTS: [Patient; 4] = [
         boxed: Some((7, 0.7)),
         // The mandible again: 0.76, 0.33 if it were not known.
         clicked: Some((7, 0.65)),
+        // 0.62, and 0.35 without the name.
+        named: Some((5, "esophagus", 0.5)),
     },
     Patient {
         scan: "hippocampus/images/hippocampus_195.nii.gz",
@@ -69,6 +73,7 @@ const PATIENTS: [Patient; 4] = [
         boxed: Some((2, 0.82)),
         // The anterior part, which is found without a prompt: 0.91.
         clicked: Some((1, 0.82)),
+        named: None,
     },
     Patient {
         scan: "hippocampus/images/hippocampus_199.nii.gz",
@@ -77,6 +82,7 @@ const PATIENTS: [Patient; 4] = [
         auto: Some((HIPPOCAMPUS, 0.8)),
         boxed: None,
         clicked: None,
+        named: None,
     },
     Patient {
         scan: "sarcoma/STS_041/MR_T1_image.nii.gz",
@@ -87,6 +93,7 @@ const PATIENTS: [Patient; 4] = [
         boxed: Some((1, 0.75)),
         // 0.85.
         clicked: Some((1, 0.75)),
+        named: None,
     },
 ];
 
@@ -119,12 +126,25 @@ impl Session<'_> {
     }
 
     fn prompted(&self, value: u16, prompts: impl FnOnce(&Mask) -> PromptSet) -> f64 {
-        let (truth, silent) = (self.truth.mask_of(value), JobContext::silent());
-        let prompts = prompts(&truth);
+        self.asked(value, Asked::of(&prompts(&self.truth.mask_of(value)), None))
+    }
+
+    fn named(&self, value: u16, name: &str) -> f64 {
+        let prompts = middle(&self.truth.mask_of(value));
+        let asked = Asked {
+            called: Some(name.to_owned()),
+            ..Asked::of(&prompts, None)
+        };
+        self.asked(value, asked)
+    }
+
+    fn asked(&self, value: u16, asked: Asked) -> f64 {
+        let silent = JobContext::silent();
         let found = self
             .model
-            .segment_prompted(&self.image, self.key, &prompts, None, &silent);
-        dice(&found.expect("a result").mask.voxels, &truth.voxels)
+            .segment_asked(&self.image, self.key, &asked, &silent);
+        let found = found.expect("a result").mask;
+        dice(&found.voxels, &self.truth.mask_of(value).voxels)
     }
 }
 
@@ -172,6 +192,9 @@ fn measured(model: &dyn Segmenter) -> Option<Vec<Row>> {
         if let Some((value, least)) = patient.clicked {
             row("click", session.prompted(value, middle), least);
         }
+        if let Some((value, name, least)) = patient.named {
+            row("click for its name", session.named(value, name), least);
+        }
     }
     Some(rows)
 }
@@ -191,7 +214,7 @@ fn the_weights_in_the_box_find_what_they_should() {
     let Some(rows) = measured(&*model) else {
         return;
     };
-    assert_eq!(rows.len(), 9);
+    assert_eq!(rows.len(), 10);
     let low: Vec<&Row> = rows
         .iter()
         .filter(|(_, dice, least)| dice < least)

@@ -70,7 +70,7 @@ pub(super) fn boxed(
 }
 
 /// The answer to lone clicks, the first of a target, into a known structure from which the network's own `answer` to them
-/// does not stand out; `None` where there is none.
+/// does not stand out, or after which the target is called; `None` where there is none.
 ///
 /// # Errors
 /// Cancelled, or the device fails.
@@ -105,8 +105,9 @@ pub(super) fn clicked(
         let Some((part, mask)) = looker.mask(&seen, n) else {
             return Ok(None);
         };
-        let is_meant = || distinctness(query.image, answer, (part, &mask)) < ALIKE;
-        if !agree(&prompts.clicks, (part, &mask)) || !is_meant() {
+        let is_called = query.called.is_some_and(|name| looker.is_called(n, name));
+        let is_alike = || distinctness(query.image, answer, (part, &mask)) < ALIKE;
+        if !agree(&prompts.clicks, (part, &mask)) || !(is_called || is_alike()) {
             return Ok(None);
         }
         let said = "if something in it is meant, draw a box around that, or say that it is small";

@@ -7,7 +7,7 @@ use crate::models::loaded::Query;
 use crate::models::trust::FoundStructure;
 use crate::models::{Certainty, ModelError};
 use crate::volume::resample::{covered, resample_image};
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Rescale, VoxelData};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Rescale, VoxelData, title_of};
 
 use super::automatic;
 use super::canvas::{Canvas, Output};
@@ -149,6 +149,12 @@ impl<'a> Looker<'a> {
         let offset = grid.offset_of(grid.voxel_from_world(point).nearest())?;
         let value = seen.labels.voxels[offset];
         self.outputs.iter().position(|o| o.structure.value == value)
+    }
+
+    /// Whether users read this as the name of a structure.
+    pub fn is_called(&self, n: usize, name: &str) -> bool {
+        let known = title_of(&self.outputs[n].structure.name);
+        known.to_lowercase() == title_of(name).to_lowercase()
     }
 
     /// A structure with what lies beyond the ends at which it is cut off, though the scan goes on there; `None` where it is

@@ -25,6 +25,8 @@ pub(in super::super) struct AskedForm {
     /// The values of earlier targets of the same kind.
     alike: Vec<u16>,
     is_small: bool,
+    #[serde(default)]
+    called: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +64,7 @@ impl AskedForm {
                 .as_ref()
                 .map_or_else(Vec::new, |a| a.values().to_vec()),
             is_small: asked.is_small,
+            called: asked.called.clone(),
         };
         (form, parts)
     }
@@ -89,6 +92,7 @@ impl AskedForm {
         let mut asked = Asked {
             prompts,
             is_small: self.is_small,
+            called: self.called.clone(),
             ..Asked::default()
         };
         if self.has_prior {

@@ -297,5 +297,6 @@ pub fn everything(image: &ImageVolume) -> Asked {
         others: OtherLabels::new(Arc::clone(&labels), &[3]),
         alike: Alike::new(labels, vec![5, 400]),
         is_small: true,
+        called: Some("heard".to_owned()),
     }
 }

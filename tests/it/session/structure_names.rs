@@ -30,6 +30,16 @@ fn taken(desk: &mut Desk, structure: Option<&str>) -> Vec<Effect> {
     desk.apply(AiCommand::Accept)
 }
 
+/// What the model is told that the target of a click is called.
+fn told(desk: &mut Desk) -> Option<String> {
+    let effects = desk.apply(PromptCommand::AddClick(click([3, 3, 3], Positive)));
+    let asked = effects.into_iter().find_map(|effect| match effect {
+        Effect::RunPrompt { asked, .. } => Some(asked),
+        _ => None,
+    });
+    asked.expect("asked").called
+}
+
 fn names(desk: &Desk) -> Vec<String> {
     let labels = desk.case().table().labels().iter();
     labels.map(|l| l.name.clone()).collect()
@@ -80,4 +90,13 @@ fn no_two_labels_are_called_after_one_structure() {
     desk.apply(LabelCommand::StartNextLesion);
     taken(&mut desk, Some("left_parotid"));
     assert_eq!(names(&desk), ["left_parotid", "lesion_1"]);
+}
+
+#[test]
+fn the_model_is_told_a_name_that_somebody_gave() {
+    let mut desk = Desk::new(DIMS);
+    assert_eq!(told(&mut desk), None, "lesion_1");
+    let name = Some("Left parotid".to_owned());
+    desk.apply(LabelCommand::Add { name });
+    assert_eq!(told(&mut desk).as_deref(), Some("Left parotid"));
 }

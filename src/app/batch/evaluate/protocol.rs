@@ -108,6 +108,7 @@ impl CaseRun<'_> {
                     let about = Asked {
                         alike,
                         is_small: self.args.small,
+                        called: label.name.clone().filter(|_| self.args.named),
                         ..Asked::default()
                     };
                     self.interact(protocol, (&image, about), label, &target)?
