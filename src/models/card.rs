@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::prompt::{DrawingKind, PromptSet};
-use crate::volume::{ImageVolume, Modality};
+use crate::volume::{ImageVolume, Modality, title_of};
 
 use super::checkpoint::CheckpointError;
 use super::system::system_named;
@@ -32,6 +32,11 @@ impl Structure {
     /// Whether the model knows it in scans of this modality.
     pub fn is_known_in(&self, modality: Modality) -> bool {
         self.modality.is_none_or(|own| own == modality)
+    }
+
+    /// Whether users read this name, however it is capitalised, as the structure's.
+    pub fn is_called(&self, name: &str) -> bool {
+        title_of(&self.name).to_lowercase() == title_of(name).to_lowercase()
     }
 
     /// Name and modality, for lists.

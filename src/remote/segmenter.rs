@@ -127,7 +127,7 @@ impl RemoteSegmenter {
         self.card.check_prompts(&asked.prompts)?;
         // What lies beside the scan is refused before the scan is sent.
         asked.prompts.on_grid(image.grid())?;
-        let (form, parts) = AskedForm::of(asked);
+        let (form, parts) = AskedForm::of(asked, &self.card.structures);
         self.ask(
             ctx,
             |Connection { link, uploads }, job| {

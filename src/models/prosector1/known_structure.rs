@@ -105,9 +105,8 @@ pub(super) fn clicked(
         let Some((part, mask)) = looker.mask(&seen, n) else {
             return Ok(None);
         };
-        let is_called = query.called.is_some_and(|name| looker.is_called(n, name));
         let is_alike = || distinctness(query.image, answer, (part, &mask)) < ALIKE;
-        if !agree(&prompts.clicks, (part, &mask)) || !(is_called || is_alike()) {
+        if !agree(&prompts.clicks, (part, &mask)) || !(looker.is_asked_for(n) || is_alike()) {
             return Ok(None);
         }
         let said = "if something in it is meant, draw a box around that, or say that it is small";

@@ -7,7 +7,7 @@ use crate::models::loaded::Query;
 use crate::models::trust::FoundStructure;
 use crate::models::{Certainty, ModelError};
 use crate::volume::resample::{covered, resample_image};
-use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Rescale, VoxelData, title_of};
+use crate::volume::{Grid, ImageVolume, LabelMap, LabelTable, Mask, Rescale, VoxelData};
 
 use super::automatic;
 use super::canvas::{Canvas, Output};
@@ -151,10 +151,10 @@ impl<'a> Looker<'a> {
         self.outputs.iter().position(|o| o.structure.value == value)
     }
 
-    /// Whether users read this as the name of a structure.
-    pub fn is_called(&self, n: usize, name: &str) -> bool {
-        let known = title_of(&self.outputs[n].structure.name);
-        known.to_lowercase() == title_of(name).to_lowercase()
+    /// Whether the target is called after a structure.
+    pub fn is_asked_for(&self, n: usize) -> bool {
+        let called = self.query.called;
+        called.is_some_and(|name| self.outputs[n].structure.is_called(name))
     }
 
     /// A structure with what lies beyond the ends at which it is cut off, though the scan goes on there; `None` where it is

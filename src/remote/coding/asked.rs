@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::VoxelBox;
+use crate::models::Structure;
 use crate::prompt::{Alike, Asked, Click, Drawing, DrawingKind, OtherLabels, Polarity, PromptSet};
 use crate::volume::morphology::Crop;
 use crate::volume::{Grid, LabelMap, Mask};
@@ -25,6 +26,7 @@ pub(in super::super) struct AskedForm {
     /// The values of earlier targets of the same kind.
     alike: Vec<u16>,
     is_small: bool,
+    /// The name of one of the model's structures, which is what the target is called.
     #[serde(default)]
     called: Option<String>,
 }
@@ -42,8 +44,9 @@ struct DrawingForm {
 const HELD: u16 = 1;
 
 impl AskedForm {
-    /// The form, and the parts.
-    pub(in super::super) fn of(asked: &Asked) -> (Self, Vec<Vec<u8>>) {
+    /// The form, and the parts, for a model that knows these structures. What a target is called stays here unless one of them
+    /// is called so: names may be of anything.
+    pub(in super::super) fn of(asked: &Asked, known: &[Structure]) -> (Self, Vec<Vec<u8>>) {
         let prompts = &asked.prompts;
         let drawings = prompts.drawings.iter();
         let mut parts: Vec<Vec<u8>> = drawings.map(|d| runs::coded(&d.region.voxels)).collect();
@@ -64,7 +67,10 @@ impl AskedForm {
                 .as_ref()
                 .map_or_else(Vec::new, |a| a.values().to_vec()),
             is_small: asked.is_small,
-            called: asked.called.clone(),
+            called: asked.called.as_ref().and_then(|called| {
+                let known = known.iter().find(|s| s.is_called(called))?;
+                Some(known.name.clone())
+            }),
         };
         (form, parts)
     }

@@ -205,7 +205,7 @@ impl Segmenter for Echo {
             mask: self.mask(image, asked),
             estimate: Some(Estimate::Dice(0.7)),
             insight: Some(Arc::new(insight)),
-            structure: Some("heard".to_owned()),
+            structure: asked.called.clone(),
             warnings: vec![sentence(image, &asked.prompts)],
         })
     }

@@ -73,6 +73,16 @@ fn what_is_asked_and_answered_arrives_to_the_last_bit() {
             .map(|model| model.preview(&scan, KEY, &asked, &ctx()).unwrap());
         assert!(previews[0] == previews[1], "the preview");
     }
+    let structure = |called: &str| {
+        let named = Asked {
+            called: Some(called.to_owned()),
+            ..asked(8)
+        };
+        let answer = there.segment_asked(&scan, KEY, &named, &ctx());
+        answer.unwrap().structure
+    };
+    assert_eq!(structure("Heard").as_deref(), Some("heard"));
+    assert_eq!(structure("lesion of somebody"), None, "the name stays here");
     let nothing = Asked {
         prior: Some(Arc::new(Mask::empty(*scan.grid()))),
         prompts: everything(&scan).prompts.first(0),
