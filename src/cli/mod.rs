@@ -233,6 +233,9 @@ pub struct SegmentArgs {
     /// What is clicked or scribbled on is small, a lesion of at most some 2 cm: the model in the box begins close by.
     #[arg(long, conflicts_with = "target_box")]
     pub small: bool,
+    /// What is clicked or scribbled on is large, more than some 15 cm as a liver is: the model in the box begins afar.
+    #[arg(long, conflicts_with_all = ["target_box", "small"])]
+    pub large: bool,
     /// How wide scribbles are; without it two voxels of the slice.
     #[arg(long, value_name = "MM", requires = "scribbles", value_parser = values::width)]
     pub scribble_width: Option<f64>,
@@ -328,6 +331,9 @@ pub struct EvaluateArgs {
     /// Say that what is clicked is small, as `segment --small` does.
     #[arg(long, requires = "protocol")]
     pub small: bool,
+    /// Say that what is clicked is large, as `segment --large` does.
+    #[arg(long, requires = "protocol", conflicts_with = "small")]
+    pub large: bool,
     /// Say what each target is called, as prompts for a label of that name do.
     #[arg(long, requires = "protocol")]
     pub named: bool,

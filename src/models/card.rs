@@ -216,9 +216,9 @@ impl ModelCard {
         self.check(self.lassos || !has(DrawingKind::Lasso), "takes no lassos")
     }
 
-    /// Whether it makes a difference to the model that what is clicked is small.
-    pub fn heeds_small(&self) -> bool {
-        system_named(&self.system).is_some_and(|system| system.heeds_small)
+    /// Whether it makes a difference to the model how large what is clicked is said to be.
+    pub fn heeds_size(&self) -> bool {
+        system_named(&self.system).is_some_and(|system| system.heeds_size)
     }
 
     /// What to say where time is the third axis of a scan that the model takes for a volume.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 
-use crate::prompt::{Alike, Asked, OtherLabels, PromptSet};
+use crate::prompt::{Alike, Asked, OtherLabels, PromptSet, TargetSize};
 use crate::util::JobContext;
 use crate::volume::{ImageVolume, Mask};
 
@@ -25,8 +25,8 @@ pub(crate) struct Query<'a> {
     pub beside: Option<&'a OtherLabels>,
     /// Earlier targets of the same kind in the scan.
     pub alike: Option<&'a Alike>,
-    /// What is pointed at is small; see [`Asked::is_small`].
-    pub is_small: bool,
+    /// How large what is pointed at is, as far as somebody has said so.
+    pub size: TargetSize,
     /// What the target is called, where somebody has said so.
     pub called: Option<&'a str>,
     /// Nothing may be kept of the answer that would change a later one.
@@ -188,7 +188,7 @@ impl<P: Pipeline> Loaded<P> {
         let query = Query {
             beside: asked.others.as_ref(),
             alike: asked.alike.as_ref(),
-            is_small: asked.is_small,
+            size: asked.size,
             called: asked.called.as_deref(),
             ..query
         };
@@ -226,7 +226,7 @@ impl<P: Pipeline> Loaded<P> {
             others: &[],
             beside: None,
             alike: None,
-            is_small: false,
+            size: TargetSize::Any,
             called: None,
             is_preview: false,
             scan,

@@ -114,8 +114,8 @@ pub struct System {
     pub title: &'static str,
     /// Whether it looks at slices, or at some neighbours as a film: then the third axis may be time.
     pub slice_by_slice: bool,
-    /// Begins close by where what is clicked is said to be small.
-    pub heeds_small: bool,
+    /// Chooses how much of the scan to look at first by how large what is clicked is said to be.
+    pub heeds_size: bool,
     /// Makes a model of what the authors' code wrote; `None` where there is nothing but ours, which opens by its card.
     pub import: Option<Importer>,
     /// Opens a model.

@@ -4,6 +4,7 @@ mod alike;
 mod drawing;
 mod other_labels;
 mod simulated;
+mod target_size;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ pub use alike::{Alike, kind_of_numbered};
 pub use drawing::{Drawing, DrawingKind};
 pub use other_labels::OtherLabels;
 pub use simulated::{correcting_click, loosened_box};
+pub use target_size::TargetSize;
 
 /// Whether a click says "this is it" or "this is not".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,9 +87,8 @@ pub struct Asked {
     pub others: Option<OtherLabels>,
     /// Earlier targets of the same kind in the scan, for models that find the next one by them.
     pub alike: Option<Alike>,
-    /// What is pointed at is small, a lesion of at most some 2 cm: a model that chooses how much of the scan to look at for a
-    /// lone click begins close by.
-    pub is_small: bool,
+    /// How large it is, as far as somebody has said so.
+    pub size: TargetSize,
     /// What the target is called, where somebody has said so.
     pub called: Option<String>,
 }

@@ -55,7 +55,7 @@ impl Case {
         Asked {
             others: self.others(&prompts, tools),
             alike: self.alike(),
-            is_small: tools.small_targets,
+            size: tools.target_size,
             called: self.called(),
             prompts,
             prior,

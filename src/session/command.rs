@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::geometry::{Convention, Plane, VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
 use crate::io::LabelEntry;
 use crate::models::{AutoResult, PromptedResult};
-use crate::prompt::{Click, DrawingKind, Polarity};
+use crate::prompt::{Click, DrawingKind, Polarity, TargetSize};
 use crate::util::short_debug;
 use crate::volume::measurement::Shape;
 use crate::volume::{LayerId, Window};
@@ -137,8 +137,8 @@ pub enum ToolCommand {
     TakeFromOthers(bool),
     /// Whether prompts wait for [`PromptCommand::Ask`]. Off at first.
     AskByHand(bool),
-    /// Whether what is clicked is small, which prompts that stand are asked anew for. Off at first.
-    SmallTargets(bool),
+    /// How large what is clicked is, which prompts that stand are asked anew for. Any size at first.
+    TargetSize(TargetSize),
     /// How many bytes the history may hold in memory.
     HistoryBudget(usize),
 }

@@ -238,8 +238,8 @@ impl Session {
                 self.tools.scribble_mm = mm.map(|mm| mm.clamp(least, most));
             }
             ToolCommand::AskByHand(on) => self.tools.asks_by_hand = on,
-            ToolCommand::SmallTargets(on) => {
-                let is_other = std::mem::replace(&mut self.tools.small_targets, on) != on;
+            ToolCommand::TargetSize(size) => {
+                let is_other = std::mem::replace(&mut self.tools.target_size, size) != size;
                 let case = self.case.as_mut().filter(|_| is_other);
                 // A box says how large it is.
                 if let Some(case) = case.filter(|c| c.prompts().target_box.is_none()) {

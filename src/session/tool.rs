@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::geometry::Plane;
-use crate::prompt::Drawing;
+use crate::prompt::{Drawing, TargetSize};
 use crate::volume::{Depth, Grid};
 
 use super::Limits;
@@ -116,8 +116,8 @@ pub struct Tools {
     pub scribble_mm: Option<f64>,
     /// Whether prompts wait until the model is asked, instead of being answered one by one.
     pub asks_by_hand: bool,
-    /// Whether what is clicked is small: lone clicks are then looked at from close by.
-    pub small_targets: bool,
+    /// How large what is clicked is: how much around lone clicks is looked at first.
+    pub target_size: TargetSize,
     /// Whether an accepted AI result may take voxels from other unlocked labels.
     pub take_from_others: bool,
 }

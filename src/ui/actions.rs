@@ -11,7 +11,7 @@ use super::state::UiState;
 use super::tools::OpenOutline;
 use super::view::{ActiveDrag, Turned, ViewIntent};
 use crate::geometry::{Convention, Plane};
-use crate::prompt::Click;
+use crate::prompt::{Click, TargetSize};
 use crate::session::{
     AiCommand, Brush, BrushShape, Case, Command, CompareCommand, EditCommand, HistoryCommand,
     Interpolation, LabelCommand, LayerCommand, PromptCommand, Session, StrokeCommand, StrokeMode,
@@ -167,9 +167,8 @@ pub fn command_of_action(
         Action::Reject => reject(case?)?,
         Action::AskModel => PromptCommand::Ask.into(),
         Action::ToggleAskByHand => ToolCommand::AskByHand(!session.tools().asks_by_hand).into(),
-        Action::ToggleSmallTargets => {
-            ToolCommand::SmallTargets(!session.tools().small_targets).into()
-        }
+        Action::ToggleSmallTargets => toggle_size(session, TargetSize::Small),
+        Action::ToggleLargeTargets => toggle_size(session, TargetSize::Large),
         Action::GoToDoubt => {
             let pane = state.key_pane().and_then(|id| state.workspace.pane(id));
             let plane = pane.and_then(|pane| pane.plane());
@@ -216,6 +215,12 @@ pub fn command_of_action(
         _ => return None,
     };
     Some(command)
+}
+
+/// Says that what is clicked is of a size, or takes that back.
+fn toggle_size(session: &Session, size: TargetSize) -> Command {
+    let now = session.tools().target_size;
+    ToolCommand::TargetSize(now.toggled(size)).into()
 }
 
 /// Esc gives up what is nearest at hand: the stroke, else the proposal, else the prompts.

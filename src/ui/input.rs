@@ -150,6 +150,7 @@ pub enum Action {
     AskModel,
     ToggleAskByHand,
     ToggleSmallTargets,
+    ToggleLargeTargets,
     ToggleClickPreview,
     NextLesion,
     /// Adds the labels of the template of this place in the table of them.
@@ -246,6 +247,7 @@ pub const SHORTCUTS: &[Shortcut] = shortcuts! {
     ToggleClickPreview: [SHIFT P];
     ToggleAskByHand: [SHIFT T];
     ToggleSmallTargets: [SHIFT K];
+    ToggleLargeTargets: [SHIFT J];
     PreviousLabel: [NONE Comma];
     NextLabel: [NONE Period];
     ToggleClickSign: [NONE T];
@@ -394,6 +396,7 @@ impl Action {
             Self::AskModel => "Ask the model",
             Self::ToggleAskByHand => "Ask the model at once or by key",
             Self::ToggleSmallTargets => "What is clicked is small, or of any size",
+            Self::ToggleLargeTargets => "What is clicked is large, or of any size",
             Self::ToggleClickPreview => "Preview of clicks on or off",
             Self::NextLesion => "Next lesion",
             Self::Template(n) => TEMPLATES.get(n).map_or("Labels", |t| t.title),
@@ -471,6 +474,7 @@ impl Action {
             | Self::AskModel
             | Self::ToggleAskByHand
             | Self::ToggleSmallTargets
+            | Self::ToggleLargeTargets
             | Self::ToggleClickPreview
             | Self::NextLesion
             | Self::Template(_)
@@ -571,11 +575,8 @@ pub fn pressed_actions(input: &mut egui::InputState, profile: ProfileId) -> Vec<
     let mut actions = Vec::new();
     for (action, keys) in all {
         let presses = input.count_and_consume_key(keys.modifiers, keys.logical_key);
-        let times = if action.repeats() {
-            presses
-        } else {
-            presses.min(1)
-        };
+        let most = if action.repeats() { presses } else { 1 };
+        let times = presses.min(most);
         actions.extend(std::iter::repeat_n(action, times));
     }
     actions

@@ -7,7 +7,7 @@ use prosector::geometry::{Affine, VoxelIndex};
 use prosector::io::save_image;
 use prosector::models::trust::anatomy::{may_be_there, remove_misplaced};
 use prosector::models::{DeviceChoice, ModelCard, PromptedResult, ScanKey, Structure, open_model};
-use prosector::prompt::{Asked, Click, Polarity, PromptSet, correcting_click};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet, TargetSize, correcting_click};
 use prosector::util::JobContext;
 use prosector::volume::metrics::Overlap;
 use prosector::volume::phantom::phantom;
@@ -298,13 +298,13 @@ fn a_box_alone_around_a_known_organ_gives_what_is_found_without_a_prompt() {
 fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near_them() {
     let made = phantom();
     let model = open_model(None, DeviceChoice::Cpu).expect("the model in the box");
-    let asked = |clicks: &[Click], prior: Option<&Mask>, is_small: bool| {
+    let asked = |clicks: &[Click], prior: Option<&Mask>, size: TargetSize| {
         let prompts = PromptSet {
             clicks: clicks.to_vec(),
             ..PromptSet::default()
         };
         let asked = Asked {
-            is_small,
+            size,
             ..Asked::of(&prompts, prior)
         };
         let silent = JobContext::silent();
@@ -319,14 +319,17 @@ fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near
     let mandible = known.iter().find(|s| s.name == "mandible");
     let truth = made.labels.mask_of(mandible.expect("it is known").value);
     let middle = correcting_click(&Mask::empty(truth.grid), &truth).expect("its middle");
-    let by_click = asked(&[middle], None, false);
+    let by_click = asked(&[middle], None, TargetSize::Any);
     assert!(is_taken(&by_click), "{:?}", by_click.warnings);
     assert_eq!(by_click.structure.as_deref(), Some("mandible"));
     let whole = Overlap::between(&by_click.mask.voxels, &truth.voxels).dice();
     assert!(whole > 0.6, "{whole}");
-    assert!(!is_taken(&asked(&[middle], None, true)), "something small");
+    assert!(
+        !is_taken(&asked(&[middle], None, TargetSize::Small)),
+        "something small"
+    );
     let lesion = [click(made.lesion_click(), Polarity::Positive)];
-    let found = asked(&lesion, None, false);
+    let found = asked(&lesion, None, TargetSize::Any);
     assert!(!is_taken(&found) && found.structure.is_none());
 
     let grid = truth.grid;
@@ -335,7 +338,7 @@ fn a_lone_click_into_a_known_organ_gives_it_and_later_clicks_change_what_is_near
     let is_last = |&v: &usize| by_click.mask.voxels[v] != 0 && left(v) == bounds.max[0];
     let last = (0..grid.len()).find(is_last).expect("a voxel at the end");
     let mistaken = click(grid.voxel_at(last), Polarity::Negative);
-    let later = asked(&[middle, mistaken], Some(&by_click.mask), false);
+    let later = asked(&[middle, mistaken], Some(&by_click.mask), TargetSize::Any);
     assert_eq!(later.mask.voxels[last], 0, "as the click says");
     assert_eq!(later.structure.as_deref(), Some("mandible"), "still");
     let changed = (0..grid.len()).filter(|&v| later.mask.voxels[v] != by_click.mask.voxels[v]);

@@ -315,6 +315,8 @@ fn clicks_given_together_are_taken_one_after_another() {
     let of_any_size = dice_of_segment_and_evaluate(folder.path(), &[]);
     let small = dice_of_segment_and_evaluate(folder.path(), &["--small"]);
     assert_ne!(of_any_size, small, "what is small is looked at otherwise");
+    let large = dice_of_segment_and_evaluate(folder.path(), &["--large"]);
+    assert_ne!(of_any_size, large, "and what is large");
 }
 
 /// Two clicks into the phantom's lesion by both commands, to which `said` is said; they come to the same Dice.

@@ -3,7 +3,7 @@
 use prosector::engine::{Engine, Event, Request};
 use prosector::geometry::{Affine, VoxelBox, VoxelIndex};
 use prosector::models::{DeviceChoice, PromptedResult, ScanKey, Segmenter, open_model};
-use prosector::prompt::{Asked, Click, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Polarity, PromptSet, TargetSize};
 use prosector::util::JobContext;
 use prosector::volume::metrics::Overlap;
 use prosector::volume::{Grid, ImageVolume, Mask, Modality, Rescale, VoxelData};
@@ -166,17 +166,33 @@ fn a_box_in_a_label_gives_nothing_far_from_the_box() {
 #[test]
 fn what_is_said_to_be_small_is_looked_at_from_close_by() {
     let (model, image) = (model(), ball_of(3.0, 1.0));
-    let dice = |is_small: bool| {
+    let dice = |size: TargetSize| {
         let asked = Asked {
             prompts: click([31; 3]),
-            is_small,
+            size,
             ..Asked::default()
         };
         let answer = model.segment_asked(&image, ScanKey(1), &asked, &JobContext::silent());
         dice_with_ball(&answer.expect("an answer").mask, 3.0)
     };
-    let (of_any_size, small) = (dice(false), dice(true));
+    let (of_any_size, small) = (dice(TargetSize::Any), dice(TargetSize::Small));
     assert!(small > 0.7 && small > of_any_size, "{small} {of_any_size}");
+}
+
+#[test]
+fn what_is_said_to_be_large_is_looked_at_from_afar() {
+    let (model, image) = (model(), ball(5.0));
+    let dice = |size: TargetSize| {
+        let asked = Asked {
+            prompts: click([31; 3]),
+            size,
+            ..Asked::default()
+        };
+        let answer = model.segment_asked(&image, ScanKey(1), &asked, &JobContext::silent());
+        dice(&answer.expect("an answer").mask)
+    };
+    let (of_any_size, large) = (dice(TargetSize::Any), dice(TargetSize::Large));
+    assert!(large > 0.7 && large > of_any_size, "{large} {of_any_size}");
 }
 
 /// The ball with no value outside it, as brains are cut out.

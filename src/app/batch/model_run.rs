@@ -8,7 +8,7 @@ use crate::models::{
     AutoResult, ComputeDevice, DeviceChoice, ModelCard, ModelError, PromptedResult, ScanKey,
     Segmenter,
 };
-use crate::prompt::{Asked, PromptSet};
+use crate::prompt::{Asked, PromptSet, TargetSize};
 use crate::remote::{Processor, open_model};
 use crate::volume::{ImageVolume, Mask};
 
@@ -140,7 +140,7 @@ impl ModelRun {
         image: &Arc<ImageVolume>,
         scan: ScanKey,
         prompts: &PromptSet,
-        is_small: bool,
+        size: TargetSize,
     ) -> Result<Timed<PromptedResult>, Refusal> {
         let order = prompts.in_order();
         let all = order.len();
@@ -153,7 +153,7 @@ impl ModelRun {
             let asked = Asked {
                 prompts: prompts.first(count),
                 prior: prior.map(Arc::new),
-                is_small,
+                size,
                 ..Asked::default()
             };
             self.asked(image, scan, asked)

@@ -4,10 +4,19 @@ use glam::DVec3;
 
 use crate::cli::{BoxArg, ClickArg, LineArg, SegmentArgs};
 use crate::geometry::{VoxelBox, VoxelIndex, VoxelPoint, WorldPoint};
-use crate::prompt::{Click, Drawing, Polarity, PromptError, PromptSet};
+use crate::prompt::{Click, Drawing, Polarity, PromptError, PromptSet, TargetSize};
 use crate::volume::Grid;
 
 use super::Refusal;
+
+/// How large a command says that its target is.
+pub(super) fn target_size(small: bool, large: bool) -> TargetSize {
+    match (small, large) {
+        (true, _) => TargetSize::Small,
+        (false, true) => TargetSize::Large,
+        (false, false) => TargetSize::Any,
+    }
+}
 
 /// The prompts of a command; refused where they miss the scan. Lassos come before scribbles, and clicks last.
 pub(super) fn on_grid(args: &SegmentArgs, grid: &Grid) -> Result<PromptSet, Refusal> {

@@ -188,14 +188,17 @@ fn images(
 fn segment_prompted(
     args: &SegmentArgs,
     scan: &OpenedScan,
-    prompts: &PromptSet,
+    given: &PromptSet,
     prior: Option<Mask>,
     console: Console,
 ) -> Result<Report, Refusal> {
     let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let Timed { result, seconds } = match prior {
-        Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
-        None => model.one_by_one(&scan.image, SCAN, prompts, args.small)?,
+        Some(prior) => model.prompted(&scan.image, SCAN, given, Some(Arc::new(prior)))?,
+        None => {
+            let size = prompts::target_size(args.small, args.large);
+            model.one_by_one(&scan.image, SCAN, given, size)?
+        }
     };
     let mut warnings = [scan.warnings.clone(), result.warnings].concat();
     let voxels = result.mask.count();

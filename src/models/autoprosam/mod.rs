@@ -26,7 +26,7 @@ pub(crate) const SYSTEM: System = System {
     name: "autoprosam",
     title: TITLE,
     slice_by_slice: false,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<WindowModel<AutoProSamNet>>,
     teachable: Some(taught::TEACHABLE),

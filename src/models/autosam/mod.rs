@@ -35,7 +35,7 @@ pub(crate) const SYSTEM: System = System {
     name: "autosam",
     title: TITLE,
     slice_by_slice: true,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<AutoSamModel>,
     teachable: Some(taught::TEACHABLE),

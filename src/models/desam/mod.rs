@@ -41,7 +41,7 @@ pub(crate) const SYSTEM: System = System {
     name: "desam",
     title: TITLE,
     slice_by_slice: true,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<DeSamModel>,
     teachable: Some(taught::TEACHABLE),

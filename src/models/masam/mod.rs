@@ -36,7 +36,7 @@ pub(crate) const SYSTEM: System = System {
     name: "masam",
     title: TITLE,
     slice_by_slice: true,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<MasamModel>,
     teachable: Some(taught::TEACHABLE),

@@ -30,7 +30,7 @@ pub(crate) const SYSTEM: System = System {
     name: "nninteractive",
     title: TITLE,
     slice_by_slice: false,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Folder(folder::import)),
     open: open::<model::NninteractiveModel>,
     teachable: None,

@@ -25,7 +25,7 @@ pub(crate) const SYSTEM: System = System {
     name: "nnunet",
     title: network::TITLE,
     slice_by_slice: false,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Folder(import)),
     open: open::<model::NnunetModel>,
     teachable: Some(taught::TEACHABLE),

@@ -7,6 +7,8 @@ use crate::volume::Grid;
 const FIRST_MM: f64 = 110.0;
 /// Side of the first region around lone clicks on what is small, as a part of that around any.
 const CLOSE: f64 = 0.25;
+/// Side of the first region around lone clicks on what is large, as a multiple of that around any.
+const WIDE: f64 = 2.0;
 /// Smallest side of a region in a patient.
 const LEAST_MM: f64 = 12.0;
 /// Most that the first region is longer than the scan.
@@ -27,6 +29,8 @@ pub(super) struct Extents {
     pub first: f64,
     /// Of the first region around lone clicks on what is small.
     pub close: f64,
+    /// Of the first region around lone clicks on what is large.
+    pub wide: f64,
     /// Of the smallest region.
     pub least: f64,
 }
@@ -48,6 +52,7 @@ impl Extents {
         Self {
             first,
             close: (CLOSE * first).max(least),
+            wide: WIDE * first,
             least,
         }
     }
@@ -71,6 +76,7 @@ mod tests {
             let expected = Extents {
                 first: 110.0,
                 close: 27.5,
+                wide: 220.0,
                 least: 12.0,
             };
             assert_eq!(extents(side, spacing_mm), expected, "{side} {spacing_mm}");

@@ -8,7 +8,7 @@ use crate::geometry::VoxelBox;
 use crate::models::loaded::Query;
 use crate::models::trust::{FoundStructure, Insight};
 use crate::models::{Estimate, ModelError, PromptedResult};
-use crate::prompt::{Click, Polarity, PromptSet};
+use crate::prompt::{Click, Polarity, PromptSet, TargetSize};
 use crate::volume::{ImageVolume, Mask, morphology, title_of};
 
 use super::automatic;
@@ -81,7 +81,7 @@ pub(super) fn clicked(
     answer: &Mask,
 ) -> Result<Option<PromptedResult>, ModelError> {
     let is_lone = prompts.target_box.is_none() && is_first(query, prompts, None);
-    let is_any = !query.is_small && query.alike.is_none();
+    let is_any = query.size != TargetSize::Small && query.alike.is_none();
     let grid = query.image.grid();
     let mut points = prompts
         .positive()

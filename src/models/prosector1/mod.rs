@@ -53,7 +53,7 @@ pub(crate) const SYSTEM: System = System {
     name: "prosector1",
     title: TITLE,
     slice_by_slice: false,
-    heeds_small: true,
+    heeds_size: true,
     import: None,
     open: open::<model::Prosector1>,
     teachable: Some(taught::TEACHABLE),

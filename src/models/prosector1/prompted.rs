@@ -9,7 +9,7 @@ use crate::models::loaded::Query;
 use crate::models::slices::host;
 use crate::models::trust::{Evidence, Insight};
 use crate::models::{Certainty, Estimate, ModelError, PromptedResult};
-use crate::prompt::{OtherLabels, PromptSet, REFINED_SLACK};
+use crate::prompt::{OtherLabels, PromptSet, REFINED_SLACK, TargetSize};
 use crate::util::JobContext;
 use crate::volume::components::{Connectivity, connected_components};
 use crate::volume::{Grid, ImageVolume, Mask, morphology, resample};
@@ -95,9 +95,10 @@ pub(super) fn segment(
         prior,
         beside: query.beside,
         extents_mm,
-        first_mm: match query.is_small {
-            true => extents_mm.close,
-            false => extents_mm.first,
+        first_mm: match query.size {
+            TargetSize::Small => extents_mm.close,
+            TargetSize::Any => extents_mm.first,
+            TargetSize::Large => extents_mm.wide,
         },
     };
     ctx.step(0.05, "looking at the region")?;

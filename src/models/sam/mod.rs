@@ -37,7 +37,7 @@ pub(crate) const SYSTEM: System = System {
     name: "sam",
     title: "Segment Anything",
     slice_by_slice: true,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<SamModel>,
     teachable: None,

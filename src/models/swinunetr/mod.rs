@@ -25,7 +25,7 @@ pub(crate) const SYSTEM: System = System {
     name: "swinunetr",
     title: TITLE,
     slice_by_slice: false,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<WindowModel<SwinUnetr>>,
     teachable: None,

@@ -47,7 +47,7 @@ pub(crate) const SYSTEM: System = System {
     name: "3dsam",
     title: TITLE,
     slice_by_slice: false,
-    heeds_small: false,
+    heeds_size: false,
     import: Some(Importer::Files(import)),
     open: open::<ThreedsamModel>,
     teachable: Some(taught::TEACHABLE),

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::VoxelBox;
 use crate::models::Structure;
-use crate::prompt::{Alike, Asked, Click, Drawing, DrawingKind, OtherLabels, Polarity, PromptSet};
+use crate::prompt::{
+    Alike, Asked, Click, Drawing, DrawingKind, OtherLabels, Polarity, PromptSet, TargetSize,
+};
 use crate::volume::morphology::Crop;
 use crate::volume::{Grid, LabelMap, Mask};
 
@@ -25,7 +27,8 @@ pub(in super::super) struct AskedForm {
     has_others: bool,
     /// The values of earlier targets of the same kind.
     alike: Vec<u16>,
-    is_small: bool,
+    #[serde(default)]
+    size: TargetSize,
     /// The name of one of the model's structures, which is what the target is called.
     #[serde(default)]
     called: Option<String>,
@@ -66,7 +69,7 @@ impl AskedForm {
                 .alike
                 .as_ref()
                 .map_or_else(Vec::new, |a| a.values().to_vec()),
-            is_small: asked.is_small,
+            size: asked.size,
             called: asked.called.as_ref().and_then(|called| {
                 let known = known.iter().find(|s| s.is_called(called))?;
                 Some(known.name.clone())
@@ -97,7 +100,7 @@ impl AskedForm {
         };
         let mut asked = Asked {
             prompts,
-            is_small: self.is_small,
+            size: self.size,
             called: self.called.clone(),
             ..Asked::default()
         };

@@ -3,7 +3,7 @@
 use egui::{Key, Ui};
 
 use crate::models::ModelCard;
-use crate::prompt::Polarity;
+use crate::prompt::{Polarity, TargetSize};
 use crate::session::{Receiver, ToolCommand, ToolId, Tools};
 use crate::ui::input::Action;
 use crate::ui::model::{UiModel, UiRequest};
@@ -68,7 +68,7 @@ impl Kind for Clicks {
         out: &mut Vec<UiRequest>,
     ) {
         sign(ui, state);
-        small(ui, model, out);
+        size(ui, model, out);
         let mut shown = state.previews_clicks();
         let response = ui.checkbox(&mut shown, tr!("Preview"));
         let hint = tr!("While the pointer rests, shows dashed what a click there would give");
@@ -113,22 +113,32 @@ pub(super) fn sign(ui: &mut Ui, state: &mut UiState) {
     }
 }
 
-/// Whether what is pointed at is small, for models to which that makes a difference.
-pub(super) fn small(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
-    if !model.engine.card().is_some_and(ModelCard::heeds_small) {
+/// How large what is pointed at is, for models to which that makes a difference.
+pub(super) fn size(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
+    if !model.engine.card().is_some_and(ModelCard::heeds_size) {
         return;
     }
-    let mut small = model.session.tools().small_targets;
     let keys = keys_text(ui, Action::ToggleSmallTargets);
-    let hint = tr!(
+    let small = tr!(
         "Lesions of up to 2 cm: the model begins close by, and answers a click that stands once more  ({keys})",
         keys
     );
-    if ui
-        .checkbox(&mut small, tr!("Small"))
-        .on_hover_text(hint)
-        .changed()
-    {
-        out.push(UiRequest::command(ToolCommand::SmallTargets(small)));
+    let keys = keys_text(ui, Action::ToggleLargeTargets);
+    let large = tr!(
+        "More than 15 cm, as a liver or a hip bone: the model begins from afar, and answers a click that stands once more  ({keys})",
+        keys
+    );
+    let sizes = [
+        (TargetSize::Small, tr!("Small"), small),
+        (TargetSize::Large, tr!("Large"), large),
+    ];
+    let now = model.session.tools().target_size;
+    for (size, text, hint) in sizes {
+        let mut is_this = now == size;
+        let response = ui.checkbox(&mut is_this, text);
+        if response.on_hover_text(hint).changed() {
+            let command = ToolCommand::TargetSize(now.toggled(size));
+            out.push(UiRequest::command(command));
+        }
     }
 }

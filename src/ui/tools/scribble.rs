@@ -68,7 +68,7 @@ impl Kind for Scribble {
         out: &mut Vec<UiRequest>,
     ) {
         click::sign(ui, state);
-        click::small(ui, model, out);
+        click::size(ui, model, out);
         let tools = model.session.tools();
         let Some(case) = model.session.case() else {
             return;

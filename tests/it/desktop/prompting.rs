@@ -4,7 +4,7 @@ use eframe::egui::{Key, Modifiers, PointerButton, Pos2};
 use glam::DVec3;
 use prosector::geometry::{Plane, VoxelPoint};
 use prosector::models::{DeviceChoice, open_model};
-use prosector::prompt::{DrawingKind, Polarity};
+use prosector::prompt::{DrawingKind, Polarity, TargetSize};
 use prosector::session::{Proposed, ToolId};
 
 use super::bench::Bench;
@@ -146,7 +146,7 @@ fn a_locked_label_takes_no_scribble_and_no_lasso() {
 }
 
 #[test]
-fn a_small_target_is_looked_at_from_close_by() {
+fn a_small_target_is_looked_at_from_close_by_and_a_large_one_from_afar() {
     let (mut bench, _folder) = phantom();
     bench.press("Click");
     assert!(!bench.shows("Small"), "the toy looks in one way");
@@ -157,15 +157,24 @@ fn a_small_target_is_looked_at_from_close_by() {
     bench.press("Click");
     bench.left_click(bench.point("Axial", 0.5, 0.5));
     let before = proposed(&bench);
+    let size = |bench: &Bench| bench.session().tools().target_size;
     bench.press("Small");
-    assert!(bench.session().tools().small_targets);
+    assert_eq!(size(&bench), TargetSize::Small);
     bench.picture("small_target");
     assert_ne!(proposed(&bench), before, "asked once more");
     bench.key(Modifiers::SHIFT, Key::C);
     assert!(bench.shows("Small"), "of scribbles as well");
     bench.key(Modifiers::SHIFT, Key::K);
-    assert!(!bench.session().tools().small_targets);
+    assert_eq!(size(&bench), TargetSize::Any);
     assert_eq!(proposed(&bench), before);
+    bench.press("Large");
+    assert_eq!(size(&bench), TargetSize::Large);
+    assert_ne!(proposed(&bench), before, "asked once more");
+    bench.key(Modifiers::SHIFT, Key::K);
+    assert_eq!(size(&bench), TargetSize::Small, "in place of it");
+    bench.key(Modifiers::SHIFT, Key::J);
+    bench.key(Modifiers::SHIFT, Key::J);
+    assert_eq!(size(&bench), TargetSize::Any);
 }
 
 #[test]

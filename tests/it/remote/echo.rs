@@ -11,7 +11,9 @@ use prosector::models::{
     AutoResult, Certainty, ComputeDevice, Estimate, ModelCard, ModelError, Nothing, PromptedResult,
     ScanKey, Segmenter,
 };
-use prosector::prompt::{Alike, Asked, Click, Drawing, OtherLabels, Polarity, PromptSet};
+use prosector::prompt::{
+    Alike, Asked, Click, Drawing, OtherLabels, Polarity, PromptSet, TargetSize,
+};
 use prosector::util::JobContext;
 use prosector::volume::{
     Grid, ImageVolume, LabelMap, LabelTable, Mask, Modality, Rescale, VoxelData,
@@ -98,7 +100,7 @@ impl Echo {
         if let Some(others) = &asked.others {
             others.clear(&mut mask);
         }
-        mask.voxels[0] ^= u8::from(asked.is_small);
+        mask.voxels[0] ^= u8::from(asked.size != TargetSize::Any);
         mask
     }
 }
@@ -296,7 +298,7 @@ pub fn everything(image: &ImageVolume) -> Asked {
         prior: Some(Arc::new(prior)),
         others: OtherLabels::new(Arc::clone(&labels), &[3]),
         alike: Alike::new(labels, vec![5, 400]),
-        is_small: true,
+        size: TargetSize::Large,
         called: Some("heard".to_owned()),
     }
 }

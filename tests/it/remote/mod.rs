@@ -364,7 +364,7 @@ fn a_server_lives_through_nonsense() {
     let piece = |bytes: &[u8]| raw::frame(r#"{"piece":{"scan":1}}"#, &[&packed(bytes)]);
     let prompt = |clicks: &str| {
         let header = format!(
-            r#"{{"prompt":{{"job":1,"scan":1,"is_preview":false,"asked":{{"clicks":{clicks},"target_box":null,"drawings":[],"has_prior":false,"has_others":false,"alike":[],"is_small":false}}}}}}"#
+            r#"{{"prompt":{{"job":1,"scan":1,"is_preview":false,"asked":{{"clicks":{clicks},"target_box":null,"drawings":[],"has_prior":false,"has_others":false,"alike":[],"size":"any"}}}}}}"#
         );
         raw::frame(&header, &[])
     };

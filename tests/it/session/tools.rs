@@ -2,6 +2,7 @@
 
 use prosector::geometry::{Plane, VoxelIndex};
 use prosector::prompt::Polarity::{Negative, Positive};
+use prosector::prompt::TargetSize;
 use prosector::session::{
     AiCommand, Area, Brush, BrushShape, CutSide, Effect, HistoryCommand, LabelCommand,
     LayerCommand, Limits, Over, PromptCommand, Region, ScanCommand, Scissors, StrokeCommand,
@@ -413,25 +414,28 @@ fn a_moved_label_takes_background_only_and_comes_back() {
 }
 
 #[test]
-fn a_click_that_stands_is_asked_once_more_as_one_on_something_small() {
+fn a_click_that_stands_is_asked_once_more_as_one_on_something_small_or_large() {
     let mut desk = Desk::new(DIMS);
-    let small = |effects: &[Effect]| -> Vec<bool> {
+    let sizes = |effects: &[Effect]| -> Vec<TargetSize> {
         let asked = effects.iter().filter_map(|effect| match effect {
-            Effect::RunPrompt { asked, .. } => Some((asked.is_small, asked.prior.is_some())),
+            Effect::RunPrompt { asked, .. } => Some((asked.size, asked.prior.is_some())),
             _ => None,
         });
         asked
             .inspect(|(_, refines)| assert!(!refines, "from nothing"))
-            .map(|(is_small, _)| is_small)
+            .map(|(size, _)| size)
             .collect()
     };
     let first = desk.apply(PromptCommand::AddClick(click([5, 5, 3], Positive)));
-    assert_eq!(small(&first), [false]);
+    assert_eq!(sizes(&first), [TargetSize::Any]);
     desk.answer(&[voxel_box([4, 4, 3], [6, 6, 3])]);
-    let as_before = desk.apply(ToolCommand::SmallTargets(false));
-    assert!(small(&as_before).is_empty(), "it is so already");
-    let again = desk.apply(ToolCommand::SmallTargets(true));
-    assert_eq!(small(&again), [true]);
+    let as_before = desk.apply(ToolCommand::TargetSize(TargetSize::Any));
+    assert!(sizes(&as_before).is_empty(), "it is so already");
+    let large = desk.apply(ToolCommand::TargetSize(TargetSize::Large));
+    assert_eq!(sizes(&large), [TargetSize::Large]);
+    desk.answer(&[voxel_box([2, 2, 2], [8, 8, 4])]);
+    let small = desk.apply(ToolCommand::TargetSize(TargetSize::Small));
+    assert_eq!(sizes(&small), [TargetSize::Small]);
     desk.answer(&[voxel_box([5, 5, 3], [5, 5, 3])]);
     assert!(!desk.proposed_at([4, 4, 3]) && desk.proposed_at([5, 5, 3]));
     desk.apply(HistoryCommand::Undo);
@@ -439,11 +443,11 @@ fn a_click_that_stands_is_asked_once_more_as_one_on_something_small() {
     assert!(undone, "click and answer are one step, as of any click");
     desk.apply(PromptCommand::SetBox(voxel_box([3, 3, 2], [8, 8, 4])));
     desk.answer(&[voxel_box([3, 3, 2], [8, 8, 4])]);
-    let boxed = desk.apply(ToolCommand::SmallTargets(false));
-    assert!(small(&boxed).is_empty(), "a box says how large it is");
+    let boxed = desk.apply(ToolCommand::TargetSize(TargetSize::Any));
+    assert!(sizes(&boxed).is_empty(), "a box says how large it is");
     desk.apply(AiCommand::Accept);
-    let nothing = desk.apply(ToolCommand::SmallTargets(true));
-    assert!(small(&nothing).is_empty(), "nothing stands");
+    let nothing = desk.apply(ToolCommand::TargetSize(TargetSize::Small));
+    assert!(sizes(&nothing).is_empty(), "nothing stands");
 }
 
 #[test]

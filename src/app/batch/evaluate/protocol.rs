@@ -12,6 +12,7 @@ use super::super::Refusal;
 use super::super::cases::{EvaluationCase, OpenedCase, TruthLabel};
 use super::super::console::Console;
 use super::super::model_run::{ModelRun, Timed};
+use super::super::prompts;
 use super::Measured;
 use super::report::{Row, Step, area_under_curve};
 
@@ -107,7 +108,7 @@ impl CaseRun<'_> {
                     };
                     let about = Asked {
                         alike,
-                        is_small: self.args.small,
+                        size: prompts::target_size(self.args.small, self.args.large),
                         called: label.name.clone().filter(|_| self.args.named),
                         ..Asked::default()
                     };

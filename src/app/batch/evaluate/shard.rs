@@ -139,8 +139,14 @@ fn begun(
     let list =
         std::fs::read_to_string(path).map_err(|e| crate::io::IoError::unreadable(path, e))?;
     let options = format!(
-        "{protocol:?} {} {} {} {} {} {}",
-        args.steps, args.loosen, args.tolerance_mm, args.in_context, args.small, args.named
+        "{protocol:?} {} {} {} {} {} {} {}",
+        args.steps,
+        args.loosen,
+        args.tolerance_mm,
+        args.in_context,
+        args.small,
+        args.large,
+        args.named
     );
     let card = &model.card;
     Ok(ShardFile {
