@@ -1,6 +1,7 @@
 //! Clicks on the target, or on what is not of it.
 
-use egui::{Key, Ui};
+use egui::containers::menu::MenuButton;
+use egui::{Button, Key, Ui};
 
 use crate::models::ModelCard;
 use crate::prompt::{Polarity, TargetSize};
@@ -118,27 +119,33 @@ pub(super) fn size(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
     if !model.engine.card().is_some_and(ModelCard::heeds_size) {
         return;
     }
-    let keys = keys_text(ui, Action::ToggleSmallTargets);
-    let small = tr!(
-        "Lesions of up to 2 cm: the model begins close by, and answers a click that stands once more  ({keys})",
-        keys
-    );
-    let keys = keys_text(ui, Action::ToggleLargeTargets);
-    let large = tr!(
-        "More than 15 cm, as a liver or a hip bone: the model begins from afar, and answers a click that stands once more  ({keys})",
-        keys
-    );
     let sizes = [
-        (TargetSize::Small, tr!("Small"), small),
-        (TargetSize::Large, tr!("Large"), large),
+        (TargetSize::Any, tr!("Size"), tr!("Any size")),
+        (TargetSize::Small, tr!("Small"), tr!("Small: up to 2 cm")),
+        (
+            TargetSize::Large,
+            tr!("Large"),
+            tr!("Large: over 15 cm, bulky"),
+        ),
     ];
     let now = model.session.tools().target_size;
-    for (size, text, hint) in sizes {
-        let mut is_this = now == size;
-        let response = ui.checkbox(&mut is_this, text);
-        if response.on_hover_text(hint).changed() {
-            let command = ToolCommand::TargetSize(now.toggled(size));
-            out.push(UiRequest::command(command));
+    let chosen = sizes.into_iter().find(|(size, ..)| *size == now);
+    let text = chosen.map_or("", |(_, text, _)| text);
+    let button = Button::new(text).selected(now != TargetSize::Any);
+    let (response, _) = MenuButton::from_button(button).ui(ui, |ui| {
+        for (size, _, text) in sizes {
+            if ui.selectable_label(size == now, text).clicked() {
+                out.push(UiRequest::command(ToolCommand::TargetSize(size)));
+            }
         }
-    }
+    });
+    let small = keys_text(ui, Action::ToggleSmallTargets);
+    let large = keys_text(ui, Action::ToggleLargeTargets);
+    let hint = tr!(
+        "How large what is clicked is: the model begins close by ({small}) or from afar ({large}), and answers a click that stands once more",
+        small,
+        large
+    );
+    let response = response.accessible_name(tr!("Size"));
+    response.on_hover_text(hint);
 }

@@ -149,7 +149,7 @@ fn a_locked_label_takes_no_scribble_and_no_lasso() {
 fn a_small_target_is_looked_at_from_close_by_and_a_large_one_from_afar() {
     let (mut bench, _folder) = phantom();
     bench.press("Click");
-    assert!(!bench.shows("Small"), "the toy looks in one way");
+    assert!(!bench.shows("Size"), "the toy looks in one way");
     let folder = tempfile::tempdir().unwrap();
     let in_the_box = || open_model(None, DeviceChoice::Cpu);
     let mut bench = Bench::open_with_model(folder.path(), in_the_box);
@@ -158,16 +158,16 @@ fn a_small_target_is_looked_at_from_close_by_and_a_large_one_from_afar() {
     bench.left_click(bench.point("Axial", 0.5, 0.5));
     let before = proposed(&bench);
     let size = |bench: &Bench| bench.session().tools().target_size;
-    bench.press("Small");
+    bench.choose("Size", "Small: up to 2 cm");
     assert_eq!(size(&bench), TargetSize::Small);
     bench.picture("small_target");
     assert_ne!(proposed(&bench), before, "asked once more");
     bench.key(Modifiers::SHIFT, Key::C);
-    assert!(bench.shows("Small"), "of scribbles as well");
+    assert!(bench.shows("Size"), "of scribbles as well");
     bench.key(Modifiers::SHIFT, Key::K);
     assert_eq!(size(&bench), TargetSize::Any);
     assert_eq!(proposed(&bench), before);
-    bench.press("Large");
+    bench.choose("Size", "Large: over 15 cm, bulky");
     assert_eq!(size(&bench), TargetSize::Large);
     assert_ne!(proposed(&bench), before, "asked once more");
     bench.key(Modifiers::SHIFT, Key::K);
