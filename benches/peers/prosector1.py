@@ -8,7 +8,9 @@ Usage: pip install torch safetensors scipy, then
 
 `train` has `prosector train RECIPE --samples` draw the samples, goes on from the shipped weights, and leaves weights that
 the program loads (`--model OUT/model.toml`); `--resume` goes on from its last checkpoint. `--device cuda` computes on a
-graphics card, `--bfloat16` in mixed precision.
+graphics card, `--bfloat16` in mixed precision. `--optimizer muon` learns faster at first: over 80 steps of four from the
+shipped weights, at a rate of 1.2e-3 and on the same samples, none of them seen before, the mean Dice of first and last
+answers was 0.529 and 0.588 against 0.519 and 0.575 by AdamW, the loss 0.513 against 0.531 (one seed); a step took 3 % longer.
 """
 
 import argparse
@@ -37,6 +39,7 @@ def parsed_arguments():
     trained.add_argument("--cache", type=Path, help="packed training data, instead of the recipe's folders")
     trained.add_argument("--minutes", type=float, help="length of the run; otherwise the recipe's steps")
     trained.add_argument("--times", type=int, default=1, help="how often a sample is learnt from, mirrored after the first")
+    trained.add_argument("--optimizer", choices=training.OPTIMIZERS, default="adamw", help="`prosector train` has AdamW")
     trained.add_argument("--bfloat16", action="store_true")
     trained.add_argument("--resume", action="store_true")
     timed = commands.add_parser("time", help="time training and answers on random regions")

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, warm-up and cosine, running average, checkpoints; src/train/trainer.rs."""
+"""The training loop: AdamW or Muon, warm-up and cosine, running average, checkpoints; src/train/trainer.rs."""
 
 import copy
 import math
@@ -11,6 +11,7 @@ import torch
 
 from . import samples, weights
 from .learning import Learner
+from .muon import Muon
 from .net import NetConfig, ProsectorNet
 
 # Burn's AdamW has this epsilon, PyTorch's 1e-8.
@@ -19,13 +20,19 @@ REPORT_EVERY = 10
 SAVE_EVERY_SECONDS = 180
 
 
+OPTIMIZERS = {
+    "adamw": lambda net, decay: torch.optim.AdamW(net.parameters(), eps=EPSILON, weight_decay=decay),
+    "muon": lambda net, decay: Muon(list(net.named_parameters()), EPSILON, decay),
+}
+
+
 class Run:
     """A run between two steps."""
 
-    def __init__(self, net: ProsectorNet, schedule: dict):
+    def __init__(self, net: ProsectorNet, schedule: dict, optimizer: str = "adamw"):
         self.net = net
         self.average = copy.deepcopy(net)
-        self.optimizer = torch.optim.AdamW(net.parameters(), eps=EPSILON, weight_decay=schedule["weight_decay"])
+        self.optimizer = OPTIMIZERS[optimizer](net, schedule["weight_decay"])
         self.schedule = schedule
         self.step = 0
         self.seconds = 0.0
@@ -94,7 +101,7 @@ def train(arguments) -> None:
     net = ProsectorNet(NetConfig(structures=len(recipe["structures"]))).to(arguments.device)
     if arguments.initial:
         weights.load(net, arguments.initial, strict=False)
-    run = Run(net, schedule)
+    run = Run(net, schedule, arguments.optimizer)
     if arguments.resume:
         run.resume(arguments.out, arguments.device)
     arguments.out.mkdir(parents=True, exist_ok=True)

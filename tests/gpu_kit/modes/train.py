@@ -1,7 +1,7 @@
 """Trains the model in the box with its twin on the device, from samples that the program draws on the other cores.
 
 Goes on from what an earlier call left: on this machine, or in pieces in the kit. Leaves the averaged weights with their
-card, AdamW's state and train.json in --out.
+card, the optimizer's state and train.json in --out.
 """
 
 import json
@@ -15,7 +15,7 @@ import torch
 from prosector1 import samples, weights
 from prosector1.learning import Learner
 from prosector1.net import NetConfig, ProsectorNet
-from prosector1.training import Meter, Run
+from prosector1.training import OPTIMIZERS, Meter, Run
 
 import pieces
 from kit import ROOT, Kit, Report, arguments, machine
@@ -122,13 +122,15 @@ def main() -> None:
         arguments(
             __doc__,
             ("--minutes-in-all", {"type": float, "default": 24.0, "help": "of all calls that add up, for the learning rate"}),
+            ("--optimizer", {"choices": list(OPTIMIZERS), "default": "adamw", "help": "the same in all calls that add up"}),
             ("--float32", {"action": "store_true", "help": "single precision throughout"}),
         )
     )
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 4))
     recipe = tomllib.loads((ROOT / "recipe.toml").read_text())
     torch.manual_seed(recipe["schedule"]["seed"])
-    run = Run(ProsectorNet(NetConfig(structures=len(recipe["structures"]))).to(kit.torch_device), recipe["schedule"])
+    net = ProsectorNet(NetConfig(structures=len(recipe["structures"]))).to(kit.torch_device)
+    run = Run(net, recipe["schedule"], kit.arguments.optimizer)
     report = Report(kit.out / "train.json", machine=machine(kit), started_from=started(kit, run), first_step=run.step)
 
     def measure(spared_seconds: float) -> None:
