@@ -27,7 +27,6 @@ pub(in super::super) struct AskedForm {
     has_others: bool,
     /// The values of earlier targets of the same kind.
     alike: Vec<u16>,
-    #[serde(default)]
     size: TargetSize,
     /// The name of one of the model's structures, which is what the target is called.
     #[serde(default)]
