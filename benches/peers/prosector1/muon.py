@@ -52,7 +52,9 @@ class Matrices(torch.optim.Optimizer):
                 if weight.grad is None:
                     continue
                 state = self.state[weight]
-                momentum = state.setdefault("momentum", torch.zeros_like(weight))
+                if not state:
+                    state["momentum"] = torch.zeros_like(weight)
+                momentum = state["momentum"]
                 momentum.lerp_(weight.grad, 1 - MOMENTUM)
                 step = orthogonal(as_matrix(weight.grad.lerp(momentum, MOMENTUM)))
                 length = LENGTH * max(step.shape) ** 0.5
