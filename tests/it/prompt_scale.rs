@@ -163,35 +163,29 @@ fn a_box_in_a_label_gives_nothing_far_from_the_box() {
     }
 }
 
-#[test]
-fn what_is_said_to_be_small_is_looked_at_from_close_by() {
-    let (model, image) = (model(), ball_of(3.0, 1.0));
-    let dice = |size: TargetSize| {
+/// The Dice of a click into the middle of a ball, said to be of any size and of this one.
+fn dice_of_any_size_and(size: TargetSize, image: &ImageVolume, radius: f64) -> [f64; 2] {
+    let model = model();
+    [TargetSize::Any, size].map(|size| {
         let asked = Asked {
             prompts: click([31; 3]),
             size,
             ..Asked::default()
         };
-        let answer = model.segment_asked(&image, ScanKey(1), &asked, &JobContext::silent());
-        dice_with_ball(&answer.expect("an answer").mask, 3.0)
-    };
-    let (of_any_size, small) = (dice(TargetSize::Any), dice(TargetSize::Small));
+        let answer = model.segment_asked(image, ScanKey(1), &asked, &JobContext::silent());
+        dice_with_ball(&answer.expect("an answer").mask, radius)
+    })
+}
+
+#[test]
+fn what_is_said_to_be_small_is_looked_at_from_close_by() {
+    let [of_any_size, small] = dice_of_any_size_and(TargetSize::Small, &ball_of(3.0, 1.0), 3.0);
     assert!(small > 0.7 && small > of_any_size, "{small} {of_any_size}");
 }
 
 #[test]
 fn what_is_said_to_be_large_is_looked_at_from_afar() {
-    let (model, image) = (model(), ball(5.0));
-    let dice = |size: TargetSize| {
-        let asked = Asked {
-            prompts: click([31; 3]),
-            size,
-            ..Asked::default()
-        };
-        let answer = model.segment_asked(&image, ScanKey(1), &asked, &JobContext::silent());
-        dice(&answer.expect("an answer").mask)
-    };
-    let (of_any_size, large) = (dice(TargetSize::Any), dice(TargetSize::Large));
+    let [of_any_size, large] = dice_of_any_size_and(TargetSize::Large, &ball(5.0), 20.0);
     assert!(large > 0.7 && large > of_any_size, "{large} {of_any_size}");
 }
 

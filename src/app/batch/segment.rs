@@ -188,16 +188,16 @@ fn images(
 fn segment_prompted(
     args: &SegmentArgs,
     scan: &OpenedScan,
-    given: &PromptSet,
+    prompts: &PromptSet,
     prior: Option<Mask>,
     console: Console,
 ) -> Result<Report, Refusal> {
     let model = ModelRun::open(args.model.as_deref(), &args.device.device, console)?;
     let Timed { result, seconds } = match prior {
-        Some(prior) => model.prompted(&scan.image, SCAN, given, Some(Arc::new(prior)))?,
+        Some(prior) => model.prompted(&scan.image, SCAN, prompts, Some(Arc::new(prior)))?,
         None => {
             let size = prompts::target_size(args.small, args.large);
-            model.one_by_one(&scan.image, SCAN, given, size)?
+            model.one_by_one(&scan.image, SCAN, prompts, size)?
         }
     };
     let mut warnings = [scan.warnings.clone(), result.warnings].concat();

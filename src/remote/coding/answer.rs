@@ -35,7 +35,6 @@ pub(in super::super) struct PromptedForm {
     estimate: Option<EstimateForm>,
     /// The region that was looked at, and what the answer is judged by.
     insight: Option<(GridForm, EvidenceForm)>,
-    #[serde(default)]
     structure: Option<String>,
     warnings: Vec<String>,
 }

@@ -29,7 +29,6 @@ pub(in super::super) struct AskedForm {
     alike: Vec<u16>,
     size: TargetSize,
     /// The name of one of the model's structures, which is what the target is called.
-    #[serde(default)]
     called: Option<String>,
 }
 

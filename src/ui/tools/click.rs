@@ -120,20 +120,19 @@ pub(super) fn size(ui: &mut Ui, model: &UiModel<'_>, out: &mut Vec<UiRequest>) {
         return;
     }
     let sizes = [
-        (TargetSize::Any, tr!("Size"), tr!("Any size")),
-        (TargetSize::Small, tr!("Small"), tr!("Small: up to 2 cm")),
-        (
-            TargetSize::Large,
-            tr!("Large"),
-            tr!("Large: over 15 cm, bulky"),
-        ),
+        (TargetSize::Any, tr!("Any size")),
+        (TargetSize::Small, tr!("Small: up to 2 cm")),
+        (TargetSize::Large, tr!("Large: over 15 cm, bulky")),
     ];
     let now = model.session.tools().target_size;
-    let chosen = sizes.into_iter().find(|(size, ..)| *size == now);
-    let text = chosen.map_or("", |(_, text, _)| text);
+    let text = match now {
+        TargetSize::Any => tr!("Size"),
+        TargetSize::Small => tr!("Small"),
+        TargetSize::Large => tr!("Large"),
+    };
     let button = Button::new(text).selected(now != TargetSize::Any);
     let (response, _) = MenuButton::from_button(button).ui(ui, |ui| {
-        for (size, _, text) in sizes {
+        for (size, text) in sizes {
             if ui.selectable_label(size == now, text).clicked() {
                 out.push(UiRequest::command(ToolCommand::TargetSize(size)));
             }
