@@ -1,13 +1,8 @@
 """What looks at nothing: the ellipsoid drawn into the box of the truth, tight or loosened."""
 
 import math
-import tempfile
-from pathlib import Path
 
-import nibabel
 import numpy
-
-from .volumes import values_of, write_labels
 
 
 def ellipsoid_in_box(first, last, dims):
@@ -33,21 +28,3 @@ def box_of(mask, loosen_percent):
         first.append(max(int(inside[0]) - margin, 0))
         last.append(min(int(inside[-1]) + margin, mask.shape[axis] - 1))
     return first, last
-
-
-def measure(prosector, cases, loosen_percent):
-    """A row, as `prosector evaluate --json` has them, for the ellipsoid of each label of each case that is there."""
-    rows = []
-    for case in cases:
-        truth = nibabel.load(case.truth)
-        values = values_of(truth)
-        for value, name in case.labels.items():
-            mask = values == value
-            if not mask.any():
-                continue
-            drawn = ellipsoid_in_box(*box_of(mask, loosen_percent), mask.shape)
-            with tempfile.TemporaryDirectory() as folder:
-                path = write_labels(Path(folder) / "ellipsoid.nii", truth.affine, [drawn])
-                row = prosector.compare(path, case.truth, value)
-            rows.append(row | {"id": case.id, "name": name, "modality": case.modality})
-    return rows

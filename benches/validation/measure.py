@@ -9,26 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import ellipsoid
+from . import blind
+from .blind import LOOSEN_PERCENT
 from .cases import Group
 from .prosector import Model, Prosector, sha256_of
 
-LOOSEN_PERCENT = 15
 CLICKS = 5
 # What a model is given.
 PROTOCOLS = {
     "box": ("box",),
     "loose_box": ("box", "--loosen", str(LOOSEN_PERCENT)),
     "clicks": ("clicks", "--steps", str(CLICKS)),
+    "diameter": ("diameter", "--steps", str(CLICKS)),
     "automatic": ("auto",),
 }
-# What looks at nothing, and by how many percent its box is loosened.
-ELLIPSOIDS = {"ellipsoid": 0, "loose_ellipsoid": LOOSEN_PERCENT}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One group under one protocol by one model, or by none for an ellipsoid."""
+    """One group under one protocol by one model, or by none for what looks at nothing."""
 
     group: Group
     protocol: str
@@ -78,7 +77,7 @@ class Bench:
 
     def _measure(self, run):
         if run.model is None:
-            return ellipsoid.measure(self.prosector, run.group.cases, ELLIPSOIDS[run.protocol]), None
+            return blind.measure(self.prosector, run.group.cases, run.protocol), None
         name = f"{run.group.name}_{run.protocol}_{run.model.sha256[:16]}.toml"
         path = self.out / "cases" / run.group.half / name
         run.group.write(path)
@@ -86,7 +85,7 @@ class Bench:
 
     def _key(self, run):
         """Names all that the result depends on but the binary."""
-        given = PROTOCOLS.get(run.protocol) or ("ellipsoid", ELLIPSOIDS[run.protocol])
+        given = PROTOCOLS.get(run.protocol) or (run.protocol, LOOSEN_PERCENT)
         cases = [_identity(case) for case in run.group.cases]
         by = (run.model.sha256, self.prosector.device) if run.model else None
         return hashlib.sha256(json.dumps([given, cases, by]).encode()).hexdigest()[:32]
@@ -99,7 +98,7 @@ def _identity(case):
 
 def _runs(group, models, protocols):
     """What looks at nothing first, then each model; automatic only for structures that the model knows."""
-    yield from (Run(group, name, None) for name in ELLIPSOIDS)
+    yield from (Run(group, name, None) for name in blind.SHAPES)
     for model in models:
         known = _only(group, model.structures)
         for protocol in protocols:

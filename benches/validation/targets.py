@@ -59,14 +59,15 @@ def _target(group, row, models):
 
 
 def _add(scores, protocol, row):
-    if protocol != "clicks":
+    steps = {"clicks": {"click_1": 1, "click_3": 3, "click_5": 5}, "diameter": {"diameter": 0, "diameter_2": 2}}
+    if protocol not in steps:
         scores.by_column[protocol] = Score(row["dice"], row["nsd"])
     for step in row["steps"]:
         is_first = step["step"] == row["steps"][0]["step"]
         seconds = scores.first_answer_seconds if is_first else scores.click_seconds
         seconds.append(step["seconds"])
-    if protocol == "clicks":
-        for click in (1, 3, 5):
-            # A target reached early keeps its last score.
-            last = [step for step in row["steps"] if step["step"] <= click][-1]
-            scores.by_column[f"click_{click}"] = Score(last["dice"], last["nsd"])
+    for column, most in steps.get(protocol, {}).items():
+        # A target reached early keeps its last score; one that fills no two voxels of a slice has no diameter.
+        last = [step for step in row["steps"] if step["step"] <= most][-1:]
+        if last:
+            scores.by_column[column] = Score(last[0]["dice"], last[0]["nsd"])

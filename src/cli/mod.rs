@@ -169,7 +169,7 @@ pub struct ConvertArgs {
 
 /// `prosector segment`
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks", "scribbles", "lassos"]).required(true).multiple(true))]
+#[command(group = ArgGroup::new("target").args(["auto", "target_box", "clicks", "scribbles", "lassos", "diameters"]).required(true).multiple(true))]
 pub struct SegmentArgs {
     /// The scan; or a file of cases (.toml, see the README), all of which are segmented.
     #[command(flatten)]
@@ -187,7 +187,7 @@ pub struct SegmentArgs {
     #[arg(long, value_name = "I/N", requires = "auto")]
     pub shard: Option<ShardArg>,
     /// Find the model's structures without a prompt.
-    #[arg(long, conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos", "world", "prior"])]
+    #[arg(long, conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos", "diameters", "world", "prior"])]
     pub auto: bool,
     /// Only these structures.
     #[arg(
@@ -195,7 +195,7 @@ pub struct SegmentArgs {
         value_name = "NAME,..",
         value_delimiter = ',',
         requires = "auto",
-        conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos"]
+        conflicts_with_all = ["target_box", "clicks", "scribbles", "lassos", "diameters"]
     )]
     pub structures: Option<Vec<String>>,
     /// Another image of the same grid, for a model that takes several: the name that the model's card has for it, and the
@@ -248,6 +248,9 @@ pub struct SegmentArgs {
         action = clap::ArgAction::Append
     )]
     pub lassos: Vec<LineArg>,
+    /// The ends of the target's diameter where it is longest in a slice, as lesions are measured; may be repeated.
+    #[arg(long = "diameter", value_name = "I,J,K,I,J,K", allow_hyphen_values = true, action = clap::ArgAction::Append)]
+    pub diameters: Vec<LineArg>,
     /// Prompts are in millimetres, RAS, instead of voxels.
     #[arg(long)]
     pub world: bool,
@@ -363,6 +366,8 @@ pub enum Protocol {
     Box,
     /// Simulated clicks, the first from nothing.
     Clicks,
+    /// The long axis of the truth in an axial slice, then simulated clicks.
+    Diameter,
     /// The box, then simulated clicks.
     #[value(name = "box+clicks")]
     BoxClicks,

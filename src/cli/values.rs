@@ -19,7 +19,7 @@ pub struct ClickArg {
     pub negative: bool,
 }
 
-/// One `--scribble` or `--lasso`: points, and whether they are outside the target.
+/// One `--scribble`, `--lasso` or `--diameter`: points, and whether they are outside the target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineArg {
     /// Voxel indices, or millimetres with `--world`; one at least.

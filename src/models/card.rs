@@ -206,13 +206,15 @@ impl ModelCard {
     /// Refuses prompts that the model does not take, rather than ignoring them.
     ///
     /// # Errors
-    /// Clicks, a box, scribbles or lassos that it does not take.
+    /// Clicks, a box or drawings that it does not take.
     pub fn check_prompts(&self, prompts: &PromptSet) -> Result<(), ModelError> {
         self.check(self.clicks || prompts.clicks.is_empty(), "takes no clicks")?;
         self.check(self.boxes || prompts.target_box.is_none(), "takes no box")?;
         let has = |kind| prompts.drawings.iter().any(|d| d.kind == kind);
         let scribbled = has(DrawingKind::Scribble);
         self.check(self.scribbles || !scribbled, "takes no scribbles")?;
+        let measured = has(DrawingKind::Diameter);
+        self.check(self.scribbles || !measured, "takes no diameters")?;
         self.check(self.lassos || !has(DrawingKind::Lasso), "takes no lassos")
     }
 

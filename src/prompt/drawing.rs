@@ -1,4 +1,4 @@
-//! What is drawn on a slice as a prompt: scribbles and lassos.
+//! What is drawn on a slice as a prompt: scribbles, lassos and diameters.
 
 use std::sync::Arc;
 
@@ -10,12 +10,15 @@ use crate::volume::{BrushTip, Grid, fill_outline, sweep};
 use super::{Click, Polarity, PromptError};
 
 /// What is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DrawingKind {
     /// A line through the target, or through what is not of it.
     Scribble,
     /// A closed line around it.
     Lasso,
+    /// A straight line from border to border where the target is longest in a slice, as lesions are measured by (RECIST).
+    Diameter,
 }
 
 impl DrawingKind {
@@ -24,6 +27,7 @@ impl DrawingKind {
         match self {
             Self::Scribble => "scribble",
             Self::Lasso => "lasso",
+            Self::Diameter => "diameter",
         }
     }
 }
@@ -37,7 +41,7 @@ pub struct Drawing {
     pub polarity: Polarity,
     /// The voxel axis across its slice.
     pub normal_axis: usize,
-    /// The voxels under a scribble or inside a lasso; one, at least, on one slice of the scan.
+    /// The voxels under a scribble or a diameter, or inside a lasso; one, at least, on one slice of the scan.
     pub region: Arc<Crop>,
     /// How many clicks were made before it.
     pub clicks_before: usize,
@@ -61,19 +65,23 @@ impl Drawing {
         width_mm: f64,
         polarity: Polarity,
     ) -> Result<Self, PromptError> {
-        let mut offsets = Vec::new();
-        if let Some(first) = line.first() {
-            let tip = BrushTip::Disc {
-                radius_mm: width_mm / 2.0,
-                normal_axis,
-                slice: first.nearest().0[normal_axis],
-            };
-            let ends = line.iter().skip(1).chain(line.last());
-            for (&from, &to) in line.iter().zip(ends) {
-                sweep(grid, tip, from, to, |offset| offsets.push(offset));
-            }
-        }
+        let offsets = under(grid, normal_axis, line, width_mm);
         Self::of_offsets(grid, DrawingKind::Scribble, normal_axis, &offsets, polarity)
+    }
+
+    /// A straight line between two ends on the slice across `normal_axis` nearest to the first: the voxels that it goes
+    /// through. What lies beside the scan is left out.
+    ///
+    /// # Errors
+    /// Nothing of it lies on the scan.
+    pub fn diameter(
+        grid: &Grid,
+        normal_axis: usize,
+        ends: [VoxelPoint; 2],
+        polarity: Polarity,
+    ) -> Result<Self, PromptError> {
+        let offsets = under(grid, normal_axis, &ends, 0.0);
+        Self::of_offsets(grid, DrawingKind::Diameter, normal_axis, &offsets, polarity)
     }
 
     /// A closed line through `corners` on the slice across `normal_axis` nearest to the first: the voxels with their
@@ -151,15 +159,42 @@ impl Drawing {
             .collect()
     }
 
-    /// Clicks that say the same, as far as clicks can: some along a scribble, one in the middle of a lasso.
+    /// The two of its voxels that are farthest from each other.
+    pub fn ends(&self, grid: &Grid) -> [VoxelIndex; 2] {
+        let voxels: Vec<VoxelIndex> = self.voxels(grid).collect();
+        let place = |voxel: VoxelIndex| grid.world_from_voxel(voxel.center()).0;
+        let farthest_from = |from: VoxelIndex| {
+            let away = |v: &VoxelIndex| place(*v).distance_squared(place(from));
+            let farther = |a: &&VoxelIndex, b: &&VoxelIndex| away(a).total_cmp(&away(b));
+            voxels.iter().max_by(farther).copied().unwrap_or(from)
+        };
+        // Of a straight line, whatever voxel is begun with leads to an end.
+        let first = farthest_from(VoxelIndex(self.region.bounds.min));
+        [first, farthest_from(first)]
+    }
+
+    /// Clicks that say the same, as far as clicks can: some along a line, one in the middle of a lasso or of a diameter of
+    /// the target.
     pub fn clicks(&self, grid: &Grid) -> Vec<Click> {
+        let is_across = self.kind == DrawingKind::Diameter && self.polarity == Polarity::Positive;
         let voxels = match self.kind {
-            DrawingKind::Scribble => self.spread(grid),
+            _ if is_across => vec![self.halfway(grid)],
+            DrawingKind::Scribble | DrawingKind::Diameter => self.spread(grid),
             DrawingKind::Lasso => vec![self.middle(grid)],
         };
         let polarity = self.polarity;
         let click = |voxel| Click { voxel, polarity };
         voxels.into_iter().map(click).collect()
+    }
+
+    /// The voxel nearest to the middle between both ends.
+    fn halfway(&self, grid: &Grid) -> VoxelIndex {
+        let place = |voxel: VoxelIndex| grid.world_from_voxel(voxel.center()).0;
+        let ends = self.ends(grid);
+        let middle = (place(ends[0]) + place(ends[1])) / 2.0;
+        let away = |v: &VoxelIndex| place(*v).distance_squared(middle);
+        let nearer = |a: &VoxelIndex, b: &VoxelIndex| away(a).total_cmp(&away(b));
+        self.voxels(grid).min_by(nearer).unwrap_or(ends[0])
     }
 
     /// The voxel furthest inside.
@@ -203,4 +238,21 @@ impl Drawing {
         }
         chosen
     }
+}
+
+/// The voxels of a line of `width_mm` on the slice across `normal_axis` nearest to its first point.
+fn under(grid: &Grid, normal_axis: usize, line: &[VoxelPoint], width_mm: f64) -> Vec<usize> {
+    let mut offsets = Vec::new();
+    if let Some(first) = line.first() {
+        let tip = BrushTip::Disc {
+            radius_mm: width_mm / 2.0,
+            normal_axis,
+            slice: first.nearest().0[normal_axis],
+        };
+        let ends = line.iter().skip(1).chain(line.last());
+        for (&from, &to) in line.iter().zip(ends) {
+            sweep(grid, tip, from, to, |offset| offsets.push(offset));
+        }
+    }
+    offsets
 }

@@ -1,4 +1,4 @@
-//! What a user points at: clicks, a 3D box, scribbles and lassos, on the scan's own voxel grid.
+//! What a user points at: clicks, a 3D box, scribbles, lassos and diameters, on the scan's own voxel grid.
 
 mod alike;
 mod drawing;
@@ -14,7 +14,7 @@ use crate::volume::{Grid, Mask};
 pub use alike::{Alike, kind_of_numbered};
 pub use drawing::{Drawing, DrawingKind};
 pub use other_labels::OtherLabels;
-pub use simulated::{correcting_click, loosened_box};
+pub use simulated::{correcting_click, long_diameter, loosened_box};
 pub use target_size::TargetSize;
 
 /// Whether a click says "this is it" or "this is not".
@@ -52,7 +52,7 @@ pub struct PromptSet {
     pub clicks: Vec<Click>,
     /// The 3D box, corners included.
     pub target_box: Option<VoxelBox>,
-    /// Scribbles and lassos in the order they were drawn.
+    /// Scribbles, lassos and diameters in the order they were drawn.
     pub drawings: Vec<Drawing>,
 }
 
@@ -61,7 +61,7 @@ pub struct PromptSet {
 pub enum Pointed<'a> {
     /// A click.
     Click(&'a Click),
-    /// A scribble or a lasso.
+    /// A scribble, a lasso or a diameter.
     Drawing(&'a Drawing),
 }
 
@@ -116,7 +116,7 @@ pub enum PromptError {
     /// A box has no voxel inside the scan.
     #[error("the box has no voxel inside the scan of {0}x{1}x{2} voxels: give corners inside it")]
     BoxOutside(usize, usize, usize),
-    /// A scribble or lasso has no voxel of the scan.
+    /// A scribble, lasso or diameter has no voxel of the scan.
     #[error(
         "the {0} covers no voxel of the scan: draw it on the scan, a lasso with three corners at least"
     )]

@@ -2,12 +2,14 @@
 
 use glam::DVec3;
 
-use crate::geometry::{VoxelBox, VoxelIndex};
+use crate::geometry::{Plane, VoxelBox, VoxelIndex};
 use crate::volume::components::{Connectivity, largest_component};
 use crate::volume::distance::squared_distance_mm;
+use crate::volume::morphology::Crop;
+use crate::volume::statistics::long_axis;
 use crate::volume::{Grid, Mask};
 
-use super::{Click, Polarity};
+use super::{Click, Drawing, Polarity};
 
 /// The click that corrects `current` best: in the largest 26-connected component of its error, at the voxel
 /// furthest from the component's surface (in mm; the volume's border is no surface); positive where the
@@ -55,6 +57,21 @@ pub fn loosened_box(tight: VoxelBox, percent: f64, grid: &Grid) -> VoxelBox {
         max: std::array::from_fn(|d| tight.max[d] + margin[d]),
     };
     loose.clipped(grid.dims).unwrap_or(tight)
+}
+
+/// The long axis of a target's largest part (26-connected) in an axial slice, between the centres of two voxels, as a
+/// reader draws it; `None` where no slice has two.
+pub fn long_diameter(target: &Mask) -> Option<Drawing> {
+    let grid = &target.grid;
+    let bounds = target.bounds()?;
+    let within = crop(target, bounds);
+    let part = Crop {
+        bounds,
+        voxels: largest_component(&within, bounds.size(), Connectivity::TwentySix)?,
+    };
+    let ends = long_axis(&part, grid, Plane::Axial)?.map(VoxelIndex::center);
+    let normal_axis = grid.normal_axis(Plane::Axial);
+    Drawing::diameter(grid, normal_axis, ends, Polarity::Positive).ok()
 }
 
 fn crop(mask: &Mask, region: VoxelBox) -> Vec<u8> {

@@ -11,7 +11,7 @@ use super::failure::Broken;
 use super::token::{PROOF, Token};
 
 /// The version of the protocol; programs of different ones do not speak with each other.
-pub(super) const VERSION: u8 = 4;
+pub(super) const VERSION: u8 = 5;
 
 /// What every connection begins with.
 const MAGIC: &[u8; 9] = b"PROSECTOR";

@@ -48,7 +48,7 @@ impl Case {
         }
     }
 
-    /// A scribble or a lasso as it is drawn on a view of this plane.
+    /// What is drawn through these points on a view of this plane.
     ///
     /// # Errors
     /// It covers no voxel of the scan.
@@ -68,6 +68,13 @@ impl Case {
                 Drawing::scribble(grid, normal_axis, line, width_mm, polarity)
             }
             DrawingKind::Lasso => Drawing::lasso(grid, normal_axis, line, polarity),
+            DrawingKind::Diameter => {
+                let (from, to) = (line.first(), line.last());
+                let ends = from
+                    .zip(to)
+                    .ok_or(PromptError::NothingDrawn(kind.title()))?;
+                Drawing::diameter(grid, normal_axis, [*ends.0, *ends.1], polarity)
+            }
         }
     }
 

@@ -87,7 +87,7 @@ impl MouseProfile {
             ("Left", "The active tool; cross-hair where none is chosen"),
             (
                 "Shift + left",
-                "Click, scribble, lasso: \"not this\". What draws: erase",
+                "Click, scribble, lasso, diameter: \"not this\". What draws: erase",
             ),
             ("Ctrl + left", "The label there becomes the active one"),
             ("Middle drag", "Move the image"),

@@ -129,6 +129,8 @@ fn bad_usage_exits_with_2() {
         "segment SCAN -o OUT --click 1,2,3,yes",
         "segment SCAN -o OUT --click 1.5,2,3",
         "segment SCAN -o OUT --click nan,2,3 --world",
+        "segment SCAN -o OUT --diameter 1,2,3",
+        "segment SCAN -o OUT --diameter 1,2,3,4,5,3,6,7,3",
         "segment SCAN -o OUT --box 1,2,3,4,5",
         "segment SCAN -o OUT --auto --modality us",
         "segment SCAN -o OUT --auto --device tpu",

@@ -1,11 +1,11 @@
-//! Scribbles and lassos, other labels and previews, as the model in the box answers them.
+//! Scribbles, lassos and diameters, other labels and previews, as the model in the box answers them.
 
 use std::sync::Arc;
 
 use prosector::geometry::{Affine, VoxelIndex, VoxelPoint};
 use prosector::models::{DeviceChoice, ScanKey, Segmenter, open_model};
 use prosector::prompt::Polarity::{Negative, Positive};
-use prosector::prompt::{Asked, Click, Drawing, OtherLabels, Polarity, PromptSet};
+use prosector::prompt::{Asked, Click, Drawing, OtherLabels, Polarity, PromptSet, long_diameter};
 use prosector::util::JobContext;
 use prosector::volume::metrics::Overlap;
 use prosector::volume::{Grid, ImageVolume, LabelMap, Mask, Modality, Rescale, VoxelData};
@@ -143,6 +143,43 @@ fn a_scribble_in_a_ball_finds_the_ball() {
     let found = answer(model.as_ref(), &image, &asked);
     let dice = dice(&found, 0);
     assert!(dice > 0.9, "{dice:.3}");
+}
+
+#[test]
+fn the_long_diameter_of_a_ball_goes_through_its_middle() {
+    let drawn = long_diameter(&truth(0)).expect("a ball has one");
+    let (middle, radius) = BALLS[0];
+    let [from, to] = drawn.ends(&grid()).map(|end| end.center().0);
+    assert_eq!(from.distance(to), 2.0 * radius);
+    assert_eq!(((from + to) / 2.0).to_array(), middle);
+    assert_eq!(drawn.normal_axis, 2);
+    assert_eq!(drawn.clicks(&grid()), [click(0)]);
+    let voxel = |v: usize| u8::from(v == grid().offset(20, 20, 20));
+    let lone = Mask {
+        grid: grid(),
+        voxels: (0..grid().len()).map(voxel).collect(),
+    };
+    assert_eq!(long_diameter(&lone), None, "a voxel has none");
+}
+
+#[test]
+fn a_diameter_across_a_ball_finds_the_ball_and_turned_round_it_is_a_scribble() {
+    let (model, image) = (model(), image());
+    let asked = Asked {
+        others: second_ball_is_taken(),
+        ..drawn(vec![long_diameter(&truth(0)).expect("a ball has one")])
+    };
+    let found = answer(model.as_ref(), &image, &asked);
+    let dice = dice(&found, 0);
+    assert!(dice > 0.85, "{dice:.3}");
+    let ends = points(&[[24.0, 20.0], [24.0, 40.0]], 24.0);
+    let not_this = Drawing::diameter(&grid(), 2, [ends[0], ends[1]], Negative).expect("on it");
+    let corrected = Asked {
+        prior: Some(Arc::new(found)),
+        ..drawn(vec![not_this.clone()])
+    };
+    let corrected = answer(model.as_ref(), &image, &corrected);
+    assert_eq!(share_of(&corrected, &not_this), 0.0);
 }
 
 #[test]

@@ -247,6 +247,12 @@ fn a_model_is_measured_step_by_step() {
     assert_eq!(report["groups"]["made"]["dice"], report["mean"]["dice"]);
     assert_eq!(report["mean"]["dice"], row["dice"]);
 
+    let measured = ["--protocol", "diameter", "--steps", "1"];
+    let report = evaluate(folder.path(), &[&cases[..], &measured].concat());
+    let steps = report["cases"][0]["steps"].as_array().expect("steps");
+    let numbers: Vec<u64> = steps.iter().filter_map(|s| s["step"].as_u64()).collect();
+    assert_eq!(numbers, [0, 1], "the diameter, then a click");
+
     let many = ["--protocol", "clicks", "--steps", "7"];
     let report = evaluate(folder.path(), &[&cases[..], &many].concat());
     let area = report["cases"][0]["dsc_auc"].as_f64().expect("a number");

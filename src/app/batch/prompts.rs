@@ -18,7 +18,8 @@ pub(super) fn target_size(small: bool, large: bool) -> TargetSize {
     }
 }
 
-/// The prompts of a command; refused where they miss the scan. Lassos come before scribbles, and clicks last.
+/// The prompts of a command; refused where they miss the scan. Lassos and diameters come before scribbles, and
+/// clicks last.
 pub(super) fn on_grid(args: &SegmentArgs, grid: &Grid) -> Result<PromptSet, Refusal> {
     let click = |click: &ClickArg| {
         Ok(Click {
@@ -29,6 +30,16 @@ pub(super) fn on_grid(args: &SegmentArgs, grid: &Grid) -> Result<PromptSet, Refu
     let lassos = args.lassos.iter().map(|line| {
         drawing(grid, line, args.world, |axis, points| {
             Drawing::lasso(grid, axis, points, polarity(line.negative))
+        })
+    });
+    let diameters = args.diameters.iter().map(|line| {
+        if line.points.len() != 2 {
+            return Err(Refusal::Usage(
+                "a diameter has two ends: give --diameter I,J,K,I,J,K".to_owned(),
+            ));
+        }
+        drawing(grid, line, args.world, |axis, ends| {
+            Drawing::diameter(grid, axis, [ends[0], ends[1]], polarity(line.negative))
         })
     });
     let scribbles = args.scribbles.iter().map(|line| {
@@ -48,7 +59,10 @@ pub(super) fn on_grid(args: &SegmentArgs, grid: &Grid) -> Result<PromptSet, Refu
             .target_box
             .map(|b| voxel_box(grid, b, args.world))
             .transpose()?,
-        drawings: lassos.chain(scribbles).collect::<Result<_, _>>()?,
+        drawings: lassos
+            .chain(diameters)
+            .chain(scribbles)
+            .collect::<Result<_, _>>()?,
     };
     Ok(prompts.on_grid(grid)?)
 }
@@ -81,7 +95,7 @@ fn drawing(
     let spacing_mm = grid.spacing_mm();
     let longer = |a: &usize, b: &usize| spacing_mm[*a].total_cmp(&spacing_mm[*b]);
     let axis = (0..3).filter(is_flat).max_by(longer).ok_or_else(|| {
-        let text = "the points of a scribble or a lasso lie in one slice: give all of them the same i, j or k";
+        let text = "the points of a scribble, a lasso or a diameter lie in one slice: give all of them the same i, j or k";
         Refusal::Other(text.to_owned())
     })?;
     let points: Vec<VoxelPoint> = voxels.iter().map(|v| v.center()).collect();

@@ -100,7 +100,7 @@ impl PreparedScan {
         })
     }
 
-    /// A scribble or a lasso along the network's axes.
+    /// A drawing along the network's axes; to it, a diameter is a scribble.
     fn drawn(&self, drawing: &Drawing) -> Shape {
         let region = &drawing.region;
         let [ni, nj, nk] = region.dims();
@@ -108,7 +108,7 @@ impl PreparedScan {
         let corners = self.corners(region.bounds);
         let bounds = corners.map(|[first, end]| first as usize..end as usize);
         match drawing.kind {
-            DrawingKind::Scribble => Shape::Scribble(bounds, mask),
+            DrawingKind::Scribble | DrawingKind::Diameter => Shape::Scribble(bounds, mask),
             DrawingKind::Lasso => Shape::Lasso(bounds, mask),
         }
     }

@@ -1,16 +1,22 @@
-//! Scribbles and lassos, which the network has no channels for: clicks and a box that stand for them, and what they say for
-//! certain.
+//! Scribbles, lassos and diameters, which the network has no channels for: clicks and a box that stand for them, and what
+//! they say for certain.
 //!
-//! A scribble is told to the network as a few clicks along it, a lasso as one in its middle. A lasso around a target of
-//! which nothing else is known is also told as a box: as deep as it is wide where it is narrowest, though the answer may go
-//! on beyond. Whatever the network answers, voxels under scribbles are of the target or are not, as drawn; so are those in
+//! A scribble is told to the network as a few clicks along it, a lasso or a diameter as one in its middle. A lasso around a
+//! target of which nothing else is known, or a diameter of it, is also told as a box: as deep as the lasso is wide where it is
+//! narrowest, or about as large as what lesions of that diameter are, though the answer may go on beyond. Whatever the network answers, voxels under scribbles are of the target or are not, as drawn; so are those in
 //! negative lassos not; and in the slice of a lasso around the target nothing new lies outside of it.
 
 use crate::geometry::{VoxelBox, VoxelIndex};
 use crate::prompt::{Drawing, DrawingKind, Pointed, Polarity, PromptSet};
 use crate::volume::{Grid, Mask, morphology};
 
-/// The prompts with clicks in the place of drawings, and with a box in that of lassos where the target is not begun.
+/// Width and depth of a target in lengths of its diameter, as the box around an unknown one is guessed: lesions are some 0.8
+/// as wide. Chosen on patients to choose on and, for weights that had not seen their kind, on training patients.
+const WIDTH: f64 = 0.8;
+const DEPTH: f64 = 0.9;
+
+/// The prompts with clicks in the place of drawings, and with a box in that of lassos and diameters where the target is not
+/// begun.
 pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid, is_begun: bool) -> PromptSet {
     let pointed = prompts.in_order().into_iter();
     let clicks = pointed.flat_map(|pointed| match pointed {
@@ -18,8 +24,9 @@ pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid, is_begun: bool) -> Pro
         Pointed::Drawing(drawing) => drawing.clicks(grid),
     });
     let around = || {
-        let boxes = lassos(prompts).map(|lasso| box_of(lasso, grid));
-        boxes.reduce(VoxelBox::union)
+        let of_lassos = lassos(prompts).map(|lasso| box_of(lasso, grid));
+        let of_diameters = diameters(prompts).map(|diameter| box_across(diameter, grid));
+        of_lassos.chain(of_diameters).reduce(VoxelBox::union)
     };
     PromptSet {
         clicks: clicks.collect(),
@@ -32,6 +39,33 @@ pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid, is_begun: bool) -> Pro
 
 fn lassos(prompts: &PromptSet) -> impl Iterator<Item = &Drawing> {
     prompts.drawn(DrawingKind::Lasso, Polarity::Positive)
+}
+
+/// The diameters of the target.
+fn diameters(prompts: &PromptSet) -> impl Iterator<Item = &Drawing> {
+    prompts.drawn(DrawingKind::Diameter, Polarity::Positive)
+}
+
+/// The box of an ellipsoid that has a diameter as its longest in the slice.
+fn box_across(diameter: &Drawing, grid: &Grid) -> VoxelBox {
+    let spacing_mm = grid.spacing_mm();
+    let [from, to] = diameter.ends(grid).map(|end| end.0);
+    let long: [f64; 3] = std::array::from_fn(|d| (to[d] - from[d]) as f64 * spacing_mm[d]);
+    let length_mm = long.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let normal = diameter.normal_axis;
+    let half_mm = |d: usize| match d == normal {
+        true => DEPTH * length_mm / 2.0,
+        false => long[d].hypot(WIDTH * long[3 - normal - d]) / 2.0,
+    };
+    let face = |d: usize, sign: f64| {
+        let middle = (from[d] + to[d]) as f64 / 2.0;
+        (middle + sign * half_mm(d) / spacing_mm[d]).round() as i64
+    };
+    VoxelBox {
+        min: std::array::from_fn(|d| face(d, -1.0)),
+        max: std::array::from_fn(|d| face(d, 1.0)),
+    }
+    .clamped(grid.dims)
 }
 
 /// The box of what a lasso is the middle slice of: of a circle, that of the ball.

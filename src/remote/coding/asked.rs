@@ -34,7 +34,7 @@ pub(in super::super) struct AskedForm {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct DrawingForm {
-    is_lasso: bool,
+    kind: DrawingKind,
     is_positive: bool,
     normal_axis: usize,
     bounds: BoxForm,
@@ -139,7 +139,7 @@ impl AskedForm {
 impl DrawingForm {
     fn of(drawing: &Drawing) -> Self {
         Self {
-            is_lasso: drawing.kind == DrawingKind::Lasso,
+            kind: drawing.kind,
             is_positive: drawing.polarity == Polarity::Positive,
             normal_axis: drawing.normal_axis,
             bounds: box_form(drawing.region.bounds),
@@ -154,10 +154,7 @@ impl DrawingForm {
         }
         let voxels = runs::decoded(part, bounds.size().iter().product())?;
         Ok(Drawing {
-            kind: match self.is_lasso {
-                true => DrawingKind::Lasso,
-                false => DrawingKind::Scribble,
-            },
+            kind: self.kind,
             polarity: Polarity::Positive.turned(!self.is_positive),
             normal_axis: self.normal_axis,
             region: Arc::new(Crop { bounds, voxels }),

@@ -309,6 +309,7 @@ fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
             1 => Some(match prompts.drawings[0].kind {
                 DrawingKind::Scribble => tr!("a scribble").to_owned(),
                 DrawingKind::Lasso => tr!("a lasso").to_owned(),
+                DrawingKind::Diameter => tr!("a diameter").to_owned(),
             }),
             n => Some(tr!("{n} drawings", n)),
         };
@@ -322,7 +323,7 @@ fn prompts(ui: &mut Ui, case: &Case, out: &mut Vec<UiRequest>) {
         }
         let clear = ui
             .small_button(tr!("Clear prompts"))
-            .on_hover_text(tr!("Drop all clicks, scribbles, lassos and the box"));
+            .on_hover_text(tr!("Drop all clicks, drawings and the box"));
         if clear.clicked() {
             out.push(UiRequest::command(PromptCommand::Clear));
         }

@@ -97,11 +97,16 @@ pub struct Spanning {
 
 impl Spanning {
     pub fn begin(pointer: &Pointer<'_>, spanned: Spanned) -> Box<dyn Drag> {
-        Box::new(Self {
+        Box::new(Self::from_here(pointer, spanned))
+    }
+
+    /// From where the pointer is.
+    pub fn from_here(pointer: &Pointer<'_>, spanned: Spanned) -> Self {
+        Self {
             from: pointer.pos,
             spanned,
             now: None,
-        })
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod box_3d;
 mod brush;
 mod click;
 mod cross_hair;
+mod diameter;
 mod distance;
 mod ellipse;
 mod erase_area;
@@ -59,6 +60,7 @@ pub const TOOLS: &[Tool] = &[
     window::TOOL,
     scribble::TOOL,
     lasso::TOOL,
+    diameter::TOOL,
     live_wire::TOOL,
     erase_area::TOOL,
     fill::TOOL,

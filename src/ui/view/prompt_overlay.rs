@@ -28,7 +28,7 @@ pub fn clicks(painter: &Painter, view: &PlacedView, clicks: &[Click]) {
     }
 }
 
-/// Scribbles and lassos on this slice: the voxels that they cover.
+/// What is drawn on this slice: the voxels that it covers.
 pub fn drawings(painter: &Painter, view: &PlacedView, drawings: &[Drawing]) {
     for drawing in drawings {
         let color = color(drawing.polarity);

@@ -17,7 +17,7 @@ use super::{ImageVolume, LabelLayers, LabelMap, LabelTable, ThirdAxis};
 
 pub use csv::{Measured, csv, quoted};
 pub use intensity::Intensity;
-pub use recist::Recist;
+pub use recist::{Recist, long_axis};
 pub use shape::Shape;
 pub use suv::{MTV_SHARE, Suv, SuvAsked, SuvScale, Tracer};
 

@@ -3,7 +3,7 @@
 use glam::DVec3;
 use serde::Serialize;
 
-use crate::geometry::Plane;
+use crate::geometry::{Plane, VoxelIndex};
 use crate::volume::Grid;
 use crate::volume::morphology::Crop;
 
@@ -31,40 +31,61 @@ impl Recist {
     /// Measures a label with at least one voxel, on the grid of its volume.
     pub(super) fn of(label: &Crop, grid: &Grid, plane: Plane) -> Self {
         let axis = grid.normal_axis(plane);
-        let mut recist = Self {
-            plane,
-            slice: label.bounds.min[axis],
-            long_mm: 0.0,
-            short_mm: 0.0,
+        let Some(long) = long_axis(label, grid, plane) else {
+            return Self {
+                plane,
+                slice: label.bounds.min[axis],
+                long_mm: 0.0,
+                short_mm: 0.0,
+            };
         };
-        let mut long = DVec3::ZERO;
-        for (slice, corners) in corners_by_slice(label, axis) {
-            let longest = longest_vector(grid, &corners);
-            // Slices of one shape differ by rounding alone.
-            if longest.length() > recist.long_mm * (1.0 + ROUNDING) {
-                (recist.slice, recist.long_mm, long) = (slice, longest.length(), longest);
-            }
+        let slice = long[0].0[axis];
+        let long = between(grid, long);
+        Self {
+            plane,
+            slice,
+            long_mm: long.length(),
+            short_mm: short_axis_mm(label, grid, (axis, slice), long),
         }
-        if recist.long_mm > 0.0 {
-            recist.short_mm = short_axis_mm(label, grid, (axis, recist.slice), long);
-        }
-        recist
     }
 }
 
-/// From one to the other of the two voxels farthest from each other, in RAS mm.
-fn longest_vector(grid: &Grid, voxels: &[[i64; 3]]) -> DVec3 {
+/// The ends of the long axis of a label, on the grid of its volume: the two voxels of a slice that are farthest from each
+/// other, in the slice where they are farthest; `None` where no slice has two.
+pub fn long_axis(label: &Crop, grid: &Grid, plane: Plane) -> Option<[VoxelIndex; 2]> {
+    let mut longest = (0.0, None);
+    for (_, corners) in corners_by_slice(label, grid.normal_axis(plane)) {
+        let Some(ends) = farthest(grid, &corners) else {
+            continue;
+        };
+        let length_mm = between(grid, ends).length();
+        // Slices of one shape differ by rounding alone.
+        if length_mm > longest.0 * (1.0 + ROUNDING) {
+            longest = (length_mm, Some(ends));
+        }
+    }
+    longest.1
+}
+
+/// From one voxel to another, in RAS mm.
+fn between(grid: &Grid, [from, to]: [VoxelIndex; 2]) -> DVec3 {
+    grid.affine.matrix().matrix3 * (to_point(to.0) - to_point(from.0))
+}
+
+/// The two voxels farthest from each other; `None` of fewer than two.
+fn farthest(grid: &Grid, voxels: &[[i64; 3]]) -> Option<[VoxelIndex; 2]> {
     let matrix = grid.affine.matrix().matrix3;
     let points: Vec<DVec3> = voxels.iter().map(|&v| matrix * to_point(v)).collect();
-    let mut longest = DVec3::ZERO;
+    let mut longest = (0.0, None);
     for (n, a) in points.iter().enumerate() {
-        for b in &points[n + 1..] {
-            if (*b - *a).length_squared() > longest.length_squared() {
-                longest = *b - *a;
+        for (m, b) in points.iter().enumerate().skip(n + 1) {
+            let squared = (*b - *a).length_squared();
+            if squared > longest.0 {
+                longest = (squared, Some([voxels[n], voxels[m]].map(VoxelIndex)));
             }
         }
     }
-    longest
+    longest.1
 }
 
 /// See [`Recist::short_mm`].

@@ -101,6 +101,29 @@ fn a_scribble_that_is_given_up_or_leaves_the_scan_does_no_harm() {
 }
 
 #[test]
+fn a_diameter_is_measured_while_it_is_drawn_and_a_mere_press_is_none() {
+    let (mut bench, _folder) = phantom();
+    bench.key(Modifiers::SHIFT, Key::R);
+    assert_eq!(bench.session().tools().tool, ToolId("diameter"));
+    let ends = [(0.4, 0.45), (0.6, 0.55)].map(|(x, y)| bench.point("Axial", x, y));
+    bench.drag(PointerButton::Primary, Modifiers::NONE, &ends[..1]);
+    assert!(bench.case().prompts().is_empty());
+    super::tools::hold(&mut bench, &ends);
+    bench.picture("diameter_held");
+    super::tools::button(&mut bench, ends[1], false);
+    assert_eq!(drawn(&bench), [(DrawingKind::Diameter, Polarity::Positive)]);
+    assert!(bench.shows("a diameter"), "the panel counts it");
+    assert!(bench.case().proposal().is_some());
+    assert!(
+        bench.case().measured().is_empty(),
+        "it is no measurement that stays"
+    );
+    bench.picture("diameter");
+    bench.press("Take back last");
+    assert!(bench.case().prompts().is_empty());
+}
+
+#[test]
 fn a_lasso_is_drawn_freehand_or_by_corners_and_two_of_them_are_none() {
     let (mut bench, _folder) = phantom();
     bench.key(Modifiers::SHIFT, Key::L);

@@ -267,7 +267,9 @@ pub fn everything(image: &ImageVolume) -> Asked {
     let corner = |i: f64, j: f64| prosector::geometry::VoxelPoint([i, j, 5.0].into());
     let lasso = [corner(4.0, 4.0), corner(15.0, 5.0), corner(9.0, 14.0)];
     let scribble = [corner(20.0, 2.0), corner(18.0, 17.0)];
+    let ends = [corner(2.0, 3.0), corner(12.0, 9.0)];
     let drawings = vec![
+        Drawing::diameter(&grid, 2, ends, Polarity::Positive).expect("on the scan"),
         Drawing::lasso(&grid, 2, &lasso, Polarity::Positive).expect("on the scan"),
         Drawing {
             clicks_before: 1,

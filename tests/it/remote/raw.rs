@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::server::PATIENCE;
 
 /// Of the protocol.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 pub fn greeting(version: u8) -> Vec<u8> {
     let mut greeting = b"PROSECTOR".to_vec();

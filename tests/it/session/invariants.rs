@@ -143,7 +143,11 @@ fn measure_command() -> impl Strategy<Value = Command> {
 }
 
 fn draw_command() -> impl Strategy<Value = Command> {
-    let kind = prop_oneof![Just(DrawingKind::Scribble), Just(DrawingKind::Lasso)];
+    let kind = prop_oneof![
+        Just(DrawingKind::Scribble),
+        Just(DrawingKind::Lasso),
+        Just(DrawingKind::Diameter)
+    ];
     let polarity = prop_oneof![Just(Polarity::Positive), Just(Polarity::Negative)];
     let plane = prop_oneof![Just(Plane::Axial), Just(Plane::Sagittal)];
     let line = prop::collection::vec(point(), 1..5);

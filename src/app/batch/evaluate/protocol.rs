@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::cli::{EvaluateArgs, Protocol};
 use crate::models::{AutoResult, Estimate, ScanKey};
-use crate::prompt::{Alike, Asked, PromptSet, correcting_click, kind_of_numbered, loosened_box};
+use crate::prompt::{
+    Alike, Asked, PromptSet, correcting_click, kind_of_numbered, long_diameter, loosened_box,
+};
 use crate::volume::metrics::Agreement;
 use crate::volume::{ImageVolume, Mask};
 
@@ -149,7 +151,7 @@ impl CaseRun<'_> {
         Ok(mask)
     }
 
-    /// The box, then clicks where the error is largest; each step refines the mask before it. What else is asked of every step
+    /// The box or the diameter, then clicks where the error is largest; each step refines the mask before it. What else is asked of every step
     /// comes with the scan.
     fn interact(
         &self,
@@ -162,7 +164,7 @@ impl CaseRun<'_> {
         let has_box = matches!(protocol, Protocol::Box | Protocol::BoxClicks);
         let clicks = match protocol {
             Protocol::Box | Protocol::Auto => 0,
-            Protocol::Clicks | Protocol::BoxClicks => self.args.steps,
+            Protocol::Clicks | Protocol::BoxClicks | Protocol::Diameter => self.args.steps,
         };
         let mut prompts = PromptSet::default();
         let mut current = Mask::empty(*image.grid());
@@ -171,6 +173,12 @@ impl CaseRun<'_> {
             prompts.target_box = target
                 .bounds()
                 .map(|b| loosened_box(b, self.args.loosen, image.grid()));
+            current = self.step(0, &seen, &prompts, None, target, &mut steps)?;
+        }
+        if protocol == Protocol::Diameter
+            && let Some(drawn) = long_diameter(target)
+        {
+            prompts.drawings.push(drawn);
             current = self.step(0, &seen, &prompts, None, target, &mut steps)?;
         }
         for step in 1..=clicks {

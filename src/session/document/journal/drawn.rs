@@ -1,4 +1,4 @@
-//! Scribbles and lassos in records: what follows all that records had before there were any, and only where there are
+//! Scribbles, lassos and diameters in records: what follows all that records had before there were any, and only where there are
 //! some, so that other work is written as earlier versions wrote it.
 
 use std::sync::Arc;
@@ -10,6 +10,22 @@ use crate::volume::{Grid, Runs};
 
 use super::bytes::{Coded, Input, Nonsense};
 use super::values::{put_runs, read_box, read_runs};
+
+/// All kinds.
+const KINDS: [DrawingKind; 3] = [
+    DrawingKind::Scribble,
+    DrawingKind::Lasso,
+    DrawingKind::Diameter,
+];
+
+/// What stands for a kind; records have been written with it.
+fn code_of(kind: DrawingKind) -> u8 {
+    match kind {
+        DrawingKind::Scribble => 0,
+        DrawingKind::Lasso => 1,
+        DrawingKind::Diameter => 2,
+    }
+}
 
 /// Whether a step has anything of this.
 pub fn is_in(step: &Step) -> bool {
@@ -38,7 +54,7 @@ pub fn read(step: &mut Step, input: &mut Input<'_>, grid: &Grid) -> Result<(), N
 pub fn put_drawings(prompts: &PromptSet, out: &mut Vec<u8>) {
     prompts.drawings.len().put(out);
     for drawing in &prompts.drawings {
-        (drawing.kind == DrawingKind::Lasso).put(out);
+        code_of(drawing.kind).put(out);
         (drawing.polarity == Polarity::Positive).put(out);
         drawing.normal_axis.put(out);
         drawing.clicks_before.put(out);
@@ -64,10 +80,8 @@ pub fn read_drawings(
 }
 
 fn read_drawing(input: &mut Input<'_>, grid: &Grid) -> Result<Drawing, Nonsense> {
-    let kind = match bool::read(input)? {
-        true => DrawingKind::Lasso,
-        false => DrawingKind::Scribble,
-    };
+    let code = u8::read(input)?;
+    let kind = KINDS.into_iter().find(|&kind| code_of(kind) == code);
     let polarity = match bool::read(input)? {
         true => Polarity::Positive,
         false => Polarity::Negative,
@@ -86,7 +100,7 @@ fn read_drawing(input: &mut Input<'_>, grid: &Grid) -> Result<Drawing, Nonsense>
         return Err(Nonsense);
     }
     Ok(Drawing {
-        kind,
+        kind: kind.ok_or(Nonsense)?,
         polarity,
         normal_axis,
         region: Arc::new(region),
