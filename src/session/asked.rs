@@ -132,17 +132,18 @@ fn receiving_map(document: &Document) -> &Arc<LabelMap> {
 }
 
 /// The labels that prompts for a target point into: under positive clicks and scribbles, in the middle of the box and of
-/// positive lassos.
+/// positive lassos and diameters.
 fn values_at(prompts: &PromptSet, labels: &LabelMap) -> Vec<u16> {
     let grid: &Grid = &labels.grid;
     let clicked = prompts.positive().map(|click| click.voxel);
     let scribbled = prompts.drawn(DrawingKind::Scribble, Polarity::Positive);
     let scribbled = scribbled.flat_map(|d| d.voxels(grid));
-    let lassos = prompts.drawn(DrawingKind::Lasso, Polarity::Positive);
-    let in_lassos = lassos.flat_map(|d| d.clicks(grid)).map(|c| c.voxel);
+    let middles = [DrawingKind::Lasso, DrawingKind::Diameter].into_iter();
+    let middles = middles.flat_map(|kind| prompts.drawn(kind, Polarity::Positive));
+    let middles = middles.flat_map(|d| d.clicks(grid)).map(|c| c.voxel);
     let boxes = prompts.target_box.into_iter();
     let in_box = boxes.map(|b| VoxelIndex([0, 1, 2].map(|d| (b.min[d] + b.max[d]) / 2)));
-    let places = clicked.chain(scribbled).chain(in_lassos).chain(in_box);
+    let places = clicked.chain(scribbled).chain(middles).chain(in_box);
     let values = places.filter_map(|voxel| Some(labels.voxels[grid.offset_of(voxel)?]));
     values.collect()
 }

@@ -262,6 +262,11 @@ fn a_label_that_is_pointed_into_or_may_be_taken_from_is_not() {
         PromptCommand::SetBox(voxel_box([2, 2, 2], [5, 4, 4])),
         scribble(Positive, &[[4.0, 3.0, 3.0], [8.0, 3.0, 3.0]]),
         lasso(Positive, &square(3.0)),
+        draw(
+            DrawingKind::Diameter,
+            Positive,
+            &[[1.0, 3.0, 3.0], [5.0, 3.0, 3.0]],
+        ),
     ];
     for command in pointing_into {
         let mut desk = with_accepted();

@@ -151,8 +151,8 @@ impl CaseRun<'_> {
         Ok(mask)
     }
 
-    /// The box or the diameter, then clicks where the error is largest; each step refines the mask before it. What else is asked of every step
-    /// comes with the scan.
+    /// The box or the diameter, then clicks where the error is largest; each step refines the mask before it. What else is
+    /// asked of every step comes with the scan.
     fn interact(
         &self,
         protocol: Protocol,

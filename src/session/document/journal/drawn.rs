@@ -1,5 +1,5 @@
-//! Scribbles, lassos and diameters in records: what follows all that records had before there were any, and only where there are
-//! some, so that other work is written as earlier versions wrote it.
+//! Scribbles, lassos and diameters in records: what follows all that records had before there were any, and only where
+//! there are some, so that other work is written as earlier versions wrote it.
 
 use std::sync::Arc;
 
