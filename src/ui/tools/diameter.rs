@@ -1,14 +1,16 @@
 //! The target's diameter as a prompt: a line from border to border, as lesions are measured.
 
 use egui::{Key, Ui};
+use glam::DVec3;
 
-use crate::geometry::Plane;
+use crate::geometry::{Plane, VoxelPoint};
 use crate::models::ModelCard;
 use crate::prompt::{DrawingKind, Polarity};
 use crate::session::{PromptCommand, Receiver, ToolId};
 use crate::ui::model::{UiModel, UiRequest};
 use crate::ui::state::UiState;
 use crate::ui::texts::tr;
+use crate::ui::view::ViewIntent;
 use crate::volume::measurement::{DISTANCE, Measurement};
 
 use super::measure::{self, Spanning};
@@ -85,11 +87,16 @@ impl Drag for Crossing {
         };
         let grid = pointer.case.grid();
         let ends = drawn.points().iter().map(|&end| grid.voxel_from_world(end));
+        let ends: Vec<VoxelPoint> = ends.collect();
+        // So that the other views go through it, and what is found can be seen in all of them.
+        let sum: DVec3 = ends.iter().map(|end| end.0).sum();
+        let middle = VoxelPoint(sum / ends.len() as f64);
+        pointer.means(ViewIntent::Crosshair(middle.nearest()));
         pointer.changes(PromptCommand::Draw {
             kind: DrawingKind::Diameter,
             polarity: self.polarity,
             plane: self.plane,
-            line: ends.collect(),
+            line: ends,
         });
     }
 

@@ -118,6 +118,12 @@ fn a_diameter_is_measured_while_it_is_drawn_and_a_mere_press_is_none() {
         bench.case().measured().is_empty(),
         "it is no measurement that stays"
     );
+    let middle = bench.case().prompts().drawings[0].clicks(bench.case().grid())[0].voxel;
+    let cross_hair = bench.case().cross_hair();
+    assert!(
+        (0..3).all(|d| (cross_hair.0[d] - middle.0[d]).abs() <= 1),
+        "all views go through it"
+    );
     bench.picture("diameter");
     bench.press("Take back last");
     assert!(bench.case().prompts().is_empty());
