@@ -16,24 +16,32 @@ use crate::volume::{Grid, Mask, morphology};
 const WIDTH: f64 = 0.8;
 const DEPTH: f64 = 0.9;
 
-/// The prompts with clicks in the place of drawings, and with a box in that of lassos and diameters where the target is not
-/// begun.
-pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid, is_begun: bool) -> PromptSet {
+/// The prompts with clicks in the place of drawings, and with a box in that of lassos and diameters. `so_far` is where the
+/// target so far reaches: a box that is guessed holds that, and what is clicked, for without any box the network gives up
+/// much of what it found in one.
+pub(super) fn as_clicks(prompts: &PromptSet, grid: &Grid, so_far: Option<VoxelBox>) -> PromptSet {
     let pointed = prompts.in_order().into_iter();
     let clicks = pointed.flat_map(|pointed| match pointed {
         Pointed::Click(click) => vec![*click],
         Pointed::Drawing(drawing) => drawing.clicks(grid),
     });
-    let around = || {
+    let guessed = || {
         let of_lassos = lassos(prompts).map(|lasso| box_of(lasso, grid));
         let of_diameters = diameters(prompts).map(|diameter| box_across(diameter, grid));
-        of_lassos.chain(of_diameters).reduce(VoxelBox::union)
+        let around = of_lassos.chain(of_diameters).reduce(VoxelBox::union)?;
+        let clicked = prompts
+            .positive()
+            .map(|c| VoxelBox::from_corners(c.voxel, c.voxel));
+        Some(
+            so_far
+                .into_iter()
+                .chain(clicked)
+                .fold(around, VoxelBox::union),
+        )
     };
     PromptSet {
         clicks: clicks.collect(),
-        target_box: prompts
-            .target_box
-            .or_else(|| (!is_begun).then(around).flatten()),
+        target_box: prompts.target_box.or_else(guessed),
         ..PromptSet::default()
     }
 }
@@ -132,5 +140,47 @@ fn keep_within(mask: &mut Mask, prompts: &PromptSet, lasso: &Drawing, prior: Opt
         if mask.voxels[offset] != 0 && !is_so_far && !is_inside(grid.voxel_at(offset)) {
             mask.voxels[offset] = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Affine, VoxelPoint};
+    use crate::prompt::Click;
+
+    fn cube(from: i64, to: i64) -> VoxelBox {
+        VoxelBox::from_corners(VoxelIndex([from; 3]), VoxelIndex([to; 3]))
+    }
+
+    #[test]
+    fn a_guessed_box_stays_and_holds_what_is_found_and_clicked() {
+        let grid = Grid::new([60; 3], Affine::from_spacing([1.0; 3], [0.0; 3]));
+        let ends = [[20.0, 30.0, 30.0], [40.0, 30.0, 30.0]].map(|end| VoxelPoint(end.into()));
+        let drawing = Drawing::diameter(&grid, 2, ends, Polarity::Positive).expect("on the scan");
+        let mut prompts = PromptSet {
+            drawings: vec![drawing],
+            ..PromptSet::default()
+        };
+        let guessed = VoxelBox::from_corners(VoxelIndex([20, 22, 21]), VoxelIndex([40, 38, 39]));
+        let told = |prompts: &PromptSet, so_far| as_clicks(prompts, &grid, so_far).target_box;
+        assert_eq!(told(&prompts, None), Some(guessed));
+        assert_eq!(told(&prompts, Some(cube(25, 35))), Some(guessed));
+        let found = cube(25, 44);
+        assert_eq!(told(&prompts, Some(found)), Some(guessed.union(found)));
+        prompts.clicks = [(50, Polarity::Positive), (55, Polarity::Negative)]
+            .map(|(at, polarity)| Click {
+                voxel: VoxelIndex([at; 3]),
+                polarity,
+            })
+            .to_vec();
+        let clicked = guessed.union(cube(50, 50));
+        assert_eq!(told(&prompts, Some(cube(25, 35))), Some(clicked));
+        prompts.target_box = Some(found);
+        assert_eq!(
+            told(&prompts, None),
+            Some(found),
+            "a drawn one is meant as it is"
+        );
     }
 }

@@ -73,8 +73,8 @@ pub(super) fn segment(
     } else {
         prior
     };
-    let prior = prior.filter(|p| p.bounds().is_some());
-    let is_begun = prior.is_some() || prompts.target_box.is_some();
+    let so_far = prior.and_then(Mask::bounds);
+    let prior = prior.filter(|_| so_far.is_some());
     let regions = Regions {
         model,
         image,
@@ -91,7 +91,7 @@ pub(super) fn segment(
         regions,
         image,
         given: prompts,
-        prompts: &drawn::as_clicks(prompts, grid, is_begun),
+        prompts: &drawn::as_clicks(prompts, grid, so_far),
         prior,
         beside: query.beside,
         extents_mm,
@@ -174,23 +174,23 @@ impl TargetSearch<'_> {
             .map(|c| grid.world_from_voxel(c.voxel.center()))
     }
 
-    /// Answers from a region around a span; after the first click usually from one that is encoded already.
+    /// Answers from a region around a span; after the first prompt usually from one that is encoded already.
     fn look_at(&self, span: &Span) -> Result<Answer, ModelError> {
         let wanted = span.region(CONTEXT, self.extents_mm.least);
-        let is_refinement = self.prompts.target_box.is_none();
+        let is_first = self.prior.is_none();
         let cached = self
             .regions
-            .find(|grid| *grid == wanted || (is_refinement && span.fits(grid)));
+            .find(|grid| *grid == wanted || (!is_first && span.fits(grid)));
         let region = match cached {
             Some(region) => region,
             None => self.regions.encoded(&wanted),
         };
         let previous = self.prior.map(|p| resample::resample_mask(p, &region.grid));
         let mut answer = self.answer(region, previous)?;
-        if is_refinement {
+        if !is_first && self.given.target_box.is_none() {
             return self.widened(answer);
         }
-        if let Some(target_box) = answer.prompts.target_box.filter(|_| self.prior.is_none()) {
+        if let Some(target_box) = answer.prompts.target_box.filter(|_| is_first) {
             answer.reach = box_reach::extend(&mut answer.logits, target_box);
         }
         Ok(answer)
