@@ -17,7 +17,7 @@ from .prosector import Model, Prosector, sha256_of
 CLICKS = 5
 # What a model is given.
 PROTOCOLS = {
-    "box": ("box",),
+    "box": ("box+clicks", "--steps", "2"),
     "loose_box": ("box", "--loosen", str(LOOSEN_PERCENT)),
     "clicks": ("clicks", "--steps", str(CLICKS)),
     "diameter": ("diameter", "--steps", str(CLICKS)),

@@ -5,6 +5,7 @@ from statistics import fmean, quantiles
 COLUMNS = {
     "ellipsoid": "ellipsoid in the box",
     "box": "box",
+    "box_2": "box and 2 clicks",
     "loose_ellipsoid": "ellipsoid, box +15 %",
     "loose_box": "box +15 %",
     "ball": "ball on the diameter",

@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass, field
 
+# Columns of the protocols that go on by clicks, and after how many.
+STEPS = {
+    "box": {"box": 0, "box_2": 2},
+    "clicks": {"click_1": 1, "click_3": 3, "click_5": 5},
+    "diameter": {"diameter": 0, "diameter_2": 2},
+}
+
 
 @dataclass(frozen=True)
 class Score:
@@ -59,14 +66,13 @@ def _target(group, row, models):
 
 
 def _add(scores, protocol, row):
-    steps = {"clicks": {"click_1": 1, "click_3": 3, "click_5": 5}, "diameter": {"diameter": 0, "diameter_2": 2}}
-    if protocol not in steps:
+    if protocol not in STEPS:
         scores.by_column[protocol] = Score(row["dice"], row["nsd"])
     for step in row["steps"]:
         is_first = step["step"] == row["steps"][0]["step"]
         seconds = scores.first_answer_seconds if is_first else scores.click_seconds
         seconds.append(step["seconds"])
-    for column, most in steps.get(protocol, {}).items():
+    for column, most in STEPS.get(protocol, {}).items():
         # A target reached early keeps its last score; one that fills no two voxels of a slice has no diameter.
         last = [step for step in row["steps"] if step["step"] <= most][-1:]
         if last:
