@@ -7,7 +7,8 @@ Usage: pip install nibabel numpy pynrrd scipy, then
        python3 benches/accuracy.py ../shared/data --half choosing --protocol box --group sarcoma head_neck
 
 Rows are groups of targets (see make_validation.py), columns what a model is given: the tight box of the truth, the
-box loosened by 15 %, simulated clicks, or nothing; beside it what looks at nothing, the ellipsoid drawn into the box.
+box loosened by 15 %, simulated clicks alone or after a box or a diameter, or nothing; beside it what looks at nothing, the
+ellipsoid drawn into the box and the ball on the diameter.
 Means are over targets; NSD is at 2 mm. Patients to choose on have a table of their own, of which no figure is quoted.
 Then come the targets on which the box is worse than its ellipsoid, and time and memory, which mean something only
 with `--jobs 1` on a quiet machine.
