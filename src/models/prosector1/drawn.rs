@@ -2,8 +2,8 @@
 //! they say for certain.
 //!
 //! A scribble is told to the network as a few clicks along it, a lasso or a diameter as one in its middle. A lasso around a
-//! target of which nothing else is known, or a diameter of it, is also told as a box: as deep as the lasso is wide where it is
-//! narrowest, or about as large as what lesions of that diameter are, though the answer may go on beyond. Whatever the
+//! target, or a diameter of it, is also told as a box where none is drawn: as deep as the lasso is wide where it is narrowest, or
+//! about as large as what lesions of that diameter are, though the answer may go on beyond. Whatever the
 //! network answers, voxels under scribbles are of the target or are not, as drawn; so are those in negative lassos not; and in
 //! the slice of a lasso around the target nothing new lies outside of it.
 
